@@ -1,0 +1,224 @@
+//! Algorithm references: the names by which a page asks for a signature.
+//!
+//! Two families: the bare name of a hash, where the key decides between PKCS#1 v1.5 and ECDSA, and
+//! the names of JSON Web Algorithms (RFC 7518, section 3.1; RFC 8037), with the parameter sets of ML-DSA by their names in FIPS 204.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::{Serialize, Serializer};
+
+/// A hash function of FIPS 180-4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Hash {
+    /// SHA-1
+    Sha1,
+    /// SHA-256
+    Sha256,
+    /// SHA-384
+    Sha384,
+    /// SHA-512
+    Sha512,
+}
+
+impl Hash {
+    /// All of them, shortest first.
+    pub const ALL: [Self; 4] = [Self::Sha1, Self::Sha256, Self::Sha384, Self::Sha512];
+
+    /// The length of a hash value in bytes.
+    pub const fn output_len(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+            Self::Sha384 => 48,
+            Self::Sha512 => 64,
+        }
+    }
+
+    /// The name as in FIPS 180-4: `SHA-256`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sha1 => "SHA-1",
+            Self::Sha256 => "SHA-256",
+            Self::Sha384 => "SHA-384",
+            Self::Sha512 => "SHA-512",
+        }
+    }
+}
+
+/// A parameter set of FIPS 204.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MlDsa {
+    /// ML-DSA-44
+    MlDsa44,
+    /// ML-DSA-65
+    MlDsa65,
+    /// ML-DSA-87
+    MlDsa87,
+}
+
+/// What `algorithm_reference` names. Read in any case and with or without the hyphen of `SHA-256`;
+/// written in the form that [`fmt::Display`] gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Algorithm {
+    /// `sha1`, `sha256`, `sha384`, `sha512`: PKCS#1 v1.5 with an RSA key, ECDSA with an EC key.
+    Hash(Hash),
+    /// `RS256`, `RS384`, `RS512`: RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2).
+    RsaPkcs1(Hash),
+    /// `PS256`, `PS384`, `PS512`: RSASSA-PSS with MGF1 on the same hash and a salt as long as it
+    /// (RFC 8017, section 8.1; RFC 7518, section 3.5).
+    RsaPss(Hash),
+    /// `ES256`, `ES384`, `ES512`: ECDSA on P-256, P-384 and P-521 (RFC 7518, section 3.4).
+    Ecdsa(Hash),
+    /// `EdDSA`: signs the message itself (RFC 8032).
+    EdDsa,
+    /// `ML-DSA-44`, `ML-DSA-65`, `ML-DSA-87`: signs the message itself (FIPS 204, pure).
+    MlDsa(MlDsa),
+}
+
+impl Algorithm {
+    /// Every name in its written form, as error texts list them.
+    pub const NAMES: [&'static str; 17] = [
+        "sha1",
+        "sha256",
+        "sha384",
+        "sha512",
+        "RS256",
+        "RS384",
+        "RS512",
+        "PS256",
+        "PS384",
+        "PS512",
+        "ES256",
+        "ES384",
+        "ES512",
+        "EdDSA",
+        "ML-DSA-44",
+        "ML-DSA-65",
+        "ML-DSA-87",
+    ];
+
+    /// The hash that `data` has to be a value of; `None` where `data` is the message itself.
+    pub fn hash(self) -> Option<Hash> {
+        match self {
+            Self::Hash(hash) | Self::RsaPkcs1(hash) | Self::RsaPss(hash) | Self::Ecdsa(hash) => {
+                Some(hash)
+            }
+            Self::EdDsa | Self::MlDsa(_) => None,
+        }
+    }
+}
+
+/// The name is not one of [`Algorithm::NAMES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownAlgorithm;
+
+impl fmt::Display for UnknownAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "is not a known algorithm; use one of {}", Algorithm::NAMES.join(", "))
+    }
+}
+
+impl std::error::Error for UnknownAlgorithm {}
+
+impl FromStr for Algorithm {
+    type Err = UnknownAlgorithm;
+
+    fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
+        use Hash::{Sha1, Sha256, Sha384, Sha512};
+        Ok(match name.to_ascii_lowercase().as_str() {
+            "sha1" | "sha-1" => Self::Hash(Sha1),
+            "sha256" | "sha-256" => Self::Hash(Sha256),
+            "sha384" | "sha-384" => Self::Hash(Sha384),
+            "sha512" | "sha-512" => Self::Hash(Sha512),
+            "rs256" => Self::RsaPkcs1(Sha256),
+            "rs384" => Self::RsaPkcs1(Sha384),
+            "rs512" => Self::RsaPkcs1(Sha512),
+            "ps256" => Self::RsaPss(Sha256),
+            "ps384" => Self::RsaPss(Sha384),
+            "ps512" => Self::RsaPss(Sha512),
+            "es256" => Self::Ecdsa(Sha256),
+            "es384" => Self::Ecdsa(Sha384),
+            "es512" => Self::Ecdsa(Sha512),
+            "eddsa" => Self::EdDsa,
+            "ml-dsa-44" => Self::MlDsa(MlDsa::MlDsa44),
+            "ml-dsa-65" => Self::MlDsa(MlDsa::MlDsa65),
+            "ml-dsa-87" => Self::MlDsa(MlDsa::MlDsa87),
+            _ => return Err(UnknownAlgorithm),
+        })
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hash(hash) => write!(f, "sha{}", bits(*hash)),
+            Self::RsaPkcs1(hash) => write!(f, "RS{}", bits(*hash)),
+            Self::RsaPss(hash) => write!(f, "PS{}", bits(*hash)),
+            Self::Ecdsa(hash) => write!(f, "ES{}", bits(*hash)),
+            Self::EdDsa => f.write_str("EdDSA"),
+            Self::MlDsa(MlDsa::MlDsa44) => f.write_str("ML-DSA-44"),
+            Self::MlDsa(MlDsa::MlDsa65) => f.write_str("ML-DSA-65"),
+            Self::MlDsa(MlDsa::MlDsa87) => f.write_str("ML-DSA-87"),
+        }
+    }
+}
+
+fn bits(hash: Hash) -> &'static str {
+    match hash {
+        Hash::Sha1 => "1",
+        Hash::Sha256 => "256",
+        Hash::Sha384 => "384",
+        Hash::Sha512 => "512",
+    }
+}
+
+impl Serialize for Algorithm {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Algorithm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AlgorithmVisitor;
+
+        impl Visitor<'_> for AlgorithmVisitor {
+            type Value = Algorithm;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of an algorithm")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Algorithm, E> {
+                name.parse().map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(AlgorithmVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_read_in_any_case_and_written_back() {
+        for name in Algorithm::NAMES {
+            for spelling in [name.to_owned(), name.to_lowercase(), name.to_uppercase()] {
+                assert_eq!(spelling.parse::<Algorithm>().unwrap().to_string(), name);
+            }
+        }
+        assert_eq!("SHA-256".parse(), Ok(Algorithm::Hash(Hash::Sha256)));
+        assert_eq!("sha-1".parse(), Ok(Algorithm::Hash(Hash::Sha1)));
+    }
+
+    #[test]
+    fn other_names_are_refused() {
+        for name in ["", "md5", "sha224", "RS1", "PS1", "ES1", " sha256", "sha_256", "none"] {
+            assert_eq!(name.parse::<Algorithm>(), Err(UnknownAlgorithm), "{name}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The wire between a web page and pkcs11-bridge. This page is its specification.
+//!
+//! # Connection
+//! A WebSocket (RFC 6455) on a loopback address, with the sub-protocol [`SUBPROTOCOL`]. The bridge
+//! refuses the upgrade with 403 where `Host` is not a loopback name with its port, where `Origin`
+//! is missing or malformed, or where the sub-protocol is not offered.
+//!
+//! # Messages
+//! Each text frame holds one message of JSON-RPC 2.0. There are no batches and no binary frames.
+//! Requests may be pipelined and replies come in any order; ids are chosen by the page, are unique
+//! among the requests in flight, and belong to the connection. `params` is an object; a field that
+//! the method does not have is an error that names it. A frame without an `id` from the bridge is
+//! an event. A client ignores the events that it does not know.
+//!
+//! ```text
+//! → {"jsonrpc":"2.0","id":7,"method":"signData","params":{"slot_id":1,"cert_id":"01","algorithm_reference":"sha256","data":"…","pin":"1234"}}
+//! ← {"jsonrpc":"2.0","id":7,"result":"MEUCIQ…"}
+//! ← {"jsonrpc":"2.0","id":7,"error":{"code":-32000,"message":"Wrong PIN …","data":{"status":412,"code":"106","pkcs11":"CKR_PIN_INCORRECT"}}}
+//! ```
+//!
+//! The methods, with their parameters and results, are the structs of [`call`]; every message has a
+//! sample in the folder `samples`.
+//!
+//! # Errors
+//! `error.data` holds a row of the table [`failure::Row`] and, where there is one, the `CKR_*` value
+//! ([`ckr::TABLE`]). `error.message` says what happened and what to do.
+//!
+//! # Limits
+//! | limit | at it |
+//! |---|---|
+//! | a frame of [`MAX_FRAME_LEN`] bytes | the connection is closed with 1009 |
+//! | [`MAX_IN_FLIGHT`] requests in flight per connection | the request fails with 429/802 |
+//! | [`MAX_CONNECTIONS`] connections | a further one is closed with 1013 |
+//! | [`HANDSHAKE_SECONDS`] for the handshake | the socket is closed |
+//!
+//! A bridge that stops closes its connections with 1001.
+
+pub mod algorithm;
+pub mod call;
+pub mod ckr;
+pub mod failure;
+pub mod message;
+pub mod octets;
+pub mod pin;
+pub mod result;
+pub mod slot_id;
+
+use std::ops::RangeInclusive;
+
+/// The WebSocket sub-protocol (RFC 6455, section 1.9).
+pub const SUBPROTOCOL: &str = "pkcs11-bridge.v1";
+
+/// The ports that the bridge listens on: the first of them that is free.
+pub const PORTS: RangeInclusive<u16> = 24911..=24915;
+
+/// The longest frame in bytes, in both directions.
+pub const MAX_FRAME_LEN: usize = 1 << 20;
+
+/// How many requests of one connection may be waiting for their replies.
+pub const MAX_IN_FLIGHT: usize = 64;
+
+/// How many connections the bridge serves at a time.
+pub const MAX_CONNECTIONS: usize = 64;
+
+/// How many seconds a peer has for the handshake.
+pub const HANDSHAKE_SECONDS: u64 = 5;

@@ -1,0 +1,200 @@
+//! What the page sends: requests.
+
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::Id;
+use super::json::{Version, decode_json, shortened};
+use crate::call::{Call, Decoder, Method};
+use crate::failure::{Failure, Row};
+
+/// A call that was decoded whole. It has no `Debug`, because some calls hold a PIN.
+pub struct Request {
+    /// Chosen by the page; the reply carries it.
+    pub id: Id,
+    /// The method and its parameters.
+    pub call: Call,
+}
+
+/// A message that is no request, or a request that is no call. The connection survives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// The id, where one could be read.
+    pub id: Option<Id>,
+    /// What is wrong with it.
+    pub failure: Failure,
+}
+
+impl Request {
+    /// Decodes the text of a frame.
+    pub fn decode(text: &str) -> Result<Self, Rejected> {
+        let envelope: Envelope<'_> =
+            decode_json(text).map_err(|problem| not_a_request(text, &problem))?;
+        let params = Params(envelope.params.map_or("{}", RawValue::get));
+        let (row, message) = match Call::decode(&envelope.method, params) {
+            Some(Ok(call)) => return Ok(Self { id: envelope.id, call }),
+            Some(Err(problem)) => {
+                (Row::BadArgument, format!("In the params of {}: {problem}.", envelope.method))
+            }
+            None => (
+                Row::UnknownMethod,
+                format!(
+                    "There is no method `{}`; there are {}.",
+                    shortened(&envelope.method),
+                    Call::METHODS.join(", ")
+                ),
+            ),
+        };
+        Err(Rejected { id: Some(envelope.id), failure: Failure::new(row, message) })
+    }
+
+    /// Encodes a call of method `M`, as the client does.
+    pub fn encode<M: Method>(id: u64, params: &M) -> Result<String, serde_json::Error> {
+        serde_json::to_string(&OutgoingRequest { jsonrpc: Version, id, method: M::NAME, params })
+    }
+}
+
+/// Finds out why a text is no request, and the id of the one that it was meant to be.
+fn not_a_request(text: &str, problem: &str) -> Rejected {
+    let (row, message) = match serde_json::from_str::<IgnoredAny>(text) {
+        Err(error) => {
+            let place = format!("line {}, column {}", error.line(), error.column());
+            (Row::NotJson, format!("The message is not JSON ({place})."))
+        }
+        Ok(_) if text.trim_start().starts_with('[') => (
+            Row::NotRequest,
+            "Batches are not supported: send each request in a message of its own.".to_owned(),
+        ),
+        Ok(_) if !text.trim_start().starts_with('{') => (
+            Row::NotRequest,
+            "The message is not an object, so it is no request of JSON-RPC 2.0.".to_owned(),
+        ),
+        Ok(_) => {
+            (Row::NotRequest, format!("The message is no request of JSON-RPC 2.0: {problem}."))
+        }
+    };
+    let id = serde_json::from_str::<OnlyId>(text).ok().map(|only| only.id);
+    Rejected { id, failure: Failure::new(row, message) }
+}
+
+#[derive(Deserialize)]
+struct OnlyId {
+    id: Id,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Envelope<'a> {
+    #[serde(rename = "jsonrpc")]
+    _jsonrpc: Version,
+    id: Id,
+    method: String,
+    #[serde(default, borrow)]
+    params: Option<&'a RawValue>,
+}
+
+#[derive(Serialize)]
+struct OutgoingRequest<'a, P> {
+    jsonrpc: Version,
+    id: u64,
+    method: &'static str,
+    params: &'a P,
+}
+
+struct Params<'a>(&'a str);
+
+impl Decoder for Params<'_> {
+    type Error = String;
+
+    fn decode<P: DeserializeOwned>(self) -> Result<P, String> {
+        if !self.0.starts_with('{') {
+            return Err("`params` is not an object".to_owned());
+        }
+        decode_json(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rejected(text: &str) -> Rejected {
+        Request::decode(text).err().expect("a request that cannot be decoded")
+    }
+
+    #[test]
+    fn what_is_no_request_is_told_apart() {
+        let ping = r#"{"jsonrpc":"2.0","id":1,"method":"hello"}"#;
+        assert!(Request::decode(ping).is_ok());
+        for (text, row) in [
+            ("", Row::NotJson),
+            ("{", Row::NotJson),
+            ("hello", Row::NotJson),
+            ("1", Row::NotRequest),
+            ("null", Row::NotRequest),
+            ("[]", Row::NotRequest),
+            ("{}", Row::NotRequest),
+            (&format!("[{ping}]"), Row::NotRequest),
+            (r#"{"jsonrpc":"1.0","id":1,"method":"hello"}"#, Row::NotRequest),
+            (r#"{"id":1,"method":"hello"}"#, Row::NotRequest),
+            (r#"{"jsonrpc":"2.0","method":"hello"}"#, Row::NotRequest),
+            (r#"{"jsonrpc":"2.0","id":null,"method":"hello"}"#, Row::NotRequest),
+            (r#"{"jsonrpc":"2.0","id":1.5,"method":"hello"}"#, Row::NotRequest),
+            (r#"{"jsonrpc":"2.0","id":1,"method":7}"#, Row::NotRequest),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"Hello"}"#, Row::UnknownMethod),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"hello","params":[]}"#, Row::BadArgument),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"hello","params":{"a":1}}"#, Row::BadArgument),
+        ] {
+            assert_eq!(rejected(text).failure.row, row, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_id_is_kept_wherever_it_can_be_read() {
+        let id = rejected(r#"{"jsonrpc":"2.0","id":"a","method":7}"#).id;
+        assert_eq!(id, Some(Id::String("a".to_owned())));
+        assert_eq!(rejected(r#"{"id":{}}"#).id, None);
+        let long = "x".repeat(Id::MAX_LEN + 1);
+        let text = format!(r#"{{"jsonrpc":"2.0","id":"{long}","method":"hello"}}"#);
+        assert_eq!(rejected(&text).id, None);
+    }
+
+    #[test]
+    fn an_error_names_the_field_and_repeats_no_value() {
+        let call = |params: &str| {
+            let text =
+                format!(r#"{{"jsonrpc":"2.0","id":1,"method":"signData","params":{params}}}"#);
+            rejected(&text).failure.message
+        };
+        let good = r#""slot_id":1,"cert_id":"01","algorithm_reference":"sha256""#;
+        for (params, field) in [
+            (format!("{{{good}}}"), "missing field `data`"),
+            (format!(r#"{{{good},"data":"AQI=","Pin":"1234"}}"#), "unknown field `Pin`"),
+            (format!(r#"{{{good},"data":"AQI=","pin":1234}}"#), "`pin` has to be a string"),
+            (format!(r#"{{{good},"data":"AQI=","pin":["1234"]}}"#), "`pin` has to be a string"),
+            (format!(r#"{{{good},"data":"1234-"}}"#), "`data` is not standard base64"),
+            (r#"{"slot_id":"1234x"}"#.to_owned(), "`slot_id` has to be a slot id"),
+            (r#"{"slot_id":-1234}"#.to_owned(), "`slot_id` has to be a slot id"),
+            (
+                r#"{"algorithm_reference":"1234"}"#.to_owned(),
+                "`algorithm_reference` is not a known",
+            ),
+            (r#"{"signature_format":"1234"}"#.to_owned(), "`signature_format`"),
+        ] {
+            let message = call(&params);
+            assert!(message.contains(field), "{params}: {message}");
+            assert!(!message.contains("1234"), "{params}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_long_name_is_cut_and_escaped() {
+        let name = format!("\\n{}", "x".repeat(100_000));
+        let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{name}"}}"#);
+        let message = rejected(&text).failure.message;
+        assert!(message.len() < 300 && message.contains("\\nxxx"), "{message}");
+        let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"info","params":{{"{name}":1}}}}"#);
+        assert!(rejected(&text).failure.message.len() < 300);
+    }
+}

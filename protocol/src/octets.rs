@@ -1,0 +1,89 @@
+//! Byte strings, which travel as base64 (RFC 4648, section 4).
+
+use std::fmt;
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose};
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::{Serialize, Serializer};
+
+/// Bytes whose wire form is standard base64: written with padding, read with or without it.
+///
+/// It has no `Debug`, because what is to be signed is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Octets(pub Vec<u8>);
+
+impl Octets {
+    /// The standard base64 of the bytes, with padding.
+    pub fn to_base64(&self) -> String {
+        general_purpose::STANDARD.encode(&self.0)
+    }
+}
+
+impl From<Vec<u8>> for Octets {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl AsRef<[u8]> for Octets {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Serialize for Octets {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_base64())
+    }
+}
+
+impl<'de> Deserialize<'de> for Octets {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OctetsVisitor;
+
+        impl Visitor<'_> for OctetsVisitor {
+            type Value = Octets;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("standard base64")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Octets, E> {
+                READER.decode(text).map(Octets).map_err(|_| E::custom("is not standard base64"))
+            }
+        }
+
+        deserializer.deserialize_str(OctetsVisitor)
+    }
+}
+
+const READER: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<Vec<u8>, String> {
+        serde_json::from_str::<Octets>(json).map(|octets| octets.0).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn padding_is_optional_when_read() {
+        assert_eq!(read(r#""AQI=""#).unwrap(), [1, 2]);
+        assert_eq!(read(r#""AQI""#).unwrap(), [1, 2]);
+        assert!(read(r#""""#).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_not_base64_is_refused_without_being_repeated() {
+        for text in [r#""AQ_-""#, r#""A""#, r#""AQI=x""#, r#""hello world""#] {
+            let error = read(text).unwrap_err();
+            assert!(error.starts_with("is not standard base64"), "{error}");
+        }
+    }
+}

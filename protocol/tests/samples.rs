@@ -1,0 +1,189 @@
+//! The messages in `samples`: each is decoded, encoded again and has to come out byte for byte.
+//!
+//! A file is one frame and a line feed. Its name begins with the method or the row of the error
+//! table, up to the first full stop; what follows tells several of them apart.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy takes only the functions marked #[test] for tests"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use pkcs11_bridge_protocol::call::{
+    Call, Certificates, Hello, Info, Method, Modules, SignData, Slots, Token, VerifySignedData,
+};
+use pkcs11_bridge_protocol::ckr;
+use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
+use pkcs11_bridge_protocol::message::{Id, Incoming, Reply, Request};
+use pkcs11_bridge_protocol::result::HelloInfo;
+
+struct Sample {
+    path: PathBuf,
+    text: String,
+}
+
+impl Sample {
+    /// The samples of one folder, by name.
+    fn all(folder: &str) -> Vec<Self> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(folder);
+        let mut paths: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        paths.into_iter().map(Self::read).collect()
+    }
+
+    fn read(path: PathBuf) -> Self {
+        let text = fs::read_to_string(&path).unwrap();
+        let text = text.strip_suffix('\n').expect("a line feed at the end").to_owned();
+        Self { path, text }
+    }
+
+    fn file_name(&self) -> &str {
+        self.path.file_name().unwrap().to_str().unwrap()
+    }
+
+    /// The method or row that the sample is of.
+    fn subject(&self) -> &str {
+        self.file_name().split('.').next().unwrap()
+    }
+
+    #[track_caller]
+    fn assert_is(&self, encoded: &str) {
+        assert_eq!(encoded, self.text, "{}", self.path.display());
+    }
+}
+
+#[test]
+fn requests() {
+    for sample in Sample::all("request") {
+        let Ok(Request { id: Id::Number(id), call }) = Request::decode(&sample.text) else {
+            panic!("{} is no request with a number as its id", sample.path.display());
+        };
+        assert_eq!(call.method(), sample.subject());
+        let encoded = match &call {
+            Call::Hello(params) => Request::encode(id, params),
+            Call::Modules(params) => Request::encode(id, params),
+            Call::Info(params) => Request::encode(id, params),
+            Call::Slots(params) => Request::encode(id, params),
+            Call::Token(params) => Request::encode(id, params),
+            Call::Certificates(params) => Request::encode(id, params),
+            Call::SignData(params) => Request::encode(id, params),
+            Call::VerifySignedData(params) => Request::encode(id, params),
+        };
+        sample.assert_is(&encoded.unwrap());
+    }
+}
+
+#[test]
+fn results() {
+    for sample in Sample::all("result") {
+        match sample.subject() {
+            Hello::NAME => assert_result::<Hello>(&sample),
+            Modules::NAME => assert_result::<Modules>(&sample),
+            Info::NAME => assert_result::<Info>(&sample),
+            Slots::NAME => assert_result::<Slots>(&sample),
+            Token::NAME => assert_result::<Token>(&sample),
+            Certificates::NAME => assert_result::<Certificates>(&sample),
+            SignData::NAME => assert_result::<SignData>(&sample),
+            VerifySignedData::NAME => assert_result::<VerifySignedData>(&sample),
+            _ => panic!("{} is the result of no method", sample.path.display()),
+        }
+    }
+}
+
+fn assert_result<M: Method>(sample: &Sample) {
+    let (id, result) = decoded_result::<M>(sample);
+    sample.assert_is(&Reply::success(id, result).encode().unwrap());
+}
+
+fn decoded_result<M: Method>(sample: &Sample) -> (Id, M::Result) {
+    match Incoming::decode(&sample.text) {
+        Ok(Incoming::Reply { id: Some(id), outcome: Ok(result) }) => {
+            (id, serde_json::from_str(result.get()).unwrap())
+        }
+        other => panic!("{}: {other:?}", sample.path.display()),
+    }
+}
+
+#[test]
+fn errors() {
+    for sample in Sample::all("error") {
+        let row = Row::ALL.iter().find(|row| format!("{row:?}") == sample.subject());
+        let row = *row.unwrap_or_else(|| panic!("{} is of no row", sample.path.display()));
+        let (id, error) = decoded_error(&sample);
+        let failure =
+            Failure { row, message: error.message, pkcs11: error.data.pkcs11.map(Into::into) };
+        sample.assert_is(&Reply::<()>::failure(id, failure).encode().unwrap());
+    }
+}
+
+fn decoded_error(sample: &Sample) -> (Option<Id>, ErrorObject) {
+    match Incoming::decode(&sample.text) {
+        Ok(Incoming::Reply { id, outcome: Err(error) }) => (id, error),
+        other => panic!("{}: {other:?}", sample.path.display()),
+    }
+}
+
+/// Each frame that is refused, in `.frame.txt`, has its reply beside it, in `.reply.json`.
+#[test]
+fn rejections() {
+    for frame in Sample::all("rejected").iter().filter(|s| s.file_name().ends_with(".frame.txt")) {
+        let path = frame.path.with_file_name(format!("{}.reply.json", frame.subject()));
+        let rejected = Request::decode(&frame.text).err().expect("a frame that is refused");
+        let reply = Reply::<()>::failure(rejected.id, rejected.failure).encode().unwrap();
+        Sample::read(path).assert_is(&reply);
+    }
+}
+
+#[test]
+fn every_method_has_a_request_and_a_result() {
+    for folder in ["request", "result"] {
+        let samples = Sample::all(folder);
+        for method in Call::METHODS {
+            assert!(samples.iter().any(|s| s.subject() == *method), "{method} has no {folder}");
+        }
+    }
+}
+
+#[test]
+fn every_row_has_an_error_with_and_without_a_value_of_the_module() {
+    let errors: Vec<_> = Sample::all("error")
+        .iter()
+        .map(|sample| (sample.subject().to_owned(), decoded_error(sample).1.data.pkcs11))
+        .collect();
+    for row in Row::ALL {
+        let of_row = || errors.iter().filter(|(subject, _)| *subject == format!("{row:?}"));
+        assert!(of_row().any(|(_, pkcs11)| pkcs11.is_none()), "{row:?} has no error");
+        assert!(
+            of_row().any(|(_, pkcs11)| pkcs11.is_some())
+                || ckr::TABLE.iter().all(|entry| entry.row != *row),
+            "{row:?} has no error with a value of the module"
+        );
+    }
+}
+
+#[test]
+fn every_code_of_json_rpc_has_a_rejection() {
+    const ANY_OTHER_FAILURE: i32 = -32000;
+    let rejections = Sample::all("rejected");
+    let codes: Vec<_> = rejections
+        .iter()
+        .filter(|sample| sample.file_name().ends_with(".reply.json"))
+        .map(|sample| decoded_error(sample).1.code)
+        .collect();
+    for row in Row::ALL.iter().filter(|row| row.rpc_code() != ANY_OTHER_FAILURE) {
+        assert!(codes.contains(&row.rpc_code()), "{row:?} has no rejection");
+    }
+}
+
+#[test]
+fn hello_lists_every_method() {
+    for sample in Sample::all("result").iter().filter(|s| s.subject() == Hello::NAME) {
+        let (_, HelloInfo { methods, .. }) = decoded_result::<Hello>(sample);
+        assert_eq!(methods, Call::METHODS);
+    }
+}
