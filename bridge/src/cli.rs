@@ -1,0 +1,106 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::modules::ModuleName;
+use crate::origin::Origin;
+
+/// Lets web pages use smart cards, USB tokens and HSMs through PKCS#11, as far as you allow it.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true, flatten_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the web pages of allowed origins (this is what happens without a command)
+    Serve(ServeArgs),
+    /// Try it out: a playground page on a throw-away token
+    Demo(DemoArgs),
+    /// Run one module for one origin (started by the bridge itself)
+    #[command(hide = true)]
+    Worker(WorkerArgs),
+    /// Make the throw-away token of the demo (started by the demo itself)
+    #[command(hide = true)]
+    DemoToken(DemoTokenArgs),
+}
+
+#[derive(Debug, Default, Args)]
+pub(crate) struct ServeArgs {
+    /// Allow a PKCS#11 module, under a name of your choice; the first one is the default
+    #[arg(long = "module", value_name = "NAME=PATH", value_parser = parse_module)]
+    pub(crate) modules: Vec<(ModuleName, PathBuf)>,
+
+    /// Allow the pages of an origin, such as https://app.example
+    #[arg(long = "allow-origin", value_name = "ORIGIN", value_parser = parse_origin)]
+    pub(crate) allow_origins: Vec<Origin>,
+
+    /// Listen on this loopback address; port 0 picks a free one [default: the first free port of
+    /// 24911 to 24915, on 127.0.0.1 and ::1]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// Read this file instead of config.toml in the configuration folder
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Do not open the browser
+    #[arg(long)]
+    pub(crate) no_open: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    #[arg(long)]
+    pub(crate) module: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoTokenArgs {
+    #[arg(long)]
+    pub(crate) module: PathBuf,
+}
+
+fn parse_module(text: &str) -> Result<(ModuleName, PathBuf), String> {
+    let (name, path) = text.split_once('=').ok_or("write it as NAME=PATH")?;
+    if path.is_empty() {
+        return Err("write it as NAME=PATH".to_owned());
+    }
+    Ok((name.parse().map_err(|error| format!("{error}"))?, PathBuf::from(path)))
+}
+
+fn parse_origin(text: &str) -> Result<Origin, String> {
+    text.parse().map_err(|error| format!("it {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_module_has_a_name_and_a_path() {
+        let (name, path) = parse_module("card=/usr/lib/a=b.so").unwrap();
+        assert_eq!((name.as_str(), path.to_str()), ("card", Some("/usr/lib/a=b.so")));
+        for text in ["/usr/lib/card.so", "card=", "=/usr/lib/card.so", "a b=/x"] {
+            assert!(parse_module(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Settings: flags win over the file, the file over the defaults. What a flag and the file both
+//! list (modules, origins) is joined, the flag's first.
+
+mod file;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use etcetera::AppStrategy;
+use etcetera::app_strategy::{AppStrategyArgs, choose_native_strategy};
+
+use crate::cli::ServeArgs;
+use crate::modules::{self, Module, ModuleName, Modules};
+use crate::origin::{AllowedOrigins, Origin};
+use file::ConfigFile;
+
+/// What the bridge runs with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) listen: Listen,
+    pub(crate) modules: Modules,
+    pub(crate) origins: AllowedOrigins,
+}
+
+/// Where the bridge listens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Listen {
+    /// The first free port of the protocol's range, on 127.0.0.1 and ::1.
+    #[default]
+    FirstFree,
+    /// One loopback address; port 0 is any free one.
+    Address(SocketAddr),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    #[error("cannot read the configuration file {path}: {source}")]
+    Read { path: PathBuf, source: io::Error },
+    #[error("in the configuration file {path}: {source}")]
+    Parse { path: PathBuf, source: toml::de::Error },
+    #[error(
+        "cannot listen on {0}: the bridge listens on loopback addresses only; use 127.0.0.1 or [::1]"
+    )]
+    NotLoopback(SocketAddr),
+    #[error("default_module names `{0}`, which is not among the modules")]
+    UnknownDefault(ModuleName),
+    #[error("two modules have the name `{0}`; give each its own")]
+    DuplicateModule(ModuleName),
+    #[error("the path of module `{name}` cannot be made absolute: {source}")]
+    ModulePath { name: ModuleName, source: io::Error },
+}
+
+impl Settings {
+    /// Reads the file that `args` name, or the one in the configuration folder where there is one.
+    pub(crate) fn load(args: ServeArgs) -> Result<Self, ConfigError> {
+        let file = match &args.config {
+            Some(path) => ConfigFile::read(path)?,
+            None => match default_path() {
+                Some(path) if path.exists() => ConfigFile::read(&path)?,
+                _ => ConfigFile::default(),
+            },
+        };
+        Self::merge(args, file)
+    }
+
+    fn merge(args: ServeArgs, file: ConfigFile) -> Result<Self, ConfigError> {
+        let listen = match args.listen.or(file.listen) {
+            Some(address) if !is_loopback(address.ip()) => {
+                return Err(ConfigError::NotLoopback(address));
+            }
+            Some(address) => Listen::Address(address),
+            None => Listen::FirstFree,
+        };
+        Ok(Self {
+            listen,
+            modules: merge_modules(&args.modules, &file)?,
+            origins: args.allow_origins.into_iter().chain(file.allow_origins).collect(),
+        })
+    }
+
+    /// Settings for a bridge that serves one origin with one module, whatever the user has
+    /// configured.
+    pub(crate) fn only(module: Module, origin: Origin) -> Self {
+        Self {
+            listen: Listen::Address(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+            modules: Modules::new(vec![module]),
+            origins: [origin].into_iter().collect(),
+        }
+    }
+}
+
+fn merge_modules(
+    flags: &[(ModuleName, PathBuf)],
+    file: &ConfigFile,
+) -> Result<Modules, ConfigError> {
+    let mut modules: Vec<Module> = Vec::new();
+    for (name, path) in flags {
+        let of_the_file = file.modules.iter().find(|module| module.name == *name);
+        if modules.iter().any(|module| module.name == *name) {
+            return Err(ConfigError::DuplicateModule(name.clone()));
+        }
+        modules.push(Module {
+            name: name.clone(),
+            path: absolute(name, path)?,
+            description: of_the_file.map(|module| module.description.clone()).unwrap_or_default(),
+            env: of_the_file.map(|module| module.env.clone()).unwrap_or_default(),
+        });
+    }
+    let from_flags = modules.len();
+    for module in &file.modules {
+        match modules.iter().position(|known| known.name == module.name) {
+            Some(at) if at < from_flags => {}
+            Some(_) => return Err(ConfigError::DuplicateModule(module.name.clone())),
+            None => modules.push(Module {
+                name: module.name.clone(),
+                path: absolute(&module.name, &module.path)?,
+                description: module.description.clone(),
+                env: module.env.clone(),
+            }),
+        }
+    }
+    if file.detect_modules.unwrap_or(modules.is_empty()) {
+        let detected = modules::detect();
+        modules.extend(
+            detected
+                .into_iter()
+                .filter(|found| file.modules.iter().all(|module| module.name != found.name))
+                .filter(|found| flags.iter().all(|(name, _)| *name != found.name)),
+        );
+    }
+    if let (Some(default), true) = (&file.default_module, flags.is_empty()) {
+        let at = modules
+            .iter()
+            .position(|module| module.name == *default)
+            .ok_or_else(|| ConfigError::UnknownDefault(default.clone()))?;
+        modules[..=at].rotate_right(1);
+    }
+    Ok(Modules::new(modules))
+}
+
+fn absolute(name: &ModuleName, path: &Path) -> Result<PathBuf, ConfigError> {
+    std::path::absolute(path)
+        .map_err(|source| ConfigError::ModulePath { name: name.clone(), source })
+}
+
+fn is_loopback(address: IpAddr) -> bool {
+    address == Ipv4Addr::LOCALHOST || address == Ipv6Addr::LOCALHOST
+}
+
+fn default_path() -> Option<PathBuf> {
+    choose_native_strategy(AppStrategyArgs {
+        top_level_domain: "org".to_owned(),
+        author: "pkcs11-bridge".to_owned(),
+        app_name: "pkcs11-bridge".to_owned(),
+    })
+    .ok()
+    .map(|folders| folders.in_config_dir("config.toml"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merge(flags: &[&str], text: &str) -> Result<Settings, ConfigError> {
+        let args = ServeArgs {
+            modules: flags
+                .iter()
+                .map(|flag| flag.split_once('=').unwrap())
+                .map(|(name, path)| (name.parse().unwrap(), path.into()))
+                .collect(),
+            ..ServeArgs::default()
+        };
+        Settings::merge(args, toml::from_str(text).unwrap())
+    }
+
+    fn names(settings: &Settings) -> Vec<&str> {
+        settings.modules.iter().map(|module| module.name.as_str()).collect()
+    }
+
+    const FILE: &str = r#"
+        default_module = "b"
+        [[modules]]
+        name = "a"
+        path = "/a.so"
+        env = { KEY = "value" }
+        [[modules]]
+        name = "b"
+        path = "/b.so"
+    "#;
+
+    #[test]
+    fn the_default_module_comes_first() {
+        assert_eq!(names(&merge(&[], FILE).unwrap()), ["b", "a"]);
+        assert_eq!(names(&merge(&["c=/c.so"], FILE).unwrap()), ["c", "a", "b"]);
+        let error = merge(&[], r#"default_module = "c""#).unwrap_err();
+        assert!(matches!(error, ConfigError::UnknownDefault(_)), "{error}");
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_keeps_its_environment() {
+        let settings = merge(&["a=/other.so"], FILE).unwrap();
+        let module = settings.modules.resolve(Some("a")).unwrap();
+        assert_eq!(module.path, Path::new("/other.so"));
+        assert_eq!(module.env["KEY"], "value");
+    }
+
+    #[test]
+    fn two_modules_of_one_name_are_an_error() {
+        assert!(matches!(merge(&["a=/1", "a=/2"], ""), Err(ConfigError::DuplicateModule(_))));
+        let twice = format!("{FILE}[[modules]]\nname = \"a\"\npath = \"/c.so\"");
+        assert!(matches!(merge(&[], &twice), Err(ConfigError::DuplicateModule(_))));
+    }
+
+    #[test]
+    fn only_loopback_addresses_are_listened_on() {
+        for address in ["127.0.0.1:0", "[::1]:24911"] {
+            assert!(merge(&[], &format!("listen = \"{address}\"")).is_ok());
+        }
+        for address in ["0.0.0.0:1", "[::]:1", "192.168.1.1:1", "127.0.0.2:1"] {
+            let result = merge(&[], &format!("listen = \"{address}\""));
+            assert!(matches!(result, Err(ConfigError::NotLoopback(_))), "{address}");
+        }
+    }
+}

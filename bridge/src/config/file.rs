@@ -1,0 +1,66 @@
+//! The configuration file, TOML. An unknown key is an error that names the key and the line.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::ConfigError;
+use crate::modules::ModuleName;
+use crate::origin::Origin;
+
+/// The keys of `config.toml`; all may be missing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ConfigFile {
+    /// As `--listen`.
+    pub(super) listen: Option<SocketAddr>,
+    /// As `--allow-origin`.
+    pub(super) allow_origins: Vec<Origin>,
+    /// The name of the module that is meant where a page names none; the first one if missing.
+    pub(super) default_module: Option<ModuleName>,
+    /// Whether to look for well-known modules too. Without this key that is done where no module is
+    /// configured.
+    pub(super) detect_modules: Option<bool>,
+    /// The modules that pages may name.
+    pub(super) modules: Vec<ModuleEntry>,
+}
+
+/// One `[[modules]]` table.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ModuleEntry {
+    pub(super) name: ModuleName,
+    pub(super) path: PathBuf,
+    /// For a person.
+    #[serde(default)]
+    pub(super) description: String,
+    /// Environment variables for the module.
+    #[serde(default)]
+    pub(super) env: BTreeMap<String, String>,
+}
+
+impl ConfigFile {
+    pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        toml::from_str(&text).map_err(|source| ConfigError::Parse { path: path.to_owned(), source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        for (text, key, line) in [
+            ("listen = \"127.0.0.1:0\"\nalow_origins = []", "alow_origins", "line 2"),
+            ("[[modules]]\nname = \"a\"\npath = \"/a\"\npin = \"1\"", "pin", "line 4"),
+        ] {
+            let error = toml::from_str::<ConfigFile>(text).unwrap_err().to_string();
+            assert!(error.contains(key) && error.contains(line), "{error}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The PKCS#11 modules that pages may name: those that were configured, or else those that were
+//! detected. A path that is not one of them is refused before anything of it is touched.
+
+mod detected;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use pkcs11_bridge_protocol::failure::{Failure, Row};
+use serde::Deserialize;
+
+pub(crate) use detected::detect;
+
+/// A module that the user or administrator allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Module {
+    pub(crate) name: ModuleName,
+    pub(crate) path: PathBuf,
+    /// For a person.
+    pub(crate) description: String,
+    /// Set for the module's workers on top of the bridge's own environment.
+    pub(crate) env: BTreeMap<String, String>,
+}
+
+/// The name of a module: 1 to 64 letters, digits, `.`, `_` and `-`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct ModuleName(String);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a module's name has 1 to 64 letters, digits, `.`, `_` and `-`")]
+pub(crate) struct BadModuleName;
+
+impl ModuleName {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ModuleName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for ModuleName {
+    type Err = BadModuleName;
+
+    fn from_str(name: &str) -> Result<Self, BadModuleName> {
+        let fits = (1..=64).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+        if fits { Ok(Self(name.to_owned())) } else { Err(BadModuleName) }
+    }
+}
+
+impl TryFrom<String> for ModuleName {
+    type Error = BadModuleName;
+
+    fn try_from(name: String) -> Result<Self, BadModuleName> {
+        name.parse()
+    }
+}
+
+/// All modules, the default one first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Modules(Vec<Arc<Module>>);
+
+impl Modules {
+    pub(crate) fn new(modules: Vec<Module>) -> Self {
+        Self(modules.into_iter().map(Arc::new).collect())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Module>> {
+        self.0.iter()
+    }
+
+    /// The module that a page asks for: by its name, by its path, or the default one.
+    pub(crate) fn resolve(&self, wanted: Option<&str>) -> Result<&Arc<Module>, Failure> {
+        let Some(wanted) = wanted else {
+            return self.0.first().ok_or_else(|| {
+                Failure::new(
+                    Row::ModuleUnavailable,
+                    "The bridge has no PKCS#11 module: none is configured and none was found. \
+                     Install the token's software, or start the bridge with --module NAME=PATH.",
+                )
+            });
+        };
+        // The page's text is only compared. To look it up in the file system would tell the page
+        // which files there are.
+        self.0
+            .iter()
+            .find(|module| module.name.as_str() == wanted || module.path.as_os_str() == wanted)
+            .ok_or_else(|| {
+                Failure::new(
+                    Row::ModuleUnavailable,
+                    "`module` is not one that this bridge allows. Ask `modules` for the names, or \
+                     let the user add it with --module NAME=PATH or in config.toml.",
+                )
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn modules() -> Modules {
+        Modules::new(
+            [("card", "/usr/lib/card.so"), ("hsm", "/opt/hsm/lib.so")]
+                .map(|(name, path)| Module {
+                    name: name.parse().unwrap(),
+                    path: path.into(),
+                    description: String::new(),
+                    env: BTreeMap::new(),
+                })
+                .to_vec(),
+        )
+    }
+
+    #[test]
+    fn a_module_is_found_by_name_or_by_path() {
+        let modules = modules();
+        let name = |wanted| modules.resolve(wanted).map(|module| module.name.to_string());
+        assert_eq!(name(None).unwrap(), "card");
+        assert_eq!(name(Some("hsm")).unwrap(), "hsm");
+        assert_eq!(name(Some("/opt/hsm/lib.so")).unwrap(), "hsm");
+        for wanted in ["", "HSM", "/opt/hsm", "/opt/hsm/LIB.so", "/opt/hsm/lib.so\0", "/etc/passwd"]
+        {
+            assert_eq!(name(Some(wanted)).unwrap_err().row, Row::ModuleUnavailable, "{wanted}");
+        }
+    }
+
+    #[test]
+    fn without_modules_the_text_says_what_to_do() {
+        let failure = Modules::default().resolve(None).unwrap_err();
+        assert!(failure.message.contains("--module NAME=PATH"));
+    }
+
+    #[test]
+    fn names_are_short_and_plain() {
+        for name in ["softhsm", "OpenSC", "a.b_c-1"] {
+            assert!(name.parse::<ModuleName>().is_ok());
+        }
+        for name in ["", "a b", "a/b", "ä", &"x".repeat(65)] {
+            assert_eq!(name.parse::<ModuleName>(), Err(BadModuleName));
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Web origins (RFC 6454; the URL standard, section "Origin"): parsed whole and compared as scheme,
+//! host and port. Refuses whatever is not an origin in the form that browsers send.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Deserialize;
+use url::{Host, Url};
+
+/// An origin that a browser can send and a user can approve.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Origin(String);
+
+/// Why a text is no origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum OriginError {
+    #[error("is not an origin; write it as the browser sends it, such as https://app.example")]
+    NotAnOrigin,
+    #[error("has more than a scheme, a host and a port; leave away what comes after them")]
+    HasMore,
+    #[error("is not of a scheme that pages come from (http, https, or a browser extension's)")]
+    Scheme,
+}
+
+/// The `Origin` header of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RequestOrigin {
+    /// An origin that can be compared.
+    Tuple(Origin),
+    /// `null`: a sandboxed frame, a file, a data: address. All of them share it, so that it can
+    /// never be approved.
+    Opaque,
+}
+
+impl Origin {
+    /// As the `Origin` header has it: lower case, punycode, no default port.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Origin {
+    type Err = OriginError;
+
+    /// Reads an origin as a person may write it: upper case and a trailing slash are mended.
+    fn from_str(text: &str) -> Result<Self, OriginError> {
+        let url = Url::parse(text).map_err(|_| OriginError::NotAnOrigin)?;
+        if !SCHEMES.contains(&url.scheme()) {
+            return Err(OriginError::Scheme);
+        }
+        if !url.username().is_empty()
+            || url.password().is_some()
+            || !matches!(url.path(), "" | "/")
+            || url.query().is_some()
+            || url.fragment().is_some()
+        {
+            return Err(OriginError::HasMore);
+        }
+        let host = match url.host().ok_or(OriginError::NotAnOrigin)? {
+            Host::Domain("") => return Err(OriginError::NotAnOrigin),
+            host => host.to_string(),
+        };
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        Ok(Self(format!("{}://{host}{port}", url.scheme())))
+    }
+}
+
+impl TryFrom<String> for Origin {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map_err(|error| format!("`{text}` {error}"))
+    }
+}
+
+impl RequestOrigin {
+    /// Reads the header. A browser sends an origin in one form only, so that another form comes
+    /// from something that is no browser and is refused rather than mended.
+    pub(crate) fn from_header(header: &str) -> Result<Self, OriginError> {
+        if header == "null" {
+            return Ok(Self::Opaque);
+        }
+        let origin: Origin = header.parse()?;
+        if origin.0 == header { Ok(Self::Tuple(origin)) } else { Err(OriginError::NotAnOrigin) }
+    }
+}
+
+impl fmt::Display for RequestOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tuple(origin) => origin.fmt(f),
+            Self::Opaque => f.write_str("null"),
+        }
+    }
+}
+
+/// Whether calls of an origin reach a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Approval {
+    /// The user or administrator said yes.
+    Approved,
+    /// Nobody did.
+    NotApproved,
+}
+
+/// The origins that the command line and the configuration file allow.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AllowedOrigins(BTreeSet<Origin>);
+
+impl AllowedOrigins {
+    pub(crate) fn approval(&self, origin: &RequestOrigin) -> Approval {
+        match origin {
+            RequestOrigin::Tuple(origin) if self.0.contains(origin) => Approval::Approved,
+            _ => Approval::NotApproved,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl FromIterator<Origin> for AllowedOrigins {
+    fn from_iter<I: IntoIterator<Item = Origin>>(origins: I) -> Self {
+        Self(origins.into_iter().collect())
+    }
+}
+
+const SCHEMES: [&str; 5] =
+    ["https", "http", "chrome-extension", "moz-extension", "safari-web-extension"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn approval(header: &str) -> Option<Approval> {
+        let allowed: AllowedOrigins = ["https://app.example", "http://localhost:8080"]
+            .into_iter()
+            .map(|origin| origin.parse().unwrap())
+            .collect();
+        RequestOrigin::from_header(header).ok().map(|origin| allowed.approval(&origin))
+    }
+
+    #[test]
+    fn only_the_same_scheme_host_and_port_is_approved() {
+        for header in ["https://app.example", "http://localhost:8080"] {
+            assert_eq!(approval(header), Some(Approval::Approved), "{header}");
+        }
+        for header in [
+            "http://app.example",
+            "https://app.example:8443",
+            "https://app.example.",
+            "https://app.example.evil.test",
+            "https://evil-app.example",
+            "https://app.example-evil.test",
+            "https://sub.app.example",
+            "https://example",
+            "https://app.examp1e",
+            "https://xn--pp-dja.example",
+            "http://localhost",
+            "http://localhost:80801",
+            "http://127.0.0.1:8080",
+            "http://[::1]:8080",
+            "chrome-extension://app.example",
+            "null",
+        ] {
+            assert_ne!(approval(header), Some(Approval::Approved), "{header}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_no_browser_sends_is_malformed() {
+        for header in [
+            "",
+            " ",
+            "app.example",
+            "//app.example",
+            "https://",
+            "https:app.example",
+            "HTTPS://app.example",
+            "https://APP.example",
+            "https://app.example/",
+            "https://app.example/path",
+            "https://app.example?",
+            "https://app.example#",
+            "https://app.example:443",
+            "https://app.example ",
+            "https://user@app.example",
+            "https://app.example, https://app.example",
+            "https://app.example https://other.example",
+            "https://äpp.example",
+            "https://app.example%00",
+            "NULL",
+            "file://",
+            "data:text/html,x",
+            "ws://app.example",
+        ] {
+            assert_eq!(approval(header), None, "{header}");
+        }
+    }
+
+    #[test]
+    fn what_a_person_writes_is_mended() {
+        for (text, origin) in [
+            ("HTTPS://App.Example", "https://app.example"),
+            ("https://app.example/", "https://app.example"),
+            ("https://app.example:443", "https://app.example"),
+            ("https://äpp.example", "https://xn--pp-uia.example"),
+            ("http://[::1]:80", "http://[::1]"),
+            ("moz-extension://a-b-c", "moz-extension://a-b-c"),
+        ] {
+            assert_eq!(text.parse::<Origin>().unwrap().as_str(), origin);
+        }
+        for (text, error) in [
+            ("app.example", OriginError::NotAnOrigin),
+            ("https://*.example", OriginError::NotAnOrigin),
+            ("*", OriginError::NotAnOrigin),
+            ("null", OriginError::NotAnOrigin),
+            ("https://app.example/login", OriginError::HasMore),
+            ("ftp://app.example", OriginError::Scheme),
+            ("file:///page.html", OriginError::Scheme),
+        ] {
+            assert_eq!(text.parse::<Origin>(), Err(error), "{text}");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The opening handshake (RFC 6455, section 4.2) and what is refused there, with 403: a `Host` that
+//! is not this computer, an `Origin` that is missing or malformed, a peer that does not offer the
+//! sub-protocol.
+
+use pkcs11_bridge_protocol::{MAX_FRAME_LEN, SUBPROTOCOL};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::http::header::{
+    HOST, HeaderName, ORIGIN, SEC_WEBSOCKET_PROTOCOL,
+};
+use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue, StatusCode};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
+
+use crate::host;
+use crate::origin::{OriginError, RequestOrigin};
+
+pub(super) type Upgraded = (WebSocketStream<TcpStream>, RequestOrigin);
+
+/// Upgrades a connection; `None` where it was refused or broke off.
+pub(super) async fn upgrade(socket: TcpStream, port: u16) -> Option<Upgraded> {
+    let mut origin = None;
+    // The type of the error is tungstenite's.
+    #[allow(clippy::result_large_err)]
+    let check = |request: &Request, mut response: Response| match check(request.headers(), port) {
+        Ok(accepted) => {
+            origin = Some(accepted);
+            let name = HeaderValue::from_static(SUBPROTOCOL);
+            response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, name);
+            Ok(response)
+        }
+        Err(refusal) => {
+            tracing::warn!(%refusal, "refused a handshake");
+            Err(forbidden(&refusal))
+        }
+    };
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(MAX_FRAME_LEN))
+        .max_frame_size(Some(MAX_FRAME_LEN));
+    match accept_hdr_async_with_config(socket, check, Some(config)).await {
+        Ok(socket) => origin.map(|origin| (socket, origin)),
+        Err(error) => {
+            tracing::debug!(%error, "a handshake broke off");
+            None
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum Refusal {
+    #[error("the Host header is not a loopback name with the port of the bridge")]
+    Host,
+    #[error("there is no Origin header, or more than one; only browsers can use the bridge")]
+    NoOrigin,
+    #[error("the Origin header {0}")]
+    Origin(OriginError),
+    #[error("the sub-protocol {SUBPROTOCOL} is not offered; is the client of another version?")]
+    Protocol,
+}
+
+fn check(headers: &HeaderMap, port: u16) -> Result<RequestOrigin, Refusal> {
+    if !single(headers, HOST).is_some_and(|header| host::is_loopback(header, port)) {
+        return Err(Refusal::Host);
+    }
+    let origin = single(headers, ORIGIN).ok_or(Refusal::NoOrigin)?;
+    let origin = RequestOrigin::from_header(origin).map_err(Refusal::Origin)?;
+    let offered = headers
+        .get_all(SEC_WEBSOCKET_PROTOCOL)
+        .iter()
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| header.split(','))
+        .any(|name| name.trim() == SUBPROTOCOL);
+    if offered { Ok(origin) } else { Err(Refusal::Protocol) }
+}
+
+/// The value of a header that is there once.
+fn single(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        _ => None,
+    }
+}
+
+fn forbidden(refusal: &Refusal) -> ErrorResponse {
+    let mut response =
+        ErrorResponse::new(Some(format!("pkcs11-bridge refused this: {refusal}.\n")));
+    *response.status_mut() = StatusCode::FORBIDDEN;
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(headers: &[(HeaderName, &'static str)]) -> Result<RequestOrigin, Refusal> {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
+            .fold(HeaderMap::new(), |mut map, (name, value)| {
+                map.append(name, value);
+                map
+            });
+        super::check(&headers, 24911)
+    }
+
+    #[test]
+    fn each_header_is_checked() {
+        let host = (HOST, "127.0.0.1:24911");
+        let origin = (ORIGIN, "https://app.example");
+        let protocol = (SEC_WEBSOCKET_PROTOCOL, "other, pkcs11-bridge.v1");
+        let [good_host, good_origin, good_protocol] = [host, origin, protocol];
+        let with = |headers: &[&(HeaderName, &'static str)]| {
+            check(&headers.iter().map(|header| (*header).clone()).collect::<Vec<_>>())
+        };
+
+        assert!(with(&[&good_host, &good_origin, &good_protocol]).is_ok());
+        assert_eq!(with(&[&good_origin, &good_protocol]), Err(Refusal::Host));
+        assert_eq!(
+            with(&[&good_host, &good_host, &good_origin, &good_protocol]),
+            Err(Refusal::Host)
+        );
+        assert_eq!(with(&[&good_host, &good_protocol]), Err(Refusal::NoOrigin));
+        assert_eq!(
+            with(&[&good_host, &good_origin, &good_origin, &good_protocol]),
+            Err(Refusal::NoOrigin)
+        );
+        assert_eq!(
+            with(&[&good_host, &(ORIGIN, "https://APP.example"), &good_protocol]),
+            Err(Refusal::Origin(OriginError::NotAnOrigin))
+        );
+        assert_eq!(with(&[&good_host, &good_origin]), Err(Refusal::Protocol));
+        assert_eq!(
+            with(&[&good_host, &good_origin, &(SEC_WEBSOCKET_PROTOCOL, "pkcs11-bridge.v12")]),
+            Err(Refusal::Protocol)
+        );
+        assert_eq!(
+            with(&[&good_host, &(ORIGIN, "null"), &good_protocol]),
+            Ok(RequestOrigin::Opaque)
+        );
+    }
+}

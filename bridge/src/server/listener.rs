@@ -1,0 +1,72 @@
+//! The loopback sockets that the bridge listens on.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
+
+use tokio::net::{TcpListener, TcpStream};
+
+use super::ServeError;
+
+/// One address, or the same port on 127.0.0.1 and ::1.
+pub(super) struct LoopbackListener {
+    address: SocketAddr,
+    main: TcpListener,
+    /// Missing where only one address is wanted, or where the system has no IPv6.
+    v6: Option<TcpListener>,
+}
+
+impl LoopbackListener {
+    pub(super) async fn bind(address: SocketAddr) -> Result<Self, ServeError> {
+        let bind_error = |source| ServeError::Bind { address, source };
+        let main = TcpListener::bind(address).await.map_err(bind_error)?;
+        let address = main.local_addr().map_err(bind_error)?;
+        Ok(Self { address, main, v6: None })
+    }
+
+    /// The first port of the range that is free on both addresses.
+    pub(super) async fn bind_first_free(ports: RangeInclusive<u16>) -> Result<Self, ServeError> {
+        for port in ports {
+            let Ok(listener) = Self::bind((Ipv4Addr::LOCALHOST, port).into()).await else {
+                continue;
+            };
+            match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
+                Ok(v6) => return Ok(Self { v6: Some(v6), ..listener }),
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                Err(_) => return Ok(listener),
+            }
+        }
+        Err(ServeError::NoFreePort)
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        match &self.v6 {
+            None => self.main.accept().await,
+            Some(v6) => tokio::select! {
+                accepted = self.main.accept() => accepted,
+                accepted = v6.accept() => accepted,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_is_passed_over() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let none = LoopbackListener::bind_first_free(port..=port).await;
+        assert!(matches!(none, Err(ServeError::NoFreePort)));
+        let bind = LoopbackListener::bind(taken.local_addr().unwrap()).await;
+        assert!(matches!(bind, Err(ServeError::Bind { .. })));
+        drop(taken);
+        assert!(LoopbackListener::bind_first_free(port..=port).await.is_ok());
+    }
+}

@@ -1,0 +1,54 @@
+//! The wish to stop: SIGTERM, Ctrl-C, or a terminal that was closed.
+
+use std::io;
+
+use tokio_util::sync::CancellationToken;
+
+/// Cancelled by the first signal. A second one finds the default behaviour of none: the clean stop
+/// has deadlines of its own.
+pub(crate) struct StopSignal(CancellationToken);
+
+impl StopSignal {
+    /// Takes over the signals. Has to be called inside the runtime.
+    pub(crate) fn listen() -> io::Result<Self> {
+        let token = CancellationToken::new();
+        let signalled = signals()?;
+        tokio::spawn({
+            let token = token.clone();
+            async move {
+                signalled.await;
+                tracing::info!("stopping");
+                token.cancel();
+            }
+        });
+        Ok(Self(token))
+    }
+
+    pub(crate) fn token(&self) -> CancellationToken {
+        self.0.clone()
+    }
+}
+
+#[cfg(unix)]
+fn signals() -> io::Result<impl Future<Output = ()> + Send> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn signals() -> io::Result<impl Future<Output = ()> + Send> {
+    Ok(async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}

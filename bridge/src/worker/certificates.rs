@@ -1,0 +1,179 @@
+//! The certificates on a token and the ids by which pages name them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use aws_lc_rs::digest;
+use cryptoki::object::{Attribute, AttributeType, CertificateType, ObjectClass, ObjectHandle};
+use cryptoki::session::Session;
+use pkcs11_bridge_protocol::call;
+use pkcs11_bridge_protocol::failure::{Failure, Row};
+use pkcs11_bridge_protocol::result::CertificateInfo;
+
+use super::failures::InContext;
+use super::module::LoadedModule;
+use super::slot::SlotState;
+use super::verifier::PublicKey;
+
+/// An X.509 certificate object (PKCS#11 3.2, section 4.6.3).
+pub(super) struct TokenCertificate {
+    id: String,
+    cka_id: Vec<u8>,
+    label: String,
+    der: Vec<u8>,
+    public_key: OnceLock<Result<PublicKey, Failure>>,
+}
+
+impl TokenCertificate {
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(super) fn cka_id(&self) -> &[u8] {
+        &self.cka_id
+    }
+
+    pub(super) fn public_key(&self) -> Result<&PublicKey, Failure> {
+        self.public_key
+            .get_or_init(|| PublicKey::of_certificate(&self.der, &self.id))
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+}
+
+pub(super) fn list(
+    module: &LoadedModule,
+    params: &call::Certificates,
+) -> Result<Vec<CertificateInfo>, Failure> {
+    let slot = module.slot(params.slot_id)?;
+    let certificates = slot.renewing(|| slot.read_certificates())?;
+    Ok(certificates
+        .iter()
+        .map(|certificate| CertificateInfo {
+            id: certificate.id.clone(),
+            base64: certificate.der.clone().into(),
+            label: certificate.label.clone(),
+        })
+        .collect())
+}
+
+/// One certificate of a token, kept alive with the list that it stands in.
+pub(super) struct Found {
+    all: Arc<[TokenCertificate]>,
+    at: usize,
+}
+
+impl std::ops::Deref for Found {
+    type Target = TokenCertificate;
+
+    fn deref(&self) -> &TokenCertificate {
+        &self.all[self.at]
+    }
+}
+
+/// The certificate of that id. Where it is not among those known, the token is asked again.
+pub(super) fn find(slot: &SlotState, id: &str) -> Result<Found, Failure> {
+    let position = |all: &[TokenCertificate]| {
+        all.iter().position(|certificate| certificate.id.eq_ignore_ascii_case(id))
+    };
+    if let Some(all) = slot.known_certificates()
+        && let Some(at) = position(&all)
+    {
+        return Ok(Found { all, at });
+    }
+    let all = slot.read_certificates()?;
+    match position(&all) {
+        Some(at) => Ok(Found { all, at }),
+        None => Err(Failure::new(
+            Row::NotFound,
+            "No certificate on the token has that `cert_id`. Ask for the certificates again.",
+        )),
+    }
+}
+
+/// Reads the X.509 certificates. One that cannot be read is left out and spoils nothing else.
+pub(super) fn read(session: &Session) -> Result<Vec<TokenCertificate>, Failure> {
+    let objects = session
+        .find_objects(&[Attribute::Class(ObjectClass::CERTIFICATE)])
+        .context("looking for certificates")?;
+    let mut certificates = Vec::with_capacity(objects.len());
+    for object in objects {
+        match read_one(session, object) {
+            Ok(certificate) => certificates.extend(certificate),
+            Err(failure) => tracing::warn!(%failure, "left out a certificate"),
+        }
+    }
+    name_by_fingerprint_where_needed(&mut certificates);
+    Ok(certificates)
+}
+
+/// `None` where the object is no X.509 certificate or holds none.
+fn read_one(session: &Session, object: ObjectHandle) -> Result<Option<TokenCertificate>, Failure> {
+    let wanted = [
+        AttributeType::CertificateType,
+        AttributeType::Value,
+        AttributeType::Id,
+        AttributeType::Label,
+    ];
+    let attributes = session.get_attributes(object, &wanted).context("reading a certificate")?;
+    let (mut der, mut cka_id, mut label) = (Vec::new(), Vec::new(), Vec::new());
+    for attribute in attributes {
+        match attribute {
+            Attribute::CertificateType(kind) if kind != CertificateType::X_509 => return Ok(None),
+            Attribute::Value(value) => der = value,
+            Attribute::Id(value) => cka_id = value,
+            Attribute::Label(value) => label = value,
+            _ => {}
+        }
+    }
+    Ok((!der.is_empty()).then(|| TokenCertificate {
+        id: const_hex::encode(&cka_id),
+        cka_id,
+        label: String::from_utf8_lossy(&label).into_owned(),
+        der,
+        public_key: OnceLock::new(),
+    }))
+}
+
+fn name_by_fingerprint_where_needed(certificates: &mut [TokenCertificate]) {
+    let mut count = HashMap::<String, usize>::new();
+    for certificate in certificates.iter() {
+        *count.entry(certificate.id.clone()).or_default() += 1;
+    }
+    for certificate in certificates {
+        if certificate.id.is_empty() || count.get(&certificate.id).is_some_and(|count| *count > 1) {
+            let fingerprint = digest::digest(&digest::SHA256, &certificate.der);
+            certificate.id = format!("sha256:{}", const_hex::encode(fingerprint));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_is_empty_or_not_unique_becomes_a_fingerprint() {
+        let certificate = |cka_id: &[u8], der: &[u8]| TokenCertificate {
+            id: const_hex::encode(cka_id),
+            cka_id: cka_id.to_vec(),
+            label: String::new(),
+            der: der.to_vec(),
+            public_key: OnceLock::new(),
+        };
+        let mut all = [
+            certificate(&[0xAB], b"a"),
+            certificate(&[1], b"b"),
+            certificate(&[1], b"c"),
+            certificate(&[], b"abc"),
+        ];
+        name_by_fingerprint_where_needed(&mut all);
+        assert_eq!(all[0].id, "ab");
+        assert!(all[1].id.starts_with("sha256:") && all[2].id.starts_with("sha256:"));
+        assert_ne!(all[1].id, all[2].id);
+        assert_eq!(
+            all[3].id,
+            "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+}

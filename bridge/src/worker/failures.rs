@@ -1,0 +1,90 @@
+//! Errors of the module, as failures that the page gets.
+
+use std::ffi::c_ulong;
+
+use cryptoki::error::{Error, Rv, RvError};
+use pkcs11_bridge_protocol::ckr;
+use pkcs11_bridge_protocol::failure::{Failure, Row};
+
+/// Says what was being done when the module failed.
+pub(super) trait InContext<T> {
+    /// `operation` completes "while …".
+    fn context(self, operation: &str) -> Result<T, Failure>;
+}
+
+impl<T> InContext<T> for Result<T, Error> {
+    fn context(self, operation: &str) -> Result<T, Failure> {
+        self.map_err(|error| match error {
+            Error::Pkcs11(reason, _) => Failure::from_ckr(rv(reason), operation),
+            error => Failure::new(
+                Row::Internal,
+                format!("While {operation}: the module failed ({error})."),
+            ),
+        })
+    }
+}
+
+/// The `CK_RV` that cryptoki has turned into a variant.
+pub(super) fn rv(error: RvError) -> u64 {
+    match error {
+        RvError::VendorDefined(value) | RvError::UnknownErrorCode(value) => value.into(),
+        error => ckr::TABLE
+            .iter()
+            .map(|entry| entry.value)
+            .find(|value| Rv::from(*value as c_ulong) == Rv::Error(error))
+            .unwrap_or(GENERAL_ERROR),
+    }
+}
+
+/// An error that may be a failure of the module.
+pub(super) trait AsFailure {
+    fn as_failure(&self) -> Option<&Failure>;
+}
+
+impl AsFailure for Failure {
+    fn as_failure(&self) -> Option<&Failure> {
+        Some(self)
+    }
+}
+
+/// Whether the failure says that sessions, handles or the login are those of a token that is gone:
+/// after they were renewed the same call may work, and nothing was signed yet.
+pub(super) fn is_stale(failure: &Failure) -> bool {
+    failure.pkcs11.as_deref().is_some_and(|name| STALE.contains(&name))
+}
+
+const GENERAL_ERROR: u64 = 5;
+
+const STALE: [&str; 8] = [
+    "CKR_DEVICE_REMOVED",
+    "CKR_KEY_HANDLE_INVALID",
+    "CKR_OBJECT_HANDLE_INVALID",
+    "CKR_SESSION_CLOSED",
+    "CKR_SESSION_HANDLE_INVALID",
+    "CKR_TOKEN_NOT_PRESENT",
+    "CKR_TOKEN_NOT_RECOGNIZED",
+    "CKR_USER_NOT_LOGGED_IN",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_survives_the_way_through_cryptoki() {
+        for entry in ckr::TABLE {
+            let Rv::Error(error) = Rv::from(entry.value as c_ulong) else {
+                panic!("{}", entry.name)
+            };
+            assert_eq!(rv(error), entry.value, "{}", entry.name);
+        }
+        assert_eq!(rv(RvError::VendorDefined(0x8000_0001)), 0x8000_0001);
+    }
+
+    #[test]
+    fn the_stale_values_are_in_the_table() {
+        for name in STALE {
+            assert!(ckr::TABLE.iter().any(|entry| entry.name == name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The module: loaded, initialised (PKCS#11 3.2, section 5.4.1), and asked for its slots.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::error::{Error, RvError};
+use cryptoki::slot::Slot;
+use pkcs11_bridge_protocol::failure::{Failure, Row};
+use pkcs11_bridge_protocol::slot_id::SlotId;
+
+use super::failures::{InContext, rv};
+use super::slot::SlotState;
+
+/// A module that this process has initialised.
+pub(super) struct LoadedModule {
+    context: Pkcs11,
+    threading: Threading,
+    slots: Mutex<HashMap<SlotId, Arc<SlotState>>>,
+}
+
+/// Whether several threads may be in the module at a time.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Threading {
+    Single,
+    Multiple,
+}
+
+impl LoadedModule {
+    pub(super) fn load(path: &Path) -> Result<Self, Failure> {
+        let context = Pkcs11::new(path).map_err(|error| not_loaded(path, &error))?;
+        let initialize = |flags| context.initialize(CInitializeArgs::new(flags));
+        let threading = match initialize(CInitializeFlags::OS_LOCKING_OK) {
+            Ok(()) => Threading::Multiple,
+            Err(Error::Pkcs11(RvError::CantLock, _)) => {
+                initialize(CInitializeFlags::empty()).map_err(|error| not_loaded(path, &error))?;
+                Threading::Single
+            }
+            Err(error) => return Err(not_loaded(path, &error)),
+        };
+        Ok(Self { context, threading, slots: Mutex::default() })
+    }
+
+    pub(super) fn context(&self) -> &Pkcs11 {
+        &self.context
+    }
+
+    pub(super) fn threading(&self) -> Threading {
+        self.threading
+    }
+
+    /// The slot of that id, as the module knows it now.
+    pub(super) fn find_slot(&self, id: SlotId) -> Result<Slot, Failure> {
+        self.context
+            .get_all_slots()
+            .context("listing the slots")?
+            .into_iter()
+            .find(|slot| slot.id() == id.0)
+            .ok_or_else(|| {
+                Failure::with_ckr(
+                    Row::NoSlot,
+                    "CKR_SLOT_ID_INVALID",
+                    format!("There is no slot {id}. Ask for the slots again."),
+                )
+            })
+    }
+
+    /// What is kept of a slot between calls: sessions, the login, keys.
+    pub(super) fn slot(&self, id: SlotId) -> Result<Arc<SlotState>, Failure> {
+        let known = self.slots().get(&id).map(Arc::clone);
+        if let Some(slot) = known {
+            return Ok(slot);
+        }
+        let state = SlotState::new(self.context.clone(), self.find_slot(id)?);
+        Ok(Arc::clone(self.slots().entry(id).or_insert_with(|| Arc::new(state))))
+    }
+
+    /// Logs out and lets go of the module.
+    pub(super) fn finalize(self) {
+        for slot in self.slots().drain() {
+            slot.1.forget();
+        }
+        if let Err(error) = self.context.finalize() {
+            tracing::debug!(%error, "the module could not be finalised");
+        }
+    }
+
+    fn slots(&self) -> std::sync::MutexGuard<'_, HashMap<SlotId, Arc<SlotState>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The page gets no path and nothing of the system's own error: both go to the log.
+fn not_loaded(path: &Path, error: &Error) -> Failure {
+    tracing::error!(path = %path.display(), %error, "the module cannot be loaded");
+    let message = match error {
+        Error::LibraryLoading(_) if !path.exists() => {
+            "its file is not there. Install the token's software again, or correct the path in the \
+             bridge's configuration."
+        }
+        Error::LibraryLoading(_) => {
+            "its file cannot be loaded as a library. It may be no library, be made for another \
+             processor, or lack a library that it needs; the bridge's log has the system's own words."
+        }
+        Error::MissingSymbol(_) => {
+            "its file is a library, but no PKCS#11 module. Correct the path in the bridge's \
+             configuration."
+        }
+        Error::Pkcs11(reason, _) => {
+            let failure = Failure::from_ckr(rv(*reason), "initialising it");
+            return Failure { row: Row::ModuleUnavailable, ..failure };
+        }
+        _ => "it does not keep to the PKCS#11 standard; the bridge's log says how.",
+    };
+    Failure::new(Row::ModuleUnavailable, message)
+}

@@ -1,0 +1,114 @@
+//! Signatures: made with the private key of a certificate, checked against the certificate before
+//! anybody gets them.
+
+use pkcs11_bridge_protocol::call::{SignData, SignatureFormat, VerifySignedData};
+use pkcs11_bridge_protocol::failure::{Failure, Row};
+use pkcs11_bridge_protocol::octets::Octets;
+
+use super::algorithm::{Scheme, check_length};
+use super::certificates;
+use super::ecdsa;
+use super::failures::InContext;
+use super::module::LoadedModule;
+use super::slot::{LoginError, SlotState};
+
+pub(super) fn sign(module: &LoadedModule, params: &SignData) -> Result<Octets, LoginError> {
+    check_length(params.algorithm_reference, params.data.as_ref())?;
+    let slot = module.slot(params.slot_id)?;
+    slot.renewing(|| sign_once(&slot, params))
+}
+
+fn sign_once(slot: &SlotState, params: &SignData) -> Result<Octets, LoginError> {
+    let certificate = certificates::find(slot, &params.cert_id)?;
+    let public_key = certificate.public_key()?;
+    let scheme = Scheme::new(params.algorithm_reference, public_key.kind())?;
+    let mechanism = scheme.mechanism();
+    if !slot.has_mechanism(mechanism.mechanism_type())? {
+        return Err(Failure::with_ckr(
+            Row::AlgorithmUnsupported,
+            "CKR_MECHANISM_INVALID",
+            format!(
+                "The token cannot do {} ({}). Choose another algorithm.",
+                params.algorithm_reference,
+                mechanism.mechanism_type()
+            ),
+        )
+        .into());
+    }
+
+    let _logged_in = slot.log_in(params.pin.as_ref())?;
+    let session = slot.session()?;
+    let key = slot.private_key(&session, &certificate)?;
+    let operation = format!("signing with the key of certificate {}", certificate.id());
+    let made =
+        session.sign(&mechanism, key, &scheme.input(params.data.as_ref())).context(&operation)?;
+
+    let forms = Forms::of_token(made, scheme);
+    let checked = match &forms {
+        Some(forms) => public_key.verify(scheme, params.data.as_ref(), forms.to_verify())?,
+        None => false,
+    };
+    match forms {
+        Some(forms) if checked => Ok(forms.wanted(params.signature_format).into()),
+        _ => {
+            slot.forget_objects();
+            Err(Failure::new(
+                Row::Internal,
+                format!(
+                    "The token's signature is not one of the key in certificate {}, so it was \
+                     withheld. The certificate may belong to another key, or the token may be \
+                     faulty.",
+                    certificate.id()
+                ),
+            )
+            .into())
+        }
+    }
+}
+
+pub(super) fn verify(module: &LoadedModule, params: &VerifySignedData) -> Result<bool, Failure> {
+    check_length(params.algorithm_reference, params.data.as_ref())?;
+    let slot = module.slot(params.slot_id)?;
+    let certificate = slot.renewing(|| certificates::find(&slot, &params.cert_id))?;
+    let public_key = certificate.public_key()?;
+    let scheme = Scheme::new(params.algorithm_reference, public_key.kind())?;
+    let signature = params.signature.as_ref();
+    match (scheme, params.signature_format.unwrap_or_default()) {
+        (Scheme::Ecdsa(curve, _), SignatureFormat::Raw) => {
+            let Some(der) = ecdsa::to_der(signature, curve) else { return Ok(false) };
+            public_key.verify(scheme, params.data.as_ref(), &der)
+        }
+        _ => public_key.verify(scheme, params.data.as_ref(), signature),
+    }
+}
+
+/// A signature in the form that the token gave and, where it is ECDSA, in DER too.
+struct Forms {
+    token: Vec<u8>,
+    der: Option<Vec<u8>>,
+}
+
+impl Forms {
+    /// `None` where the bytes cannot be a signature of that scheme.
+    fn of_token(made: Vec<u8>, scheme: Scheme) -> Option<Self> {
+        match scheme {
+            Scheme::Ecdsa(curve, _) => {
+                let token = ecdsa::full_length(&made, curve)?;
+                let der = ecdsa::to_der(&token, curve)?;
+                Some(Self { token, der: Some(der) })
+            }
+            _ => Some(Self { token: made, der: None }),
+        }
+    }
+
+    fn to_verify(&self) -> &[u8] {
+        self.der.as_ref().unwrap_or(&self.token)
+    }
+
+    fn wanted(self, format: Option<SignatureFormat>) -> Vec<u8> {
+        match (format.unwrap_or_default(), self.der) {
+            (SignatureFormat::Der, Some(der)) => der,
+            _ => self.token,
+        }
+    }
+}
