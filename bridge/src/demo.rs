@@ -1,12 +1,113 @@
-//! placeholder
-use crate::cli::DemoArgs;
+//! The demo: a playground page and a bridge on a throw-away SoftHSM2 token. It never touches the
+//! user's own tokens or configuration, and removes what it made when it ends.
+
+mod page;
+mod softhsm;
+mod token;
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::cli::DemoArgs;
+use crate::config::Settings;
+use crate::modules::{BadModuleName, Module};
+use crate::origin::{Origin, OriginError};
+use crate::program;
+use crate::server::{ServeError, Server};
+use crate::stop::StopSignal;
+use page::PageServer;
+pub(crate) use token::{TokenError, make as make_token};
+
 #[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub(crate) struct DemoError;
-pub(crate) async fn run(_: DemoArgs) -> Result<(), DemoError> {
-    Err(DemoError)
+pub(crate) enum DemoError {
+    #[error(
+        "the demo needs SoftHSM2, a PKCS#11 token in software, and did not find it. {}",
+        softhsm::how_to_install()
+    )]
+    NoSoftHsm,
+    #[error(
+        "this build has no client in it. Run `make pkg` and build again, or simply `make demo`"
+    )]
+    NoClient,
+    #[error("cannot make the folder of the demo's token: {0}")]
+    Folder(io::Error),
+    #[error("the demo's token could not be made{0}")]
+    TokenProcess(String),
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    #[error("cannot serve the page: {0}")]
+    Page(io::Error),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error("the demo's own settings are wrong: {0}")]
+    Origin(#[from] OriginError),
+    #[error("the demo's own settings are wrong: {0}")]
+    Module(#[from] BadModuleName),
 }
-pub(crate) fn make_token(_: &Path) -> Result<(), DemoError> {
-    Err(DemoError)
+
+/// Runs until a signal.
+pub(crate) async fn run(args: DemoArgs) -> Result<(), DemoError> {
+    let stop = StopSignal::listen().map_err(DemoError::Page)?.token();
+    let library = softhsm::find().ok_or(DemoError::NoSoftHsm)?;
+    if !page::has_client() {
+        return Err(DemoError::NoClient);
+    }
+    say("Making a throw-away token with RSA and EC keys …");
+    let folder = TempDir::with_prefix("pkcs11-bridge-demo-").map_err(DemoError::Folder)?;
+    let env = softhsm::configure(folder.path()).map_err(DemoError::Folder)?;
+    tokio::select! {
+        made = make_token_in_a_process(&library, &env) => made?,
+        () = stop.cancelled() => return Ok(()),
+    }
+
+    let page = PageServer::bind().await.map_err(DemoError::Page)?;
+    let origin: Origin = page.origin().parse()?;
+    let module = Module {
+        name: "softhsm".parse()?,
+        path: library,
+        description: "SoftHSM2 with the throw-away token of this demo".to_owned(),
+        env,
+    };
+    let bridge = Server::bind(Settings::only(module, origin)).await?;
+    let address = page.origin();
+    let page = page.serve(bridge.address().port(), stop.clone());
+
+    say(&format!(
+        "\n  Page   {address}/\n  PIN    {}\n  Bridge ws://{}\n\nCtrl-C ends the demo and removes \
+         everything that it made.",
+        token::PIN,
+        bridge.address()
+    ));
+    if !args.no_open && opener::open_browser(format!("{address}/")).is_err() {
+        say("No browser could be opened: open the page yourself.");
+    }
+    let (page, ()) = tokio::join!(page, bridge.run(stop));
+    page.map_err(DemoError::Page)?;
+    folder.close().map_err(DemoError::Folder)?;
+    say("The demo has ended; its token is gone.");
+    Ok(())
+}
+
+/// A module is never loaded into the process that serves pages.
+async fn make_token_in_a_process(
+    library: &Path,
+    env: &BTreeMap<String, String>,
+) -> Result<(), DemoError> {
+    let mut command = program::this().map_err(DemoError::Folder)?;
+    command.arg("demo-token").arg("--module").arg(library).envs(env);
+    command.stdin(std::process::Stdio::null()).kill_on_drop(true);
+    let output = command.output().await.map_err(DemoError::Folder)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    Err(DemoError::TokenProcess(format!(": {}", errors.trim())))
+}
+
+fn say(text: &str) {
+    // The demo goes on where nobody reads what it prints.
+    let _ = writeln!(io::stdout(), "{text}");
 }

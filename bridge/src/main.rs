@@ -9,6 +9,8 @@ mod host;
 mod modules;
 mod origin;
 mod pipe;
+mod program;
+mod rsa_public_key;
 mod server;
 mod stop;
 mod supervisor;
@@ -19,6 +21,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use cli::{Cli, Command, ServeArgs};
 use config::{ConfigError, Settings};
@@ -34,7 +37,9 @@ fn main() -> ExitCode {
         Some(Command::Serve(args)) => run(serve_pages(args)),
         Some(Command::Demo(args)) => run(async { Ok(demo::run(args).await?) }),
         Some(Command::Worker(args)) => return worker::run(&args.module),
-        Some(Command::DemoToken(args)) => demo::make_token(&args.module).map_err(Failed::from),
+        Some(Command::DemoToken(args)) => {
+            demo::make_token(&args.module).map_err(|error| Failed::Demo(error.into()))
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -93,9 +98,14 @@ async fn serve_pages(args: ServeArgs) -> Result<(), Failed> {
 
 fn log_to_stderr() {
     let filter = EnvFilter::builder()
-        .with_default_directive(tracing::Level::INFO.into())
+        .with_default_directive(LevelFilter::INFO.into())
         .with_env_var("PKCS11_BRIDGE_LOG")
         .from_env_lossy();
+    // cryptoki complains of return values that are newer than it is; our own table knows them.
+    let filter = match "cryptoki::error::rv=off".parse() {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => filter,
+    };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init();
 }

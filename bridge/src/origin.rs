@@ -8,7 +8,8 @@ use std::str::FromStr;
 use serde::Deserialize;
 use url::{Host, Url};
 
-/// An origin that a browser can send and a user can approve.
+/// An origin that a browser can send and a user can approve, in the form of the `Origin` header:
+/// lower case, punycode, no default port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Origin(String);
@@ -20,6 +21,8 @@ pub(crate) enum OriginError {
     NotAnOrigin,
     #[error("has more than a scheme, a host and a port; leave away what comes after them")]
     HasMore,
+    #[error("has a wildcard; name each origin by itself")]
+    Wildcard,
     #[error("is not of a scheme that pages come from (http, https, or a browser extension's)")]
     Scheme,
 }
@@ -32,13 +35,6 @@ pub(crate) enum RequestOrigin {
     /// `null`: a sandboxed frame, a file, a data: address. All of them share it, so that it can
     /// never be approved.
     Opaque,
-}
-
-impl Origin {
-    /// As the `Origin` header has it: lower case, punycode, no default port.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 impl fmt::Display for Origin {
@@ -65,6 +61,7 @@ impl FromStr for Origin {
             return Err(OriginError::HasMore);
         }
         let host = match url.host().ok_or(OriginError::NotAnOrigin)? {
+            Host::Domain(name) if name.contains('*') => return Err(OriginError::Wildcard),
             Host::Domain("") => return Err(OriginError::NotAnOrigin),
             host => host.to_string(),
         };
@@ -217,11 +214,11 @@ mod tests {
             ("http://[::1]:80", "http://[::1]"),
             ("moz-extension://a-b-c", "moz-extension://a-b-c"),
         ] {
-            assert_eq!(text.parse::<Origin>().unwrap().as_str(), origin);
+            assert_eq!(text.parse::<Origin>().unwrap().to_string(), origin);
         }
         for (text, error) in [
             ("app.example", OriginError::NotAnOrigin),
-            ("https://*.example", OriginError::NotAnOrigin),
+            ("https://*.example", OriginError::Wildcard),
             ("*", OriginError::NotAnOrigin),
             ("null", OriginError::NotAnOrigin),
             ("https://app.example/login", OriginError::HasMore),

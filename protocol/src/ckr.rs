@@ -91,7 +91,7 @@ table! {
     (0x00d0, "CKR_TEMPLATE_INCOMPLETE", Internal, "the description of the object is incomplete"),
     (0x00d1, "CKR_TEMPLATE_INCONSISTENT", Internal, "the description of the object contradicts itself"),
     (0x00e0, "CKR_TOKEN_NOT_PRESENT", NoToken, "there is no token in the slot; put it in and try again"),
-    (0x00e1, "CKR_TOKEN_NOT_RECOGNIZED", NoToken, "the module does not know this token; check that it is the right module for it"),
+    (0x00e1, "CKR_TOKEN_NOT_RECOGNIZED", NoToken, "the token is not set up yet, or is none that this module knows"),
     (0x00e2, "CKR_TOKEN_WRITE_PROTECTED", Internal, "the token is write-protected"),
     (0x00f0, "CKR_UNWRAPPING_KEY_HANDLE_INVALID", Internal, "the unwrapping key is not there"),
     (0x00f1, "CKR_UNWRAPPING_KEY_SIZE_RANGE", Internal, "the unwrapping key has a wrong size"),

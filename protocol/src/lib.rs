@@ -28,7 +28,7 @@
 //! # Limits
 //! | limit | at it |
 //! |---|---|
-//! | a frame of [`MAX_FRAME_LEN`] bytes | the connection is closed with 1009 |
+//! | a frame of [`MAX_FRAME_LEN`] bytes from the page | the connection is closed with 1009 |
 //! | [`MAX_IN_FLIGHT`] requests in flight per connection | the request fails with 429/802 |
 //! | [`MAX_CONNECTIONS`] connections | a further one is closed with 1013 |
 //! | [`HANDSHAKE_SECONDS`] for the handshake | the socket is closed |
@@ -53,7 +53,8 @@ pub const SUBPROTOCOL: &str = "pkcs11-bridge.v1";
 /// The ports that the bridge listens on: the first of them that is free.
 pub const PORTS: RangeInclusive<u16> = 24911..=24915;
 
-/// The longest frame in bytes, in both directions.
+/// The longest frame in bytes that the bridge takes. Its replies may be longer, such as the
+/// certificates of a full token.
 pub const MAX_FRAME_LEN: usize = 1 << 20;
 
 /// How many requests of one connection may be waiting for their replies.

@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use super::lock;
 use crate::modules::Module;
 use crate::pipe::{self, Greeting, Job, Outcome, Report};
+use crate::program;
 
 /// A worker that has loaded its module. Dropping it ends the process.
 pub(super) struct WorkerProcess {
@@ -281,7 +282,7 @@ fn describe(status: ExitStatus) -> String {
 }
 
 fn command(module: &Module) -> io::Result<Command> {
-    let mut command = this_program()?;
+    let mut command = program::this()?;
     command
         .arg("worker")
         .arg("--module")
@@ -294,19 +295,6 @@ fn command(module: &Module) -> io::Result<Command> {
     #[cfg(unix)]
     command.process_group(0);
     Ok(command)
-}
-
-/// This very program, even where its file was replaced by a newer one since it started.
-#[cfg(target_os = "linux")]
-fn this_program() -> io::Result<Command> {
-    let mut command = Command::new("/proc/self/exe");
-    command.arg0("pkcs11-bridge");
-    Ok(command)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn this_program() -> io::Result<Command> {
-    Ok(Command::new(std::env::current_exe()?))
 }
 
 fn deadline_of(call: &Call) -> Duration {

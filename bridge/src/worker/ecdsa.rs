@@ -10,7 +10,7 @@ use super::verifier::Curve;
 /// both (PKCS#11 3.2, section 6.3.1). `None` for what is no such signature.
 pub(super) fn full_length(raw: &[u8], curve: Curve) -> Option<Vec<u8>> {
     let len = curve.order_len();
-    if raw.is_empty() || raw.len() % 2 != 0 || raw.len() > 2 * len {
+    if raw.is_empty() || !raw.len().is_multiple_of(2) || raw.len() > 2 * len {
         return None;
     }
     let (r, s) = raw.split_at(raw.len() / 2);

@@ -27,6 +27,8 @@ impl<T> InContext<T> for Result<T, Error> {
 /// The `CK_RV` that cryptoki has turned into a variant.
 pub(super) fn rv(error: RvError) -> u64 {
     match error {
+        // `CK_RV` has 32 bits on Windows.
+        #[allow(clippy::useless_conversion)]
         RvError::VendorDefined(value) | RvError::UnknownErrorCode(value) => value.into(),
         error => ckr::TABLE
             .iter()

@@ -33,7 +33,7 @@ pub(super) struct SlotState {
 /// (PKCS#11 3.2, section 5.6.8).
 pub(super) enum Login {
     LoggedOut,
-    LoggedIn(PinProof),
+    LoggedIn(Box<PinProof>),
 }
 
 #[derive(Default)]
@@ -98,7 +98,10 @@ impl SlotState {
     /// Drops everything that is known of the token, the login included.
     pub(super) fn forget(&self) {
         let mut login = self.write_login();
-        if let (Login::LoggedIn(_), Ok(session)) = (&*login, self.sessions.take()) {
+        if matches!(*login, Login::LoggedIn(_))
+            && let Ok(session) = self.sessions.take()
+        {
+            // A token that is gone has nobody logged in.
             let _ = session.logout();
         }
         *login = Login::LoggedOut;
@@ -159,10 +162,9 @@ impl SlotState {
         }
         match result {
             Ok(()) => {
-                *login = Login::LoggedIn(PinProof::of(pin)?);
+                *login = Login::LoggedIn(Box::new(PinProof::of(pin)?));
                 // Objects that only a user sees may be there now.
-                *self.known() =
-                    Known { mechanisms: self.known().mechanisms.clone(), ..Known::default() };
+                self.forget_objects();
                 Ok(())
             }
             Err(error) => Err(self.login_failure(error, token.label())),

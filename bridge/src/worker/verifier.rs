@@ -8,13 +8,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use aws_lc_rs::digest::{self, Digest};
 use aws_lc_rs::signature as lc;
 use aws_lc_rs::signature::{ParsedPublicKey, VerificationAlgorithm};
-use der::asn1::{ObjectIdentifier, UintRef};
-use der::{Decode, Sequence};
+use der::Decode;
+use der::asn1::ObjectIdentifier;
 use pkcs11_bridge_protocol::algorithm::{Hash, MlDsa};
 use pkcs11_bridge_protocol::failure::{Failure, Row};
 use x509_cert::Certificate;
 
 use super::algorithm::Scheme;
+use crate::rsa_public_key::RsaPublicKey;
 
 /// What kind of key it is, as far as that decides about algorithms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -174,12 +175,6 @@ impl PublicKey {
         known.push((scheme, Arc::clone(&key)));
         Ok(key)
     }
-}
-
-#[derive(Sequence)]
-struct RsaPublicKey<'a> {
-    modulus: UintRef<'a>,
-    public_exponent: UintRef<'a>,
 }
 
 /// The digest that aws-lc is to check; `None` where it is given the message.

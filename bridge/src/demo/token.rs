@@ -1,0 +1,227 @@
+//! Makes the throw-away token: four key pairs generated on it, each with a certificate of a demo CA
+//! whose key is forgotten at once. Runs in a process of its own.
+
+use std::path::Path;
+
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::error::Error;
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::{Attribute, AttributeType, CertificateType, ObjectClass, ObjectHandle};
+use cryptoki::session::{Session, UserType};
+use der::asn1::{ObjectIdentifier, OctetStringRef, UintRef};
+use der::{Decode, Encode};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SignatureAlgorithm,
+};
+use secrecy::SecretString;
+use time::{Duration, OffsetDateTime};
+use x509_cert::Certificate;
+
+use crate::rsa_public_key::RsaPublicKey;
+
+/// The user's PIN of the token. No secret: the token holds nothing of value and is soon gone.
+pub(super) const PIN: &str = "123456";
+const SO_PIN: &str = "12345678";
+const LABEL: &str = "Demo token";
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TokenError {
+    #[error("SoftHSM2 failed while making the demo's token: {0}")]
+    Module(#[from] Error),
+    #[error("a certificate of the demo's token could not be issued: {0}")]
+    Certificate(#[from] rcgen::Error),
+    #[error("a key of the demo's token cannot be encoded: {0}")]
+    Encoding(#[from] der::Error),
+    #[error("SoftHSM2 has no slot for the demo's token")]
+    NoSlot,
+    #[error("SoftHSM2 did not tell the public part of a key that it made")]
+    NoPublicKey,
+}
+
+/// Initialises the first free slot of the module as the demo's token.
+pub(crate) fn make(library: &Path) -> Result<(), TokenError> {
+    let module = Pkcs11::new(library)?;
+    module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))?;
+    let slot = *module.get_all_slots()?.first().ok_or(TokenError::NoSlot)?;
+    let so_pin = SecretString::from(SO_PIN);
+    module.init_token(slot, &so_pin, LABEL)?;
+    let slot = *module.get_slots_with_initialized_token()?.first().ok_or(TokenError::NoSlot)?;
+    let session = module.open_rw_session(slot)?;
+    let pin = SecretString::from(PIN);
+    session.login(UserType::So, Some(&so_pin))?;
+    session.init_pin(&pin)?;
+    session.logout()?;
+    session.login(UserType::User, Some(&pin))?;
+
+    let ca = DemoCa::new()?;
+    for (id, (owner, kind)) in (1..).zip(OWNERS) {
+        let public_key = generate(&session, id, owner, kind)?;
+        let certificate = ca.issue(owner, &public_key)?;
+        store_certificate(&session, id, owner, certificate)?;
+    }
+    session.close()?;
+    module.finalize()?;
+    Ok(())
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Rsa(u32),
+    Ec(ObjectIdentifier, &'static SignatureAlgorithm),
+}
+
+const OWNERS: [(&str, Kind); 4] = [
+    ("Ada Demo (RSA-2048)", Kind::Rsa(2048)),
+    ("Blaise Demo (RSA-3072)", Kind::Rsa(3072)),
+    (
+        "Carl Demo (P-256)",
+        Kind::Ec(
+            ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"),
+            &rcgen::PKCS_ECDSA_P256_SHA256,
+        ),
+    ),
+    (
+        "Emmy Demo (P-384)",
+        Kind::Ec(ObjectIdentifier::new_unwrap("1.3.132.0.34"), &rcgen::PKCS_ECDSA_P384_SHA384),
+    ),
+];
+
+/// The public key of a pair on the token, as a certificate holds it.
+struct TokenPublicKey {
+    bytes: Vec<u8>,
+    algorithm: &'static SignatureAlgorithm,
+}
+
+impl PublicKeyData for TokenPublicKey {
+    fn der_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        self.algorithm
+    }
+}
+
+fn generate(
+    session: &Session,
+    id: u8,
+    label: &str,
+    kind: Kind,
+) -> Result<TokenPublicKey, TokenError> {
+    let both = [
+        Attribute::Token(true),
+        Attribute::Id(vec![id]),
+        Attribute::Label(label.as_bytes().to_vec()),
+    ];
+    let mut public = both.to_vec();
+    public.push(Attribute::Verify(true));
+    let mut private = both.to_vec();
+    private.extend([
+        Attribute::Private(true),
+        Attribute::Sensitive(true),
+        Attribute::Extractable(false),
+        Attribute::Sign(true),
+    ]);
+    let mechanism = match kind {
+        Kind::Rsa(bits) => {
+            public.push(Attribute::ModulusBits(u64::from(bits).into()));
+            public.push(Attribute::PublicExponent(vec![1, 0, 1]));
+            Mechanism::RsaPkcsKeyPairGen
+        }
+        Kind::Ec(curve, _) => {
+            public.push(Attribute::EcParams(curve.to_der()?));
+            Mechanism::EccKeyPairGen
+        }
+    };
+    let (public_key, _) = session.generate_key_pair(&mechanism, &public, &private)?;
+    match kind {
+        Kind::Rsa(_) => Ok(TokenPublicKey {
+            bytes: rsa_public_key(session, public_key)?,
+            algorithm: &rcgen::PKCS_RSA_SHA256,
+        }),
+        Kind::Ec(_, algorithm) => {
+            Ok(TokenPublicKey { bytes: ec_point(session, public_key)?, algorithm })
+        }
+    }
+}
+
+fn rsa_public_key(session: &Session, key: ObjectHandle) -> Result<Vec<u8>, TokenError> {
+    let wanted = [AttributeType::Modulus, AttributeType::PublicExponent];
+    match &session.get_attributes(key, &wanted)?[..] {
+        [Attribute::Modulus(modulus), Attribute::PublicExponent(exponent)] => Ok(RsaPublicKey {
+            modulus: UintRef::new(modulus)?,
+            public_exponent: UintRef::new(exponent)?,
+        }
+        .to_der()?),
+        _ => Err(TokenError::NoPublicKey),
+    }
+}
+
+/// The point without the octet string that PKCS#11 wraps it in.
+fn ec_point(session: &Session, key: ObjectHandle) -> Result<Vec<u8>, TokenError> {
+    match &session.get_attributes(key, &[AttributeType::EcPoint])?[..] {
+        [Attribute::EcPoint(point)] => Ok(<&OctetStringRef>::from_der(point)?.as_bytes().to_vec()),
+        _ => Err(TokenError::NoPublicKey),
+    }
+}
+
+fn store_certificate(
+    session: &Session,
+    id: u8,
+    label: &str,
+    der: Vec<u8>,
+) -> Result<(), TokenError> {
+    let names = Certificate::from_der(&der)?;
+    let names = names.tbs_certificate();
+    session.create_object(&[
+        Attribute::Class(ObjectClass::CERTIFICATE),
+        Attribute::CertificateType(CertificateType::X_509),
+        Attribute::Token(true),
+        Attribute::Private(false),
+        Attribute::Id(vec![id]),
+        Attribute::Label(label.as_bytes().to_vec()),
+        Attribute::Subject(names.subject().to_der()?),
+        Attribute::Issuer(names.issuer().to_der()?),
+        Attribute::SerialNumber(names.serial_number().to_der()?),
+        Attribute::Value(der),
+    ])?;
+    Ok(())
+}
+
+/// A certification authority that lives as long as the token is being made.
+struct DemoCa {
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl DemoCa {
+    fn new() -> Result<Self, TokenError> {
+        let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+        let mut params = CertificateParams::default();
+        params.distinguished_name = distinguished_name("Demo CA, trust it nowhere");
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        Ok(Self { issuer: Issuer::new(params, key) })
+    }
+
+    fn issue(&self, owner: &str, key: &TokenPublicKey) -> Result<Vec<u8>, TokenError> {
+        let now = OffsetDateTime::now_utc();
+        let mut params = CertificateParams::default();
+        params.distinguished_name = distinguished_name(owner);
+        params.not_before = now - Duration::hours(1);
+        params.not_after = now + Duration::days(30);
+        params.key_usages =
+            vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::ContentCommitment];
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::EmailProtection];
+        Ok(params.signed_by(key, &self.issuer)?.der().to_vec())
+    }
+}
+
+fn distinguished_name(common_name: &str) -> DistinguishedName {
+    let mut name = DistinguishedName::new();
+    name.push(DnType::CountryName, "ZZ");
+    name.push(DnType::OrganizationName, "pkcs11-bridge demo");
+    name.push(DnType::CommonName, common_name);
+    name
+}
