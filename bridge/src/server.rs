@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use pkcs11_bridge_protocol::{HANDSHAKE_SECONDS, MAX_CONNECTIONS, PORTS};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -64,13 +64,12 @@ impl Server {
         let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let port = self.address().port();
         loop {
-            let Ok(permit) = Arc::clone(&handshakes).acquire_owned().await else { break };
             let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
+                accepted = self.accept(&handshakes) => accepted,
                 () = stop.cancelled() => break,
             };
-            let socket = match accepted {
-                Ok((socket, _)) => socket,
+            let (socket, permit) = match accepted {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file descriptors, most likely: others have to finish first.
                     tracing::warn!(%error, "cannot accept a connection");
@@ -83,7 +82,10 @@ impl Server {
             let stop = stop.clone();
             tasks.spawn(async move {
                 let deadline = Duration::from_secs(HANDSHAKE_SECONDS);
-                let handshake = timeout(deadline, upgrade(socket, port)).await;
+                let handshake = tokio::select! {
+                    handshake = timeout(deadline, upgrade(socket, port)) => handshake,
+                    () = stop.cancelled() => return,
+                };
                 drop(permit);
                 let Ok(Some((socket, origin))) = handshake else { return };
                 let connection = Connection::new(socket, bridge, origin);
@@ -97,6 +99,16 @@ impl Server {
         tasks.close();
         tasks.wait().await;
         self.bridge.workers_ended().await;
+    }
+
+    /// A connection together with the right to a handshake.
+    async fn accept(
+        &self,
+        handshakes: &Arc<Semaphore>,
+    ) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+        let permit = Arc::clone(handshakes).acquire_owned().await.map_err(io::Error::other)?;
+        let (socket, _) = self.listener.accept().await?;
+        Ok((socket, permit))
     }
 }
 

@@ -20,13 +20,13 @@ use worker_process::WorkerProcess;
 #[derive(Default)]
 pub(crate) struct Supervisor {
     sessions: Mutex<HashMap<Origin, Weak<OriginSession>>>,
-    starts: Mutex<HashMap<ModuleName, StartLock>>,
+    turns: Mutex<HashMap<ModuleName, TurnLock>>,
     endings: TaskTracker,
 }
 
-/// SoftHSM is known to fail where several processes start on it at the same instant, so that starts
-/// on one module are one at a time.
-type StartLock = Arc<AsyncMutex<()>>;
+/// SoftHSM is known to fail where several processes start on it at the same instant, and a card may
+/// still belong to the worker that lets go of it: starts and ends on one module are one at a time.
+pub(crate) type TurnLock = Arc<AsyncMutex<()>>;
 
 /// The workers of one origin. Each of its connections holds one; the last one to go ends them.
 pub(crate) struct OriginSession {
@@ -65,10 +65,9 @@ impl Supervisor {
                 Some(worker) => Arc::clone(worker),
                 None => {
                     *slot = None;
-                    let start =
-                        Arc::clone(lock(&self.starts).entry(module.name.clone()).or_default());
-                    let _one_at_a_time = start.lock().await;
-                    let worker = WorkerProcess::start(module, &session.endings).await?;
+                    let turn =
+                        Arc::clone(lock(&self.turns).entry(module.name.clone()).or_default());
+                    let worker = WorkerProcess::start(module, turn, &session.endings).await?;
                     Arc::clone(slot.insert(Arc::new(worker)))
                 }
             }

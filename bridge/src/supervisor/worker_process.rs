@@ -1,24 +1,28 @@
-//! One worker process and the calls that are in flight on it.
+//! One worker process: started, called, and ended when nobody holds it any more.
 
-use std::collections::HashMap;
+mod calls;
+mod ending;
+
 use std::io;
-use std::process::{ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pkcs11_bridge_protocol::call::Call;
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
 use tokio::io::{AsyncWriteExt, BufReader};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::sync::{Mutex as AsyncMutex, Notify, oneshot};
+use tokio::process::{ChildStdin, Command};
+use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use super::lock;
+use super::TurnLock;
 use crate::modules::Module;
-use crate::pipe::{self, Greeting, Job, Outcome, Report};
+use crate::pipe::{self, Greeting, Job, Outcome};
 use crate::program;
+use calls::CallsInFlight;
+use ending::{Stop, attend, end_now, ended};
 
 /// A worker that has loaded its module. Dropping it ends the process.
 pub(super) struct WorkerProcess {
@@ -26,24 +30,7 @@ pub(super) struct WorkerProcess {
     calls: Arc<CallsInFlight>,
     next_id: AtomicU64,
     stop: Arc<Stop>,
-}
-
-/// Why a worker is to end.
-#[derive(Default)]
-struct Stop {
-    /// Nobody needs it any more: it may log out and finalise the module.
-    released: Notify,
-    /// It hangs.
-    condemned: Notify,
-}
-
-/// Who waits for which report. Once the worker has ended nobody can be added.
-struct CallsInFlight {
-    module: Arc<Module>,
-    waiting: Mutex<HashMap<u64, oneshot::Sender<Outcome>>>,
-    alive: AtomicBool,
-    /// Why the process ended, once it is known.
-    end: Mutex<Option<Failure>>,
+    turn: TurnLock,
 }
 
 impl WorkerProcess {
@@ -51,8 +38,10 @@ impl WorkerProcess {
     /// reaps the process.
     pub(super) async fn start(
         module: &Arc<Module>,
+        turn: TurnLock,
         endings: &TaskTracker,
     ) -> Result<Self, ErrorObject> {
+        let _one_at_a_time = Arc::clone(&turn).lock_owned().await;
         let cannot_start = |error: io::Error| {
             Failure::new(
                 Row::Internal,
@@ -95,19 +84,15 @@ impl WorkerProcess {
         }
         tracing::info!(module = %module.name, pid = child.id(), "worker started");
 
-        let calls = Arc::new(CallsInFlight {
-            module: Arc::clone(module),
-            waiting: Mutex::default(),
-            alive: AtomicBool::new(true),
-            end: Mutex::default(),
-        });
+        let calls = Arc::new(CallsInFlight::new(Arc::clone(module)));
         let stop = Arc::new(Stop::default());
         endings.spawn(attend(child, output, Arc::clone(&calls), Arc::clone(&stop)));
-        Ok(Self { input: AsyncMutex::new(input), calls, next_id: AtomicU64::new(1), stop })
+        let (input, next_id) = (AsyncMutex::new(input), AtomicU64::new(1));
+        Ok(Self { input, calls, next_id, stop, turn })
     }
 
     pub(super) fn is_alive(&self) -> bool {
-        self.calls.alive.load(Ordering::Acquire)
+        self.calls.is_open()
     }
 
     /// Sends a call and waits for its report, up to the call's deadline.
@@ -122,22 +107,22 @@ impl WorkerProcess {
         let report = timeout(deadline, async {
             if let Err(error) = self.input.lock().await.write_all(&frame).await {
                 // The reader learns of the end too and says why.
-                tracing::debug!(module = %self.calls.module.name, %error, "a worker does not read");
+                tracing::debug!(module = %self.calls.module().name, %error, "a worker does not read");
             }
-            (&mut waiting.report).await
+            waiting.report().await
         });
         match report.await {
             Ok(Ok(outcome)) => Ok(outcome),
             Ok(Err(_)) => Err(self.calls.end()),
             Err(_) => {
-                self.calls.alive.store(false, Ordering::Release);
-                self.stop.condemned.notify_one();
+                self.calls.close_for_new();
+                self.stop.condemn();
                 Err(Failure::new(
                     Row::DeadlinePassed,
                     format!(
                         "Module `{}` did not answer {} within {} s and was ended. Check the token \
                          and its reader, then try again.",
-                        self.calls.module.name,
+                        self.calls.module().name,
                         call.method(),
                         deadline.as_secs()
                     ),
@@ -149,136 +134,8 @@ impl WorkerProcess {
 
 impl Drop for WorkerProcess {
     fn drop(&mut self) {
-        self.stop.released.notify_one();
+        self.stop.release(&self.turn);
     }
-}
-
-impl CallsInFlight {
-    fn wait_for(self: &Arc<Self>, id: u64) -> Result<Waiting, Failure> {
-        let (sender, report) = oneshot::channel();
-        let mut waiting = lock(&self.waiting);
-        if !self.alive.load(Ordering::Acquire) {
-            return Err(self.end());
-        }
-        waiting.insert(id, sender);
-        Ok(Waiting { id, report, calls: Arc::clone(self) })
-    }
-
-    fn complete(&self, report: Report) {
-        match lock(&self.waiting).remove(&report.id) {
-            // The caller may have gone in this instant: then nobody wants the report.
-            Some(sender) => drop(sender.send(report.outcome)),
-            None => {
-                tracing::debug!(module = %self.module.name, "dropped the report of a call that was given up")
-            }
-        }
-    }
-
-    /// Fails every call that waits.
-    fn close(&self, reason: Failure) {
-        *lock(&self.end) = Some(reason);
-        let mut waiting = lock(&self.waiting);
-        self.alive.store(false, Ordering::Release);
-        waiting.clear();
-    }
-
-    fn end(&self) -> Failure {
-        lock(&self.end).clone().unwrap_or_else(|| {
-            Failure::new(
-                Row::Internal,
-                format!("The worker of module `{}` ended. Try again.", self.module.name),
-            )
-        })
-    }
-}
-
-/// A place among the waiting, given up when dropped.
-struct Waiting {
-    id: u64,
-    report: oneshot::Receiver<Outcome>,
-    calls: Arc<CallsInFlight>,
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        lock(&self.calls.waiting).remove(&self.id);
-    }
-}
-
-/// Hands out reports until the process ends or is to be ended, then reaps it.
-async fn attend(
-    mut child: Child,
-    mut output: BufReader<ChildStdout>,
-    calls: Arc<CallsInFlight>,
-    stop: Arc<Stop>,
-) {
-    let pid = child.id();
-    let how = loop {
-        tokio::select! {
-            report = pipe::read_async(&mut output) => match report {
-                Ok(Some(report)) => calls.complete(report),
-                Ok(None) => break end_now(child).await,
-                Err(error) => {
-                    tracing::warn!(module = %calls.module.name, pid, %error, "a worker sent no report");
-                    break end_now(child).await;
-                }
-            },
-            () = stop.condemned.notified() => break kill(child).await,
-            () = stop.released.notified() => {
-                // Its input is closed by now: it logs out, finalises the module and exits.
-                match timeout(END_GRACE, child.wait()).await {
-                    Ok(_) => tracing::info!(module = %calls.module.name, pid, "worker ended"),
-                    Err(_) => drop(kill(child).await),
-                }
-                return;
-            }
-        }
-    };
-    let reason = ended(&calls.module, &how);
-    tracing::warn!(module = %calls.module.name, pid, "{reason}");
-    calls.close(reason);
-}
-
-/// Reaps a process whose pipe has closed. What it died of is worth a short wait.
-async fn end_now(mut child: Child) -> io::Result<ExitStatus> {
-    match timeout(REAP_GRACE, child.wait()).await {
-        Ok(status) => status,
-        Err(_) => kill(child).await,
-    }
-}
-
-async fn kill(mut child: Child) -> io::Result<ExitStatus> {
-    child.kill().await?;
-    child.wait().await
-}
-
-fn ended(module: &Module, status: &io::Result<ExitStatus>) -> Failure {
-    let how = match status {
-        Ok(status) => describe(*status),
-        Err(error) => format!("could not be reaped ({error})"),
-    };
-    Failure::new(
-        Row::Internal,
-        format!(
-            "Module `{}` {how}. Nothing else was harmed; the next call starts it afresh.",
-            module.name
-        ),
-    )
-}
-
-#[cfg(unix)]
-fn describe(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
-    match (status.signal(), status.code()) {
-        (Some(signal), _) => format!("crashed (signal {signal})"),
-        (None, Some(code)) => format!("ended its process (exit status {code})"),
-        (None, None) => "ended its process".to_owned(),
-    }
-}
-
-#[cfg(not(unix))]
-fn describe(status: ExitStatus) -> String {
-    format!("ended its process ({status})")
 }
 
 fn command(module: &Module) -> io::Result<Command> {
@@ -308,7 +165,4 @@ const START_DEADLINE: Duration = Duration::from_secs(30);
 const READ_DEADLINE: Duration = Duration::from_secs(30);
 /// Long enough for a person at a reader's pinpad.
 const SIGN_DEADLINE: Duration = Duration::from_secs(120);
-/// How long a worker may take to log out and finalise its module.
-const END_GRACE: Duration = Duration::from_secs(2);
-const REAP_GRACE: Duration = Duration::from_millis(500);
 const READ_BUFFER: usize = 64 << 10;
