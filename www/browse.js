@@ -1,0 +1,157 @@
+// From module to certificate: asks for each list in turn, keeps what was chosen where it is still there,
+// and drops answers to questions that are no longer asked.
+
+import { hasToken } from "./flags.js";
+import { isLate, isModuleUnavailable, isNotApproved, isUnreachable } from "./failures.js";
+import { validity } from "./format.js";
+import { resource } from "./store.js";
+
+/** Ids of slots are numbers or strings; as keys they are compared as text. */
+export const slotKey = (slotId) => String(slotId);
+
+export const chosenModule = (state) => state.modules.data?.find(({ name }) => name === state.moduleName);
+export const chosenSlot = (state) =>
+  state.slots.data?.find((slot) => slotKey(slot.slot_id) === state.slotKey);
+export const chosenCertificate = (state) =>
+  state.certificates.data?.find(({ id }) => id === state.certificateId);
+
+export const initialBrowse = {
+  modules: resource.idle,
+  moduleName: undefined,
+  info: resource.idle,
+  slots: resource.idle,
+  tokens: resource.idle,
+  onlyWithToken: false,
+  slotKey: undefined,
+  token: resource.idle,
+  certificates: resource.idle,
+  certificateId: undefined,
+};
+
+/**
+ * @param {any} store
+ * @param {{ client: () => any, pkcs11: (name?: string) => any }} connection
+ * @param {{ gaveUp: (method: string) => void }} wireLog
+ */
+export function createBrowse(store, connection, wireLog) {
+  const newest = {};
+  const pkcs11 = () => connection.pkcs11(store.state.moduleName);
+
+  /** Answers whether `store.state[key]` now holds the answer to this very question. */
+  async function load(key, method, ask) {
+    const run = (newest[key] = Symbol(key));
+    store.update({ [key]: resource.loading(store.state[key]) });
+    try {
+      const { data } = await ask();
+      if (newest[key] !== run) return false;
+      store.update({ [key]: resource.ready(data) });
+      return true;
+    } catch (error) {
+      if (isLate(error)) wireLog.gaveUp(method);
+      if (newest[key] !== run) return false;
+      const before = store.state[key].data;
+      // The page as a whole says these two, and asks again by itself.
+      const saidElsewhere = isUnreachable(error) || isNotApproved(error);
+      store.update({ [key]: saidElsewhere ? settled(before) : resource.failed(error) });
+      if (isNotApproved(error)) store.update({ refused: error });
+      return false;
+    }
+  }
+
+  function forget(...keys) {
+    for (const key of keys) {
+      newest[key] = undefined;
+      store.update({ [key]: resource.idle });
+    }
+  }
+
+  async function refreshModules() {
+    if (!(await load("modules", "modules", () => connection.client().modules()))) return;
+    const modules = store.state.modules.data;
+    const usable = modules.find(({ state }) => state === "running" || state === "available");
+    const next = chosenModule(store.state) ?? usable ?? modules[0];
+    if (next) await readModule(next.name);
+    else forget("info", "slots", "tokens", "token", "certificates");
+  }
+
+  async function chooseModule(name) {
+    forget("info", "slots", "tokens", "token", "certificates");
+    store.update({ slotKey: undefined, certificateId: undefined });
+    await readModule(name);
+  }
+
+  async function readModule(name) {
+    store.update({ moduleName: name });
+    await load("info", "info", () => pkcs11().info());
+    if (store.state.moduleName !== name) return;
+    // That call may have started it, which its state then says.
+    if (chosenModule(store.state)?.state !== "running")
+      load("modules", "modules", () => connection.client().modules());
+    // Every other call would fail in the same words.
+    if (isModuleUnavailable(store.state.info.error)) forget("slots", "tokens", "token", "certificates");
+    else await refreshSlots();
+  }
+
+  async function refreshSlots() {
+    const ask = () => (store.state.onlyWithToken ? pkcs11().slotsWithTokenPresent() : pkcs11().slots());
+    const [current] = await Promise.all([
+      load("slots", "slots", ask),
+      load("tokens", "token", () => pkcs11().token()),
+    ]);
+    if (!current) return forgetToken();
+    const next =
+      chosenSlot(store.state) ?? store.state.slots.data.find(hasToken) ?? store.state.slots.data[0];
+    if (next) await chooseSlot(slotKey(next.slot_id));
+    else forgetToken();
+  }
+
+  function forgetToken() {
+    if (store.state.slots.data && chosenSlot(store.state)) return;
+    forget("token", "certificates");
+    store.update({ slotKey: undefined, certificateId: undefined });
+  }
+
+  async function chooseSlot(key) {
+    if (key !== store.state.slotKey) {
+      forget("token", "certificates");
+      store.update({ slotKey: key, certificateId: undefined });
+    }
+    if (!hasToken(chosenSlot(store.state))) return forget("token", "certificates");
+    await Promise.all([refreshToken(), refreshCertificates()]);
+  }
+
+  const refreshToken = () => {
+    const slot = chosenSlot(store.state);
+    return slot && load("token", "token", () => pkcs11().token(slot.slot_id));
+  };
+
+  async function refreshCertificates() {
+    const slot = chosenSlot(store.state);
+    if (!slot) return;
+    const ask = () => pkcs11().certificates(slot.slot_id, { parseCerts: true });
+    if (!(await load("certificates", "certificates", ask))) return;
+    const list = store.state.certificates.data;
+    const next = chosenCertificate(store.state) ?? list.find(isValidNow) ?? list[0];
+    store.update({ certificateId: next?.id });
+  }
+
+  return {
+    refreshModules,
+    chooseModule,
+    refreshSlots,
+    chooseSlot,
+    refreshToken,
+    refreshCertificates,
+    chooseCertificate: (id) => store.update({ certificateId: id }),
+    showOnlyWithToken: (onlyWithToken) => {
+      store.update({ onlyWithToken });
+      return refreshSlots();
+    },
+  };
+}
+
+const settled = (data) => (data === undefined ? resource.idle : resource.ready(data));
+
+function isValidNow({ parsed }) {
+  return parsed && ["valid", "soon"].includes(validity(parsed).state);
+}

@@ -1,0 +1,104 @@
+// Owns the client: connects, notices loss and return, and keeps trying by itself. Everything else asks
+// it for the client of the moment.
+
+import { isNotApproved, isUnreachable } from "./failures.js";
+import { readSettings } from "./settings.js";
+
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 10_000;
+// A bridge that restarts is back sooner than this, and then nobody wants to read about it.
+const GRACE_MS = 1_500;
+
+/**
+ * @param {any} store keys `phase` ("connecting", "open", "lost", "unreachable"), `ports`, `demoPin`,
+ *   `bridge` (the answer of `hello`), `refused` and `clientError`
+ * @param {{ traffic: (event: CustomEvent) => void, lost: () => void, opened: () => void }} on
+ */
+export function createConnection(store, on) {
+  let client = null;
+  let pause = FIRST_PAUSE_MS;
+  let timer = 0;
+  let attempt = null;
+
+  /** Starts to connect, or does so at once where it was waiting to try again. */
+  function start() {
+    clearTimeout(timer);
+    attempt ??= tryOnce().finally(() => (attempt = null));
+    return attempt;
+  }
+
+  async function tryOnce() {
+    const settings = await readSettings();
+    store.update({ ports: settings.ports, demoPin: settings.demoPin });
+    try {
+      const { connect } = await loadClient();
+      client = await connect({ ports: settings.ports });
+    } catch (error) {
+      store.update({ phase: "unreachable", clientError: isUnreachable(error) ? null : error });
+      // A module that failed to load stays so until the page is loaded anew.
+      if (error.status === undefined) return;
+      timer = setTimeout(start, pause);
+      pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS);
+      return;
+    }
+    pause = FIRST_PAUSE_MS;
+    client.addEventListener("traffic", on.traffic);
+    client.addEventListener("close", lost);
+    client.addEventListener("open", opened);
+    await opened();
+  }
+
+  function lost() {
+    on.lost();
+    store.update({ phase: "lost" });
+    clearTimeout(timer);
+    timer = setTimeout(() => store.update({ phase: "unreachable" }), GRACE_MS);
+  }
+
+  async function opened() {
+    clearTimeout(timer);
+    store.update({ phase: "open", clientError: null });
+    await greet();
+  }
+
+  // Approval may have changed with a restart, so it is asked for each time.
+  async function greet() {
+    try {
+      const { data } = await client.hello();
+      store.update({ bridge: data, refused: null });
+      on.opened();
+    } catch (error) {
+      if (isNotApproved(error)) store.update({ refused: error });
+    }
+  }
+
+  /** Tries at once: a call makes a client that is waiting dial. */
+  async function retry() {
+    if (client) await greet();
+    else await start();
+  }
+
+  // Whoever comes back from the terminal where the bridge was started should not have to wait.
+  addEventListener("focus", () => {
+    if (store.state.phase === "unreachable" && !store.state.clientError) retry();
+  });
+
+  return {
+    start,
+    retry,
+    /** The API of the module of that name. */
+    pkcs11: (name) => client.pkcs11(name),
+    client: () => client,
+  };
+}
+
+async function loadClient() {
+  try {
+    return await import("pkcs11-bridge-client");
+  } catch (cause) {
+    throw new Error(
+      "The client package could not be loaded. Build it with `make pkg`, then reload the page.",
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,44 @@
+// Puts the page together: one state, one connection, one view for each step.
+
+import { createBrowse, initialBrowse } from "./browse.js";
+import { createConnection } from "./connection.js";
+import { showPanels } from "./panels.js";
+import { createSigning, initialSigning } from "./signing.js";
+import { createStore } from "./store.js";
+import { certificateStep } from "./steps/certificate.js";
+import { moduleStep } from "./steps/module.js";
+import { signStep } from "./steps/sign.js";
+import { signatureButtons } from "./steps/signature.js";
+import { slotStep } from "./steps/slot.js";
+import { verifyStep } from "./steps/verify.js";
+import { createWireLog } from "./wire-log.js";
+import { showWire } from "./wire-view.js";
+
+const store = createStore({
+  phase: "connecting",
+  ports: undefined,
+  demoPin: undefined,
+  bridge: undefined,
+  refused: null,
+  clientError: null,
+  ...initialBrowse,
+  ...initialSigning,
+});
+const wireLog = createWireLog();
+const connection = createConnection(store, {
+  traffic: wireLog.record,
+  lost: wireLog.connectionLost,
+  opened: () => browse.refreshModules(),
+});
+const browse = createBrowse(store, connection, wireLog);
+const signing = createSigning(store, connection, browse, wireLog);
+
+showWire(store, wireLog);
+showPanels(store, connection);
+moduleStep(store, browse);
+slotStep(store, browse);
+certificateStep(store, browse);
+signStep(store, signing);
+signatureButtons();
+verifyStep(store, signing);
+connection.start();

@@ -1,0 +1,80 @@
+// What concerns the page as a whole: the state of the connection, a bridge that cannot be reached, and an
+// origin that is not approved.
+
+import { copy } from "./clipboard.js";
+import { byId, el } from "./dom.js";
+import { notice } from "./notices.js";
+
+const PHASES = {
+  connecting: "Connecting …",
+  open: "Connected",
+  lost: "Connection lost, reconnecting …",
+  unreachable: "Bridge not reachable",
+  refused: "Connected, not approved",
+  broken: "Not connected",
+};
+
+export function showPanels(store, connection) {
+  const { origin } = location;
+  byId("refused-origin").textContent = origin;
+  byId("refused-command").textContent = `pkcs11-bridge serve --allow-origin ${origin}`;
+  for (const [button, action] of [
+    ["retry-connect", connection.retry],
+    ["retry-refused", connection.retry],
+  ]) {
+    byId(button).addEventListener("click", () => whileBusy(byId(button), action));
+  }
+  for (const name of ["start", "refused"]) {
+    byId(`copy-${name}`).addEventListener("click", ({ currentTarget }) =>
+      copy(byId(`${name}-command`).textContent, currentTarget),
+    );
+  }
+
+  store.watch(
+    ["phase", "refused", "bridge", "ports", "clientError"],
+    ({ phase, refused, bridge, ports, clientError }) => {
+      const shown = clientError ? "broken" : refused && phase === "open" ? "refused" : phase;
+      byId("connection-status").dataset.phase = shown;
+      byId("connection-text").textContent = PHASES[shown];
+      const address = ports && ports[0] === ports[1] ? `127.0.0.1:${ports[0]}` : "";
+      const parts = phase === "open" ? [address, bridge && `${bridge.name} ${bridge.version}`] : [address];
+      byId("connection-detail").textContent = parts.filter(Boolean).join(" · ");
+    },
+  );
+  let told = "";
+  store.watch(["phase", "refused", "clientError", "demoPin", "modules"], (state) => {
+    const { phase, refused, clientError, demoPin } = state;
+    const isRefused = Boolean(refused) && phase === "open";
+    byId("panel-refused").hidden = !isRefused;
+    byId("panel-unreachable").hidden = phase !== "unreachable" || Boolean(clientError);
+    // Each attempt has an error of its own; the same words are not said twice.
+    if (told !== (clientError?.message ?? "")) {
+      told = clientError?.message ?? "";
+      byId("panel-client").replaceChildren(...(told ? [clientNotice(told)] : []));
+    }
+    byId("start-command").textContent = demoPin
+      ? "pkcs11-bridge demo"
+      : `pkcs11-bridge serve --allow-origin ${origin}`;
+    byId("steps").hidden = isRefused || !hasAnything(state);
+    byId("demo-note").hidden = !demoPin;
+    byId("demo-note-pin").textContent = demoPin ?? "";
+  });
+}
+
+/** Once there is something to see it stays, also while the bridge is away. */
+const hasAnything = ({ phase, modules }) => phase === "open" || modules.status !== "idle";
+
+const clientNotice = (text) =>
+  notice(
+    { tone: "bad", title: "The page's client does not work", attributes: { role: "alert" } },
+    el("p", {}, text),
+  );
+
+async function whileBusy(button, action) {
+  button.setAttribute("aria-disabled", "true");
+  try {
+    await action();
+  } finally {
+    button.removeAttribute("aria-disabled");
+  }
+}

@@ -1,0 +1,110 @@
+// Hashes, signs and verifies. It never keeps a PIN: it takes it from the field at the moment of the call.
+
+import { hashOf } from "./algorithms.js";
+import { chosenCertificate, chosenSlot } from "./browse.js";
+import { isLate, isNotApproved } from "./failures.js";
+import { toBase64 } from "./format.js";
+
+// A request has at most 1 MiB, and base64 makes four characters of three bytes.
+const LONGEST_MESSAGE = 700 * 1024;
+
+export const initialSigning = {
+  /** The `algorithm_reference` and, for ECDSA, the `signature_format` of the next signature. */
+  algorithm: undefined,
+  format: undefined,
+  /** `phase`: "idle", "hashing", "signing", "done", "cancelled" or "failed" */
+  signing: { phase: "idle" },
+  /** The signature of last time and all that verifying it takes. */
+  signed: null,
+  /** `phase`: "idle", "asking", "valid", "invalid" or "failed" */
+  verification: { phase: "idle" },
+};
+
+/** @typedef {{ name: string, blob: Blob, isFile: boolean }} Source */
+
+/**
+ * @param {any} store
+ * @param {{ pkcs11: (name?: string) => any }} connection
+ * @param {{ refreshToken: () => Promise<unknown> | undefined }} browse
+ * @param {{ gaveUp: (method: string) => void }} wireLog
+ */
+export function createSigning(store, connection, browse, wireLog) {
+  let cancelling = new AbortController();
+
+  /**
+   * @param {{ source: Source, takePin: () => string }} wish
+   */
+  async function sign({ source, takePin }) {
+    const { moduleName, algorithm, format } = store.state;
+    const { slot_id: slotId } = chosenSlot(store.state);
+    const certificate = chosenCertificate(store.state);
+    cancelling = new AbortController();
+    const { signal } = cancelling;
+    try {
+      store.update({ signing: { phase: "hashing", loaded: 0, total: source.blob.size } });
+      const data = await dataOf(source.blob, algorithm, signal, (loaded) => {
+        store.update({ signing: { phase: "hashing", loaded, total: source.blob.size } });
+      });
+      store.update({ signing: { phase: "signing" } });
+      const request = { slot_id: slotId, cert_id: certificate.id, algorithm_reference: algorithm, data };
+      if (format) request.signature_format = format;
+      const pin = takePin();
+      const reply = await connection.pkcs11(moduleName).signData(pin ? { ...request, pin } : request);
+      store.update({
+        signing: { phase: "done" },
+        signed: { moduleName, certificate, request, source, signature: reply.data },
+        verification: { phase: "idle" },
+      });
+    } catch (error) {
+      if (signal.aborted) store.update({ signing: { phase: "cancelled" } });
+      else failed("signing", "signData", error);
+    }
+    // A wrong PIN leaves its mark in the flags, a right one takes it away.
+    if (!signal.aborted) await browse.refreshToken();
+  }
+
+  async function verify({ moduleName, request, data, signature }) {
+    store.update({ verification: { phase: "asking" } });
+    try {
+      const reply = await connection.pkcs11(moduleName).verifySignedData({ ...request, data, signature });
+      store.update({ verification: { phase: reply.data ? "valid" : "invalid" } });
+    } catch (error) {
+      failed("verification", "verifySignedData", error);
+    }
+  }
+
+  function failed(key, method, error) {
+    if (isLate(error)) wireLog.gaveUp(method);
+    store.update({ [key]: { phase: "failed", error } });
+    if (isNotApproved(error)) store.update({ refused: error });
+  }
+
+  return {
+    sign,
+    verify,
+    cancelHash: () => cancelling.abort(),
+    /** What was found out of a signature does not hold for another. */
+    forgetVerification: () => store.update({ verification: { phase: "idle" } }),
+  };
+}
+
+/** What goes into `data`: the hash, or the message where the algorithm signs that. */
+async function dataOf(blob, algorithm, signal, onProgress) {
+  const hashAlgorithm = hashOf(algorithm);
+  if (!hashAlgorithm) {
+    if (blob.size > LONGEST_MESSAGE) throw tooLong(algorithm);
+    return toBase64(new Uint8Array(await blob.arrayBuffer()));
+  }
+  const { hash } = await import("pkcs11-bridge-client");
+  // A Blob would do as well; a stream can be cancelled on the way.
+  const stream = blob.stream().pipeThrough(new TransformStream(), { signal });
+  return hash(stream, hashAlgorithm, onProgress);
+}
+
+const tooLong = (algorithm) => ({
+  status: 400,
+  code: "801",
+  description:
+    `${algorithm} signs the message itself, and a request has room for about 700 KiB of it. ` +
+    "Choose a smaller file, or a key that signs a hash.",
+});

@@ -1,0 +1,99 @@
+// The JavaScript that does what a step does, with what is chosen at the moment. It holds no PIN, no text
+// and no file.
+
+import { hashOf } from "./algorithms.js";
+import { chosenCertificate, chosenSlot } from "./browse.js";
+
+// What is quoted may come from a token: JSON makes a literal of it that is also one in JavaScript.
+const literal = (value) => JSON.stringify(value);
+
+/** @type {Record<string, (state: any) => string>} by step */
+export const snippets = {
+  module({ ports, moduleName }) {
+    return [
+      "import { connect, hash }",
+      '  from "pkcs11-bridge-client";',
+      "",
+      ports
+        ? `const client = await connect({\n  ports: [${ports.join(", ")}],\n});`
+        : "const client = await connect();",
+      "const modules = await client.modules();",
+      `const pkcs11 = client.pkcs11(${moduleName === undefined ? "" : literal(moduleName)});`,
+      "const info = await pkcs11.info();",
+    ].join("\n");
+  },
+
+  slot(state) {
+    const slot = chosenSlot(state);
+    return [
+      `const slots = await pkcs11.${state.onlyWithToken ? "slotsWithTokenPresent" : "slots"}();`,
+      "const tokens = await pkcs11.token();",
+      `const token = await pkcs11.token(${slot ? literal(slot.slot_id) : "slotId"});`,
+    ].join("\n");
+  },
+
+  certificate(state) {
+    const slot = chosenSlot(state);
+    return [
+      "const certificates =",
+      `  await pkcs11.certificates(${slot ? literal(slot.slot_id) : "slotId"}, {`,
+      "    parseCerts: true,",
+      "  });",
+    ].join("\n");
+  },
+
+  sign(state) {
+    const hashAlgorithm = hashOf(state.algorithm ?? "sha256");
+    const data = hashAlgorithm
+      ? `const data = await hash(file, ${literal(hashAlgorithm)});`
+      : "const data = base64(message);";
+    return [
+      data,
+      "const signature = await pkcs11.signData({",
+      ...choice(state),
+      "  data,",
+      "  pin,",
+      "});",
+    ].join("\n");
+  },
+
+  verify(state) {
+    const call = "const valid = await pkcs11.verifySignedData({";
+    return [
+      call,
+      ...choice(state, state.signed?.request),
+      "  data,",
+      "  signature: signature.data,",
+      "});",
+    ].join("\n");
+  },
+};
+
+/** The state that the snippets are made of. */
+export const snippetKeys = [
+  "ports",
+  "moduleName",
+  "slots",
+  "slotKey",
+  "onlyWithToken",
+  "certificates",
+  "certificateId",
+  "algorithm",
+  "format",
+  "signed",
+];
+
+function choice(state, request) {
+  const {
+    slot_id: slotId = chosenSlot(state)?.slot_id,
+    cert_id: certId = chosenCertificate(state)?.id,
+    algorithm_reference: algorithm = state.algorithm,
+    signature_format: format = state.format,
+  } = request ?? {};
+  return [
+    slotId === undefined ? "  slot_id," : `  slot_id: ${literal(slotId)},`,
+    certId === undefined ? "  cert_id," : `  cert_id: ${literal(certId)},`,
+    `  algorithm_reference: ${literal(algorithm ?? "sha256")},`,
+    ...(format ? [`  signature_format: ${literal(format)},`] : []),
+  ];
+}

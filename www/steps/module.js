@@ -1,0 +1,63 @@
+// Step 1: the modules that this page may use, and what the chosen one says of itself.
+
+import { byId, chip, el, facts } from "../dom.js";
+import { plural } from "../format.js";
+import { showError } from "../notices.js";
+import { radioCards } from "../radio-cards.js";
+import { progress } from "./progress.js";
+
+const STATES = {
+  available: { text: "Available", tone: "plain", meaning: "Not started yet; the first call starts it." },
+  running: { text: "Running", tone: "good", meaning: "Started for this page." },
+  missing: { text: "File missing", tone: "bad", meaning: "Its file is not where the configuration says." },
+  set_aside: { text: "Set aside", tone: "warn", meaning: "It kept failing and rests for a while." },
+};
+
+export function moduleStep(store, browse) {
+  const cards = radioCards(byId("module-list"), {
+    name: "module",
+    testId: "module-option",
+    onChoose: browse.chooseModule,
+  });
+  byId("refresh-modules").addEventListener("click", browse.refreshModules);
+
+  store.watch(["modules"], ({ modules, moduleName }) => {
+    cards.show((modules.data ?? []).map(card), moduleName);
+    byId("no-modules").hidden = modules.data?.length !== 0;
+    byId("module-choice").hidden = !modules.data?.length;
+    showError(byId("modules-error"), modules.error);
+  });
+  store.watch(["moduleName"], ({ moduleName }) => cards.choose(moduleName));
+  store.watch(["info"], ({ info }) => {
+    byId("library-info").replaceChildren(...(info.data ? [libraryFacts(info.data)] : []));
+    showError(byId("info-error"), info.error);
+  });
+  store.watch(["modules", "info", "moduleName"], ({ modules, info, moduleName }) => {
+    const summary = modules.data ? plural(modules.data.length, "module") : "";
+    const waiting = modules.status === "idle";
+    progress("module", {
+      resources: [modules, info],
+      done: Boolean(moduleName && info.data),
+      waiting,
+      summary,
+    });
+  });
+}
+
+function card({ name, description, state }) {
+  const { text, tone, meaning } = STATES[state] ?? { text: state, tone: "plain", meaning: undefined };
+  return { key: name, title: name, details: [description], marks: [chip(text, tone, meaning)] };
+}
+
+function libraryFacts(info) {
+  return el(
+    "div",
+    { class: "detail-panel", "data-testid": "library" },
+    facts([
+      ["Library", info.library_description],
+      ["Manufacturer", info.manufacturer_id],
+      ["Library version", info.library_version],
+      ["Cryptoki version", info.cryptoki_version],
+    ]),
+  );
+}

@@ -1,0 +1,17 @@
+// The head of a step: whether it waits for an earlier one, is at work or is done, and its one-line summary.
+
+import { byId } from "../dom.js";
+
+/**
+ * @param {string} step "module", "slot", "certificate", "sign" or "verify"
+ * @param {{ resources?: { status: string }[], done: boolean, waiting?: boolean, summary?: string }} now
+ */
+export function progress(step, { resources = [], done, waiting = false, summary = "" }) {
+  const section = byId(`step-${step}`);
+  const busy = resources.some(({ status }) => status === "loading");
+  section.dataset.state = waiting ? "waiting" : done ? "done" : "ready";
+  section.toggleAttribute("data-busy", busy);
+  byId(`${step}-waits`).hidden = !waiting;
+  section.setAttribute("aria-busy", String(busy));
+  byId(`summary-${step}`).textContent = summary;
+}

@@ -1,0 +1,87 @@
+// Keeps what went over the wire, by step: the exact texts of the client's "traffic" events, in which the
+// client itself has masked the PIN. Only the newest are kept.
+
+const STEP_OF_METHOD = {
+  hello: "module",
+  modules: "module",
+  info: "module",
+  slots: "slot",
+  token: "slot",
+  certificates: "certificate",
+  signData: "sign",
+  verifySignedData: "verify",
+};
+const KEPT_PER_STEP = 20;
+
+/**
+ * @typedef {{ id: unknown, method: string, step: string, request: string, reply?: string, at: number,
+ *   ms?: number, outcome: "pending" | "success" | "error" | "lost" | "late" }} Exchange
+ */
+
+export function createWireLog() {
+  /** @type {Map<string, Exchange[]>} */
+  const steps = new Map();
+  /** @type {((exchange: Exchange, dropped?: Exchange) => void)[]} */
+  const watchers = [];
+  const tell = (exchange, dropped) => watchers.forEach((watcher) => watcher(exchange, dropped));
+
+  const pending = (matches) =>
+    [...steps.values()].flat().findLast((exchange) => exchange.outcome === "pending" && matches(exchange));
+
+  function sent(id, request) {
+    const { method } = JSON.parse(request);
+    const step = STEP_OF_METHOD[method] ?? "module";
+    /** @type {Exchange} */
+    const exchange = { id, method, step, request, at: performance.now(), outcome: "pending" };
+    const exchanges = steps.get(step) ?? [];
+    exchanges.push(exchange);
+    steps.set(step, exchanges);
+    tell(exchange, exchanges.length > KEPT_PER_STEP ? exchanges.shift() : undefined);
+  }
+
+  function received(id, reply) {
+    const exchange = pending((candidate) => candidate.id === id);
+    if (!exchange) return;
+    exchange.reply = reply;
+    exchange.ms = performance.now() - exchange.at;
+    exchange.outcome = isSuccess(reply) ? "success" : "error";
+    tell(exchange);
+  }
+
+  function settle(exchange, outcome) {
+    exchange.outcome = outcome;
+    tell(exchange);
+  }
+
+  return {
+    /** A listener for the client's "traffic" event. */
+    record({ detail }) {
+      if (detail.direction === "sent") sent(detail.id, detail.text);
+      else received(detail.id, detail.text);
+    },
+
+    /** The connection was lost: what was in flight stays without a reply. */
+    connectionLost() {
+      for (let exchange; (exchange = pending(() => true));) settle(exchange, "lost");
+    },
+
+    /** The client stopped waiting for a reply to the method. */
+    gaveUp(method) {
+      const exchange = pending((candidate) => candidate.method === method);
+      if (exchange) settle(exchange, "late");
+    },
+
+    /** Calls `watcher` with each exchange that is new or has changed, and with the one that it pushes out. */
+    watch(watcher) {
+      watchers.push(watcher);
+    },
+  };
+}
+
+function isSuccess(reply) {
+  try {
+    return "result" in JSON.parse(reply);
+  } catch {
+    return false;
+  }
+}
