@@ -48,6 +48,13 @@ impl<'de> Deserialize<'de> for SlotId {
                 Ok(SlotId(id))
             }
 
+            // What decodes JavaScript's own values offers their whole numbers as signed.
+            fn visit_i64<E: de::Error>(self, id: i64) -> Result<SlotId, E> {
+                u64::try_from(id)
+                    .map(SlotId)
+                    .map_err(|_| E::invalid_value(de::Unexpected::Signed(id), &self))
+            }
+
             // A number out of JavaScript may arrive as 1.0.
             fn visit_f64<E: de::Error>(self, id: f64) -> Result<SlotId, E> {
                 if id.fract() == 0.0 && (0.0..=SlotId::MAX_SAFE_INTEGER as f64).contains(&id) {

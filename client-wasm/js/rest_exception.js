@@ -1,0 +1,21 @@
+/** Why a call failed: a row of the error table, with a text for a person. */
+export class RestException extends Error {
+  /**
+   * @param {number} status in the manner of HTTP
+   * @param {string} code tells apart what shares a status
+   * @param {string} description what happened and what to do
+   * @param {string} [pkcs11] the return value of the module, such as "CKR_PIN_INCORRECT"
+   * @param {ErrorOptions} [options] the cause, where there is one
+   */
+  constructor(status, code, description, pkcs11, options) {
+    super(description, options);
+    this.status = status;
+    this.code = code;
+    this.description = description;
+    this.pkcs11 = pkcs11;
+  }
+
+  get name() {
+    return "RestException";
+  }
+}

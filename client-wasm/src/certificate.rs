@@ -1,0 +1,212 @@
+//! Certificates as `certificates` answers them, parsed where the page asks for it. Parsing only
+//! describes: nothing here checks a signature, a chain or a date.
+
+mod key;
+mod name;
+mod usage;
+
+use std::borrow::Cow;
+
+use pkcs11_bridge_protocol::octets::Octets;
+use pkcs11_bridge_protocol::result::CertificateInfo;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use x509_cert::certificate::{CertificateInner, Raw};
+use x509_cert::der::{self, Decode};
+use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage};
+
+use key::Key;
+
+/// An element of the result of `certificates`, with what the certificate says.
+#[derive(Serialize)]
+pub(crate) struct Certificate {
+    id: String,
+    base64: Octets,
+    label: String,
+    /// `null` where it cannot be parsed
+    parsed: Option<Content>,
+    /// Why it cannot be parsed
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parse_error: Option<String>,
+}
+
+/// What a certificate says (RFC 5280, section 4.1).
+#[derive(Serialize)]
+#[cfg_attr(test, derive(Debug, PartialEq))]
+pub(crate) struct Content {
+    /// RFC 4514
+    subject: String,
+    /// RFC 4514
+    issuer: String,
+    /// Lower-case hex
+    serial_number: String,
+    /// ISO 8601, UTC
+    not_before: String,
+    /// ISO 8601, UTC
+    not_after: String,
+    /// "RSA", "EC", "Ed25519", or an OID in dotted decimals
+    key_type: Cow<'static, str>,
+    /// In bits; `null` where it is not known
+    key_size: Option<u32>,
+    /// "P-256" and so on, or an OID; `null` for keys that have none
+    curve: Option<Cow<'static, str>>,
+    /// The names of RFC 5280, section 4.2.1.3
+    key_usage: Vec<&'static str>,
+    /// The names of RFC 5280, section 4.2.1.12; an OID where it has none
+    extended_key_usage: Vec<String>,
+    /// Lower-case hex of the SHA-256 of the DER
+    fingerprint_sha256: String,
+}
+
+impl From<CertificateInfo> for Certificate {
+    /// Parses the certificate. One that cannot be parsed is still there, with the reason.
+    fn from(info: CertificateInfo) -> Self {
+        let CertificateInfo { id, base64, label } = info;
+        let (parsed, parse_error) = match content(base64.as_ref()) {
+            Ok(content) => (Some(content), None),
+            Err(error) => (None, Some(format!("It is no X.509 certificate in DER: {error}."))),
+        };
+        Self { id, base64, label, parsed, parse_error }
+    }
+}
+
+fn content(der: &[u8]) -> der::Result<Content> {
+    // `Raw` also takes serial numbers that are longer than RFC 5280 allows. Cards have them.
+    let certificate = CertificateInner::<Raw>::from_der(der)?;
+    let tbs = certificate.tbs_certificate();
+    let Key { key_type, key_size, curve } = Key::of(tbs.subject_public_key_info());
+    let key_usage = tbs.get_extension::<KeyUsage>()?;
+    let extended_key_usage = tbs.get_extension::<ExtendedKeyUsage>()?;
+    Ok(Content {
+        subject: name::text(tbs.subject())?,
+        issuer: name::text(tbs.issuer())?,
+        serial_number: const_hex::encode(magnitude(tbs.serial_number().as_bytes())),
+        not_before: tbs.validity().not_before.to_string(),
+        not_after: tbs.validity().not_after.to_string(),
+        key_type,
+        key_size,
+        curve,
+        key_usage: key_usage.map(|(_, usage)| usage::names(usage)).unwrap_or_default(),
+        extended_key_usage: extended_key_usage
+            .map(|(_, usage)| usage::purposes(&usage))
+            .unwrap_or_default(),
+        fingerprint_sha256: const_hex::encode(Sha256::digest(der)),
+    })
+}
+
+/// The bytes of a positive integer without the zero that keeps its first bit from being a sign.
+fn magnitude(bytes: &[u8]) -> &[u8] {
+    match bytes {
+        [0, rest @ ..] if !rest.is_empty() => rest,
+        bytes => bytes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::{wasm_bindgen_test as test, wasm_bindgen_test_configure};
+
+    use super::*;
+
+    #[cfg(target_arch = "wasm32")]
+    wasm_bindgen_test_configure!(run_in_browser);
+
+    /// What `openssl x509 -nameopt RFC2253,-esc_msb,utf8` says of it too.
+    #[test]
+    fn an_rsa_certificate_of_a_person() {
+        let subject = "organizationIdentifier=NTRGB-12345678,emailAddress=ada@example.org,\
+            CN=Ada Lovelace,serialNumber=PNOGB-18151210,SN=Lovelace,GN=Ada,OU=Förderung,\
+            O=Ada & Sons\\, Engines \\<London\\>,C=GB";
+        let expected = Content {
+            subject: subject.to_owned(),
+            issuer: subject.to_owned(),
+            serial_number: "f0e1d2c3b4a5968778695a4b3c2d1e0f".to_owned(),
+            not_before: "2026-11-23T15:54:36Z".to_owned(),
+            not_after: "2051-11-23T15:54:36Z".to_owned(),
+            key_type: "RSA".into(),
+            key_size: Some(2048),
+            curve: None,
+            key_usage: vec!["digitalSignature", "nonRepudiation"],
+            extended_key_usage: [
+                "clientAuth",
+                "emailProtection",
+                "documentSigning",
+                "1.3.6.1.4.1.311.20.2.2",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            fingerprint_sha256: "daf141c11d600834cff74625dc3bbeada6b877fc334ebe36298ed33dc9d82cb4"
+                .to_owned(),
+        };
+        assert_eq!(parse(include_bytes!("../tests/certificates/rsa-2048.der")), expected);
+    }
+
+    #[test]
+    fn keys_on_curves() {
+        for (der, curve, bits) in [
+            (include_bytes!("../tests/certificates/ec-p521.der").as_slice(), "P-521", Some(521)),
+            (include_bytes!("../tests/certificates/ec-secp256k1.der"), "secp256k1", Some(256)),
+            (include_bytes!("../tests/certificates/ec-sect233k1.der"), "1.3.132.0.26", None),
+        ] {
+            let content = parse(der);
+            assert_eq!(content.key_type, "EC");
+            assert_eq!(content.curve.as_deref(), Some(curve));
+            assert_eq!(content.key_size, bits);
+        }
+        let content = parse(include_bytes!("../tests/certificates/ed25519.der"));
+        assert_eq!(content.key_type, "Ed25519");
+        assert_eq!((content.curve, content.key_size), (None, Some(256)));
+    }
+
+    #[test]
+    fn old_strings_and_unheard_of_types_in_names() {
+        let bmp = parse(include_bytes!("../tests/certificates/ec-p521.der"));
+        let unheard = "1.3.6.1.4.1.55555.1=#1e0c007300650063006f006e0064";
+        let subject = format!("CN=\\#hash\\; a=b,OU=first+{unheard},O=Société 日本,C=FR");
+        assert_eq!(bmp.subject, subject);
+        let t61 = parse(include_bytes!("../tests/certificates/ec-secp256k1.der"));
+        assert_eq!(t61.subject, "CN=Zoë,OU=first,O=Société,C=FR");
+        let spaces = parse(include_bytes!("../tests/certificates/ed25519.der"));
+        assert_eq!(spaces.subject, "CN=\\ spaces\\ ");
+    }
+
+    #[test]
+    fn serial_numbers_of_every_kind() {
+        let zero = parse(include_bytes!("../tests/certificates/ec-p521.der"));
+        assert_eq!(zero.serial_number, "00");
+        let high_bit = parse(include_bytes!("../tests/certificates/ec-secp256k1.der"));
+        assert_eq!(high_bit.serial_number, "80");
+        let too_long = parse(include_bytes!("../tests/certificates/ed25519.der"));
+        assert_eq!(too_long.serial_number, "0102030405060708090a0b0c0d0e0f101112131415161718");
+    }
+
+    #[test]
+    fn what_has_no_usage_has_no_names() {
+        let content = parse(include_bytes!("../tests/certificates/ec-secp256k1.der"));
+        assert!(content.key_usage.is_empty() && content.extended_key_usage.is_empty());
+    }
+
+    #[test]
+    fn what_is_no_certificate_says_so_and_stays() {
+        let whole = include_bytes!("../tests/certificates/rsa-2048.der");
+        for der in [&whole[..0], &whole[..100], &whole[1..], b"PEM?"] {
+            let certificate = Certificate::from(info(der));
+            assert!(certificate.parsed.is_none());
+            let error = certificate.parse_error.unwrap();
+            assert!(error.starts_with("It is no X.509 certificate in DER: "), "{error}");
+            assert_eq!((certificate.id.as_str(), certificate.base64.as_ref()), ("01", der));
+        }
+    }
+
+    fn parse(der: &[u8]) -> Content {
+        let Certificate { parsed, parse_error, .. } = info(der).into();
+        assert_eq!(parse_error, None);
+        parsed.unwrap()
+    }
+
+    fn info(der: &[u8]) -> CertificateInfo {
+        let (id, label) = ("01".to_owned(), "Signing".to_owned());
+        CertificateInfo { id, base64: der.to_vec().into(), label }
+    }
+}

@@ -1,0 +1,165 @@
+//! What `connect` resolves to: the connection as the page sees it.
+
+use std::ops::RangeInclusive;
+use std::rc::Rc;
+
+use js_sys::Promise;
+use pkcs11_bridge_protocol::PORTS;
+use pkcs11_bridge_protocol::call::{Hello, Modules};
+use pkcs11_bridge_protocol::failure::{ErrorObject, Failure};
+use serde::Deserialize;
+use wasm_bindgen::prelude::*;
+
+use crate::arguments::{self, is_absent};
+use crate::callback::answer;
+use crate::connection::Connection;
+use crate::module_config;
+use crate::pkcs11::AbstractPkcs11;
+use crate::reply::result;
+use crate::rest_exception::RestException;
+
+/// A connection to the bridge. It finds the bridge again where that was restarted, until
+/// [`Client::close`] ends it.
+#[wasm_bindgen]
+pub struct Client {
+    connection: Rc<Connection>,
+    /// What the page's `ModuleConfig` says for this platform.
+    module: Option<String>,
+}
+
+/// Connects to the bridge.
+///
+/// `options` is an object, or `undefined`: `ports` (`[first, last]`, 24911 to 24915 where it is
+/// missing), `moduleConfig`, and `timeout` in milliseconds for each call (60000 where it is
+/// missing). Fails with 400/801 for other options and 500/999 where no bridge answers.
+#[wasm_bindgen]
+pub async fn connect(options: JsValue) -> Result<Client, RestException> {
+    let Options { ports, module, timeout } = Options::from_js(&options)?;
+    let connection = Connection::open(ports, timeout).await?;
+    Ok(Client { connection, module })
+}
+
+#[wasm_bindgen]
+impl Client {
+    /// The functions of a PKCS#11 module: the one of that name, else that of the `ModuleConfig`
+    /// given to `connect`, else the bridge's default. Throws 400/801 where the name is no string.
+    pub fn pkcs11(
+        &self,
+        #[wasm_bindgen(js_name = moduleName)] module_name: JsValue,
+    ) -> Result<AbstractPkcs11, RestException> {
+        let module = match module_name {
+            name if is_absent(&name) => self.module.clone(),
+            name => Some(arguments::alone("moduleName", name)?),
+        };
+        Ok(AbstractPkcs11::new(self.connection.clone(), module))
+    }
+
+    /// Who the bridge is and what it can do.
+    pub fn hello(&self, callback: JsValue) -> Promise {
+        answer(callback, result(self.connection.call(Hello {}, |_| ())))
+    }
+
+    /// The modules that the page may name.
+    pub fn modules(&self, callback: JsValue) -> Promise {
+        answer(callback, result(self.connection.call(Modules {}, |_| ())))
+    }
+
+    /// Ends the connection. Calls that wait fail with 500/999, and so does every later one.
+    pub fn close(&self) {
+        self.connection.close();
+    }
+
+    /// As `EventTarget.addEventListener`, for "open", "close" and "traffic".
+    #[wasm_bindgen(js_name = addEventListener)]
+    pub fn add_event_listener(
+        &self,
+        #[wasm_bindgen(js_name = type)] kind: &JsValue,
+        listener: &JsValue,
+        options: &JsValue,
+    ) -> Result<(), JsValue> {
+        self.connection.events().add(kind, listener, options)
+    }
+
+    /// As `EventTarget.removeEventListener`.
+    #[wasm_bindgen(js_name = removeEventListener)]
+    pub fn remove_event_listener(
+        &self,
+        #[wasm_bindgen(js_name = type)] kind: &JsValue,
+        listener: &JsValue,
+        options: &JsValue,
+    ) -> Result<(), JsValue> {
+        self.connection.events().remove(kind, listener, options)
+    }
+}
+
+struct Options {
+    ports: RangeInclusive<u16>,
+    module: Option<String>,
+    timeout: u32,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct OptionFields {
+    #[serde(default)]
+    ports: Option<Vec<u16>>,
+    #[serde(default, with = "serde_wasm_bindgen::preserve")]
+    module_config: JsValue,
+    #[serde(default)]
+    timeout: Option<u32>,
+}
+
+impl Options {
+    fn from_js(options: &JsValue) -> Result<Self, ErrorObject> {
+        let OptionFields { ports, module_config, timeout } = if is_absent(options) {
+            Default::default()
+        } else {
+            arguments::object("options", options)?
+        };
+        Ok(Self {
+            ports: port_range(ports)?,
+            module: if is_absent(&module_config) {
+                None
+            } else {
+                module_config::path_here(&module_config)?
+            },
+            timeout: time_limit(timeout)?,
+        })
+    }
+}
+
+fn port_range(ports: Option<Vec<u16>>) -> Result<RangeInclusive<u16>, Failure> {
+    match ports.as_deref() {
+        None => Ok(PORTS),
+        Some(&[first, last]) if 0 < first && first <= last && last - first < MAX_PORTS => {
+            Ok(first..=last)
+        }
+        Some(_) => {
+            let problem = format!(
+                "has to be the first and the last of at most {MAX_PORTS} ports, such as [{}, {}].",
+                PORTS.start(),
+                PORTS.end()
+            );
+            Err(Failure::bad_argument("ports", problem))
+        }
+    }
+}
+
+fn time_limit(timeout: Option<u32>) -> Result<u32, Failure> {
+    match timeout {
+        None => Ok(DEFAULT_TIMEOUT),
+        Some(timeout @ 1..=MAX_TIMEOUT) => Ok(timeout),
+        Some(_) => {
+            let problem = format!("has to be a number of milliseconds from 1 to {MAX_TIMEOUT}.");
+            Err(Failure::bad_argument("timeout", problem))
+        }
+    }
+}
+
+/// A page looks for the bridge, it does not scan the computer.
+const MAX_PORTS: u16 = 32;
+
+const DEFAULT_TIMEOUT: u32 = 60_000;
+
+/// The longest time that a browser's `setTimeout` can wait.
+const MAX_TIMEOUT: u32 = i32::MAX as u32;

@@ -1,0 +1,74 @@
+//! What a call fails with where the bridge did not answer it: what happened, and what to do.
+
+use std::ops::RangeInclusive;
+
+use pkcs11_bridge_protocol::MAX_FRAME_LEN;
+use pkcs11_bridge_protocol::call::{Method, SignData};
+use pkcs11_bridge_protocol::failure::{Failure, Row};
+
+use super::calls::{Call, Stage};
+use crate::socket::Closed;
+
+pub(super) fn unreachable(ports: &RangeInclusive<u16>) -> Failure {
+    let (first, last) = (ports.start(), ports.end());
+    let ports =
+        if first == last { format!("port {first}") } else { format!("ports {first}–{last}") };
+    let message = format!(
+        "The bridge cannot be reached on {ports} of this computer. Start pkcs11-bridge, or install \
+         it where it is missing. If it runs, allow this site to reach apps on this device in the \
+         browser's site settings. Then try again."
+    );
+    Failure::new(Row::BridgeUnreachable, message)
+}
+
+pub(super) fn lost_in_flight(call: &Call, closed: &Closed) -> Failure {
+    let reason = match closed.reason.as_str() {
+        "" => String::new(),
+        reason => format!(" ({reason})"),
+    };
+    let message = format!(
+        "The connection to the bridge was lost before {} was answered{reason}. {}",
+        call.method,
+        what_now(call)
+    );
+    Failure::new(Row::BridgeUnreachable, message)
+}
+
+pub(super) fn lost_unsent() -> Failure {
+    let message = "The connection to the bridge was lost before the call was sent. Try again.";
+    Failure::new(Row::BridgeUnreachable, message)
+}
+
+pub(super) fn closed() -> Failure {
+    let message = "The page closed its connection to the bridge. Connect again to make calls.";
+    Failure::new(Row::BridgeUnreachable, message)
+}
+
+pub(super) fn too_late(call: &Call, stage: Stage, timeout: u32) -> Failure {
+    let what_now = match stage {
+        Stage::Queued => "It was not sent. Try again.",
+        Stage::InFlight => what_now(call),
+    };
+    let message = format!("{} was not answered within {timeout} ms. {what_now}", call.method);
+    Failure::new(Row::DeadlinePassed, message)
+}
+
+pub(super) fn too_long(len: usize) -> Failure {
+    let problem = format!(
+        "makes a request of {len} bytes, and at most {MAX_FRAME_LEN} can be sent. Pass the hash of \
+         the data."
+    );
+    Failure::bad_argument("data", problem)
+}
+
+pub(super) fn bad_request(method: &str) -> Failure {
+    Failure::new(Row::Internal, format!("The request for {method} cannot be encoded."))
+}
+
+fn what_now(call: &Call) -> &'static str {
+    if call.method == SignData::NAME {
+        "Whether the bridge carried it out is not known."
+    } else {
+        "Try again."
+    }
+}

@@ -1,0 +1,159 @@
+//! `AbstractPkcs11`: one method for each call of the protocol, for one module.
+
+use std::rc::Rc;
+
+use js_sys::Promise;
+use pkcs11_bridge_protocol::call::{
+    Certificates, Info, Method, SignData, Slots, Token, VerifySignedData,
+};
+use pkcs11_bridge_protocol::failure::{ErrorObject, Failure};
+use pkcs11_bridge_protocol::pin::Pin;
+use serde::Deserialize;
+use wasm_bindgen::prelude::*;
+
+use crate::arguments::{self, is_absent};
+use crate::callback::answer;
+use crate::connection::Connection;
+use crate::reply;
+
+/// The functions of one PKCS#11 module.
+///
+/// Each answers by a promise of `{ data, success: true }` and, where one is given, by
+/// `callback(error, response)`. A failure is a `RestException`.
+#[wasm_bindgen]
+pub struct AbstractPkcs11 {
+    connection: Rc<Connection>,
+    module: Option<String>,
+}
+
+#[wasm_bindgen]
+impl AbstractPkcs11 {
+    /// What the module says of itself.
+    pub fn info(&self, callback: JsValue) -> Promise {
+        self.call(Ok(Info { module: self.module.clone() }), callback)
+    }
+
+    /// The slots of the module.
+    pub fn slots(&self, callback: JsValue) -> Promise {
+        self.call(Ok(Slots { module: self.module.clone(), token_present: None }), callback)
+    }
+
+    /// The slots that have a token in them.
+    #[wasm_bindgen(js_name = slotsWithTokenPresent)]
+    pub fn slots_with_token_present(&self, callback: JsValue) -> Promise {
+        self.call(Ok(Slots { module: self.module.clone(), token_present: Some(true) }), callback)
+    }
+
+    /// The token in a slot; without `slotId` an array of all tokens.
+    pub fn token(
+        &self,
+        #[wasm_bindgen(js_name = slotId)] slot_id: JsValue,
+        callback: JsValue,
+    ) -> Promise {
+        let (slot_id, callback) = callback_last(slot_id, callback);
+        let slot_id = if is_absent(&slot_id) {
+            Ok(None)
+        } else {
+            arguments::alone("slotId", slot_id).map(Some)
+        };
+        let params = slot_id.map(|slot_id| Token { module: self.module.clone(), slot_id });
+        self.call(params, callback)
+    }
+
+    /// The certificates on the token in a slot. `options` is `{ parseCerts: boolean }`.
+    pub fn certificates(
+        &self,
+        #[wasm_bindgen(js_name = slotId)] slot_id: JsValue,
+        options: JsValue,
+        callback: JsValue,
+    ) -> Promise {
+        let (options, callback) = callback_last(options, callback);
+        let (slot_id, callback) = callback_last(slot_id, callback);
+        let params = arguments::alone("slotId", slot_id)
+            .map(|slot_id| Certificates { module: self.module.clone(), slot_id });
+        let reply = params.and_then(|params| {
+            let parse = CertificateOptions::from_js(&options)?;
+            Ok((self.connection.call(params, |_| ()), parse))
+        });
+        answer(
+            callback,
+            match reply {
+                Ok((reply, true)) => reply::certificates(reply),
+                Ok((reply, false)) => reply::result(reply),
+                Err(error) => reply::result(Err(error)),
+            },
+        )
+    }
+
+    /// Signs a hash: `{ slot_id, cert_id, algorithm_reference, data, pin?, signature_format? }`.
+    /// The response's data is the base64 of the signature.
+    #[wasm_bindgen(js_name = signData)]
+    pub fn sign_data(&self, data: &JsValue, callback: JsValue) -> Promise {
+        let params = arguments::object("data", data).and_then(|mut params: SignData| {
+            self.choose_module(&mut params.module)?;
+            Ok(params)
+        });
+        let reply = params.and_then(|params| {
+            self.connection.call(params, |shown| {
+                if let Some(pin) = &mut shown.pin {
+                    *pin = Pin::from("•••".to_owned());
+                }
+            })
+        });
+        answer(callback, reply::result(reply))
+    }
+
+    /// Verifies a signature: the same object with `signature` in the place of `pin`. The
+    /// response's data is a boolean.
+    #[wasm_bindgen(js_name = verifySignedData)]
+    pub fn verify_signed_data(&self, data: &JsValue, callback: JsValue) -> Promise {
+        let params = arguments::object("data", data).and_then(|mut params: VerifySignedData| {
+            self.choose_module(&mut params.module)?;
+            Ok(params)
+        });
+        self.call(params, callback)
+    }
+}
+
+impl AbstractPkcs11 {
+    pub(crate) fn new(connection: Rc<Connection>, module: Option<String>) -> Self {
+        Self { connection, module }
+    }
+
+    fn call<M: Method>(&self, params: Result<M, ErrorObject>, callback: JsValue) -> Promise {
+        let reply = params.and_then(|params| self.connection.call(params, |_| ()));
+        answer(callback, reply::result(reply))
+    }
+
+    /// The module belongs to the object that the method is called on, not to the arguments.
+    fn choose_module(&self, module: &mut Option<String>) -> Result<(), Failure> {
+        if module.is_some() {
+            let problem = "is not an argument; choose the module with client.pkcs11(name).";
+            return Err(Failure::bad_argument("module", problem));
+        }
+        module.clone_from(&self.module);
+        Ok(())
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct CertificateOptions {
+    #[serde(default)]
+    parse_certs: Option<bool>,
+}
+
+impl CertificateOptions {
+    fn from_js(options: &JsValue) -> Result<bool, ErrorObject> {
+        if is_absent(options) {
+            return Ok(false);
+        }
+        let options: Self = arguments::object("options", options)?;
+        Ok(options.parse_certs.unwrap_or(false))
+    }
+}
+
+/// A function in the place of an argument is the callback.
+fn callback_last(argument: JsValue, callback: JsValue) -> (JsValue, JsValue) {
+    if argument.is_function() { (JsValue::UNDEFINED, argument) } else { (argument, callback) }
+}

@@ -1,0 +1,131 @@
+//! Bad arguments: refused before they travel, with the name of the argument and without its value.
+
+use js_sys::Array;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use super::stage::*;
+
+const NONE: JsValue = JsValue::UNDEFINED;
+
+/// Stands for a PIN, or whatever else must not be repeated.
+const SECRET: &str = "86420975";
+
+#[wasm_bindgen_test]
+async fn of_sign_data() {
+    let client = connect().await;
+    let pkcs11 = default_module(&client);
+    let sent = traffic(&client);
+    let good = "slot_id: 1, cert_id: '01', algorithm_reference: 'sha256', data: 'AQI='";
+    for (argument, problem) in [
+        ("undefined".to_owned(), "`data` has to be an object"),
+        ("null".to_owned(), "`data` has to be an object"),
+        (format!("'{SECRET}'"), "`data` has to be an object"),
+        (format!("['{SECRET}']"), "`data` has to be an object"),
+        ("({})".to_owned(), "missing field `slot_id`"),
+        (good.replace("data: 'AQI='", ""), "missing field `data`"),
+        (good.replace("slot_id: 1", "slot_id: undefined"), "`slot_id` has to be a slot id"),
+        (good.replace("slot_id: 1", "slot_id: -1"), "`slot_id` has to be a slot id"),
+        (good.replace("slot_id: 1", "slot_id: 1.5"), "`slot_id` has to be a slot id"),
+        (good.replace("slot_id: 1", "slot_id: NaN"), "`slot_id` has to be a slot id"),
+        (good.replace("slot_id: 1", "slot_id: 2n ** 64n"), "`slot_id` has to be a slot id"),
+        (good.replace("slot_id: 1", &format!("slot_id: 'x{SECRET}'")), "`slot_id` has to be"),
+        (good.replace("'01'", SECRET), "`cert_id` has to be a string"),
+        (good.replace("sha256", SECRET), "`algorithm_reference` is not a known algorithm"),
+        (good.replace("'sha256'", "256"), "`algorithm_reference` has to be the name"),
+        (good.replace("AQI=", &format!("{SECRET}-")), "`data` is not standard base64"),
+        (good.replace("'AQI='", "new Uint8Array(32)"), "`data` has to be standard base64"),
+        (format!("{good}, pin: {SECRET}"), "`pin` has to be a string"),
+        (format!("{good}, pin: ['{SECRET}']"), "`pin` has to be a string"),
+        (format!("{good}, Pin: '{SECRET}'"), "unknown field `Pin`; expected one of `module`"),
+        (format!("{good}, '\\n': '{SECRET}'"), "unknown field `\\n`"),
+        (format!("{good}, signature_format: '{SECRET}'"), "`signature_format` has to be `raw` or"),
+        (format!("{good}, module: 'softhsm'"), "`module` is not an argument"),
+        (format!("{good}, get pin() {{ throw 1; }}"), "has a field that cannot be read"),
+    ] {
+        let argument =
+            if argument.contains(':') { format!("({{ {argument} }})") } else { argument };
+        let error = rejected(pkcs11.sign_data(&evaluate(&argument), NONE)).await;
+        assert_error(&error, 400, "801", problem);
+        assert!(!error.description().contains(SECRET), "{}", error.description());
+    }
+    assert_eq!(sent.length(), 0, "nothing was sent");
+}
+
+#[wasm_bindgen_test]
+async fn of_verify_signed_data() {
+    let pkcs11 = pkcs11().await;
+    let good = "slot_id: 1, cert_id: '01', algorithm_reference: 'sha256', data: 'AQI='";
+    for (argument, problem) in [
+        (format!("({{ {good} }})"), "missing field `signature`"),
+        (format!("({{ {good}, signature: '?' }})"), "`signature` is not standard base64"),
+        (format!("({{ {good}, signature: 'AQ==', pin: '{SECRET}' }})"), "unknown field `pin`"),
+    ] {
+        let error = rejected(pkcs11.verify_signed_data(&evaluate(&argument), NONE)).await;
+        assert_error(&error, 400, "801", problem);
+        assert!(!error.description().contains(SECRET), "{}", error.description());
+    }
+}
+
+#[wasm_bindgen_test]
+async fn of_token_and_certificates() {
+    let pkcs11 = pkcs11().await;
+    for slot in ["-1", "1.5", "'one'", "({})", "[]", "true", "2n ** 64n"] {
+        let error = rejected(pkcs11.token(evaluate(slot), NONE)).await;
+        assert_error(&error, 400, "801", "`slotId` has to be a slot id");
+        let error = rejected(pkcs11.certificates(evaluate(slot), NONE, NONE)).await;
+        assert_error(&error, 400, "801", "`slotId` has to be a slot id");
+    }
+    let error = rejected(pkcs11.certificates(NONE, NONE, NONE)).await;
+    assert_error(&error, 400, "801", "`slotId` has to be a slot id");
+    for (options, problem) in [
+        ("7", "`options` has to be an object"),
+        ("({ parseCerts: 'yes' })", "`parseCerts` has to be a boolean"),
+        ("({ parse_certs: true })", "unknown field `parse_certs`"),
+    ] {
+        let error = rejected(pkcs11.certificates(1.into(), evaluate(options), NONE)).await;
+        assert_error(&error, 400, "801", problem);
+    }
+}
+
+#[wasm_bindgen_test]
+async fn of_connect() {
+    for (options, problem) in [
+        ("7", "`options` has to be an object"),
+        ("({ port: 1 })", "unknown field `port`"),
+        ("({ ports: 24911 })", "`ports` is of the wrong type"),
+        ("({ ports: ['24911', 24915] })", "`ports` has to be a whole number"),
+        ("({ ports: [24911] })", "`ports` has to be the first and the last"),
+        ("({ ports: [24911, 24912, 24913] })", "`ports` has to be the first and the last"),
+        ("({ ports: [24915, 24911] })", "`ports` has to be the first and the last"),
+        ("({ ports: [0, 1] })", "`ports` has to be the first and the last"),
+        ("({ ports: [1, 65535] })", "of at most 32 ports"),
+        ("({ ports: [1, 65536] })", "`ports` has to be a whole number"),
+        ("({ timeout: 0 })", "`timeout` has to be a number of milliseconds from 1"),
+        ("({ timeout: 2 ** 31 })", "`timeout` has to be a number of milliseconds from 1"),
+        ("({ timeout: '60' })", "`timeout` has to be a whole number"),
+        ("({ timeout: Infinity })", "`timeout` has to be a whole number"),
+        ("({ moduleConfig: 'path' })", "`moduleConfig` has to be an object"),
+        ("({ moduleConfig: { linux: 1 } })", "`linux` has to be a string"),
+        ("({ moduleConfig: { windows: '' } })", "unknown field `windows`"),
+    ] {
+        let error = pkcs11_bridge_client::connect(evaluate(options)).await.err().unwrap();
+        assert_error(&error, 400, "801", problem);
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_request_that_the_bridge_would_not_take() {
+    let pkcs11 = pkcs11().await;
+    let request = sign_request(&pkcs11, "01").await;
+    set(&request, "data", evaluate("'A'.repeat(1 << 20)"));
+    let error = rejected(pkcs11.sign_data(&request, NONE)).await;
+    assert_error(&error, 400, "801", "`data` makes a request of 10487");
+    resolved(pkcs11.info(NONE)).await;
+}
+
+fn traffic(client: &pkcs11_bridge_client::Client) -> Array {
+    let (listener, events) = recorder();
+    client.add_event_listener(&"traffic".into(), &listener, &NONE).unwrap();
+    events
+}

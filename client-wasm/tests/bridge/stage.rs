@@ -1,0 +1,168 @@
+//! The bridge that the tests run on, and short ways to call the client as a page does.
+//!
+//! The variables are read when the tests are compiled: `PKCS11_BRIDGE_PORT`, the port of the
+//! bridge; `PKCS11_BRIDGE_STAGE`, an address that stops and starts the bridge by `POST`;
+//! `PKCS11_BRIDGE_PIN`, the PIN of the token. The token has the keys of [`KEYS`].
+
+use js_sys::{Array, Function, Promise, Reflect};
+use pkcs11_bridge_client::{AbstractPkcs11, Client, RestException};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+
+/// `cert_id`, type, size and curve of each key on the token.
+pub(super) const KEYS: [(&str, &str, f64, Option<&str>); 5] = [
+    ("01", "RSA", 2048.0, None),
+    ("02", "RSA", 3072.0, None),
+    ("03", "EC", 256.0, Some("P-256")),
+    ("04", "EC", 384.0, Some("P-384")),
+    ("05", "EC", 521.0, Some("P-521")),
+];
+
+/// SoftHSM2's module, as Debian's package `libsofthsm2` installs it.
+pub(super) const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
+
+/// The base64 of the SHA-256 of nothing.
+pub(super) const HASH: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+
+pub(super) fn port() -> u16 {
+    variable("PKCS11_BRIDGE_PORT", option_env!("PKCS11_BRIDGE_PORT")).parse().expect("a port")
+}
+
+pub(super) fn pin() -> &'static str {
+    variable("PKCS11_BRIDGE_PIN", option_env!("PKCS11_BRIDGE_PIN"))
+}
+
+pub(super) fn stage() -> &'static str {
+    variable("PKCS11_BRIDGE_STAGE", option_env!("PKCS11_BRIDGE_STAGE"))
+}
+
+fn variable(name: &str, value: Option<&'static str>) -> &'static str {
+    value.unwrap_or_else(|| panic!("{name} is not set: the end-to-end tests run these tests"))
+}
+
+/// Stops or starts the bridge, or both: "stop", "start" or "restart".
+pub(super) async fn command(deed: &str) {
+    let posted = evaluate(&format!(
+        "fetch('{}/{deed}', {{ method: 'POST' }}).then((response) => response.ok)",
+        stage()
+    ));
+    assert_eq!(resolved(posted.unchecked_into()).await, JsValue::TRUE, "POST /{deed}");
+}
+
+/// Connects with the default options, but for the port.
+pub(super) async fn connect() -> Client {
+    connect_with("{}").await.expect("a bridge")
+}
+
+/// Connects with options that are written as JavaScript.
+pub(super) async fn connect_with(options: &str) -> Result<Client, RestException> {
+    let port = port();
+    let options = evaluate(&format!("({{ ports: [{port}, {port}], ...{options} }})"));
+    pkcs11_bridge_client::connect(options).await
+}
+
+/// The default module over a new connection.
+pub(super) async fn pkcs11() -> AbstractPkcs11 {
+    default_module(&connect().await)
+}
+
+pub(super) fn default_module(client: &Client) -> AbstractPkcs11 {
+    client.pkcs11(JsValue::UNDEFINED).expect("the default module")
+}
+
+/// The slot of the token.
+pub(super) async fn slot(pkcs11: &AbstractPkcs11) -> JsValue {
+    let slots = resolved(pkcs11.slots_with_token_present(JsValue::UNDEFINED)).await;
+    at(&slots, "data.0.slot_id")
+}
+
+/// The argument of `signData` for a key, with the PIN.
+pub(super) async fn sign_request(pkcs11: &AbstractPkcs11, key: &str) -> JsValue {
+    let request = request(pkcs11, key).await;
+    set(&request, "pin", pin());
+    request
+}
+
+/// The argument of `verifySignedData` for a key.
+pub(super) async fn verify_request(pkcs11: &AbstractPkcs11, key: &str, signature: &str) -> JsValue {
+    let request = request(pkcs11, key).await;
+    set(&request, "signature", signature);
+    request
+}
+
+async fn request(pkcs11: &AbstractPkcs11, key: &str) -> JsValue {
+    let request = evaluate(&format!(
+        "({{ cert_id: '{key}', algorithm_reference: 'sha256', data: '{HASH}' }})"
+    ));
+    set(&request, "slot_id", slot(pkcs11).await);
+    request
+}
+
+pub(super) fn set(object: &JsValue, name: &str, value: impl Into<JsValue>) {
+    Reflect::set(object, &name.into(), &value.into()).unwrap();
+}
+
+/// What a promise resolves to.
+pub(super) async fn resolved(promise: Promise) -> JsValue {
+    settled(promise).await.unwrap_or_else(|error| panic!("{}", describe(&error)))
+}
+
+/// What a promise is rejected with, which has to be a `RestException`.
+pub(super) async fn rejected(promise: Promise) -> RestException {
+    settled(promise).await.expect_err("a rejection")
+}
+
+pub(super) async fn settled(promise: Promise) -> Result<JsValue, RestException> {
+    JsFuture::from(promise).await.map_err(|error| {
+        error.dyn_into().unwrap_or_else(|error| panic!("not a RestException: {error:?}"))
+    })
+}
+
+pub(super) fn describe(error: &RestException) -> String {
+    format!("{}/{} {}", error.status(), error.code(), error.description())
+}
+
+#[track_caller]
+pub(super) fn assert_error(error: &RestException, status: u16, code: &str, description: &str) {
+    assert_eq!((error.status(), error.code().as_str()), (status, code), "{}", describe(error));
+    assert!(error.description().contains(description), "{}", describe(error));
+}
+
+/// The value at a path such as `data.0.slot_id`; `undefined` where there is none.
+pub(super) fn at(value: &JsValue, path: &str) -> JsValue {
+    path.split('.').fold(value.clone(), |value, name| {
+        Reflect::get(&value, &name.into()).unwrap_or_else(|_| panic!("nothing at {path}"))
+    })
+}
+
+pub(super) fn text(value: &JsValue, path: &str) -> String {
+    at(value, path).as_string().unwrap_or_else(|| panic!("no string at {path}: {value:?}"))
+}
+
+/// A function of the page that keeps the arguments of each call in the array.
+pub(super) fn recorder() -> (JsValue, Array) {
+    let calls = Array::new();
+    let make: Function =
+        evaluate("(calls) => (...given) => { calls.push(given); }").unchecked_into();
+    (make.call1(&JsValue::UNDEFINED, &calls).unwrap(), calls)
+}
+
+/// Waits until something is so, for at most ten seconds.
+pub(super) async fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    for _ in 0..1000 {
+        if is_so() {
+            return;
+        }
+        pause(10).await;
+    }
+    panic!("this did not happen: {what}");
+}
+
+pub(super) async fn pause(milliseconds: u32) {
+    let timer = format!("new Promise((resolve) => setTimeout(resolve, {milliseconds}))");
+    resolved(evaluate(&timer).unchecked_into()).await;
+}
+
+pub(super) fn evaluate(expression: &str) -> JsValue {
+    js_sys::eval(expression).unwrap_or_else(|error| panic!("{expression}: {error:?}"))
+}

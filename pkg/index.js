@@ -1,0 +1,34 @@
+// The package's entry: loads the WebAssembly when it is first needed.
+
+import load, * as client from "./dist/pkcs11_bridge_client.js";
+import { ModuleConfig, RestException } from "./dist/classes.js";
+
+export { ModuleConfig, RestException };
+
+const wasm = new URL("./dist/pkcs11_bridge_client_bg.wasm", import.meta.url);
+let loading;
+
+/** Connects to the bridge on this computer. */
+export async function connect(options) {
+  await loaded();
+  return client.connect(options);
+}
+
+/** Hashes a Blob, a stream or bytes, and resolves to the base64 that `signData` takes. */
+export async function hash(source, algorithm, onProgress) {
+  await loaded();
+  return client.hash(source, algorithm, onProgress);
+}
+
+/** Loads the WebAssembly once. Where that failed, the next call tries again. */
+function loaded() {
+  loading ??= load({ module_or_path: wasm }).catch((cause) => {
+    loading = undefined;
+    const description =
+      `The WebAssembly file ${wasm} could not be loaded: ${cause?.message ?? cause}. ` +
+      "Check that the server has it, and that the page's Content-Security-Policy allows " +
+      "'wasm-unsafe-eval' in script-src.";
+    throw new RestException(500, "900", description, undefined, { cause });
+  });
+  return loading;
+}

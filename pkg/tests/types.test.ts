@@ -1,0 +1,146 @@
+// The whole API as a page in TypeScript uses it. It is compiled, not run: what must not compile is
+// marked with @ts-expect-error.
+
+import {
+  connect,
+  hash,
+  ModuleConfig,
+  RestException,
+  type AbstractPkcs11,
+  type BoolDataResponse,
+  type Callback,
+  type Certificate,
+  type CertificateContent,
+  type Client,
+  type ConnectOptions,
+  type InfoResponse,
+  type SignData,
+  type SlotId,
+  type Token,
+} from "pkcs11-bridge-client";
+
+async function connecting(): Promise<Client> {
+  const moduleConfig = new ModuleConfig("/usr/lib/module.so", "/Library/module.dylib", "C:\\module.dll");
+  const options: ConnectOptions = { ports: [24911, 24915], moduleConfig, timeout: 60_000 };
+  await connect();
+  await connect({});
+  await connect({ moduleConfig: new ModuleConfig(undefined, null, "C:\\module.dll") });
+  // @ts-expect-error: ports are the first and the last
+  await connect({ ports: [24911] });
+  // @ts-expect-error: a misspelt option
+  await connect({ timeOut: 1 });
+  return connect(options);
+}
+
+async function client(client: Client): Promise<void> {
+  const hello = await client.hello();
+  const methods: string[] = hello.data.methods;
+  const modules = await client.modules((error, response) => {
+    if (error) console.error(error.code);
+    else console.log(response.data.length);
+  });
+  for (const { name, description, state } of modules.data) {
+    if (state === "set_aside") console.log(name, description, methods);
+  }
+  const listener = (event: CustomEvent<{ code: number; reconnecting: boolean }>) =>
+    console.log(event.detail.code, event.detail.reconnecting);
+  client.addEventListener("close", listener);
+  client.addEventListener("open", () => {}, { once: true });
+  client.addEventListener("traffic", {
+    handleEvent: ({ detail }) => console.log(detail.direction === "sent", detail.id, detail.text),
+  });
+  client.removeEventListener("close", listener);
+  // @ts-expect-error: no such event
+  client.addEventListener("message", () => {});
+  const byName: AbstractPkcs11 = client.pkcs11("softhsm");
+  await byName.info();
+  client.close();
+}
+
+async function reading(pkcs11: AbstractPkcs11): Promise<void> {
+  const { data: info, success } = await pkcs11.info();
+  const version: string = info.cryptoki_version;
+  const always: true = success;
+  const slots = await pkcs11.slots();
+  const present = await pkcs11.slotsWithTokenPresent();
+  const slot: SlotId | undefined = present.data[0]?.slot_id ?? slots.data[0]?.slot_id;
+  if (slot === undefined) return;
+
+  const all: Token[] = (await pkcs11.token()).data;
+  const alsoAll: Token[] = (await pkcs11.token(undefined)).data;
+  const one: Token = (await pkcs11.token(slot)).data;
+  const sessions: number | null = one.max_session_count;
+  console.log(version, always, all, alsoAll, sessions);
+  pkcs11.token((error, response) => console.log(error?.status, response?.data[0]?.label));
+  pkcs11.token(slot, (error, response) => console.log(error?.status, response?.data.label));
+
+  const plain: Certificate[] = (await pkcs11.certificates(slot)).data;
+  pkcs11.certificates(slot, (error, response) => console.log(error, response?.data[0]?.id));
+  pkcs11.certificates(slot, null, (error, response) => console.log(error, response?.data));
+  const { data: parsed } = await pkcs11.certificates(slot, { parseCerts: true });
+  const content: CertificateContent | null | undefined = parsed[0]?.parsed;
+  if (content?.key_type === "EC" && content.key_usage.includes("nonRepudiation")) {
+    console.log(content.curve, content.key_size, content.extended_key_usage.join());
+  } else {
+    console.log(parsed[0]?.parse_error, plain);
+  }
+  // @ts-expect-error: without parseCerts nothing is parsed
+  plain[0]?.parsed;
+  // @ts-expect-error: a slot is needed
+  await pkcs11.certificates();
+}
+
+async function signing(pkcs11: AbstractPkcs11, file: File): Promise<boolean> {
+  const data = await hash(file, "sha256", (loaded, total) => console.log(loaded, total ?? "?"));
+  await hash(new Uint8Array(3), "SHA-512");
+  await hash(new ArrayBuffer(3), "sha1");
+  await hash(file.stream(), "sha384");
+  // @ts-expect-error: a string is not bytes
+  await hash("text", "sha256");
+
+  const request = { slot_id: 1, cert_id: "01", algorithm_reference: "sha256", data } as const;
+  const signature = (await pkcs11.signData({ ...request, pin: "1234" })).data;
+  await pkcs11.signData({ ...request, slot_id: "1", algorithm_reference: "ES256", signature_format: "der" });
+  const signed: SignData = { ...request, pin: undefined };
+  pkcs11.signData(signed, (error, response) => console.log(error ?? response.data.length));
+  // @ts-expect-error: `data` is missing
+  await pkcs11.signData({ slot_id: 1, cert_id: "01", algorithm_reference: "sha256" });
+  // @ts-expect-error: a misspelt field
+  await pkcs11.signData({ ...request, Pin: "1234" });
+
+  const verified: BoolDataResponse = await pkcs11.verifySignedData({ ...request, signature });
+  // @ts-expect-error: `signature` is missing
+  await pkcs11.verifySignedData(request);
+  return verified.data;
+}
+
+/** With the types of the callback written out. */
+function callbacks(pkcs11: AbstractPkcs11): void {
+  const callback: Callback<InfoResponse> = (error, response) => {
+    if (error) {
+      const exception: RestException = error;
+      console.error(exception.status, exception.code, exception.description, exception.pkcs11);
+    } else {
+      console.log(response.data.manufacturer_id);
+    }
+  };
+  pkcs11.info(callback);
+  pkcs11.info((error: RestException | null, response: InfoResponse | undefined) => {
+    console.log(error, response?.data.flags);
+  });
+}
+
+async function failing(pkcs11: AbstractPkcs11): Promise<string | undefined> {
+  try {
+    await pkcs11.info();
+  } catch (error) {
+    if (error instanceof RestException && error.status === 412) {
+      const plain: Error = error;
+      return error.pkcs11 ?? plain.message;
+    }
+    throw error;
+  }
+  return new RestException(500, "999", "gone").description;
+}
+
+export { callbacks, client, connecting, failing, reading, signing };
