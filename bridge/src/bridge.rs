@@ -44,6 +44,11 @@ impl Bridge {
         }
     }
 
+    /// Whether calls of an origin may reach a module.
+    pub(crate) fn approval(&self, origin: &RequestOrigin) -> Approval {
+        self.origins.approval(origin)
+    }
+
     /// The caller that a new connection of `origin` is.
     pub(crate) fn caller(&self, origin: RequestOrigin) -> Caller {
         let session = match &origin {
@@ -59,7 +64,7 @@ impl Bridge {
         caller: &Caller,
         call: &Call,
     ) -> Result<Box<RawValue>, ErrorObject> {
-        let session = match (self.origins.approval(&caller.origin), &caller.session) {
+        let session = match (self.approval(&caller.origin), &caller.session) {
             (Approval::Approved, Some(session)) => session,
             _ => return Err(not_approved(&caller.origin).into()),
         };

@@ -3,7 +3,7 @@
 
 mod file;
 
-use std::io;
+use std::io::{self, ErrorKind::NotFound};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -56,9 +56,12 @@ impl Settings {
     pub(crate) fn load(args: ServeArgs) -> Result<Self, ConfigError> {
         let file = match &args.config {
             Some(path) => ConfigFile::read(path)?,
-            None => match default_path() {
-                Some(path) if path.exists() => ConfigFile::read(&path)?,
-                _ => ConfigFile::default(),
+            None => match default_path().map(|path| ConfigFile::read(&path)) {
+                None => ConfigFile::default(),
+                Some(Err(ConfigError::Read { source, .. })) if source.kind() == NotFound => {
+                    ConfigFile::default()
+                }
+                Some(file) => file?,
             },
         };
         Self::merge(args, file)

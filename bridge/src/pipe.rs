@@ -3,12 +3,14 @@
 //! that the module has damaged its process.
 
 use std::io::{self, Read, Write};
+use std::time::SystemTime;
 
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::AsyncRead;
+use tokio_util::codec::{FramedRead, LengthDelimitedCodec};
 use zeroize::Zeroizing;
 
 /// A call for the worker: a `Call`, by reference where it is sent.
@@ -16,6 +18,8 @@ use zeroize::Zeroizing;
 pub(crate) struct Job<C> {
     /// Chosen by the bridge; the report carries it.
     pub(crate) id: u64,
+    /// When the bridge took it, in microseconds since 1970.
+    pub(crate) arrived: u64,
     pub(crate) call: C,
 }
 
@@ -44,7 +48,10 @@ pub(crate) struct PinRequest {
 /// The first frame of a worker: whether the module could be loaded and initialised.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Greeting {
-    Ready,
+    /// It can be, and so many calls can run side by side.
+    Ready {
+        threads: usize,
+    },
     Failed(ErrorObject),
 }
 
@@ -54,8 +61,13 @@ impl From<Failure> for Outcome {
     }
 }
 
-/// A frame ready to be written in one piece. Wiped when dropped, because it may hold a PIN.
-pub(crate) fn encode(message: &impl Serialize) -> io::Result<Zeroizing<Vec<u8>>> {
+/// Bytes ready to be written in one piece. Wiped when dropped, because they may hold a PIN.
+pub(crate) type Frame = Zeroizing<Vec<u8>>;
+
+/// Frames without their length, as they come.
+pub(crate) type FrameReader<R> = FramedRead<R, LengthDelimitedCodec>;
+
+pub(crate) fn encode(message: &impl Serialize) -> io::Result<Frame> {
     let mut frame = Zeroizing::new(Vec::with_capacity(1024));
     frame.extend_from_slice(&[0; HEADER_LEN]);
     serde_json::to_writer(&mut *frame, message)?;
@@ -77,18 +89,24 @@ pub(crate) fn read<M: DeserializeOwned>(reader: &mut impl Read) -> io::Result<Op
     Ok(Some(serde_json::from_slice(&body)?))
 }
 
-/// [`read`], for the end that serves many workers.
-pub(crate) async fn read_async<M: DeserializeOwned>(
-    reader: &mut (impl AsyncRead + Unpin),
-) -> io::Result<Option<M>> {
-    let mut header = [0; HEADER_LEN];
-    match reader.read_exact(&mut header).await {
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-        result => result?,
-    };
-    let mut body = vec![0; body_len(header)?];
-    reader.read_exact(&mut body).await?;
-    Ok(Some(serde_json::from_slice(&body)?))
+/// Reads frames at the end that serves many workers. Giving up on the next frame loses nothing.
+pub(crate) fn reader<R: AsyncRead>(input: R) -> FrameReader<R> {
+    LengthDelimitedCodec::builder()
+        .little_endian()
+        .length_field_length(HEADER_LEN)
+        .max_frame_length(MAX_LEN as usize)
+        .new_read(input)
+}
+
+/// The message in a frame of a [`reader`].
+pub(crate) fn decode<M: DeserializeOwned>(frame: &[u8]) -> io::Result<M> {
+    Ok(serde_json::from_slice(frame)?)
+}
+
+/// The time of day in microseconds since 1970, which bridge and worker have in common.
+pub(crate) fn unix_micros() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Writes one frame.
@@ -111,6 +129,8 @@ const MAX_LEN: u32 = 64 << 20;
 
 #[cfg(test)]
 mod tests {
+    use futures_util::StreamExt;
+
     use super::*;
 
     #[test]
@@ -122,6 +142,17 @@ mod tests {
         assert_eq!(read::<String>(&mut reader).unwrap().unwrap(), "one");
         assert_eq!(read::<String>(&mut reader).unwrap().unwrap(), "two");
         assert!(read::<String>(&mut reader).unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn both_ends_understand_each_other() {
+        let mut pipe = Vec::new();
+        write(&mut pipe, &"one").unwrap();
+        write(&mut pipe, &"two").unwrap();
+        let frames: Vec<_> = reader(pipe.as_slice()).collect().await;
+        let texts: Vec<String> =
+            frames.into_iter().map(|frame| decode(&frame.unwrap()).unwrap()).collect();
+        assert_eq!(texts, ["one", "two"]);
     }
 
     #[test]

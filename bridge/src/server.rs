@@ -4,15 +4,17 @@
 mod connection;
 mod handshake;
 mod listener;
+mod places;
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pkcs11_bridge_protocol::{HANDSHAKE_SECONDS, MAX_CONNECTIONS, PORTS};
+use pkcs11_bridge_protocol::{HANDSHAKE_SECONDS, PORTS};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,6 +23,7 @@ use crate::bridge::Bridge;
 use crate::config::{Listen, Settings};
 use connection::Connection;
 use listener::LoopbackListener;
+use places::Places;
 
 /// A bridge that has its port.
 pub(crate) struct Server {
@@ -59,17 +62,16 @@ impl Server {
     /// Serves until `stop` is cancelled, then until everything has ended.
     pub(crate) async fn run(self, stop: CancellationToken) {
         let tasks = TaskTracker::new();
-        // More than that many peers in the middle of a handshake wait in the system's queue.
-        let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
-        let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let places = Arc::new(Places::default());
+        let mut handshakes = VecDeque::<AbortHandle>::new();
         let port = self.address().port();
         loop {
             let accepted = tokio::select! {
-                accepted = self.accept(&handshakes) => accepted,
+                accepted = self.listener.accept() => accepted,
                 () = stop.cancelled() => break,
             };
-            let (socket, permit) = match accepted {
-                Ok(accepted) => accepted,
+            let socket = match accepted {
+                Ok((socket, _)) => socket,
                 Err(error) => {
                     // Out of file descriptors, most likely: others have to finish first.
                     tracing::warn!(%error, "cannot accept a connection");
@@ -77,38 +79,46 @@ impl Server {
                     continue;
                 }
             };
-            let bridge = Arc::clone(&self.bridge);
-            let connections = Arc::clone(&connections);
-            let stop = stop.clone();
-            tasks.spawn(async move {
-                let deadline = Duration::from_secs(HANDSHAKE_SECONDS);
-                let handshake = tokio::select! {
-                    handshake = timeout(deadline, upgrade(socket, port)) => handshake,
+            // Whoever opens sockets and says nothing pushes out its own, not those who speak.
+            handshakes.retain(|handshake| !handshake.is_finished());
+            if handshakes.len() >= MAX_HANDSHAKES
+                && let Some(oldest) = handshakes.pop_front()
+            {
+                oldest.abort();
+            }
+            let (bridge, places) = (Arc::clone(&self.bridge), Arc::clone(&places));
+            let (tracker, stop) = (tasks.clone(), stop.clone());
+            let handshake = tasks.spawn(async move {
+                let upgraded = timeout(HANDSHAKE_DEADLINE, upgrade(socket, port));
+                let upgraded = tokio::select! {
+                    upgraded = upgraded => upgraded,
                     () = stop.cancelled() => return,
                 };
-                drop(permit);
-                let Ok(Some((socket, origin))) = handshake else { return };
-                let connection = Connection::new(socket, bridge, origin);
-                match connections.try_acquire_owned() {
-                    Ok(_permit) => connection.run(stop).await,
-                    Err(_) => connection.refuse_for_now().await,
+                if let Ok(Some(upgraded)) = upgraded {
+                    tracker.spawn(serve(upgraded, bridge, places, stop));
                 }
             });
+            handshakes.push_back(handshake.abort_handle());
         }
         drop(self.listener);
         tasks.close();
         tasks.wait().await;
         self.bridge.workers_ended().await;
     }
+}
 
-    /// A connection together with the right to a handshake.
-    async fn accept(
-        &self,
-        handshakes: &Arc<Semaphore>,
-    ) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
-        let permit = Arc::clone(handshakes).acquire_owned().await.map_err(io::Error::other)?;
-        let (socket, _) = self.listener.accept().await?;
-        Ok((socket, permit))
+/// Serves a connection whose handshake is done.
+async fn serve(
+    (socket, origin): handshake::Upgraded,
+    bridge: Arc<Bridge>,
+    places: Arc<Places>,
+    stop: CancellationToken,
+) {
+    let place = places.take(bridge.approval(&origin));
+    let connection = Connection::new(socket, bridge, origin);
+    match place {
+        Some(_place) => connection.run(stop).await,
+        None => connection.refuse_for_now().await,
     }
 }
 
@@ -118,5 +128,6 @@ async fn upgrade(socket: TcpStream, port: u16) -> Option<handshake::Upgraded> {
     handshake::upgrade(socket, port).await
 }
 
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(HANDSHAKE_SECONDS);
 const MAX_HANDSHAKES: usize = 128;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

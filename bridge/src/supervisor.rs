@@ -6,9 +6,11 @@ mod worker_process;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use futures_util::future::{BoxFuture, FutureExt, Shared};
 use pkcs11_bridge_protocol::call::Call;
-use pkcs11_bridge_protocol::failure::ErrorObject;
+use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
 use tokio::sync::Mutex as AsyncMutex;
+use tokio::task::AbortHandle;
 use tokio_util::task::TaskTracker;
 
 use crate::modules::{Module, ModuleName};
@@ -30,11 +32,31 @@ pub(crate) type TurnLock = Arc<AsyncMutex<()>>;
 
 /// The workers of one origin. Each of its connections holds one; the last one to go ends them.
 pub(crate) struct OriginSession {
-    workers: Mutex<HashMap<ModuleName, WorkerSlot>>,
-    endings: TaskTracker,
+    workers: Mutex<HashMap<ModuleName, Start>>,
 }
 
-type WorkerSlot = Arc<AsyncMutex<Option<Arc<WorkerProcess>>>>;
+/// A worker from its start on. Whoever calls meanwhile waits for the same start and shares what
+/// comes of it.
+struct Start {
+    outcome: Shared<BoxFuture<'static, Result<Arc<WorkerProcess>, ErrorObject>>>,
+    task: AbortHandle,
+}
+
+impl Start {
+    fn is_alive(&self) -> bool {
+        match self.outcome.peek() {
+            None => true,
+            Some(Ok(worker)) => worker.is_alive(),
+            Some(Err(_)) => false,
+        }
+    }
+}
+
+impl Drop for Start {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
 
 impl Supervisor {
     /// What a connection of `origin` has to hold as long as it lives.
@@ -44,8 +66,7 @@ impl Supervisor {
         if let Some(session) = sessions.get(origin).and_then(Weak::upgrade) {
             return session;
         }
-        let session =
-            Arc::new(OriginSession { workers: Mutex::default(), endings: self.endings.clone() });
+        let session = Arc::new(OriginSession { workers: Mutex::default() });
         sessions.insert(origin.clone(), Arc::downgrade(&session));
         session
     }
@@ -58,21 +79,34 @@ impl Supervisor {
         module: &Arc<Module>,
         call: &Call,
     ) -> Result<Outcome, ErrorObject> {
-        let slot = Arc::clone(lock(&session.workers).entry(module.name.clone()).or_default());
-        let worker = {
-            let mut slot = slot.lock().await;
-            match slot.as_ref().filter(|worker| worker.is_alive()) {
-                Some(worker) => Arc::clone(worker),
+        let outcome = {
+            let mut workers = lock(&session.workers);
+            match workers.get(&module.name).filter(|start| start.is_alive()) {
+                Some(start) => start.outcome.clone(),
                 None => {
-                    *slot = None;
-                    let turn =
-                        Arc::clone(lock(&self.turns).entry(module.name.clone()).or_default());
-                    let worker = WorkerProcess::start(module, turn, &session.endings).await?;
-                    Arc::clone(slot.insert(Arc::new(worker)))
+                    let start = self.start(module);
+                    let outcome = start.outcome.clone();
+                    workers.insert(module.name.clone(), start);
+                    outcome
                 }
             }
         };
-        worker.call(call).await.map_err(ErrorObject::from)
+        Ok(outcome.await?.call(call).await?)
+    }
+
+    fn start(&self, module: &Arc<Module>) -> Start {
+        let turn = Arc::clone(lock(&self.turns).entry(module.name.clone()).or_default());
+        let start = WorkerProcess::start(Arc::clone(module), turn, self.endings.clone());
+        // A task of its own: it goes on where the caller who began it does not wait for it.
+        let task = self.endings.spawn(async { start.await.map(Arc::new) });
+        let abort = task.abort_handle();
+        let outcome = task.map(|result| {
+            result.unwrap_or_else(|error| {
+                let message = format!("The start of the worker failed ({error}). Try again.");
+                Err(Failure::new(Row::Internal, message).into())
+            })
+        });
+        Start { outcome: outcome.boxed().shared(), task: abort }
     }
 
     /// Returns when the workers of all sessions that were dropped have ended.
@@ -85,9 +119,9 @@ impl Supervisor {
 impl OriginSession {
     /// Whether the origin has a live worker for the module.
     pub(crate) fn is_running(&self, module: &ModuleName) -> bool {
-        lock(&self.workers).get(module).is_some_and(|slot| {
-            slot.try_lock().is_ok_and(|slot| slot.as_ref().is_some_and(|worker| worker.is_alive()))
-        })
+        lock(&self.workers).get(module).is_some_and(
+            |start| matches!(start.outcome.peek(), Some(Ok(worker)) if worker.is_alive()),
+        )
     }
 }
 

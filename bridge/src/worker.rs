@@ -17,13 +17,14 @@ mod sign;
 mod slot;
 mod verifier;
 
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
 use pkcs11_bridge_protocol::call::Call;
-use pkcs11_bridge_protocol::failure::{Failure, Row};
+use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
 use serde::Serialize;
 use serde_json::value::to_raw_value;
 
@@ -48,47 +49,63 @@ pub(crate) fn run(path: &Path) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    if pipe::write(&mut output, &Greeting::Ready).is_err() {
+    let threads = module.threading().count();
+    if pipe::write(&mut output, &Greeting::Ready { threads }).is_err() {
         return ExitCode::FAILURE;
     }
-    serve(&module, input, output);
+    serve(&module, threads, input, output);
     module.finalize();
     ExitCode::SUCCESS
 }
 
-fn serve(module: &LoadedModule, input: impl Read + Send, output: impl Write + Send) {
-    let input = Mutex::new(BufReader::with_capacity(READ_BUFFER, input));
+fn serve(
+    module: &LoadedModule,
+    threads: usize,
+    input: impl Read + Send,
+    output: impl Write + Send,
+) {
+    // Not buffered, so that no PIN stays behind in a buffer.
+    let input = Mutex::new(input);
     let output = Mutex::new(output);
     let take_turns = || {
         loop {
             let job = pipe::read(&mut *input.lock().unwrap_or_else(PoisonError::into_inner));
-            let Ok(Some(Job { id, call })) = job else { return };
-            let report = Report { id, outcome: carry_out(module, &call) };
-            // The PIN is wiped before the page has the signature.
-            drop(call);
-            let written = pipe::encode(&report).and_then(|frame| {
+            let Ok(Some(job)): io::Result<Option<Job<Call>>> = job else { return };
+            let id = job.id;
+            // A module's nonsense may make a library panic; that ends this call alone.
+            let outcome = catch_unwind(AssertUnwindSafe(|| carry_out(module, job)))
+                .unwrap_or_else(|_| panicked().into());
+            let lost = matches!(&outcome, Outcome::Failed(error) if module_lost_its_state(error));
+            let report = Report { id, outcome };
+            let frame = pipe::encode(&report)
+                .or_else(|error| pipe::encode(&Report { id, outcome: too_long(&error).into() }));
+            let written = frame.and_then(|frame| {
                 output.lock().unwrap_or_else(PoisonError::into_inner).write_all(&frame)
             });
+            if lost {
+                // The next call gets a process that initialises the module.
+                std::process::exit(1);
+            }
             if written.is_err() {
                 return;
             }
         }
     };
-    std::thread::scope(|threads| {
-        for _ in 1..module.threading().count() {
-            threads.spawn(take_turns);
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(take_turns);
         }
         take_turns();
     });
 }
 
-fn carry_out(module: &LoadedModule, call: &Call) -> Outcome {
-    match call {
+fn carry_out(module: &LoadedModule, job: Job<Call>) -> Outcome {
+    match &job.call {
         Call::Info(_) => outcome(reading::info(module)),
         Call::Slots(params) => outcome(reading::slots(module, params)),
         Call::Token(params) => outcome(reading::token(module, params)),
         Call::Certificates(params) => outcome(certificates::list(module, params)),
-        Call::SignData(params) => match sign::sign(module, params) {
+        Call::SignData(params) => match sign::sign(module, params, job.arrived) {
             Err(LoginError::PinNeeded(request)) => Outcome::PinNeeded(request),
             Err(LoginError::Failed(failure)) => failure.into(),
             Ok(signature) => outcome(Ok(signature)),
@@ -99,6 +116,21 @@ fn carry_out(module: &LoadedModule, call: &Call) -> Outcome {
                 .into()
         }
     }
+}
+
+fn panicked() -> Failure {
+    Failure::new(
+        Row::Internal,
+        "The module answered something that breaks the PKCS#11 standard; the bridge's log says more.",
+    )
+}
+
+fn too_long(error: &io::Error) -> Failure {
+    Failure::new(Row::Internal, format!("The result cannot be passed on: {error}."))
+}
+
+fn module_lost_its_state(error: &ErrorObject) -> bool {
+    error.data.pkcs11.as_deref() == Some("CKR_CRYPTOKI_NOT_INITIALIZED")
 }
 
 fn outcome<R: Serialize>(result: Result<R, Failure>) -> Outcome {
@@ -155,5 +187,3 @@ impl Threading {
         }
     }
 }
-
-const READ_BUFFER: usize = 64 << 10;

@@ -5,6 +5,8 @@
 //! It refuses bad arguments before they travel, keeps PINs no longer than the request takes, and
 //! never sends a request twice.
 
+#![forbid(unsafe_code)]
+
 mod arguments;
 mod callback;
 mod certificate;

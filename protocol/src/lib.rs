@@ -30,10 +30,12 @@
 //! |---|---|
 //! | a frame of [`MAX_FRAME_LEN`] bytes from the page | the connection is closed with 1009 |
 //! | [`MAX_IN_FLIGHT`] requests in flight per connection | the request fails with 429/802 |
-//! | [`MAX_CONNECTIONS`] connections | a further one is closed with 1013 |
+//! | [`MAX_CONNECTIONS`] connections, [`MAX_UNAPPROVED_CONNECTIONS`] of them of origins that are not approved | a further one is closed with 1013 |
 //! | [`HANDSHAKE_SECONDS`] for the handshake | the socket is closed |
 //!
 //! A bridge that stops closes its connections with 1001.
+
+#![forbid(unsafe_code)]
 
 pub mod algorithm;
 pub mod call;
@@ -62,6 +64,9 @@ pub const MAX_IN_FLIGHT: usize = 64;
 
 /// How many connections the bridge serves at a time.
 pub const MAX_CONNECTIONS: usize = 64;
+
+/// How many of them may be of origins that are not approved: any page can open such connections.
+pub const MAX_UNAPPROVED_CONNECTIONS: usize = 16;
 
 /// How many seconds a peer has for the handshake.
 pub const HANDSHAKE_SECONDS: u64 = 5;

@@ -8,6 +8,7 @@ use cryptoki::error::Error;
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, CertificateType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
+use cryptoki::slot::Slot;
 use der::asn1::{ObjectIdentifier, OctetStringRef, UintRef};
 use der::{Decode, Encode};
 use rcgen::{
@@ -39,14 +40,14 @@ pub(crate) enum TokenError {
     NoPublicKey,
 }
 
-/// Initialises the first free slot of the module as the demo's token.
+/// Sets up the token in the first free slot of the module as the demo's token.
 pub(crate) fn make(library: &Path) -> Result<(), TokenError> {
     let module = Pkcs11::new(library)?;
     module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))?;
-    let slot = *module.get_all_slots()?.first().ok_or(TokenError::NoSlot)?;
+    let slot = free_slot(&module)?;
     let so_pin = SecretString::from(SO_PIN);
     module.init_token(slot, &so_pin, LABEL)?;
-    let slot = *module.get_slots_with_initialized_token()?.first().ok_or(TokenError::NoSlot)?;
+    let slot = slot_of_the_token(&module)?;
     let session = module.open_rw_session(slot)?;
     let pin = SecretString::from(PIN);
     session.login(UserType::So, Some(&so_pin))?;
@@ -63,6 +64,27 @@ pub(crate) fn make(library: &Path) -> Result<(), TokenError> {
     session.close()?;
     module.finalize()?;
     Ok(())
+}
+
+/// A slot whose token is not set up yet. One that is has an owner.
+fn free_slot(module: &Pkcs11) -> Result<Slot, TokenError> {
+    for slot in module.get_slots_with_token()? {
+        if !module.get_token_info(slot)?.token_initialized() {
+            return Ok(slot);
+        }
+    }
+    Err(TokenError::NoSlot)
+}
+
+/// SoftHSM gives a token another slot once it is set up.
+fn slot_of_the_token(module: &Pkcs11) -> Result<Slot, TokenError> {
+    for slot in module.get_slots_with_initialized_token()? {
+        let token = module.get_token_info(slot)?;
+        if token.label() == LABEL && !token.user_pin_initialized() {
+            return Ok(slot);
+        }
+    }
+    Err(TokenError::NoSlot)
 }
 
 #[derive(Clone, Copy)]

@@ -14,7 +14,7 @@ use serde::Serialize;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -174,11 +174,16 @@ impl Connection {
 
     /// Answers what is in flight, for a while, and takes nothing new.
     async fn finish(&mut self) -> Option<CloseFrame> {
-        let deadline = Instant::now() + STOP_GRACE;
-        while let Ok(Some(done)) = timeout_at(deadline, self.calls.join_next_with_id()).await {
-            if self.reply(done).await.is_break() {
-                return None;
+        let answered = timeout(STOP_GRACE, async {
+            while let Some(done) = self.calls.join_next_with_id().await {
+                if self.reply(done).await.is_break() {
+                    return Flow::Break(None);
+                }
             }
+            Flow::Continue(())
+        });
+        if let Ok(Flow::Break(_)) = answered.await {
+            return None;
         }
         Some(close_frame(CloseCode::Away, "the bridge stops"))
     }

@@ -9,24 +9,28 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use pkcs11_bridge_protocol::call::Call;
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
-use tokio::io::{AsyncWriteExt, BufReader};
-use tokio::process::{ChildStdin, Command};
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::io::AsyncWriteExt;
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::TurnLock;
 use crate::modules::Module;
-use crate::pipe::{self, Greeting, Job, Outcome};
+use crate::pipe::{self, Frame, Greeting, Job, Outcome};
 use crate::program;
 use calls::CallsInFlight;
 use ending::{Stop, attend, end_now, ended};
 
 /// A worker that has loaded its module. Dropping it ends the process.
 pub(super) struct WorkerProcess {
-    input: AsyncMutex<ChildStdin>,
+    frames: mpsc::UnboundedSender<Frame>,
+    /// As many calls as the worker has threads: what waits here does not run into a deadline that
+    /// would end the worker, and is gone with its caller.
+    admission: Arc<Semaphore>,
     calls: Arc<CallsInFlight>,
     next_id: AtomicU64,
     stop: Arc<Stop>,
@@ -37,98 +41,86 @@ impl WorkerProcess {
     /// Starts a worker and waits until it has initialised the module. `endings` keeps the task that
     /// reaps the process.
     pub(super) async fn start(
-        module: &Arc<Module>,
+        module: Arc<Module>,
         turn: TurnLock,
+        endings: TaskTracker,
+    ) -> Result<Self, ErrorObject> {
+        let start = Self::start_in_turn(&module, &turn, &endings);
+        // A process that is given up on is killed with its handle.
+        timeout(START_DEADLINE, start).await.unwrap_or_else(|_| {
+            Err(Failure::new(
+                Row::DeadlinePassed,
+                format!(
+                    "Module `{}` did not start within {} s and was given up. Check the token and \
+                     its reader, then try again.",
+                    module.name,
+                    START_DEADLINE.as_secs()
+                ),
+            )
+            .into())
+        })
+    }
+
+    async fn start_in_turn(
+        module: &Arc<Module>,
+        turn: &TurnLock,
         endings: &TaskTracker,
     ) -> Result<Self, ErrorObject> {
-        let _one_at_a_time = Arc::clone(&turn).lock_owned().await;
+        let _one_at_a_time = turn.lock().await;
         let cannot_start = |error: io::Error| {
             Failure::new(
                 Row::Internal,
                 format!("The worker for module `{}` could not be started: {error}.", module.name),
             )
         };
-        let mut child =
-            command(module).and_then(|mut command| command.spawn()).map_err(cannot_start)?;
+        let mut child = spawn(module).map_err(cannot_start)?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(cannot_start(io::Error::other("it has no pipes")).into());
         };
-        let mut output = BufReader::with_capacity(READ_BUFFER, output);
-
-        let greeting = match timeout(START_DEADLINE, pipe::read_async(&mut output)).await {
-            Ok(greeting) => greeting,
-            Err(_) => {
-                let _ = child.kill().await;
-                return Err(Failure::new(
-                    Row::DeadlinePassed,
-                    format!(
-                        "Module `{}` did not start within {} s and was ended. Check the token and \
-                         its reader, then try again.",
-                        module.name,
-                        START_DEADLINE.as_secs()
-                    ),
-                )
-                .into());
-            }
-        };
-        match greeting {
-            Ok(Some(Greeting::Ready)) => {}
-            Ok(Some(Greeting::Failed(error))) => {
+        let mut output = pipe::reader(output);
+        let threads = match output.next().await.map(|frame| pipe::decode(&frame?)) {
+            Some(Ok(Greeting::Ready { threads })) => threads,
+            Some(Ok(Greeting::Failed(error))) => {
                 let _ = end_now(child).await;
                 let message = format!("Module `{}`: {}", module.name, error.message);
                 return Err(ErrorObject { message, ..error });
             }
-            Ok(None) | Err(_) => {
-                return Err(ended(module, &end_now(child).await).into());
-            }
-        }
+            Some(Err(_)) | None => return Err(ended(module, &end_now(child).await).into()),
+        };
         tracing::info!(module = %module.name, pid = child.id(), "worker started");
 
-        let calls = Arc::new(CallsInFlight::new(Arc::clone(module)));
+        let admission = Arc::new(Semaphore::new(threads));
+        let calls = Arc::new(CallsInFlight::new(Arc::clone(module), Arc::clone(&admission)));
         let stop = Arc::new(Stop::default());
+        let (frames, queue) = mpsc::unbounded_channel();
+        endings.spawn(write(input, queue));
         endings.spawn(attend(child, output, Arc::clone(&calls), Arc::clone(&stop)));
-        let (input, next_id) = (AsyncMutex::new(input), AtomicU64::new(1));
-        Ok(Self { input, calls, next_id, stop, turn })
+        let (next_id, turn) = (AtomicU64::new(1), Arc::clone(turn));
+        Ok(Self { frames, admission, calls, next_id, stop, turn })
     }
 
     pub(super) fn is_alive(&self) -> bool {
         self.calls.is_open()
     }
 
-    /// Sends a call and waits for its report, up to the call's deadline.
+    /// Sends a call and waits for what becomes of it. The deadline counts from when the worker has
+    /// a thread for it.
     pub(super) async fn call(&self, call: &Call) -> Result<Outcome, Failure> {
+        let arrived = pipe::unix_micros();
+        let admission = Arc::clone(&self.admission).acquire_owned();
+        let permit = match timeout(QUEUE_DEADLINE, admission).await {
+            Ok(Ok(permit)) => permit,
+            Ok(Err(_)) => return Err(self.calls.end()),
+            Err(_) => return Err(busy(self.calls.module(), call)),
+        };
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let frame = pipe::encode(&Job { id, call }).map_err(|error| {
+        let frame = pipe::encode(&Job { id, arrived, call }).map_err(|error| {
             Failure::new(Row::Internal, format!("The call cannot be passed on: {error}."))
         })?;
-        let mut waiting = self.calls.wait_for(id)?;
-
-        let deadline = deadline_of(call);
-        let report = timeout(deadline, async {
-            if let Err(error) = self.input.lock().await.write_all(&frame).await {
-                // The reader learns of the end too and says why.
-                tracing::debug!(module = %self.calls.module().name, %error, "a worker does not read");
-            }
-            waiting.report().await
-        });
-        match report.await {
-            Ok(Ok(outcome)) => Ok(outcome),
-            Ok(Err(_)) => Err(self.calls.end()),
-            Err(_) => {
-                self.calls.close_for_new();
-                self.stop.condemn();
-                Err(Failure::new(
-                    Row::DeadlinePassed,
-                    format!(
-                        "Module `{}` did not answer {} within {} s and was ended. Check the token \
-                         and its reader, then try again.",
-                        self.calls.module().name,
-                        call.method(),
-                        deadline.as_secs()
-                    ),
-                ))
-            }
-        }
+        let report = self.calls.add(id, call.method(), deadline_of(call), permit)?;
+        // Where nobody writes any more the worker has ended, and the report says so.
+        let _ = self.frames.send(frame);
+        report.await.unwrap_or_else(|_| Err(self.calls.end()))
     }
 }
 
@@ -138,8 +130,17 @@ impl Drop for WorkerProcess {
     }
 }
 
-fn command(module: &Module) -> io::Result<Command> {
-    let mut command = program::this()?;
+/// Writes frames whole, whatever becomes of those who sent them. The pipe is closed with the worker.
+async fn write(mut input: ChildStdin, mut queue: mpsc::UnboundedReceiver<Frame>) {
+    while let Some(frame) = queue.recv().await {
+        if input.write_all(&frame).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn spawn(module: &Module) -> io::Result<Child> {
+    let mut command: Command = program::this()?;
     command
         .arg("worker")
         .arg("--module")
@@ -151,7 +152,20 @@ fn command(module: &Module) -> io::Result<Command> {
     // Ctrl-C in a terminal goes to the bridge alone, which then ends its workers in order.
     #[cfg(unix)]
     command.process_group(0);
-    Ok(command)
+    command.spawn()
+}
+
+fn busy(module: &Module, call: &Call) -> Failure {
+    Failure::new(
+        Row::DeadlinePassed,
+        format!(
+            "Module `{}` was busy with other calls of this page for {} s, so that {} was not begun. \
+             Try again.",
+            module.name,
+            QUEUE_DEADLINE.as_secs(),
+            call.method()
+        ),
+    )
 }
 
 fn deadline_of(call: &Call) -> Duration {
@@ -162,7 +176,7 @@ fn deadline_of(call: &Call) -> Duration {
 }
 
 const START_DEADLINE: Duration = Duration::from_secs(30);
+const QUEUE_DEADLINE: Duration = Duration::from_secs(120);
 const READ_DEADLINE: Duration = Duration::from_secs(30);
 /// Long enough for a person at a reader's pinpad.
 const SIGN_DEADLINE: Duration = Duration::from_secs(120);
-const READ_BUFFER: usize = 64 << 10;

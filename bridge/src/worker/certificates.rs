@@ -10,7 +10,7 @@ use pkcs11_bridge_protocol::call;
 use pkcs11_bridge_protocol::failure::{Failure, Row};
 use pkcs11_bridge_protocol::result::CertificateInfo;
 
-use super::failures::InContext;
+use super::failures::{InContext, Stale};
 use super::module::LoadedModule;
 use super::slot::SlotState;
 use super::verifier::PublicKey;
@@ -100,6 +100,8 @@ pub(super) fn read(session: &Session) -> Result<Vec<TokenCertificate>, Failure> 
     for object in objects {
         match read_one(session, object) {
             Ok(certificate) => certificates.extend(certificate),
+            // That is an error of the whole token.
+            Err(failure) if Stale::of(&failure) == Some(Stale::Token) => return Err(failure),
             Err(failure) => tracing::warn!(%failure, "left out a certificate"),
         }
     }

@@ -39,8 +39,13 @@ pub(super) fn rv(error: RvError) -> u64 {
 }
 
 /// An error that may be a failure of the module.
-pub(super) trait AsFailure {
+pub(super) trait AsFailure: Sized {
     fn as_failure(&self) -> Option<&Failure>;
+
+    /// The same error, where the token was found to have been taken out meanwhile.
+    fn after_renewal(self) -> Self {
+        self
+    }
 }
 
 impl AsFailure for Failure {
@@ -49,23 +54,36 @@ impl AsFailure for Failure {
     }
 }
 
-/// Whether the failure says that sessions, handles or the login are those of a token that is gone:
-/// after they were renewed the same call may work, and nothing was signed yet.
-pub(super) fn is_stale(failure: &Failure) -> bool {
-    failure.pkcs11.as_deref().is_some_and(|name| STALE.contains(&name))
+/// What a failure says of what the worker remembers. After that was renewed the same call may work:
+/// nothing was signed yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stale {
+    /// Certificates and keys are no longer where they were.
+    Objects,
+    /// The token was taken out, or its sessions or its login ended.
+    Token,
+}
+
+impl Stale {
+    pub(super) fn of(failure: &Failure) -> Option<Self> {
+        let name = failure.pkcs11.as_deref()?;
+        STALE.iter().find(|(stale, _)| *stale == name).map(|(_, what)| *what)
+    }
 }
 
 const GENERAL_ERROR: u64 = 5;
 
-const STALE: [&str; 8] = [
-    "CKR_DEVICE_REMOVED",
-    "CKR_KEY_HANDLE_INVALID",
-    "CKR_OBJECT_HANDLE_INVALID",
-    "CKR_SESSION_CLOSED",
-    "CKR_SESSION_HANDLE_INVALID",
-    "CKR_TOKEN_NOT_PRESENT",
-    "CKR_TOKEN_NOT_RECOGNIZED",
-    "CKR_USER_NOT_LOGGED_IN",
+const STALE: [(&str, Stale); 9] = [
+    ("CKR_DEVICE_REMOVED", Stale::Token),
+    ("CKR_KEY_HANDLE_INVALID", Stale::Objects),
+    ("CKR_OBJECT_HANDLE_INVALID", Stale::Objects),
+    // A session whose operation failed and was left as it is.
+    ("CKR_OPERATION_ACTIVE", Stale::Token),
+    ("CKR_SESSION_CLOSED", Stale::Token),
+    ("CKR_SESSION_HANDLE_INVALID", Stale::Token),
+    ("CKR_TOKEN_NOT_PRESENT", Stale::Token),
+    ("CKR_TOKEN_NOT_RECOGNIZED", Stale::Token),
+    ("CKR_USER_NOT_LOGGED_IN", Stale::Token),
 ];
 
 #[cfg(test)]
@@ -85,7 +103,7 @@ mod tests {
 
     #[test]
     fn the_stale_values_are_in_the_table() {
-        for name in STALE {
+        for (name, _) in STALE {
             assert!(ckr::TABLE.iter().any(|entry| entry.name == name), "{name}");
         }
     }

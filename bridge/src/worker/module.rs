@@ -78,8 +78,8 @@ impl LoadedModule {
 
     /// Logs out and lets go of the module.
     pub(super) fn finalize(self) {
-        for slot in self.slots().drain() {
-            slot.1.forget();
+        for (_, slot) in self.slots().drain() {
+            slot.close();
         }
         if let Err(error) = self.context.finalize() {
             tracing::debug!(%error, "the module could not be finalised");

@@ -28,7 +28,21 @@ pub(super) fn slots(module: &LoadedModule, params: &call::Slots) -> Result<Vec<S
         Some(true) => context.get_slots_with_token(),
         Some(false) | None => context.get_all_slots(),
     };
-    slots.context("listing the slots")?.into_iter().map(|slot| slot_info(module, slot)).collect()
+    let slots = slots.context("listing the slots")?;
+    Ok(readable(slots, |slot| slot_info(module, slot)))
+}
+
+/// What can be read of each slot. A slot that fails, because its reader has just been unplugged,
+/// spoils nothing else.
+fn readable<T>(slots: Vec<Slot>, read: impl Fn(Slot) -> Result<T, Failure>) -> Vec<T> {
+    let read = |slot: Slot| match read(slot) {
+        Ok(info) => Some(info),
+        Err(failure) => {
+            tracing::warn!(slot = slot.id(), %failure, "left out a slot");
+            None
+        }
+    };
+    slots.into_iter().filter_map(read).collect()
 }
 
 pub(super) fn token(
@@ -40,14 +54,7 @@ pub(super) fn token(
         return token_info(module, slot).map(OneOrMany::One);
     }
     let slots = module.context().get_slots_with_token().context("listing the slots")?;
-    let mut tokens = Vec::with_capacity(slots.len());
-    for slot in slots {
-        match token_info(module, slot) {
-            Ok(token) => tokens.push(token),
-            Err(failure) => tracing::warn!(slot = slot.id(), %failure, "left out a token"),
-        }
-    }
-    Ok(OneOrMany::Many(tokens))
+    Ok(OneOrMany::Many(readable(slots, |slot| token_info(module, slot))))
 }
 
 fn slot_info(module: &LoadedModule, slot: Slot) -> Result<SlotInfo, Failure> {

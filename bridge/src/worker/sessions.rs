@@ -91,17 +91,18 @@ impl Deref for PooledSession<'_> {
 
 impl Drop for PooledSession<'_> {
     fn drop(&mut self) {
+        let Some(session) = self.session.take() else { return };
         let mut state = self.pool.lock();
+        if state.generation == self.generation {
+            state.idle.push(session);
+        } else {
+            // Closed before it counts as given back, so that its place on the token is free then.
+            drop(state);
+            drop(session);
+            state = self.pool.lock();
+        }
         state.taken -= 1;
-        let stale = match self.session.take() {
-            Some(session) if state.generation == self.generation => {
-                state.idle.push(session);
-                None
-            }
-            stale => stale,
-        };
         drop(state);
         self.pool.given_back.notify_one();
-        drop(stale);
     }
 }

@@ -12,16 +12,23 @@ use super::failures::InContext;
 use super::module::LoadedModule;
 use super::slot::{LoginError, SlotState};
 
-pub(super) fn sign(module: &LoadedModule, params: &SignData) -> Result<Octets, LoginError> {
+/// `arrived` is when the bridge took the call, in microseconds since 1970.
+pub(super) fn sign(
+    module: &LoadedModule,
+    params: &SignData,
+    arrived: u64,
+) -> Result<Octets, LoginError> {
     check_length(params.algorithm_reference, params.data.as_ref())?;
     let slot = module.slot(params.slot_id)?;
-    slot.renewing(|| sign_once(&slot, params))
+    slot.renewing(|| sign_once(&slot, params, arrived))
 }
 
-fn sign_once(slot: &SlotState, params: &SignData) -> Result<Octets, LoginError> {
+fn sign_once(slot: &SlotState, params: &SignData, arrived: u64) -> Result<Octets, LoginError> {
     let certificate = certificates::find(slot, &params.cert_id)?;
     let public_key = certificate.public_key()?;
     let scheme = Scheme::new(params.algorithm_reference, public_key.kind())?;
+    // A signature that could not be checked is not made.
+    let verifier = public_key.verifier(scheme)?;
     let mechanism = scheme.mechanism();
     if !slot.has_mechanism(mechanism.mechanism_type())? {
         return Err(Failure::with_ckr(
@@ -36,7 +43,7 @@ fn sign_once(slot: &SlotState, params: &SignData) -> Result<Octets, LoginError> 
         .into());
     }
 
-    let _logged_in = slot.log_in(params.pin.as_ref())?;
+    let _logged_in = slot.log_in(params.pin.as_ref(), arrived)?;
     let session = slot.session()?;
     let key = slot.private_key(&session, &certificate)?;
     let operation = format!("signing with the key of certificate {}", certificate.id());
@@ -45,7 +52,7 @@ fn sign_once(slot: &SlotState, params: &SignData) -> Result<Octets, LoginError> 
 
     let forms = Forms::of_token(made, scheme);
     let checked = match &forms {
-        Some(forms) => public_key.verify(scheme, params.data.as_ref(), forms.to_verify())?,
+        Some(forms) => verifier.accepts(params.data.as_ref(), forms.to_verify()),
         None => false,
     };
     match forms {
@@ -69,17 +76,20 @@ fn sign_once(slot: &SlotState, params: &SignData) -> Result<Octets, LoginError> 
 pub(super) fn verify(module: &LoadedModule, params: &VerifySignedData) -> Result<bool, Failure> {
     check_length(params.algorithm_reference, params.data.as_ref())?;
     let slot = module.slot(params.slot_id)?;
-    let certificate = slot.renewing(|| certificates::find(&slot, &params.cert_id))?;
+    let certificate = slot.renewing(|| {
+        slot.make_sure_of_token()?;
+        certificates::find(&slot, &params.cert_id)
+    })?;
     let public_key = certificate.public_key()?;
     let scheme = Scheme::new(params.algorithm_reference, public_key.kind())?;
-    let signature = params.signature.as_ref();
-    match (scheme, params.signature_format.unwrap_or_default()) {
+    let verifier = public_key.verifier(scheme)?;
+    let (data, signature) = (params.data.as_ref(), params.signature.as_ref());
+    Ok(match (scheme, params.signature_format.unwrap_or_default()) {
         (Scheme::Ecdsa(curve, _), SignatureFormat::Raw) => {
-            let Some(der) = ecdsa::to_der(signature, curve) else { return Ok(false) };
-            public_key.verify(scheme, params.data.as_ref(), &der)
+            ecdsa::to_der(signature, curve).is_some_and(|der| verifier.accepts(data, &der))
         }
-        _ => public_key.verify(scheme, params.data.as_ref(), signature),
-    }
+        _ => verifier.accepts(data, signature),
+    })
 }
 
 /// A signature in the form that the token gave and, where it is ECDSA, in DER too.

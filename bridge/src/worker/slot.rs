@@ -4,6 +4,7 @@
 mod login;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 
 use cryptoki::context::Pkcs11;
@@ -14,11 +15,11 @@ use cryptoki::slot::{Slot, TokenInfo};
 use pkcs11_bridge_protocol::failure::Failure;
 
 use super::certificates::{self, TokenCertificate};
-use super::failures::{AsFailure, InContext, is_stale};
+use super::failures::{AsFailure, InContext, Stale};
 use super::key;
 use super::sessions::{PooledSession, SessionPool};
-use login::Login;
 pub(super) use login::LoginError;
+use login::{Login, RefusedPin};
 
 pub(super) struct SlotState {
     context: Pkcs11,
@@ -26,7 +27,11 @@ pub(super) struct SlotState {
     sessions: SessionPool,
     /// Held for reading while a private key is used, so that nobody logs out meanwhile.
     login: RwLock<Login>,
+    /// The PIN that the token refused last.
+    refused: Mutex<Option<RefusedPin>>,
     known: Mutex<Known>,
+    /// Counts how often the token turned out to be another.
+    generation: AtomicU64,
 }
 
 #[derive(Default)]
@@ -44,7 +49,9 @@ impl SlotState {
             context,
             slot,
             login: RwLock::new(Login::LoggedOut),
+            refused: Mutex::default(),
             known: Mutex::default(),
+            generation: AtomicU64::new(0),
         }
     }
 
@@ -58,19 +65,35 @@ impl SlotState {
         &self,
         work: impl Fn() -> Result<T, E>,
     ) -> Result<T, E> {
-        match work() {
-            Err(error) if error.as_failure().is_some_and(is_stale) => {
-                self.forget();
-                work()
-            }
-            result => result,
+        let generation = self.generation.load(Ordering::Acquire);
+        let error = match work() {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        match error.as_failure().and_then(Stale::of) {
+            None => return Err(error),
+            Some(Stale::Objects) => self.forget_objects(),
+            Some(Stale::Token) => self.forget(generation),
+        }
+        work().map_err(AsFailure::after_renewal)
+    }
+
+    /// Drops everything that is known of the token, the login included, unless another call has
+    /// done so since `generation`.
+    fn forget(&self, generation: u64) {
+        let mut login = self.write_login();
+        if self.generation.load(Ordering::Acquire) == generation {
+            self.drop_all(&mut login);
         }
     }
 
-    /// Drops everything that is known of the token, the login included.
-    pub(super) fn forget(&self) {
-        let mut login = self.write_login();
-        if matches!(*login, Login::LoggedIn(_))
+    /// Logs out and closes all sessions.
+    pub(super) fn close(&self) {
+        self.drop_all(&mut self.write_login());
+    }
+
+    fn drop_all(&self, login: &mut Login) {
+        if matches!(login, Login::LoggedIn(_))
             && let Ok(session) = self.sessions.take()
         {
             // A token that is gone has nobody logged in.
@@ -79,11 +102,17 @@ impl SlotState {
         *login = Login::LoggedOut;
         *self.known() = Known::default();
         self.sessions.close_all();
+        self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
     fn token_info(&self) -> Result<TokenInfo, Failure> {
         let operation = format!("asking for the token in slot {}", self.slot.id());
         self.context.get_token_info(self.slot).context(&operation)
+    }
+
+    /// Fails where the token is not the one that the open sessions are on.
+    pub(super) fn make_sure_of_token(&self) -> Result<(), Failure> {
+        self.session()?.get_session_info().context("asking for the token").map(drop)
     }
 
     /// The certificates on the token, read now.

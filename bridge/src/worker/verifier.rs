@@ -136,29 +136,15 @@ impl PublicKey {
         RsaPublicKey::from_der(key).ok().map(|key| key.modulus.as_bytes().to_vec())
     }
 
-    /// Whether `signature` is one of `data`. An ECDSA signature is given in DER. Fails where the
-    /// scheme cannot be checked.
-    pub(super) fn verify(
-        &self,
-        scheme: Scheme,
-        data: &[u8],
-        signature: &[u8],
-    ) -> Result<bool, Failure> {
-        let key = self.parse(scheme)?;
-        let Some((algorithm, value)) = digest_of(scheme, data) else {
-            return Ok(key.verify_sig(data, signature).is_ok());
-        };
-        Ok(Digest::import_less_safe(&value, algorithm)
-            .is_ok_and(|digest| key.verify_digest_sig(&digest, signature).is_ok()))
-    }
-
-    fn parse(&self, scheme: Scheme) -> Result<Arc<ParsedPublicKey>, Failure> {
+    /// What checks signatures of that scheme. Fails where they cannot be checked.
+    pub(super) fn verifier(&self, scheme: Scheme) -> Result<Verifier, Failure> {
         let known = self.parsed.read().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, key)) = known.iter().find(|(of, _)| *of == scheme) {
-            return Ok(Arc::clone(key));
+            return Ok(Verifier { scheme, key: Arc::clone(key) });
         }
         drop(known);
         let key = algorithm(scheme)
+            .filter(|_| self.is_long_enough(scheme))
             .and_then(|algorithm| ParsedPublicKey::new(algorithm, &self.bytes).ok())
             .map(Arc::new)
             .ok_or_else(|| {
@@ -173,7 +159,34 @@ impl PublicKey {
             })?;
         let mut known = self.parsed.write().unwrap_or_else(PoisonError::into_inner);
         known.push((scheme, Arc::clone(&key)));
-        Ok(key)
+        Ok(Verifier { scheme, key })
+    }
+
+    /// aws-lc tells of an RSA key that is too short for it only by refusing every signature.
+    fn is_long_enough(&self, scheme: Scheme) -> bool {
+        let min_bits = match scheme {
+            Scheme::RsaPkcs1(Hash::Sha384) | Scheme::RsaPss(_) => 2048,
+            Scheme::RsaPkcs1(_) => 1024,
+            _ => return true,
+        };
+        self.modulus().is_some_and(|modulus| modulus.len() * 8 >= min_bits)
+    }
+}
+
+/// Checks signatures of one key and scheme.
+pub(super) struct Verifier {
+    scheme: Scheme,
+    key: Arc<ParsedPublicKey>,
+}
+
+impl Verifier {
+    /// Whether `signature` is one of `data`. An ECDSA signature is given in DER.
+    pub(super) fn accepts(&self, data: &[u8], signature: &[u8]) -> bool {
+        let Some((algorithm, value)) = digest_of(self.scheme, data) else {
+            return self.key.verify_sig(data, signature).is_ok();
+        };
+        Digest::import_less_safe(&value, algorithm)
+            .is_ok_and(|digest| self.key.verify_digest_sig(&digest, signature).is_ok())
     }
 }
 

@@ -43,27 +43,40 @@ pub(super) fn decode_json<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T,
     let mut deserializer = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = shortened(&error.path().to_string());
+        // A name of the peer's may look like any part of this text, so that it is cut from the
+        // right, where our own expectations stand.
         let detail = error.inner().to_string();
-        let detail = detail.split(" at line ").next().unwrap_or_default();
-        if detail.starts_with("missing field") || detail.starts_with("duplicate field") {
-            detail.to_owned()
-        } else if let Some(rest) = detail.strip_prefix("unknown field `") {
-            let (_, expected) = rest.split_once("`, expected ").unwrap_or((rest, "no field"));
-            format!("unknown field `{path}`; expected {expected}")
-        } else if let Some((_, expected)) = detail.rsplit_once(", expected ") {
-            format!("`{path}` has to be {expected}")
-        } else {
-            format!("`{path}` {detail}")
+        let detail = detail.rsplit_once(" at line ").map_or(detail.as_str(), |(text, _)| text);
+        let expected = detail.rsplit_once(", expected ").map(|(_, expected)| expected);
+        match expected {
+            _ if detail.starts_with("missing field") => detail.to_owned(),
+            _ if detail.starts_with("duplicate field") => detail.to_owned(),
+            _ if detail.ends_with("`, there are no fields") => {
+                format!("unknown field `{path}`; there are none")
+            }
+            Some(expected) if detail.starts_with("unknown field") => {
+                format!("unknown field `{path}`; expected {expected}")
+            }
+            Some(expected) => format!("`{path}` has to be {expected}"),
+            None => format!("`{path}` {}", cut(detail, MAX_DETAIL)),
         }
     })
 }
 
 /// A peer's text as it may stand in an error: escaped, and cut where it is long.
 pub(super) fn shortened(text: &str) -> String {
-    const MAX_CHARS: usize = 64;
-    let mut short: String = text.chars().take(MAX_CHARS).flat_map(char::escape_debug).collect();
-    if text.chars().nth(MAX_CHARS).is_some() {
+    cut(text, MAX_NAME)
+}
+
+fn cut(text: &str, max: usize) -> String {
+    let mut short: String = text.chars().take(max).flat_map(char::escape_debug).collect();
+    if text.chars().nth(max).is_some() {
         short.push('…');
     }
     short
 }
+
+/// Characters of a name that a peer chose.
+const MAX_NAME: usize = 64;
+/// Characters of a text that is our own, as far as the peer cannot have a part in it.
+const MAX_DETAIL: usize = 300;

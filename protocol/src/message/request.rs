@@ -189,6 +189,24 @@ mod tests {
     }
 
     #[test]
+    fn a_name_cannot_pose_as_a_part_of_the_error() {
+        for name in ["x`, expected 1234\\n", "x at line 3", "missing field", "`, expected `a"] {
+            for params in [format!(r#"{{"{name}":1}}"#), format!(r#"{{"module":{{"{name}":1}}}}"#)]
+            {
+                for method in ["info", "hello"] {
+                    let text = format!(
+                        r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#
+                    );
+                    let message = rejected(&text).failure.message;
+                    assert!(message.len() < 200 && !message.contains('\n'), "{message}");
+                }
+            }
+        }
+        let text = r#"{"jsonrpc":"2.0","id":1,"method":"slots","params":{"token_present":"4711 at line 3"}}"#;
+        assert!(!rejected(text).failure.message.contains("4711"));
+    }
+
+    #[test]
     fn a_long_name_is_cut_and_escaped() {
         let name = format!("\\n{}", "x".repeat(100_000));
         let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{name}"}}"#);

@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use pkcs11_bridge_protocol::failure::{Failure, Row};
-use tokio::sync::oneshot;
-use tokio::sync::oneshot::error::RecvError;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::Instant;
 
 use crate::modules::Module;
 use crate::pipe::{Outcome, Report};
@@ -16,18 +17,34 @@ use crate::supervisor::lock;
 /// Who waits for which report. Once the worker has ended nobody can be added.
 pub(super) struct CallsInFlight {
     module: Arc<Module>,
-    waiting: Mutex<HashMap<u64, oneshot::Sender<Outcome>>>,
-    alive: AtomicBool,
+    admission: Arc<Semaphore>,
+    waiting: Mutex<HashMap<u64, Waiting>>,
+    added: Notify,
+    open: AtomicBool,
     /// Why the process ended, once it is known.
     end: Mutex<Option<Failure>>,
 }
 
+/// A call that the worker has. It keeps its place until its report comes, even where its caller has
+/// gone, because the worker is still busy with it.
+struct Waiting {
+    method: &'static str,
+    answer: oneshot::Sender<Result<Outcome, Failure>>,
+    limit: Duration,
+    deadline: Instant,
+    _place: OwnedSemaphorePermit,
+}
+
+pub(super) type Answer = oneshot::Receiver<Result<Outcome, Failure>>;
+
 impl CallsInFlight {
-    pub(super) fn new(module: Arc<Module>) -> Self {
+    pub(super) fn new(module: Arc<Module>, admission: Arc<Semaphore>) -> Self {
         Self {
             module,
+            admission,
             waiting: Mutex::default(),
-            alive: AtomicBool::new(true),
+            added: Notify::new(),
+            open: AtomicBool::new(true),
             end: Mutex::default(),
         }
     }
@@ -38,39 +55,86 @@ impl CallsInFlight {
 
     /// Whether calls can be added.
     pub(super) fn is_open(&self) -> bool {
-        self.alive.load(Ordering::Acquire)
+        self.open.load(Ordering::Acquire)
     }
 
+    /// From now on the next call starts another worker.
     pub(super) fn close_for_new(&self) {
-        self.alive.store(false, Ordering::Release);
+        self.open.store(false, Ordering::Release);
     }
 
-    pub(super) fn wait_for(self: &Arc<Self>, id: u64) -> Result<Waiting, Failure> {
-        let (sender, report) = oneshot::channel();
+    pub(super) fn add(
+        &self,
+        id: u64,
+        method: &'static str,
+        limit: Duration,
+        place: OwnedSemaphorePermit,
+    ) -> Result<Answer, Failure> {
+        let (answer, receiver) = oneshot::channel();
         let mut waiting = lock(&self.waiting);
         if !self.is_open() {
             return Err(self.end());
         }
-        waiting.insert(id, sender);
-        Ok(Waiting { id, report, calls: Arc::clone(self) })
+        let deadline = Instant::now() + limit;
+        waiting.insert(id, Waiting { method, answer, limit, deadline, _place: place });
+        self.added.notify_one();
+        Ok(receiver)
     }
 
     pub(super) fn complete(&self, report: Report) {
-        match lock(&self.waiting).remove(&report.id) {
-            // The caller may have gone in this instant: then nobody wants the report.
-            Some(sender) => drop(sender.send(report.outcome)),
-            None => {
-                tracing::debug!(module = %self.module.name, "dropped the report of a call that was given up")
+        if let Some(waiting) = lock(&self.waiting).remove(&report.id) {
+            // The caller may have gone: then nobody wants the report.
+            let _ = waiting.answer.send(Ok(report.outcome));
+        }
+    }
+
+    /// Returns when a call has passed its deadline, after it was told so.
+    pub(super) async fn overdue(&self) {
+        loop {
+            let next = lock(&self.waiting).values().map(|waiting| waiting.deadline).min();
+            let Some(deadline) = next else {
+                self.added.notified().await;
+                continue;
+            };
+            tokio::select! {
+                () = tokio::time::sleep_until(deadline) => {
+                    if self.fail_overdue() {
+                        return;
+                    }
+                }
+                () = self.added.notified() => {}
             }
         }
     }
 
-    /// Fails every call that waits.
-    pub(super) fn close(&self, reason: Failure) {
-        *lock(&self.end) = Some(reason);
+    fn fail_overdue(&self) -> bool {
+        let now = Instant::now();
         let mut waiting = lock(&self.waiting);
+        let Some(id) = waiting.iter().find(|(_, call)| call.deadline <= now).map(|(id, _)| *id)
+        else {
+            return false;
+        };
+        if let Some(call) = waiting.remove(&id) {
+            let message = format!(
+                "Module `{}` did not answer {} within {} s and was ended. Check the token and its \
+                 reader, then try again.",
+                self.module.name,
+                call.method,
+                call.limit.as_secs()
+            );
+            let _ = call.answer.send(Err(Failure::new(Row::DeadlinePassed, message)));
+        }
+        true
+    }
+
+    /// Fails every call that waits.
+    pub(super) fn close(&self, reason: &Failure) {
+        *lock(&self.end) = Some(reason.clone());
         self.close_for_new();
-        waiting.clear();
+        self.admission.close();
+        for (_, waiting) in lock(&self.waiting).drain() {
+            let _ = waiting.answer.send(Err(reason.clone()));
+        }
     }
 
     pub(super) fn end(&self) -> Failure {
@@ -80,25 +144,5 @@ impl CallsInFlight {
                 format!("The worker of module `{}` ended. Try again.", self.module.name),
             )
         })
-    }
-}
-
-/// A place among the waiting, given up when dropped.
-pub(super) struct Waiting {
-    id: u64,
-    report: oneshot::Receiver<Outcome>,
-    calls: Arc<CallsInFlight>,
-}
-
-impl Waiting {
-    /// The report; an error where the worker ended before it.
-    pub(super) async fn report(&mut self) -> Result<Outcome, RecvError> {
-        (&mut self.report).await
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        lock(&self.calls.waiting).remove(&self.id);
     }
 }

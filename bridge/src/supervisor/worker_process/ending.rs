@@ -5,26 +5,23 @@ use std::process::ExitStatus;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use pkcs11_bridge_protocol::failure::{Failure, Row};
-use tokio::io::BufReader;
 use tokio::process::{Child, ChildStdout};
 use tokio::sync::{Notify, OwnedMutexGuard};
 use tokio::time::timeout;
 
 use super::calls::CallsInFlight;
 use crate::modules::Module;
-use crate::pipe;
+use crate::pipe::{self, FrameReader};
 use crate::supervisor::{TurnLock, lock};
 
-/// Why a worker is to end.
+/// That nobody needs a worker any more: it may log out and finalise the module.
 #[derive(Default)]
 pub(super) struct Stop {
-    /// Nobody needs it any more: it may log out and finalise the module.
     released: Notify,
     /// Kept from the release until the process is gone, where no other worker was starting then.
     turn: Mutex<Option<OwnedMutexGuard<()>>>,
-    /// It hangs.
-    condemned: Notify,
 }
 
 impl Stop {
@@ -32,59 +29,86 @@ impl Stop {
         *lock(&self.turn) = Arc::clone(turn).try_lock_owned().ok();
         self.released.notify_one();
     }
-
-    pub(super) fn condemn(&self) {
-        self.condemned.notify_one();
-    }
 }
 
 /// Hands out reports until the process ends or is to be ended, then reaps it.
 pub(super) async fn attend(
     mut child: Child,
-    mut output: BufReader<ChildStdout>,
+    mut output: FrameReader<ChildStdout>,
     calls: Arc<CallsInFlight>,
     stop: Arc<Stop>,
 ) {
     let pid = child.id();
-    let reason = loop {
+    let module = calls.module();
+    let end = loop {
         tokio::select! {
-            report = pipe::read_async(&mut output) => match report {
-                Ok(Some(report)) => calls.complete(report),
-                Ok(None) => break ended(calls.module(), &end_now(child).await),
-                Err(error) => {
-                    tracing::warn!(module = %calls.module().name, pid, %error, "a worker sent no report");
-                    break ended(calls.module(), &end_now(child).await);
+            frame = output.next() => match frame.map(|frame| pipe::decode(&frame?)) {
+                Some(Ok(report)) => calls.complete(report),
+                Some(Err(error)) => {
+                    tracing::warn!(module = %module.name, pid, %error, "a worker sent no report");
+                    break End::Gone;
                 }
+                None => break End::Gone,
             },
-            () = stop.condemned.notified() => {
-                drop(kill(child).await);
-                break hung(calls.module());
-            }
-            () = stop.released.notified() => {
-                let _turn = lock(&stop.turn).take();
-                // Its input is closed by now: it logs out, finalises the module and exits.
-                match timeout(END_GRACE, child.wait()).await {
-                    Ok(_) => tracing::info!(module = %calls.module().name, pid, "worker ended"),
-                    Err(_) => drop(kill(child).await),
+            // A module may have started processes that keep the pipe open.
+            _ = child.wait() => {
+                while let Ok(Some(Ok(frame))) = timeout(REAP_GRACE, output.next()).await {
+                    let Ok(report) = pipe::decode(&frame) else { break };
+                    calls.complete(report);
                 }
-                return;
+                break End::Gone;
             }
+            () = calls.overdue() => break End::Hung,
+            () = stop.released.notified() => break End::Released,
         }
     };
-    tracing::warn!(module = %calls.module().name, pid, "{reason}");
-    calls.close(reason);
+    calls.close_for_new();
+    match end {
+        End::Gone => {
+            let reason = ended(module, &end_now(child).await);
+            tracing::warn!(module = %module.name, pid, "{reason}");
+            calls.close(&reason);
+        }
+        End::Hung => {
+            tracing::warn!(module = %module.name, pid, "a worker hung and is ended");
+            calls.close(&hung(module));
+            let _ = end_at_once(&mut child).await;
+        }
+        End::Released => {
+            let turn = lock(&stop.turn).take();
+            // Its input is closed by now: it logs out, finalises the module and exits. What it
+            // still has to say nobody wants, and it must not wait for somebody to read it.
+            drop(output);
+            if timeout(END_GRACE, child.wait()).await.is_err() {
+                let _ = child.start_kill();
+                let _ = timeout(REAP_GRACE, child.wait()).await;
+            }
+            drop(turn);
+            let _ = child.wait().await;
+            tracing::info!(module = %module.name, pid, "worker ended");
+        }
+    }
+}
+
+enum End {
+    /// By itself.
+    Gone,
+    /// A call passed its deadline.
+    Hung,
+    /// Nobody needs it.
+    Released,
 }
 
 /// Reaps a process whose pipe has closed. What it died of is worth a short wait.
 pub(super) async fn end_now(mut child: Child) -> io::Result<ExitStatus> {
     match timeout(REAP_GRACE, child.wait()).await {
         Ok(status) => status,
-        Err(_) => kill(child).await,
+        Err(_) => end_at_once(&mut child).await,
     }
 }
 
-async fn kill(mut child: Child) -> io::Result<ExitStatus> {
-    child.kill().await?;
+async fn end_at_once(child: &mut Child) -> io::Result<ExitStatus> {
+    child.start_kill()?;
     child.wait().await
 }
 

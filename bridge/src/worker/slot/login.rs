@@ -10,7 +10,7 @@ use pkcs11_bridge_protocol::failure::{Failure, Row};
 use pkcs11_bridge_protocol::pin::Pin;
 
 use super::SlotState;
-use crate::pipe::PinRequest;
+use crate::pipe::{PinRequest, unix_micros};
 use crate::worker::failures::{AsFailure, InContext};
 use crate::worker::pin::PinProof;
 
@@ -32,6 +32,15 @@ impl From<Failure> for LoginError {
     }
 }
 
+/// A PIN that the token refused. Calls that were made before it did so and bring the same one get the
+/// same answer, and the token is not asked again: a page that signs three things at once with one
+/// mistyped PIN would use up three tries.
+pub(in crate::worker) struct RefusedPin {
+    proof: PinProof,
+    at: u64,
+    failure: Failure,
+}
+
 impl AsFailure for LoginError {
     fn as_failure(&self) -> Option<&Failure> {
         match self {
@@ -39,16 +48,33 @@ impl AsFailure for LoginError {
             Self::PinNeeded(_) => None,
         }
     }
+
+    fn after_renewal(self) -> Self {
+        match self {
+            Self::PinNeeded(request) => Self::Failed(Failure::with_ckr(
+                Row::SessionEnded,
+                "CKR_USER_NOT_LOGGED_IN",
+                format!(
+                    "The login to the token \"{}\" ended, because the token was taken out or reset. \
+                     Sign again with the PIN.",
+                    request.token_label
+                ),
+            )),
+            failed @ Self::Failed(_) => failed,
+        }
+    }
 }
 
 impl SlotState {
-    /// Makes sure that private keys can be used, and stays so while the guard lives.
+    /// Makes sure that private keys can be used, and stays so while the guard lives. `arrived` is
+    /// when the bridge took the call, in microseconds since 1970.
     ///
     /// A PIN that equals the one of the login is not sent again. Another one logs out first, so that
     /// the token itself judges it.
     pub(in crate::worker) fn log_in(
         &self,
         pin: Option<&Pin>,
+        arrived: u64,
     ) -> Result<RwLockReadGuard<'_, Login>, LoginError> {
         loop {
             let login = self.login.read().unwrap_or_else(PoisonError::into_inner);
@@ -69,14 +95,21 @@ impl SlotState {
                     match &*login {
                         // Another call was quicker.
                         Login::LoggedIn(proof) if proof.matches(pin) => {}
-                        _ => self.log_in_with(pin, &mut login)?,
+                        _ => self.log_in_with(pin, arrived, &mut login)?,
                     }
                 }
             }
         }
     }
 
-    fn log_in_with(&self, pin: &Pin, login: &mut Login) -> Result<(), Failure> {
+    fn log_in_with(&self, pin: &Pin, arrived: u64, login: &mut Login) -> Result<(), Failure> {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(refused) = &*refused
+            && arrived <= refused.at
+            && refused.proof.matches(pin)
+        {
+            return Err(refused.failure.clone());
+        }
         let token = self.token_info()?;
         check_length(pin, &token)?;
         if token.user_pin_locked() {
@@ -100,7 +133,15 @@ impl SlotState {
                 self.forget_objects();
                 Ok(())
             }
-            Err(error) => Err(self.login_failure(error, token.label())),
+            Err(error) => {
+                let wrong = matches!(error, Error::Pkcs11(RvError::PinIncorrect, _));
+                let failure = self.login_failure(error, token.label());
+                if wrong {
+                    let (proof, at) = (PinProof::of(pin)?, unix_micros());
+                    *refused = Some(RefusedPin { proof, at, failure: failure.clone() });
+                }
+                Err(failure)
+            }
         }
     }
 
@@ -152,10 +193,13 @@ fn check_length(pin: &Pin, token: &TokenInfo) -> Result<(), Failure> {
     if (min..=max).contains(&pin.len()) {
         return Ok(());
     }
+    let label = token.label();
     let problem = if pin.is_empty() {
         "The PIN is empty".to_owned()
+    } else if pin.len() < min {
+        format!("The token \"{label}\" takes no PIN shorter than {min} bytes")
     } else {
-        format!("The token \"{}\" takes PINs of {min} to {max} bytes", token.label())
+        format!("The token \"{label}\" takes no PIN longer than {max} bytes")
     };
     Err(Failure::with_ckr(
         Row::PinIncorrect,
