@@ -10,47 +10,55 @@ use super::certificates::TokenCertificate;
 use super::failures::InContext;
 use super::verifier::KeyKind;
 
+/// The keys that may be the certificate's, most likely first and never none. There are several where
+/// keys share a `CKA_ID` and do not tell their public key; then their signatures tell.
 pub(super) fn find_private(
     session: &Session,
     certificate: &TokenCertificate,
-) -> Result<ObjectHandle, Failure> {
+) -> Result<Vec<ObjectHandle>, Failure> {
     let by_id = if certificate.cka_id().is_empty() {
         Vec::new()
     } else {
         private_keys(session, Attribute::Id(certificate.cka_id().to_vec()))?
     };
-    if let [key] = by_id[..] {
-        return Ok(key);
+    if by_id.len() == 1 {
+        return Ok(by_id);
     }
-    by_public_key(session, certificate)?.or_else(|| by_id.first().copied()).ok_or_else(|| {
-        Failure::new(
+    let mut keys = by_public_key(session, certificate)?;
+    if keys.is_empty() {
+        keys = by_id;
+    }
+    if keys.is_empty() {
+        return Err(Failure::new(
             Row::NotFound,
             format!(
                 "The token has no private key for certificate {}. Choose another certificate.",
                 certificate.id()
             ),
-        )
-    })
+        ));
+    }
+    keys.truncate(MAX_KEYS);
+    Ok(keys)
 }
 
 fn by_public_key(
     session: &Session,
     certificate: &TokenCertificate,
-) -> Result<Option<ObjectHandle>, Failure> {
+) -> Result<Vec<ObjectHandle>, Failure> {
     let public_key = certificate.public_key()?;
     match public_key.kind() {
         // A private RSA key has its modulus (PKCS#11 3.2, section 6.1.3).
         KeyKind::Rsa => {
-            let Some(modulus) = public_key.modulus() else { return Ok(None) };
-            Ok(private_keys(session, Attribute::Modulus(modulus))?.first().copied())
+            let Some(modulus) = public_key.modulus() else { return Ok(Vec::new()) };
+            private_keys(session, Attribute::Modulus(modulus))
         }
         // A private EC key has no point, but the public key beside it has, and the same CKA_ID
         // (PKCS#11 3.2, section 6.3.3).
         KeyKind::Ec(_) | KeyKind::Ed25519 => {
-            let Some(id) = id_of_point(session, public_key.bytes())? else { return Ok(None) };
-            Ok(private_keys(session, Attribute::Id(id))?.first().copied())
+            let id = id_of_point(session, public_key.bytes())?;
+            id.map_or(Ok(Vec::new()), |id| private_keys(session, Attribute::Id(id)))
         }
-        KeyKind::MlDsa(_) => Ok(None),
+        KeyKind::MlDsa(_) => Ok(Vec::new()),
     }
 }
 
@@ -77,3 +85,6 @@ fn private_keys(session: &Session, wanted: Attribute) -> Result<Vec<ObjectHandle
     let template = [Attribute::Class(ObjectClass::PRIVATE_KEY), wanted];
     session.find_objects(&template).context("looking for the private key")
 }
+
+/// How many keys are tried for one signature.
+const MAX_KEYS: usize = 4;

@@ -45,32 +45,27 @@ fn sign_once(slot: &SlotState, params: &SignData, arrived: u64) -> Result<Octets
 
     let _logged_in = slot.log_in(params.pin.as_ref(), arrived)?;
     let session = slot.session()?;
-    let key = slot.private_key(&session, &certificate)?;
     let operation = format!("signing with the key of certificate {}", certificate.id());
-    let made =
-        session.sign(&mechanism, key, &scheme.input(params.data.as_ref())).context(&operation)?;
-
-    let forms = Forms::of_token(made, scheme);
-    let checked = match &forms {
-        Some(forms) => verifier.accepts(params.data.as_ref(), forms.to_verify()),
-        None => false,
-    };
-    match forms {
-        Some(forms) if checked => Ok(forms.wanted(params.signature_format).into()),
-        _ => {
-            slot.forget_objects();
-            Err(Failure::new(
-                Row::Internal,
-                format!(
-                    "The token's signature is not one of the key in certificate {}, so it was \
-                     withheld. The certificate may belong to another key, or the token may be \
-                     faulty.",
-                    certificate.id()
-                ),
-            )
-            .into())
+    let data = params.data.as_ref();
+    for key in slot.private_keys(&session, &certificate)? {
+        let made = session.sign(&mechanism, key, &scheme.input(data)).context(&operation)?;
+        if let Some(forms) = Forms::of_token(made, scheme)
+            && verifier.accepts(data, forms.to_verify())
+        {
+            slot.remember_key(&certificate, key);
+            return Ok(forms.wanted(params.signature_format).into());
         }
     }
+    slot.forget_objects();
+    Err(Failure::new(
+        Row::Internal,
+        format!(
+            "The token's signature is not one of the key in certificate {}, so it was withheld. The \
+             certificate may belong to another key, or the token may be faulty.",
+            certificate.id()
+        ),
+    )
+    .into())
 }
 
 pub(super) fn verify(module: &LoadedModule, params: &VerifySignedData) -> Result<bool, Failure> {

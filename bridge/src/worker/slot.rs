@@ -127,18 +127,19 @@ impl SlotState {
         self.known().certificates.clone()
     }
 
-    /// The private key of a certificate, looked up once.
-    pub(super) fn private_key(
+    /// The keys that may be a certificate's: the one that is known to be, or else those found now.
+    pub(super) fn private_keys(
         &self,
         session: &Session,
         certificate: &TokenCertificate,
-    ) -> Result<ObjectHandle, Failure> {
-        if let Some(key) = self.known().keys.get(certificate.id()) {
-            return Ok(*key);
-        }
-        let key = key::find_private(session, certificate)?;
+    ) -> Result<Vec<ObjectHandle>, Failure> {
+        let known = self.known().keys.get(certificate.id()).copied();
+        known.map_or_else(|| key::find_private(session, certificate), |key| Ok(vec![key]))
+    }
+
+    /// Remembers that a signature of this key was one of the certificate's.
+    pub(super) fn remember_key(&self, certificate: &TokenCertificate, key: ObjectHandle) {
         self.known().keys.insert(certificate.id().to_owned(), key);
-        Ok(key)
     }
 
     /// Has certificates and keys read anew by the next call.
