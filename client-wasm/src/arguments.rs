@@ -38,6 +38,7 @@ fn bad_argument(path: &str, error: &serde_wasm_bindgen::Error) -> ErrorObject {
     let text = error.to_string();
     // What starts otherwise was thrown by the browser, over a value that is not what it looks like.
     let detail = text.strip_prefix("Error: ").unwrap_or("is of the wrong type");
+    let detail = if detail.contains("BigInt outside") { "is out of range" } else { detail };
     let path = shortened(path);
     let message = if detail.starts_with("missing field") {
         format!("{detail}.")

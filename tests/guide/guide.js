@@ -1,0 +1,239 @@
+// The API as the guide documents it, section by section, each call by promise and by callback.
+
+import { connect, hash, ModuleConfig, RestException } from "pkcs11-bridge-client";
+import {
+  assert,
+  assertEqual,
+  assertFields,
+  byPromiseAndByCallback,
+  failureOf,
+  run,
+  section,
+} from "./section.js";
+
+/** What the test has prepared: the bridge's ports, the module's path, the token and its PIN. */
+const prepared = await (await fetch("/prepared.json")).json();
+
+const HASHES = ["SHA1", "SHA256", "SHA384", "SHA512"];
+const MESSAGE = new TextEncoder().encode("a contract");
+
+let client;
+let pkcs11;
+let slotId;
+let certificates;
+
+/** Everything that was signed, for a judge outside the browser. */
+window.signed = [];
+
+section("Get the PKCS #11 container object", async () => {
+  const moduleConfig = new ModuleConfig(
+    prepared.module,
+    "/usr/local/lib/libeTPkcs11.dylib",
+    "C:\\Windows\\System32\\eTPKCS11.dll",
+  );
+  client = await connect({ ports: prepared.ports, moduleConfig });
+  pkcs11 = client.pkcs11();
+});
+
+section("Info", async () => {
+  const { data } = await byPromiseAndByCallback((callback) => pkcs11.info(callback));
+  assertFields(data, [
+    "cryptoki_version",
+    "manufacturer_id",
+    "flags",
+    "library_description",
+    "library_version",
+  ]);
+  assertEqual(data.manufacturer_id, "SoftHSM", "the manufacturer");
+  assertEqual(data.cryptoki_version, "2.40", "the version of Cryptoki");
+  assertEqual(data.flags, 0, "the flags");
+});
+
+section("Slots", async () => {
+  const { data } = await byPromiseAndByCallback((callback) => pkcs11.slots(callback));
+  assert(data.length >= 2, "the token's slot and the free one are there");
+  for (const slot of data) {
+    assertFields(slot, [
+      "slot_id",
+      "description",
+      "flags",
+      "hardware_version",
+      "firmware_version",
+    ]);
+    assert(typeof slot.slot_id === "number", "a slot id is a number");
+    assert([0, 1, 2, 3, 4, 5, 6, 7, 32].includes(slot.flags), `flags are ${slot.flags}`);
+  }
+});
+
+section("Slots with tokens present", async () => {
+  const { data } = await byPromiseAndByCallback((callback) =>
+    pkcs11.slotsWithTokenPresent(callback),
+  );
+  assert(data.every((slot) => slot.flags & 1), "every slot has a token");
+  slotId = data.find((slot) => slot.slot_id === prepared.slot)?.slot_id;
+  assert(slotId !== undefined, "the token's slot is there");
+});
+
+section("Token", async () => {
+  const { data: tokens } = await byPromiseAndByCallback((callback) => pkcs11.token(callback));
+  assert(Array.isArray(tokens), "without a slot there is a list");
+  const { data: token } = await byPromiseAndByCallback((callback) =>
+    pkcs11.token(slotId, callback),
+  );
+  assertFields(token, [
+    "slot_id",
+    "label",
+    "manufacturer_id",
+    "model",
+    "serial_number",
+    "flags",
+    "max_session_count",
+    "session_count",
+    "max_rw_session_count",
+    "rw_session_count",
+    "max_pin_length",
+    "min_pin_length",
+    "total_public_memory",
+    "free_public_memory",
+    "total_private_memory",
+    "free_private_memory",
+    "hardware_version",
+    "firmware_version",
+  ]);
+  assertEqual(token.label, prepared.label, "the label");
+  assertEqual(token.slot_id, slotId, "the slot");
+  const same = tokens.find((one) => one.slot_id === slotId);
+  assertEqual(same?.serial_number, token.serial_number, "the serial number in the list");
+});
+
+section("Certificates", async () => {
+  const calls = {
+    "without options": (callback) => pkcs11.certificates(slotId, callback),
+    "with empty options": (callback) => pkcs11.certificates(slotId, {}, callback),
+    "with undefined options": (callback) => pkcs11.certificates(slotId, undefined, callback),
+    "by the slot's digits": (callback) => pkcs11.certificates(String(slotId), callback),
+  };
+  for (const [how, call] of Object.entries(calls)) {
+    const { data } = await byPromiseAndByCallback(call);
+    for (const certificate of data) assertFields(certificate, ["id", "base64", "label"]);
+    assertEqual(data, certificates ?? data, `the list ${how}`);
+    certificates = data;
+  }
+  const labels = certificates.map((certificate) => certificate.label).sort();
+  assertEqual(labels, prepared.labels, "the labels");
+});
+
+section("Certificates, parsed", async () => {
+  const { data } = await byPromiseAndByCallback((callback) =>
+    pkcs11.certificates(slotId, { parseCerts: true }, callback),
+  );
+  const [rsa, ec] = ["RSA-2048", "P-384"].map((label) =>
+    data.find((certificate) => certificate.label === label),
+  );
+  assertEqual(rsa.parsed.subject, "CN=RSA-2048,O=pkcs11-bridge,C=BE", "the subject");
+  assertEqual(rsa.parsed.issuer, rsa.parsed.subject, "the issuer");
+  assertEqual([rsa.parsed.key_type, rsa.parsed.key_size], ["RSA", 2048], "the RSA key");
+  assertEqual([ec.parsed.key_type, ec.parsed.curve], ["EC", "P-384"], "the EC key");
+  assertEqual(rsa.parsed.key_usage, ["digitalSignature", "nonRepudiation"], "the key usage");
+  assertEqual(rsa.parsed.extended_key_usage, ["clientAuth", "emailProtection"], "its extension");
+  const [from, to] = [rsa.parsed.not_before, rsa.parsed.not_after].map(Date.parse);
+  assert(from <= Date.now() && Date.now() < to, "the certificate is valid now");
+  for (const certificate of data) {
+    const fingerprint = certificate.parsed.fingerprint_sha256;
+    assertEqual(fingerprint, prepared.fingerprints[certificate.label], "the fingerprint");
+  }
+});
+
+section("Signing data", async () => {
+  for (const certificate of certificates.filter(({ label }) => label !== "Ed25519")) {
+    for (const algorithm of HASHES) {
+      const data = {
+        slot_id: slotId,
+        cert_id: certificate.id,
+        algorithm_reference: algorithm,
+        data: await hash(MESSAGE, algorithm),
+        pin: prepared.pin,
+      };
+      const response = await signByPromiseAndByCallback(data);
+      window.signed.push({ ...data, label: certificate.label, signature: response.data });
+    }
+  }
+});
+
+/** An ECDSA signature is another one each time, so that two calls cannot be compared. */
+async function signByPromiseAndByCallback(data) {
+  const response = await pkcs11.signData(data);
+  const again = await new Promise((resolve, reject) => {
+    pkcs11.signData(data, (error, response) => (error ? reject(error) : resolve(response)));
+  });
+  for (const { data, ...rest } of [response, again]) {
+    assert(typeof data === "string", "a signature is base64");
+    assertEqual(rest, { success: true }, "the rest of the response");
+  }
+  return response;
+}
+
+section("The hash of the data", async () => {
+  const names = { SHA1: "SHA-1", SHA256: "SHA-256", SHA384: "SHA-384", SHA512: "SHA-512" };
+  const large = new Uint8Array(5_000_000).map((_, index) => index);
+  for (const algorithm of HASHES) {
+    const expected = await crypto.subtle.digest(names[algorithm], large);
+    const base64 = btoa(String.fromCharCode(...new Uint8Array(expected)));
+    for (const source of [large, large.buffer, new Blob([large]), new Blob([large]).stream()]) {
+      assertEqual(await hash(source, algorithm), base64, `${algorithm} of a ${source}`.slice(0, 60));
+    }
+  }
+});
+
+section("verifySignedData call", async () => {
+  for (const { pin, label, ...data } of window.signed) {
+    const right = await byPromiseAndByCallback((callback) =>
+      pkcs11.verifySignedData(data, callback),
+    );
+    assert(right.data === true, `${label} ${data.algorithm_reference} is verified`);
+    const other = { ...data, data: await hash(new Uint8Array(1), data.algorithm_reference) };
+    const wrong = await byPromiseAndByCallback((callback) =>
+      pkcs11.verifySignedData(other, callback),
+    );
+    assert(wrong.data === false, `${label} ${data.algorithm_reference} of other data is not`);
+  }
+});
+
+section("Error Handling", async () => {
+  const { signature, label, ...signed } = window.signed[0];
+  const wrongPin = await failureOf((callback) =>
+    pkcs11.signData({ ...signed, pin: prepared.wrong_pin }, callback),
+  );
+  assert(wrongPin instanceof RestException, "it is a RestException");
+  assert(wrongPin instanceof Error, "it is an Error");
+  assertEqual(wrongPin.name, "RestException", "the name");
+  assertEqual([wrongPin.status, wrongPin.code], [412, "106"], "status and code");
+  assertEqual(wrongPin.pkcs11, "CKR_PIN_INCORRECT", "the value of PKCS#11");
+  assertEqual(wrongPin.description, wrongPin.message, "the description");
+  assert(!wrongPin.description.includes(prepared.wrong_pin), "no PIN stands in it");
+
+  for (const [call, status, code] of [
+    [(callback) => pkcs11.token(4711, callback), 412, "1"],
+    [(callback) => pkcs11.certificates(4711, callback), 412, "1"],
+    [(callback) => pkcs11.certificates(undefined, callback), 400, "801"],
+    [(callback) => pkcs11.signData({ ...signed, cert_id: "77" }, callback), 412, "404"],
+    [(callback) => pkcs11.signData({ ...signed, data: "?" }, callback), 400, "801"],
+    [(callback) => pkcs11.signData({ ...signed, algorithm_reference: "md5" }, callback), 400, "801"],
+    [(callback) => client.pkcs11("nothing").info(callback), 412, "300"],
+  ]) {
+    const error = await failureOf(call);
+    assert(error instanceof RestException, `${call} fails with a RestException: ${error}`);
+    assertEqual([error.status, error.code], [status, code], `what ${call} fails with`);
+    assert(error.description.length > 10, `${call} says what happened: ${error.description}`);
+  }
+});
+
+section("After an error everything goes on", async () => {
+  const { signature, label, ...signed } = window.signed[0];
+  await pkcs11.signData(signed);
+  client.close();
+  const error = await failureOf((callback) => pkcs11.info(callback));
+  assertEqual([error.status, error.code], [500, "999"], "what a closed client fails with");
+});
+
+await run();

@@ -1,0 +1,201 @@
+//! Headless Chromium, driven through chromedriver, with a profile of its own.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use thirtyfour::error::{WebDriverErrorInner, WebDriverResult};
+use thirtyfour::prelude::ElementQueryable;
+use thirtyfour::{By, ChromiumLikeCapabilities, DesiredCapabilities, WebDriver, WebElement};
+
+use crate::digest::from_base64;
+use crate::program::Program;
+use crate::workspace;
+
+/// A browser; it ends when this is dropped, first the session, then its driver, then the profile.
+pub struct Browser {
+    driver: WebDriver,
+    _chromedriver: Program,
+    _profile: TempDir,
+}
+
+impl Browser {
+    /// Starts it with an empty page.
+    pub async fn start() -> Self {
+        let profile = tempfile::Builder::new()
+            .prefix("pkcs11-bridge-test-browser-")
+            .tempdir()
+            .expect("a folder");
+        let mut chromedriver = Program::start(Command::new(chromedriver()).arg("--port=0"));
+        let port = chromedriver.expect_line("started successfully on port ");
+        let port = port.trim_end_matches('.');
+        let mut capabilities = DesiredCapabilities::chrome();
+        let profile_flag = format!("--user-data-dir={}", profile.path().display());
+        for flag in FLAGS.into_iter().chain([profile_flag.as_str()]) {
+            capabilities.add_arg(flag).expect("a flag");
+        }
+        let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities)
+            .await
+            .expect("a headless Chromium");
+        driver.set_page_load_timeout(PAGE_LIMIT).await.expect("a time limit");
+        let watch = json!({ "source": WATCH_PROBLEMS });
+        let developer = driver.cdp();
+        let watching = developer.send_raw("Page.addScriptToEvaluateOnNewDocument", watch).await;
+        watching.expect("a script for every page");
+        Self { driver, _chromedriver: chromedriver, _profile: profile }
+    }
+
+    /// What drives it.
+    pub fn driver(&self) -> &WebDriver {
+        &self.driver
+    }
+
+    /// Goes to a page.
+    pub async fn open(&self, url: &str) {
+        self.driver.goto(url).await.expect("the page");
+    }
+
+    /// The value of a JavaScript expression; `null` where it has none.
+    pub async fn value_of(&self, expression: &str) -> Value {
+        let script = format!("return ({expression}) ?? null");
+        let value = self.driver.execute(script, Vec::new()).await;
+        value.unwrap_or_else(|error| panic!("{expression}: {error}")).json().clone()
+    }
+
+    /// Waits until a JavaScript expression has a value that is not null or false, and gives it.
+    /// Panics with a picture of the page and its text where that does not happen.
+    pub async fn wait_for(&self, expression: &str) -> Value {
+        let start = Instant::now();
+        loop {
+            let value = self.value_of(expression).await;
+            if value != Value::Null && value != false {
+                return value;
+            }
+            if start.elapsed() > PAGE_LIMIT {
+                self.screenshot("what was waited for did not happen").await;
+                let text = self.value_of("document.body.innerText").await;
+                panic!("`{expression}` stays {value} on a page that says: {text}");
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Clicks on the element that a CSS selector finds, as a person does.
+    pub async fn click(&self, selector: &str) {
+        self.act(selector, async |element| element.click().await).await;
+    }
+
+    /// Types into the field that a CSS selector finds, in place of what stands there.
+    pub async fn fill(&self, selector: &str, text: &str) {
+        self.act(selector, async |field| {
+            field.clear().await?;
+            field.send_keys(text).await
+        })
+        .await;
+    }
+
+    /// Chooses a file in the field that a CSS selector finds.
+    pub async fn choose_file(&self, selector: &str, file: &Path) {
+        let file = file.to_str().expect("a path in UTF-8");
+        self.act(selector, async |field| field.send_keys(file).await).await;
+    }
+
+    /// Acts on an element. Like a person it tries again where the page has just put another element
+    /// in its place, or something before it.
+    async fn act(&self, selector: &str, action: impl AsyncFn(WebElement) -> WebDriverResult<()>) {
+        let start = Instant::now();
+        loop {
+            let done = async {
+                let element = self.element(selector).await?;
+                // The driver takes an element under a fixed bar for one that can be seen.
+                element.scroll_into_view().await?;
+                action(element).await
+            };
+            let Err(error) = done.await else { return };
+            let passes = matches!(
+                error.as_inner(),
+                WebDriverErrorInner::StaleElementReference(_)
+                    | WebDriverErrorInner::ElementClickIntercepted(_)
+            );
+            if !passes || start.elapsed() > PAGE_LIMIT {
+                self.screenshot("could not be acted on").await;
+                panic!("{selector}: {error}");
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Waits until a CSS selector finds something that is shown, and gives its text.
+    pub async fn wait_for_shown(&self, selector: &str) -> String {
+        let element = format!("document.querySelector({})", json!(selector));
+        self.wait_for(&format!("{element}?.checkVisibility() && [{element}.innerText]")).await[0]
+            .as_str()
+            .expect("a text")
+            .to_owned()
+    }
+
+    /// What went wrong on the page without anybody having caught it: exceptions, rejections, files that
+    /// could not be loaded, and what the page's security policy forbade.
+    pub async fn problems(&self) -> Value {
+        self.value_of("window.uncaughtProblems").await
+    }
+
+    async fn element(&self, selector: &str) -> WebDriverResult<WebElement> {
+        self.driver.query(By::Css(selector)).wait(PAGE_LIMIT, LOOK_EVERY).first().await
+    }
+
+    /// Keeps a picture of the whole page in `tests/artifacts`.
+    pub async fn screenshot(&self, name: &str) {
+        let folder = workspace().join("tests/artifacts");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        // Where the page is scrolled, its fixed bar would stand in the middle of the picture.
+        self.value_of("scrollTo({ top: 0, behavior: 'instant' })").await;
+        let developer = self.driver.cdp();
+        let sizes = developer.send_raw("Page.getLayoutMetrics", json!({})).await.expect("sizes");
+        let size = &sizes["cssContentSize"];
+        let clip = json!({
+            "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1
+        });
+        let wanted = json!({ "captureBeyondViewport": true, "clip": clip });
+        let picture =
+            developer.send_raw("Page.captureScreenshot", wanted).await.expect("a picture");
+        let png = from_base64(picture["data"].as_str().expect("base64"));
+        std::fs::write(folder.join(name).with_extension("png"), png).expect("a file");
+    }
+}
+
+/// The driver that `CHROMEDRIVER` names, as for `wasm-pack`; otherwise the one that is installed.
+pub fn chromedriver() -> OsString {
+    std::env::var_os("CHROMEDRIVER").unwrap_or_else(|| "/usr/bin/chromedriver".into())
+}
+
+/// How long a page may take to load on a machine that is busy with other tests.
+pub const PAGE_LIMIT: Duration = Duration::from_secs(60);
+
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+const WATCH_PROBLEMS: &str = r"{
+    window.uncaughtProblems = [];
+    const keep = (text) => window.uncaughtProblems.push(String(text));
+    const file = ({ target }) => `not loaded: ${target.src ?? target.href}`;
+    addEventListener('error', (event) => keep(event.message ?? file(event)), true);
+    addEventListener('unhandledrejection', ({ reason }) => keep(reason?.stack ?? reason));
+    addEventListener('securitypolicyviolation', (event) =>
+        keep(`${event.violatedDirective} forbids ${event.blockedURI}`));
+}";
+
+/// Everything that would reach out of this machine is switched off.
+const FLAGS: [&str; 9] = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1280,1000",
+];

@@ -1,0 +1,28 @@
+//! Hashes of messages, named as on the wire.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use sha2::Digest;
+
+/// The hash of `message` by the function whose name, such as `sha256` or `PS256`, ends in `1`,
+/// `256`, `384` or `512`.
+pub fn digest(algorithm: &str, message: &[u8]) -> Vec<u8> {
+    let bits = algorithm.trim_start_matches(|c: char| !c.is_ascii_digit());
+    match bits {
+        "1" => sha1::Sha1::digest(message).to_vec(),
+        "256" => sha2::Sha256::digest(message).to_vec(),
+        "384" => sha2::Sha384::digest(message).to_vec(),
+        "512" => sha2::Sha512::digest(message).to_vec(),
+        _ => panic!("`{algorithm}` names no hash"),
+    }
+}
+
+/// Standard base64, as bytes travel on the wire.
+pub fn base64(bytes: &[u8]) -> String {
+    BASE64_STANDARD.encode(bytes)
+}
+
+/// The bytes that a base64 text of the wire stands for.
+pub fn from_base64(text: &str) -> Vec<u8> {
+    BASE64_STANDARD.decode(text).expect("standard base64")
+}

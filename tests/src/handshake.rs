@@ -1,0 +1,96 @@
+//! The opening of a WebSocket (RFC 6455, section 4.1), with a free hand in everything that a browser
+//! would not let a page choose.
+
+use std::net::SocketAddr;
+
+use pkcs11_bridge_protocol::SUBPROTOCOL;
+use tokio::net::TcpStream;
+use tokio_tungstenite::client_async;
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue, Request, StatusCode};
+
+use crate::socket::{Socket, within};
+
+/// The request for a WebSocket.
+#[derive(Clone)]
+pub struct Handshake {
+    address: SocketAddr,
+    host: String,
+    origin: Option<String>,
+    protocol: Option<String>,
+    more: Vec<(&'static str, String)>,
+}
+
+impl Handshake {
+    /// One that lacks nothing but the origin.
+    pub fn of(address: SocketAddr) -> Self {
+        Self {
+            address,
+            host: address.to_string(),
+            origin: None,
+            protocol: Some(SUBPROTOCOL.to_owned()),
+            more: Vec::new(),
+        }
+    }
+
+    /// The header `Host`.
+    pub fn host(mut self, host: &str) -> Self {
+        self.host = host.to_owned();
+        self
+    }
+
+    /// The header `Origin`.
+    pub fn origin(mut self, origin: Option<&str>) -> Self {
+        self.origin = origin.map(str::to_owned);
+        self
+    }
+
+    /// The header `Sec-WebSocket-Protocol`.
+    pub fn protocol(mut self, protocol: Option<&str>) -> Self {
+        self.protocol = protocol.map(str::to_owned);
+        self
+    }
+
+    /// One more header.
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.more.push((name, value.to_owned()));
+        self
+    }
+
+    /// Opens the WebSocket. Fails with the HTTP status of a refusal; panics on anything else.
+    pub async fn open(self) -> Result<Socket, StatusCode> {
+        let stream = TcpStream::connect(self.address).await.expect("the bridge listens");
+        // As browsers do; otherwise a second small frame waits for the answer to the first.
+        stream.set_nodelay(true).expect("a socket option");
+        match within(client_async(self.request(), stream)).await {
+            Ok((stream, response)) => {
+                let protocol = response.headers().get("sec-websocket-protocol");
+                assert_eq!(protocol.and_then(|name| name.to_str().ok()), Some(SUBPROTOCOL));
+                Ok(Socket::new(stream))
+            }
+            Err(Error::Http(response)) => Err(response.status()),
+            Err(error) => panic!("neither a WebSocket nor a refusal: {error}"),
+        }
+    }
+
+    fn request(&self) -> Request<()> {
+        let mut request = Request::new(());
+        *request.uri_mut() = format!("ws://{}/", self.address).parse().expect("an address");
+        let mut headers = vec![
+            ("host", self.host.clone()),
+            ("connection", "Upgrade".to_owned()),
+            ("upgrade", "websocket".to_owned()),
+            ("sec-websocket-version", "13".to_owned()),
+            ("sec-websocket-key", generate_key()),
+        ];
+        headers.extend(self.origin.clone().map(|origin| ("origin", origin)));
+        headers.extend(self.protocol.clone().map(|name| ("sec-websocket-protocol", name)));
+        headers.extend(self.more.iter().cloned());
+        for (name, value) in headers {
+            let value = HeaderValue::from_bytes(value.as_bytes()).expect("a header's value");
+            request.headers_mut().append(HeaderName::from_static(name), value);
+        }
+        request
+    }
+}

@@ -1,0 +1,29 @@
+//! What the end-to-end tests stand on: real SoftHSM2 tokens, the real bridge, a raw WebSocket, an
+//! independent judge of signatures, and a real browser. Nothing here imitates what it tests.
+//! A fixture that cannot be had panics and says what is missing.
+
+pub mod bridge;
+pub mod browser;
+pub mod demo;
+pub mod digest;
+pub mod handshake;
+pub mod http;
+pub mod openssl;
+pub mod package;
+pub mod ports;
+pub mod processes;
+pub mod program;
+pub mod refusal;
+pub mod request;
+pub mod site;
+pub mod socket;
+pub mod stage;
+pub mod token;
+
+use std::path::{Path, PathBuf};
+
+/// The folder of the whole workspace.
+pub fn workspace() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().expect("this crate stands in a workspace").to_owned()
+}

@@ -1,0 +1,95 @@
+//! An independent judge of signatures, and a signer: the command line of OpenSSL.
+
+use std::path::Path;
+use std::process::Command;
+
+use der::asn1::UintRef;
+use der::{Encode, Sequence};
+
+use crate::token::Issued;
+
+/// Whether a signature over a hash is that of a certificate's key. The scheme follows from the
+/// algorithm's name and the key: PSS for `PS…` with a salt as long as the hash, PKCS#1 v1.5 for
+/// other RSA keys, ECDSA in DER for EC keys.
+pub fn verifies(certificate: &Path, algorithm: &str, hash: &[u8], signature: &[u8]) -> bool {
+    let digest = format!("digest:{}", function(hash));
+    let mut options = vec!["-pkeyopt", &digest];
+    if algorithm.starts_with("PS") {
+        options.extend(["-pkeyopt", "rsa_padding_mode:pss", "-pkeyopt", "rsa_pss_saltlen:digest"]);
+    }
+    judge(certificate, hash, signature, &options)
+}
+
+/// Whether a signature over a message is that of a certificate's Ed25519 key.
+pub fn verifies_message(certificate: &Path, message: &[u8], signature: &[u8]) -> bool {
+    judge(certificate, message, signature, &["-rawin"])
+}
+
+fn judge(certificate: &Path, input: &[u8], signature: &[u8], options: &[&str]) -> bool {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, content: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).expect("a file");
+        path
+    };
+    let mut command = Command::new("openssl");
+    command.args(["pkeyutl", "-verify", "-certin", "-inkey"]).arg(certificate).args(options);
+    command.arg("-in").arg(file("input", input)).arg("-sigfile").arg(file("signature", signature));
+    let output = command.output().expect("openssl");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let verified = said.contains("Signature Verified Successfully");
+    let refused = said.contains("Signature Verification Failure");
+    assert_ne!(verified, refused, "{command:?}: {said}{}", String::from_utf8_lossy(&output.stderr));
+    verified
+}
+
+/// A signature over a hash with a key that was issued, whether it is on a token or not: PKCS#1 v1.5,
+/// or ECDSA in DER.
+pub fn sign(issued: &Issued, hash: &[u8]) -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("hash");
+    std::fs::write(&file, hash).expect("a file");
+    let mut command = Command::new("openssl");
+    command.args(["pkeyutl", "-sign", "-inkey"]).arg(issued.private_key()).arg("-in").arg(file);
+    command.args(["-pkeyopt", &format!("digest:{}", function(hash))]);
+    let output = command.output().expect("openssl");
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// The subject and the issuer of a certificate.
+pub fn names(certificate: &Path) -> (String, String) {
+    let name = |which: &str| {
+        let mut command = Command::new("openssl");
+        let output = command.args(["x509", "-noout", which, "-in"]).arg(certificate).output();
+        let text = String::from_utf8(output.expect("openssl").stdout).expect("a name");
+        text.split_once('=').expect("a name").1.trim().to_owned()
+    };
+    (name("-subject"), name("-issuer"))
+}
+
+/// An ECDSA signature in DER (`ECDSA-Sig-Value` of RFC 3279, section 2.2.3) out of r and s side by
+/// side.
+pub fn der_of_raw_ecdsa(raw: &[u8]) -> Vec<u8> {
+    assert_eq!(raw.len() % 2, 0, "r and s have the same length");
+    let (r, s) = raw.split_at(raw.len() / 2);
+    let integer = |bytes| UintRef::new(bytes).expect("an integer");
+    EcdsaSigValue { r: integer(r), s: integer(s) }.to_der().expect("a signature in DER")
+}
+
+/// The name of the function that a hash is of.
+fn function(hash: &[u8]) -> &'static str {
+    match hash.len() {
+        20 => "sha1",
+        32 => "sha256",
+        48 => "sha384",
+        64 => "sha512",
+        len => panic!("no hash has {len} bytes"),
+    }
+}
+
+#[derive(Sequence)]
+struct EcdsaSigValue<'a> {
+    r: UintRef<'a>,
+    s: UintRef<'a>,
+}

@@ -1,0 +1,219 @@
+//! The bridge's binary and the run of a program: its environment, which holds nothing of the
+//! user's, its two streams, and its end. What a program has started is ended with it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::{processes, workspace};
+
+/// How long a program may take to get ready, on a machine that is busy with other tests.
+pub const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a program may take to stop by itself before it is killed.
+pub const STOP_LIMIT: Duration = Duration::from_secs(5);
+
+/// The binary: the one that `PKCS11_BRIDGE_BIN` names, otherwise that of this workspace, built.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| match std::env::var_os("PKCS11_BRIDGE_BIN") {
+        Some(path) => path.into(),
+        None => escargot::CargoBuild::new()
+            .manifest_path(workspace().join("Cargo.toml"))
+            .package("pkcs11-bridge")
+            .bin("pkcs11-bridge")
+            .run()
+            .expect("the bridge builds; `cargo build -p pkcs11-bridge` says why it does not")
+            .path()
+            .to_owned(),
+    })
+}
+
+/// Folders that stand in for the user's own.
+pub struct Home {
+    folder: TempDir,
+}
+
+impl Home {
+    /// An empty one.
+    pub fn new() -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("pkcs11-bridge-test-home-")
+            .tempdir()
+            .expect("a folder");
+        for name in ["config", "data", "cache", "runtime", "tmp"] {
+            std::fs::create_dir(folder.path().join(name)).expect("a folder");
+        }
+        Self { folder }
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where programs that run here put their temporary files.
+    pub fn temporary(&self) -> PathBuf {
+        self.path().join("tmp")
+    }
+
+    /// A command of the bridge that runs here, with nothing else in its environment.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(binary());
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.path())
+            .env("TMPDIR", self.temporary())
+            .env("XDG_CONFIG_HOME", self.path().join("config"))
+            .env("XDG_DATA_HOME", self.path().join("data"))
+            .env("XDG_CACHE_HOME", self.path().join("cache"))
+            .env("XDG_RUNTIME_DIR", self.path().join("runtime"));
+        command
+    }
+}
+
+impl Default for Home {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// How a program ended.
+pub struct Finished {
+    /// Its exit status; `None` where a signal ended it.
+    pub code: Option<i32>,
+    /// What it wrote to standard output.
+    pub stdout: String,
+    /// What it wrote to standard error.
+    pub stderr: String,
+}
+
+/// A running program.
+pub struct Program {
+    child: Child,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+    stderr: Arc<Mutex<String>>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Program {
+    /// Starts it.
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let (sender, lines) = channel();
+        let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut errors = child.stderr.take().expect("it is piped");
+        let stderr = Arc::new(Mutex::new(String::new()));
+        let collected = Arc::clone(&stderr);
+        let readers = vec![
+            std::thread::spawn(move || {
+                stdout.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
+            }),
+            std::thread::spawn(move || {
+                let mut piece = [0; 4096];
+                while let Ok(len @ 1..) = errors.read(&mut piece) {
+                    let text = String::from_utf8_lossy(&piece[..len]);
+                    collected.lock().expect("no reader panics").push_str(&text);
+                }
+            }),
+        ];
+        Self { child, lines, seen: Vec::new(), stderr, readers }
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for a line on standard output that holds `text`, and gives what follows it there. Lines
+    /// may come in any order. Panics with the program's own words where it ends or keeps silent.
+    pub fn expect_line(&mut self, text: &str) -> String {
+        let start = Instant::now();
+        loop {
+            if let Some((_, rest)) = self.seen.iter().find_map(|line| line.split_once(text)) {
+                return rest.trim().to_owned();
+            }
+            let reason = match self.lines.recv_timeout(START_LIMIT.saturating_sub(start.elapsed()))
+            {
+                Ok(line) => {
+                    self.seen.push(line);
+                    continue;
+                }
+                Err(RecvTimeoutError::Timeout) => "kept silent",
+                Err(RecvTimeoutError::Disconnected) => "ended",
+            };
+            let said = self.seen.join("\n");
+            panic!("the program {reason} before it wrote `{text}`:\n{said}\n{}", self.stderr());
+        }
+    }
+
+    /// What it has written to standard error so far.
+    pub fn stderr(&self) -> String {
+        self.stderr.lock().expect("no reader panics").clone()
+    }
+
+    /// Sends a signal and waits for the end. Panics where the program does not end by itself.
+    pub fn end_by(mut self, signal: Signal) -> Finished {
+        processes::signal(self.pid(), signal);
+        let status = self.wait(STOP_LIMIT);
+        self.finished(status.unwrap_or_else(|| panic!("it goes on after {signal:?}")))
+    }
+
+    /// Waits until it ends by itself. Panics where it does not.
+    pub fn run_to_end(mut self) -> Finished {
+        let status = self.wait(START_LIMIT);
+        self.finished(status.unwrap_or_else(|| panic!("it goes on:\n{}", self.stderr())))
+    }
+
+    fn finished(&mut self, status: ExitStatus) -> Finished {
+        // A child that outlives the program would keep its streams open.
+        processes::wait_until(STOP_LIMIT, || self.readers.iter().all(JoinHandle::is_finished));
+        self.seen.extend(self.lines.try_iter());
+        let code = if status.signal().is_some() { None } else { status.code() };
+        Finished { code, stdout: self.seen.join("\n"), stderr: self.stderr() }
+    }
+
+    fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let mut status = None;
+        processes::wait_until(limit, || {
+            status = self.child.try_wait().expect("our own child");
+            status.is_some()
+        });
+        status
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if !matches!(self.child.try_wait(), Ok(None)) {
+            return;
+        }
+        let children = processes::descendants(self.pid());
+        processes::signal(self.pid(), Signal::TERM);
+        if self.wait(STOP_LIMIT).is_none() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+        // Only what still is the process that it was: ids are given anew.
+        for child in children {
+            if processes::find(child.pid).is_some_and(|now| now.arguments == child.arguments) {
+                processes::signal(child.pid, Signal::KILL);
+            }
+        }
+    }
+}

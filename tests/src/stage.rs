@@ -1,0 +1,102 @@
+//! A bridge that a test in a browser can stop and start: a control server on a loopback port,
+//! which answers when the deed is done.
+//!
+//! `POST /stop`, `POST /start` and `POST /restart`, from any page, each answered with 204.
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::post;
+use tokio::net::TcpListener;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tower_http::cors::CorsLayer;
+
+use crate::bridge::Bridge;
+
+/// The bridge and its control server; both end when this is dropped.
+pub struct Stage {
+    url: String,
+    bridge: Arc<Mutex<Bridge>>,
+    server: JoinHandle<()>,
+}
+
+impl Stage {
+    /// Puts a control server around a bridge.
+    pub async fn around(bridge: Bridge) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("its address"));
+        let bridge = Arc::new(Mutex::new(bridge));
+        let route = |deed: fn(&mut Bridge)| {
+            let bridge = Arc::clone(&bridge);
+            post(move || carry_out(bridge, deed))
+        };
+        let routes = Router::new()
+            .route("/stop", route(stop))
+            .route("/start", route(start))
+            .route("/restart", route(restart))
+            .layer(CorsLayer::permissive());
+        let server =
+            tokio::spawn(async move { axum::serve(listener, routes).await.expect("a server") });
+        Self { url, bridge, server }
+    }
+
+    /// The address of the control server, without a slash at its end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The port of the bridge.
+    pub fn port(&self) -> u16 {
+        self.bridge.lock().expect("no deed panicked").address().port()
+    }
+
+    /// How many worker processes the bridge has.
+    pub fn workers(&self) -> usize {
+        self.bridge.lock().expect("no deed panicked").workers().len()
+    }
+
+    /// Stops the bridge.
+    pub async fn stop(&self) {
+        carry_out(Arc::clone(&self.bridge), stop).await;
+    }
+
+    /// Starts the bridge on the port that it had.
+    pub async fn start(&self) {
+        carry_out(Arc::clone(&self.bridge), start).await;
+    }
+
+    /// Stops the bridge and starts it again.
+    pub async fn restart(&self) {
+        carry_out(Arc::clone(&self.bridge), restart).await;
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn carry_out(bridge: Arc<Mutex<Bridge>>, deed: fn(&mut Bridge)) -> StatusCode {
+    let work = move || deed(&mut bridge.lock().expect("no deed panicked"));
+    spawn_blocking(work).await.expect("the deed is done");
+    StatusCode::NO_CONTENT
+}
+
+fn stop(bridge: &mut Bridge) {
+    if bridge.is_running() {
+        bridge.stop();
+    }
+}
+
+fn start(bridge: &mut Bridge) {
+    if !bridge.is_running() {
+        bridge.start_again();
+    }
+}
+
+fn restart(bridge: &mut Bridge) {
+    stop(bridge);
+    start(bridge);
+}

@@ -1,0 +1,148 @@
+//! Keys and their certificates as files, made by `openssl`, so that a test can ask an independent
+//! judge about what the token was given.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::run;
+
+/// The keys that the token has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyType {
+    /// RSA with 2048 bits
+    Rsa2048,
+    /// RSA with 3072 bits
+    Rsa3072,
+    /// The curve P-256 of FIPS 186
+    P256,
+    /// The curve P-384 of FIPS 186
+    P384,
+    /// The curve P-521 of FIPS 186
+    P521,
+    /// Ed25519 of RFC 8032
+    Ed25519,
+}
+
+impl KeyType {
+    /// All of them, in the order of their ids.
+    pub const ALL: [Self; 6] =
+        [Self::Rsa2048, Self::Rsa3072, Self::P256, Self::P384, Self::P521, Self::Ed25519];
+
+    /// The `CKA_ID` of key and certificate in hexadecimal digits.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Rsa2048 => "01",
+            Self::Rsa3072 => "02",
+            Self::P256 => "03",
+            Self::P384 => "04",
+            Self::P521 => "05",
+            Self::Ed25519 => "06",
+        }
+    }
+
+    /// The usual name, which is the label of key and certificate and the subject's common name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rsa2048 => "RSA-2048",
+            Self::Rsa3072 => "RSA-3072",
+            Self::P256 => "P-256",
+            Self::P384 => "P-384",
+            Self::P521 => "P-521",
+            Self::Ed25519 => "Ed25519",
+        }
+    }
+
+    /// Whether it is an RSA key.
+    pub fn is_rsa(self) -> bool {
+        matches!(self, Self::Rsa2048 | Self::Rsa3072)
+    }
+
+    fn genpkey(self) -> &'static [&'static str] {
+        match self {
+            Self::Rsa2048 => &["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+            Self::Rsa3072 => &["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:3072"],
+            Self::P256 => &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+            Self::P384 => &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
+            Self::P521 => &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"],
+            Self::Ed25519 => &["-algorithm", "ED25519"],
+        }
+    }
+}
+
+/// A private key and its certificate, as files of one name.
+pub struct Issued {
+    folder: PathBuf,
+    name: String,
+}
+
+impl Issued {
+    /// Those that a folder holds under a name.
+    pub(super) fn read(folder: &Path, name: &str) -> Self {
+        Self { folder: folder.to_owned(), name: name.to_owned() }
+    }
+
+    /// Makes them.
+    pub(super) fn make(folder: &Path, key_type: KeyType, name: &str) -> Self {
+        let issued = Self::read(folder, name);
+        let key = issued.private_key();
+        run(openssl(&["genpkey", "-quiet"]).args(key_type.genpkey()).arg("-out").arg(&key));
+        let convert = |arguments: &[&str], from: PathBuf, to: PathBuf| {
+            run(openssl(arguments).arg("-in").arg(from).arg("-out").arg(to));
+        };
+        convert(&["pkey", "-outform", "DER"], key.clone(), issued.private_key_der());
+        convert(&["pkey", "-pubout", "-outform", "DER"], key.clone(), issued.public_key_der());
+        let subject = format!("/C=BE/O=pkcs11-bridge/CN={name}");
+        run(openssl(&["req", "-new", "-x509", "-days", "3650", "-subj", &subject])
+            .args(["-addext", "keyUsage=critical,digitalSignature,nonRepudiation"])
+            .args(["-addext", "extendedKeyUsage=clientAuth,emailProtection"])
+            .arg("-key")
+            .arg(&key)
+            .arg("-out")
+            .arg(issued.certificate()));
+        convert(&["x509", "-outform", "DER"], issued.certificate(), issued.certificate_der());
+        issued
+    }
+
+    /// The name of the files, which is the label on the token too.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The certificate in PEM.
+    pub fn certificate(&self) -> PathBuf {
+        self.file("pem")
+    }
+
+    /// The certificate in DER.
+    pub fn certificate_der(&self) -> PathBuf {
+        self.file("der")
+    }
+
+    /// The bytes of [`Issued::certificate_der`].
+    pub fn certificate_bytes(&self) -> Vec<u8> {
+        std::fs::read(self.certificate_der()).expect("the certificate")
+    }
+
+    /// The private key in PEM.
+    pub fn private_key(&self) -> PathBuf {
+        self.file("key.pem")
+    }
+
+    pub(super) fn private_key_der(&self) -> PathBuf {
+        self.file("key.der")
+    }
+
+    pub(super) fn public_key_der(&self) -> PathBuf {
+        self.file("pub.der")
+    }
+
+    fn file(&self, ending: &str) -> PathBuf {
+        self.folder.join(format!("{}.{ending}", self.name))
+    }
+}
+
+fn openssl(arguments: &[&str]) -> Command {
+    let mut command = Command::new("openssl");
+    command.args(arguments);
+    command
+}

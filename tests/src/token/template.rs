@@ -1,0 +1,87 @@
+//! The token that every test gets a copy of. It is made once in the build folder, however many
+//! test processes and threads want it at the same time, and anew when this recipe changes.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fs::{self, File};
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+
+use super::{Issued, KeyType, LABEL, MODULE, PIN, command_on, configure, initialise, run};
+
+/// The folder of SoftHSM's tokens.
+pub(super) const TOKENS: &str = "tokens";
+
+/// The folder of keys and certificates as files.
+pub(super) const ISSUED: &str = "issued";
+
+/// The file that holds the id of the token's slot.
+pub(super) const SLOT: &str = "slot";
+
+/// Copies the template into an empty folder.
+pub(super) fn copy_to(folder: &Path) {
+    copy(&made(), folder);
+}
+
+/// The template's folder, which is there from then on and never changes.
+fn made() -> PathBuf {
+    let program = std::env::current_exe().expect("this program's own path");
+    let shelf = program.parent().expect("the build folder").join("token-templates");
+    fs::create_dir_all(&shelf).expect("a folder");
+    let template = shelf.join(format!("{:016x}", recipe()));
+    if !template.exists() {
+        let lock = File::create(shelf.join("lock")).expect("a file");
+        lock.lock().expect("a lock");
+        if !template.exists() {
+            let unfinished = tempfile::tempdir_in(&shelf).expect("a folder");
+            make(unfinished.path());
+            fs::rename(unfinished.keep(), &template).expect("a folder");
+        }
+    }
+    template
+}
+
+fn make(folder: &Path) {
+    for name in [TOKENS, ISSUED] {
+        fs::create_dir(folder.join(name)).expect("a folder");
+    }
+    configure(folder);
+    let slot = initialise(command_on(folder, "softhsm2-util"), LABEL);
+    fs::write(folder.join(SLOT), slot.to_string()).expect("a file");
+    for key_type in KeyType::ALL {
+        let (name, id) = (key_type.name(), key_type.id());
+        let issued = Issued::make(&folder.join(ISSUED), key_type, name);
+        run(command_on(folder, "softhsm2-util")
+            .arg("--import")
+            .arg(issued.private_key())
+            .args(["--token", LABEL, "--pin", PIN, "--label", name, "--id", id]));
+        run(command_on(folder, "pkcs11-tool")
+            .args(["--module", MODULE, "--token-label", LABEL, "--login", "--pin", PIN])
+            .arg("--write-object")
+            .arg(issued.certificate_der())
+            .args(["--type", "cert", "--label", name, "--id", id]));
+    }
+}
+
+/// A number that changes with what the template is made of.
+fn recipe() -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for source in
+        [include_str!("template.rs"), include_str!("issued.rs"), include_str!("../token.rs")]
+    {
+        source.hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry of the folder");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("its type").is_dir() {
+            fs::create_dir(&target).expect("a folder");
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), &target).expect("a file");
+        }
+    }
+}

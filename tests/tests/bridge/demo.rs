@@ -1,0 +1,123 @@
+//! `pkcs11-bridge demo --no-open`, from the outside: what it says, what it serves, what it leaves.
+
+use std::time::Duration;
+
+use pkcs11_bridge_tests::demo::Demo;
+use pkcs11_bridge_tests::digest::from_base64;
+use pkcs11_bridge_tests::handshake::Handshake;
+use pkcs11_bridge_tests::processes::{self, is_running};
+use pkcs11_bridge_tests::refusal::assert_refused;
+use pkcs11_bridge_tests::request::MESSAGE;
+use pkcs11_bridge_tests::socket::Socket;
+use pkcs11_bridge_tests::{digest, http, openssl};
+use serde_json::{Value, json};
+
+/// A connection as the demo's own page has it.
+async fn connect(demo: &Demo) -> Socket {
+    let bridge = http::get(&format!("{}/bridge.json", demo.url())).await.json();
+    let port = bridge["ports"][0].as_u64().expect("a port");
+    let address = format!("127.0.0.1:{port}").parse().unwrap();
+    Handshake::of(address).origin(Some(demo.url())).open().await.unwrap()
+}
+
+#[tokio::test]
+async fn the_page_and_the_package_are_served() {
+    let demo = Demo::start();
+    assert!(
+        demo.url().starts_with("http://127.0.0.1:") || demo.url().starts_with("http://localhost:")
+    );
+    assert!(demo.pin().len() >= 4, "{}", demo.pin());
+    for (path, kind) in
+        [("/", "text/html"), ("/pkg/index.js", "javascript"), ("/bridge.json", "application/json")]
+    {
+        let answer = http::get(&format!("{}{path}", demo.url())).await;
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(answer.content_type.contains(kind), "{path}: {}", answer.content_type);
+        assert!(!answer.body.is_empty(), "{path}");
+    }
+    for path in ["/nothing", "/../Cargo.toml", "/%2e%2e/Cargo.toml", "/pkg/../../Cargo.toml"] {
+        assert_eq!(http::get(&format!("{}{path}", demo.url())).await.status, 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn its_token_has_four_keys_with_certificates_of_a_demo_ca() {
+    let demo = Demo::start();
+    let mut page = connect(&demo).await;
+    let slots = page.result("slots", json!({ "token_present": true })).await;
+    let mut signed = Vec::new();
+    for slot in slots.as_array().unwrap() {
+        let params = json!({ "slot_id": slot["slot_id"] });
+        // SoftHSM's free slot has no token set up.
+        let Ok(certificates) = page.call("certificates", params).await else { continue };
+        for certificate in certificates.as_array().unwrap() {
+            if sign_with(&mut page, &demo, slot, certificate).await {
+                signed.push(certificate["label"].clone());
+            }
+        }
+    }
+    assert_eq!(signed.len(), 4, "{signed:?}");
+}
+
+/// Signs with a certificate's key, and says whether it has one.
+async fn sign_with(page: &mut Socket, demo: &Demo, slot: &Value, certificate: &Value) -> bool {
+    let hash = digest::digest("sha256", MESSAGE);
+    let params = json!({
+        "slot_id": slot["slot_id"],
+        "cert_id": certificate["id"],
+        "algorithm_reference": "sha256",
+        "data": digest::base64(&hash),
+        "pin": demo.pin(),
+        "signature_format": "der",
+    });
+    let outcome = page.call("signData", params).await;
+    let Ok(signature) = outcome else {
+        assert_refused("a certificate of the CA", &outcome, (412, "404"), &["private key"]);
+        return false;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let der = folder.path().join("certificate.der");
+    std::fs::write(&der, from_base64(certificate["base64"].as_str().unwrap())).unwrap();
+    let signature = from_base64(signature.as_str().unwrap());
+    assert!(openssl::verifies(&der, "sha256", &hash, &signature), "{certificate}");
+    let (subject, issuer) = openssl::names(&der);
+    assert_ne!(subject, issuer, "a certificate that no CA has issued");
+    true
+}
+
+#[tokio::test]
+async fn the_bridge_of_the_demo_serves_its_own_page_only() {
+    let demo = Demo::start();
+    connect(&demo).await.result("slots", json!({})).await;
+    let bridge = http::get(&format!("{}/bridge.json", demo.url())).await.json();
+    let address = format!("127.0.0.1:{}", bridge["ports"][0]).parse().unwrap();
+    let handshake = Handshake::of(address).origin(Some("http://127.0.0.1:1"));
+    let outcome = handshake.open().await.unwrap().call("slots", json!({})).await;
+    assert_refused("another page", &outcome, (401, "500"), &["approved"]);
+}
+
+#[tokio::test]
+async fn ctrl_c_removes_everything() {
+    let demo = Demo::start();
+    let mut page = connect(&demo).await;
+    page.result("slots", json!({})).await;
+    let processes = demo.processes();
+    assert!(!processes.is_empty());
+    assert_ne!(std::fs::read_dir(demo.temporary()).unwrap().count(), 0);
+    let url = demo.url().to_owned();
+
+    let (finished, home) = demo.interrupt();
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let left: Vec<_> =
+        std::fs::read_dir(home.temporary()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(left.is_empty(), "{left:?} is left");
+    for process in processes {
+        let ended = processes::wait_until(Duration::from_secs(10), || !is_running(process.pid));
+        assert!(ended, "{process:?} is left");
+    }
+    assert!(http::try_get(&url).await.is_none(), "the page is still served");
+    for folder in ["config", "data", "cache"] {
+        let left = std::fs::read_dir(home.path().join(folder)).unwrap().count();
+        assert_eq!(left, 0, "something is left in {folder}");
+    }
+}

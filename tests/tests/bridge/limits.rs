@@ -1,0 +1,152 @@
+//! The limits of the wire: each is told in its own way, and whoever keeps to them is not harmed.
+
+use pkcs11_bridge_protocol::{
+    MAX_CONNECTIONS, MAX_FRAME_LEN, MAX_IN_FLIGHT, MAX_UNAPPROVED_CONNECTIONS,
+};
+use pkcs11_bridge_tests::bridge::{Bridge, Setup};
+use pkcs11_bridge_tests::refusal::assert_refused;
+use pkcs11_bridge_tests::request::sign_data;
+use pkcs11_bridge_tests::socket::{Message, Socket};
+use pkcs11_bridge_tests::token::{KeyType, TestToken};
+use serde_json::json;
+
+fn open() -> (TestToken, Bridge) {
+    let token = TestToken::new();
+    let bridge = Setup::on(&token).start();
+    (token, bridge)
+}
+
+/// A request that fills a frame of exactly that many bytes.
+fn request_of(len: usize) -> String {
+    let request = |module: &str| {
+        let params = json!({ "module": module });
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "info", "params": params }).to_string()
+    };
+    let text = request(&"x".repeat(len - request("").len()));
+    assert_eq!(text.len(), len);
+    text
+}
+
+#[tokio::test]
+async fn a_frame_at_the_limit_is_answered_and_one_over_it_closes_the_connection() {
+    let (_token, bridge) = open();
+    let mut page = bridge.connect().await;
+    let mut bystander = bridge.connect().await;
+    let (_, outcome) = page.ask(&request_of(MAX_FRAME_LEN)).await;
+    assert_refused("a frame of 1 MiB", &outcome, (412, "300"), &["module"]);
+
+    for message in [
+        Message::text(request_of(MAX_FRAME_LEN + 1)),
+        Message::text(request_of(8 * MAX_FRAME_LEN)),
+        Message::binary(vec![0; MAX_FRAME_LEN + 1]),
+    ] {
+        let mut page = bridge.connect().await;
+        // The bridge may hang up before all of it is sent.
+        let _ = page.send(message).await;
+        assert_eq!(page.close_code().await, 1009);
+        bystander.result("slots", json!({})).await;
+    }
+}
+
+#[tokio::test]
+async fn a_message_in_pieces_has_the_same_limit() {
+    let (_token, bridge) = open();
+    let mut page = bridge.connect().await;
+    let piece = "x".repeat(MAX_FRAME_LEN / 4);
+    page.send_pieces(&[piece.as_str(); 5]).await;
+    assert_eq!(page.close_code().await, 1009);
+
+    let mut page = bridge.connect().await;
+    let hello = r#"{"jsonrpc":"2.0","id":1,"method":"hello"}"#;
+    let (first, second) = hello.split_at(20);
+    page.send_pieces(&[first, second]).await;
+    page.reply().await.1.expect("a message in pieces is a message");
+}
+
+#[tokio::test]
+async fn text_that_is_not_utf_8_closes_the_connection() {
+    let (_token, bridge) = open();
+    let mut page = bridge.connect().await;
+    page.send_bytes_as_text(b"{\"jsonrpc\":\"\xff\xfe\"}").await;
+    assert_eq!(page.close_code().await, 1007);
+    bridge.connect().await.result("slots", json!({})).await;
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_told_to_try_later() {
+    let (_token, bridge) = open();
+    let mut pages: Vec<Socket> = Vec::new();
+    for _ in 0..MAX_CONNECTIONS {
+        pages.push(bridge.connect().await);
+    }
+    for _ in 0..3 {
+        assert_eq!(bridge.connect().await.close_code().await, 1013);
+    }
+    for page in &mut pages {
+        page.result("hello", json!({})).await;
+    }
+    pages.pop().unwrap().close().await;
+    // The bridge may take a moment to notice.
+    let mut tries = 0;
+    while bridge.connect().await.call_if_open("hello").await.is_none() {
+        tries += 1;
+        assert!(tries < 1000, "no place becomes free");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn pages_that_are_not_approved_leave_room_for_those_that_are() {
+    let (token, bridge) = open();
+    let mut strangers = Vec::new();
+    for number in 0..MAX_UNAPPROVED_CONNECTIONS {
+        let stranger = format!("https://stranger-{number}.example");
+        strangers.push(bridge.connect_as(&stranger).await);
+    }
+    for origin in ["https://one-more.example", "https://stranger-0.example", "null"] {
+        assert_eq!(bridge.connect_as(origin).await.close_code().await, 1013, "{origin}");
+    }
+    for stranger in &mut strangers {
+        let outcome = stranger.call("hello", json!({})).await;
+        assert_refused("a stranger", &outcome, (401, "500"), &["approved"]);
+    }
+    let mut page = bridge.connect().await;
+    page.result("signData", sign_data(&token, KeyType::P256.id(), "sha256")).await;
+}
+
+#[tokio::test]
+async fn one_request_in_flight_too_many_is_refused_alone() {
+    let (token, bridge) = open();
+    let mut page = bridge.connect().await;
+    // The worker is not started yet, so that none of them is answered before all have arrived.
+    let sent = 2 * MAX_IN_FLIGHT;
+    let params = sign_data(&token, KeyType::Rsa2048.id(), "sha256");
+    let mut open = page.request_many("signData", &params, sent).await;
+    let mut refused = 0;
+    for _ in 0..sent {
+        let (id, outcome) = page.reply().await;
+        assert!(open.remove(&id.as_u64().unwrap()), "a second reply to {id}");
+        if outcome.is_err() {
+            assert_refused("one too many", &outcome, (429, "802"), &["64"]);
+            refused += 1;
+        }
+    }
+    assert!(refused > 0 && refused <= sent - MAX_IN_FLIGHT, "{refused} of {sent} were refused");
+    page.result("signData", params).await;
+}
+
+#[tokio::test]
+async fn a_page_that_reads_no_replies_holds_up_nobody() {
+    let (token, bridge) = open();
+    let mut greedy = bridge.connect().await;
+    let params = json!({ "slot_id": token.slot() });
+    for _ in 0..200 {
+        // More replies than the system's buffers take, none of them read.
+        let sending = greedy.request_many("certificates", &params, 64);
+        if tokio::time::timeout(std::time::Duration::from_millis(200), sending).await.is_err() {
+            break;
+        }
+    }
+    let mut page = bridge.connect().await;
+    page.result("signData", sign_data(&token, KeyType::P256.id(), "sha256")).await;
+}

@@ -1,0 +1,210 @@
+//! The story of the PIN: who is logged in, for how long, and who judges a PIN.
+
+use pkcs11_bridge_tests::bridge::{Bridge, Setup};
+use pkcs11_bridge_tests::digest::{base64, digest};
+use pkcs11_bridge_tests::refusal::{Outcome, assert_ckr, assert_refused};
+use pkcs11_bridge_tests::request::{MESSAGE, sign_data, with, without};
+use pkcs11_bridge_tests::socket::Socket;
+use pkcs11_bridge_tests::token::{KeyType, PIN, SO_PIN, TestToken};
+use serde_json::Value;
+
+const OTHER_ORIGIN: &str = "https://other.example";
+const WRONG_PIN: &str = "90817263";
+
+/// A token, a bridge with two origins, and what its pages send.
+struct Story {
+    token: TestToken,
+    bridge: Bridge,
+    with_pin: Value,
+    without_pin: Value,
+}
+
+impl Story {
+    fn new() -> Self {
+        let token = TestToken::new();
+        let bridge = Setup::on(&token)
+            .origin(OTHER_ORIGIN)
+            .environment("PKCS11_BRIDGE_LOG", "trace")
+            .start();
+        let with_pin = sign_data(&token, KeyType::P256.id(), "sha256");
+        let without_pin = without(&with_pin, "pin");
+        Self { token, bridge, with_pin, without_pin }
+    }
+
+    /// Signs with another PIN.
+    async fn sign_with(&self, page: &mut Socket, pin: &str) -> Outcome {
+        page.call("signData", with(&self.with_pin, "pin", pin)).await
+    }
+}
+
+#[track_caller]
+fn assert_pin_missing(what: &str, outcome: &Outcome) {
+    assert_refused(what, outcome, (400, "801"), &["`pin`"]);
+}
+
+#[track_caller]
+fn assert_wrong_pin(what: &str, outcome: &Outcome) {
+    assert_refused(what, outcome, (412, "106"), &["PIN"]);
+    assert_ckr(what, outcome, "CKR_PIN_INCORRECT");
+}
+
+#[tokio::test]
+async fn without_a_login_the_pin_is_asked_for() {
+    let story = Story::new();
+    let mut page = story.bridge.connect().await;
+    assert_pin_missing("before any login", &page.call("signData", story.without_pin.clone()).await);
+    page.result("signData", story.with_pin.clone()).await;
+}
+
+#[tokio::test]
+async fn a_wrong_pin_is_told_and_the_right_one_signs_after_it() {
+    let story = Story::new();
+    let mut page = story.bridge.connect().await;
+    assert_wrong_pin("a wrong PIN", &story.sign_with(&mut page, WRONG_PIN).await);
+    assert_wrong_pin("the officer's PIN", &story.sign_with(&mut page, SO_PIN).await);
+    let outcome = page.call("signData", story.without_pin.clone()).await;
+    assert_pin_missing("after a wrong PIN", &outcome);
+    page.result("signData", story.with_pin.clone()).await;
+}
+
+#[tokio::test]
+async fn after_the_right_pin_the_origin_signs_without_it() {
+    let story = Story::new();
+    let mut page = story.bridge.connect().await;
+    page.result("signData", story.with_pin.clone()).await;
+    page.result("signData", story.without_pin.clone()).await;
+    // Any key of the token, and any page of the origin.
+    let other_key = without(&sign_data(&story.token, KeyType::Rsa3072.id(), "PS384"), "pin");
+    page.result("signData", other_key).await;
+    story.bridge.connect().await.result("signData", story.without_pin.clone()).await;
+}
+
+#[tokio::test]
+async fn another_origin_gets_nothing_without_its_own_pin() {
+    let story = Story::new();
+    let mut page = story.bridge.connect().await;
+    let mut other = story.bridge.connect_as(OTHER_ORIGIN).await;
+    page.result("signData", story.with_pin.clone()).await;
+    let outcome = other.call("signData", story.without_pin.clone()).await;
+    assert_pin_missing("another origin", &outcome);
+    assert_wrong_pin("another origin", &story.sign_with(&mut other, WRONG_PIN).await);
+    // What the other one did is nothing to the first.
+    page.result("signData", story.without_pin.clone()).await;
+    other.result("signData", story.with_pin.clone()).await;
+    other.result("signData", story.without_pin.clone()).await;
+}
+
+#[tokio::test]
+async fn a_wrong_pin_is_judged_by_the_token_even_after_a_login() {
+    let story = Story::new();
+    let mut page = story.bridge.connect().await;
+    page.result("signData", story.with_pin.clone()).await;
+    for _ in 0..3 {
+        assert_wrong_pin("while logged in", &story.sign_with(&mut page, WRONG_PIN).await);
+    }
+    page.result("signData", story.with_pin.clone()).await;
+    page.result("signData", story.without_pin.clone()).await;
+}
+
+#[tokio::test]
+async fn right_and_wrong_pins_side_by_side_are_told_apart() {
+    let story = Story::new();
+    let mut page = story.bridge.connect().await;
+    page.result("signData", story.with_pin.clone()).await;
+    let wrong = with(&story.with_pin, "pin", WRONG_PIN);
+    let mut is_right = std::collections::HashMap::new();
+    for number in 0..24 {
+        let right = number % 3 != 0;
+        let params = if right { &story.with_pin } else { &wrong };
+        is_right.insert(page.request("signData", params.clone()).await, right);
+    }
+    for _ in 0..24 {
+        let (id, outcome) = page.reply().await;
+        match is_right[&id.as_u64().unwrap()] {
+            true => drop(outcome.expect("a signature with the right PIN")),
+            false => assert_wrong_pin("one of many", &outcome),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_login_ends_with_the_origins_last_connection() {
+    let story = Story::new();
+    let mut page = story.bridge.connect().await;
+    let mut second = story.bridge.connect().await;
+    page.result("signData", story.with_pin.clone()).await;
+    page.close().await;
+    second.result("signData", story.without_pin.clone()).await;
+    story.bridge.expect_workers(1);
+    second.close().await;
+    story.bridge.expect_workers(0);
+    let mut third = story.bridge.connect().await;
+    let outcome = third.call("signData", story.without_pin.clone()).await;
+    assert_pin_missing("after the last connection closed", &outcome);
+}
+
+#[tokio::test]
+async fn a_pin_of_a_length_that_the_token_does_not_take_is_refused() {
+    let story = Story::new();
+    let mut page = story.bridge.connect().await;
+    let too_long = [PIN, "0"].concat().repeat(30);
+    for (what, pin) in [
+        ("an empty PIN", ""),
+        ("a PIN that is too short", "7"),
+        ("a PIN that is too long", too_long.as_str()),
+        ("a very long PIN", &PIN.repeat(10_000)),
+    ] {
+        let outcome = story.sign_with(&mut page, pin).await;
+        assert_refused(what, &outcome, (412, "106"), &["PIN"]);
+        assert_ckr(what, &outcome, "CKR_PIN_LEN_RANGE");
+    }
+    page.result("signData", story.with_pin.clone()).await;
+    let outcome = story.sign_with(&mut page, "").await;
+    assert_refused("an empty PIN after a login", &outcome, (412, "106"), &["PIN"]);
+}
+
+#[tokio::test]
+async fn a_pin_is_taken_as_it_is() {
+    let story = Story::new();
+    let mut page = story.bridge.connect().await;
+    for changed in [format!("{PIN} "), format!(" {PIN}"), format!("{PIN}\0"), format!("{PIN}\n")] {
+        assert_wrong_pin(
+            "a PIN with something around it",
+            &story.sign_with(&mut page, &changed).await,
+        );
+    }
+    page.result("signData", story.with_pin.clone()).await;
+}
+
+#[tokio::test]
+async fn no_pin_and_nothing_to_be_signed_is_logged_or_echoed() {
+    let story = Story::new();
+    let mut page = story.bridge.connect().await;
+    let data = base64(&digest("sha256", MESSAGE));
+    let mut said = String::new();
+    for (params, field, value) in [
+        (&story.with_pin, "pin", WRONG_PIN),
+        (&story.with_pin, "data", WRONG_PIN),
+        (&story.with_pin, "cert_id", WRONG_PIN),
+        (&story.with_pin, "algorithm_reference", PIN),
+        (&story.with_pin, "signature_format", PIN),
+        (&story.without_pin, "Pin", PIN),
+    ] {
+        let outcome = page.call("signData", with(params, field, value)).await;
+        said.push_str(&outcome.expect_err(field).message);
+    }
+    let (_, outcome) = page.ask(&format!("{{\"pin\": \"{PIN}\"")).await;
+    said.push_str(&outcome.expect_err("half a message").message);
+    page.result("signData", story.with_pin.clone()).await;
+    page.close().await;
+    story.bridge.expect_workers(0);
+
+    let log = story.bridge.log();
+    assert!(log.len() > 100, "the log is on: {log}");
+    for (place, text) in [("the log", &log), ("an error", &said)] {
+        for secret in [PIN, data.as_str()] {
+            assert!(!text.contains(secret), "{secret} stands in {place}:\n{text}");
+        }
+    }
+    assert!(!log.contains(WRONG_PIN), "a wrong PIN stands in the log:\n{log}");
+}

@@ -1,0 +1,132 @@
+//! Frames that are no message, and messages that are no request. The connection survives them all.
+
+use pkcs11_bridge_tests::bridge::{Bridge, Setup};
+use pkcs11_bridge_tests::refusal::assert_refused;
+use pkcs11_bridge_tests::socket::Socket;
+use pkcs11_bridge_tests::token::TestToken;
+use serde_json::{Value, json};
+
+async fn open() -> (TestToken, Bridge, Socket) {
+    let token = TestToken::new();
+    let bridge = Setup::on(&token).start();
+    let page = bridge.connect().await;
+    (token, bridge, page)
+}
+
+/// The code of JSON-RPC and the row of the error table.
+const NOT_JSON: (i32, (u16, &str)) = (-32700, (400, "800"));
+const NOT_A_REQUEST: (i32, (u16, &str)) = (-32600, (400, "800"));
+const NO_SUCH_METHOD: (i32, (u16, &str)) = (-32601, (400, "801"));
+const BAD_PARAMS: (i32, (u16, &str)) = (-32602, (400, "801"));
+
+#[tokio::test]
+async fn what_is_no_call_is_told_apart() {
+    let (_token, _bridge, mut page) = open().await;
+    let hello = r#"{"jsonrpc":"2.0","id":1,"method":"hello"}"#;
+    let batch = format!("[{hello},{hello}]");
+    let null = Value::Null;
+    let seven = json!(7);
+    for (text, id, (rpc_code, row), words) in [
+        ("", &null, NOT_JSON, "JSON"),
+        ("hello", &null, NOT_JSON, "JSON"),
+        ("{\"jsonrpc\":\"2.0\",", &null, NOT_JSON, "JSON"),
+        ("{\"jsonrpc\":\"2.0\"} {}", &null, NOT_JSON, "JSON"),
+        ("null", &null, NOT_A_REQUEST, "object"),
+        ("\"hello\"", &null, NOT_A_REQUEST, "object"),
+        ("[]", &null, NOT_A_REQUEST, "batch"),
+        (&batch, &null, NOT_A_REQUEST, "batch"),
+        ("{}", &null, NOT_A_REQUEST, "jsonrpc"),
+        (r#"{"id":7,"method":"hello"}"#, &seven, NOT_A_REQUEST, "jsonrpc"),
+        (r#"{"jsonrpc":"1.0","id":7,"method":"hello"}"#, &seven, NOT_A_REQUEST, "jsonrpc"),
+        (r#"{"jsonrpc":"2.0","id":7}"#, &seven, NOT_A_REQUEST, "method"),
+        (r#"{"jsonrpc":"2.0","id":7,"method":1}"#, &seven, NOT_A_REQUEST, "method"),
+        (r#"{"jsonrpc":"2.0","method":"hello"}"#, &null, NOT_A_REQUEST, "id"),
+        (r#"{"jsonrpc":"2.0","id":null,"method":"hello"}"#, &null, NOT_A_REQUEST, "id"),
+        (r#"{"jsonrpc":"2.0","id":{},"method":"hello"}"#, &null, NOT_A_REQUEST, "id"),
+        (r#"{"jsonrpc":"2.0","id":7,"result":true}"#, &seven, NOT_A_REQUEST, "result"),
+        (r#"{"jsonrpc":"2.0","id":7,"method":"hello","x":1}"#, &seven, NOT_A_REQUEST, "`x`"),
+        (r#"{"jsonrpc":"2.0","id":7,"method":"Hello"}"#, &seven, NO_SUCH_METHOD, "`Hello`"),
+        (r#"{"jsonrpc":"2.0","id":7,"method":"sign"}"#, &seven, NO_SUCH_METHOD, "signData"),
+        (r#"{"jsonrpc":"2.0","id":7,"method":"info","params":[]}"#, &seven, BAD_PARAMS, "object"),
+        (r#"{"jsonrpc":"2.0","id":7,"method":"info","params":"x"}"#, &seven, BAD_PARAMS, "object"),
+        (
+            r#"{"jsonrpc":"2.0","id":7,"method":"hello","params":{"a":1}}"#,
+            &seven,
+            BAD_PARAMS,
+            "`a`",
+        ),
+    ] {
+        let (replied, outcome) = page.ask(text).await;
+        assert_eq!(replied, *id, "the id that is replied to {text}");
+        assert_refused(text, &outcome, row, &[words]);
+        assert_eq!(outcome.unwrap_err().code, rpc_code, "{text}");
+        page.result("hello", json!({})).await;
+    }
+}
+
+#[tokio::test]
+async fn a_binary_frame_is_refused() {
+    let (_token, _bridge, mut page) = open().await;
+    for bytes in [&b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hello\"}"[..], &[0xff; 64], &[]] {
+        page.send_binary(bytes).await;
+        let (id, outcome) = page.reply().await;
+        assert_eq!(id, Value::Null);
+        assert_refused("a binary frame", &outcome, (400, "800"), &["binary"]);
+        page.result("hello", json!({})).await;
+    }
+}
+
+#[tokio::test]
+async fn params_may_be_missing_and_ids_may_be_strings() {
+    let (_token, _bridge, mut page) = open().await;
+    for id in [json!(0), json!(9007199254740991_u64), json!("seven"), json!("")] {
+        let request = json!({ "jsonrpc": "2.0", "id": id, "method": "info" });
+        let (replied, outcome) = page.ask(&request.to_string()).await;
+        assert_eq!(replied, id);
+        outcome.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_is_still_in_flight_is_refused_and_the_first_call_answered() {
+    let (_token, _bridge, mut page) = open().await;
+    // The worker has to be started first, so that the second is there before the first is done.
+    let request = r#"{"jsonrpc":"2.0","id":7,"method":"slots"}"#;
+    page.send_text(request).await;
+    page.send_text(request).await;
+    let (id, outcome) = page.reply().await;
+    assert_refused("the same id twice", &outcome, (400, "800"), &["id"]);
+    assert_eq!(id, Value::Null);
+    let (id, outcome) = page.reply().await;
+    assert_eq!(id, json!(7));
+    outcome.unwrap();
+    // Once it is answered the id is free again.
+    let (id, outcome) = page.ask(request).await;
+    assert_eq!(id, json!(7));
+    outcome.unwrap();
+}
+
+#[tokio::test]
+async fn a_deeply_nested_message_is_refused_like_any_other() {
+    let (_token, bridge, mut page) = open().await;
+    let deep = format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"info\",\"params\":{{\"module\":{}",
+        "[".repeat(500_000)
+    );
+    let (_, outcome) = page.ask(&deep).await;
+    assert_refused("half a million brackets", &outcome, (400, "800"), &["JSON"]);
+    page.result("hello", json!({})).await;
+    bridge.connect().await.result("hello", json!({})).await;
+}
+
+#[tokio::test]
+async fn nothing_long_is_echoed() {
+    let (_token, _bridge, mut page) = open().await;
+    let long = "x".repeat(900_000);
+    let outcome = page.call(&long, json!({})).await;
+    assert_refused("a long method", &outcome, (400, "801"), &["xxx"]);
+    assert!(outcome.unwrap_err().message.len() < 1000);
+    let outcome = page.call("info", json!({ long: 1 })).await;
+    assert_refused("a long field", &outcome, (400, "801"), &["xxx"]);
+    assert!(outcome.unwrap_err().message.len() < 1000);
+}

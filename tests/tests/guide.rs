@@ -1,0 +1,84 @@
+//! The API as the guide documents it, in a real browser: the page in the folder `guide` goes through
+//! it section by section.
+
+use pkcs11_bridge_tests::bridge::{SOFTHSM, Setup};
+use pkcs11_bridge_tests::browser::Browser;
+use pkcs11_bridge_tests::digest::{digest, from_base64};
+use pkcs11_bridge_tests::site::Site;
+use pkcs11_bridge_tests::token::{KeyType, LABEL, MODULE, PIN, TestToken};
+use pkcs11_bridge_tests::{openssl, package, workspace};
+use serde_json::{Map, Value, json};
+
+const WRONG_PIN: &str = "90817263";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_section_of_the_guide_works() {
+    let token = TestToken::new();
+    let site = Site::reserve().await;
+    let bridge = Setup::new().token(&token).module(SOFTHSM, MODULE).origin(&site.origin()).start();
+    let site = site
+        .folder("/", &workspace().join("tests/guide"))
+        .folder("/pkg/", &package::folder())
+        .json("/prepared.json", &prepared(&token, bridge.address().port()))
+        .serve();
+
+    let browser = Browser::start().await;
+    browser.open(&site.url("/")).await;
+    let outcomes = browser.wait_for("window.outcomes").await;
+    browser.screenshot("guide").await;
+
+    let failing: Vec<String> = outcomes
+        .as_array()
+        .expect("a list of sections")
+        .iter()
+        .filter(|outcome| !outcome["error"].is_null())
+        .map(|outcome| format!("{}: {}", outcome["title"], outcome["error"]))
+        .collect();
+    assert!(failing.is_empty(), "failing sections:\n{}", failing.join("\n"));
+    assert_eq!(outcomes.as_array().map(Vec::len), Some(12), "{outcomes}");
+    assert_eq!(browser.problems().await, json!([]));
+    judge(&token, &browser.value_of("window.signed").await);
+}
+
+/// What the page has to know.
+fn prepared(token: &TestToken, port: u16) -> Value {
+    let mut labels = KeyType::ALL.map(KeyType::name);
+    labels.sort_unstable();
+    let fingerprints: Map<String, Value> = KeyType::ALL
+        .map(|key_type| {
+            let hash = digest("sha256", &token.issued(key_type).certificate_bytes());
+            (key_type.name().to_owned(), json!(const_hex::encode(hash)))
+        })
+        .into_iter()
+        .collect();
+    json!({
+        "ports": [port, port],
+        "module": MODULE,
+        "slot": token.slot(),
+        "label": LABEL,
+        "labels": labels,
+        "fingerprints": fingerprints,
+        "pin": PIN,
+        "wrong_pin": WRONG_PIN,
+    })
+}
+
+/// Has OpenSSL judge everything that the page has signed.
+fn judge(token: &TestToken, signed: &Value) {
+    let signed = signed.as_array().expect("a list");
+    assert_eq!(signed.len(), 5 * 4);
+    for one in signed {
+        let label = one["label"].as_str().unwrap();
+        let key_type = KeyType::ALL.into_iter().find(|key_type| key_type.name() == label).unwrap();
+        let algorithm = one["algorithm_reference"].as_str().unwrap();
+        let hash = digest(algorithm, b"a contract");
+        assert_eq!(from_base64(one["data"].as_str().unwrap()), hash, "{algorithm}");
+        let mut signature = from_base64(one["signature"].as_str().unwrap());
+        if !key_type.is_rsa() {
+            signature = openssl::der_of_raw_ecdsa(&signature);
+        }
+        let certificate = token.issued(key_type).certificate();
+        let verified = openssl::verifies(&certificate, algorithm, &hash, &signature);
+        assert!(verified, "{label} {algorithm}");
+    }
+}

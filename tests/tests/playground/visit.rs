@@ -1,0 +1,96 @@
+//! A page at the playground, and a person's ways with it.
+
+use pkcs11_bridge_tests::browser::Browser;
+use serde_json::json;
+
+/// What is shown while the page is connected.
+pub const CONNECTED: &str = "#connection-status[data-phase=open]";
+
+const SIGNATURE: &str = "#signature-panel:not([hidden]) #signature";
+const VALID: &str = "#verify-result [data-outcome=valid]";
+
+/// A visit to the page.
+pub struct Visit {
+    pub browser: Browser,
+}
+
+impl Visit {
+    /// Opens it.
+    pub async fn to(url: &str) -> Self {
+        let browser = Browser::start().await;
+        browser.open(url).await;
+        Self { browser }
+    }
+
+    /// Waits until module, slot and certificates are there, and chooses slot and certificate.
+    pub async fn choose(&self, token: &str, certificate: &str) {
+        self.browser.wait_for_shown(CONNECTED).await;
+        self.browser.wait_for_shown("[data-testid=certificate-option]").await;
+        self.browser.wait_for("!document.querySelector('[data-busy]')").await;
+        self.click_card("slot-option", token).await;
+        self.click_card("certificate-option", certificate).await;
+        let chosen = format!(
+            "document.querySelector('#summary-sign').textContent.includes({})",
+            json!(certificate)
+        );
+        self.browser.wait_for(&chosen).await;
+    }
+
+    /// Clicks on the card of that title.
+    async fn click_card(&self, kind: &str, title: &str) {
+        let cards = format!("[...document.querySelectorAll('[data-testid={kind}]')]");
+        let wanted =
+            format!("(card) => card.querySelector('.card-title').textContent === {}", json!(title));
+        let key = self.browser.wait_for(&format!("{cards}.find({wanted})?.dataset.key")).await;
+        let selector = format!("[data-testid={kind}][data-key={key}]");
+        self.browser.click(&selector).await;
+    }
+
+    /// Enters the PIN and signs.
+    pub async fn sign(&self, pin: &str) {
+        self.browser.fill("#pin", pin).await;
+        self.browser.click("#sign-button").await;
+    }
+
+    /// The signature that the page shows, once it is another than `before`.
+    pub async fn signature(&self, before: &str) -> String {
+        let shown = format!(
+            "document.querySelector({})?.textContent.replace(/\\s/g, '')",
+            json!(SIGNATURE)
+        );
+        let signature = self
+            .browser
+            .wait_for(&format!("({shown} || null) !== {} && {shown}", json!(before)))
+            .await;
+        signature.as_str().expect("a text").to_owned()
+    }
+
+    /// Verifies the signature that was made last, which has to be valid.
+    pub async fn verify(&self) {
+        self.browser.click("#verify-button").await;
+        self.browser.wait_for_shown(VALID).await;
+    }
+
+    /// Asserts that nothing went wrong unseen and that nothing but the page's own site was asked.
+    pub async fn assert_clean(&self, url: &str) {
+        assert_eq!(self.browser.problems().await, json!([]));
+        let loaded = "performance.getEntriesByType('resource').map((entry) => entry.name)";
+        let loaded = self.browser.value_of(loaded).await;
+        let loaded = loaded.as_array().expect("a list");
+        assert!(!loaded.is_empty());
+        for address in loaded {
+            let address = address.as_str().expect("an address");
+            assert!(address.starts_with(url), "the page asked for {address}");
+        }
+    }
+
+    /// Asserts that the page shows its requests, but for some secrets.
+    pub async fn assert_without(&self, secrets: &[&str]) {
+        let page = self.browser.value_of("document.documentElement.outerHTML").await;
+        let page = page.as_str().expect("a text");
+        assert!(page.contains("signData"));
+        for secret in secrets {
+            assert!(!page.contains(secret), "a PIN stands in the page");
+        }
+    }
+}

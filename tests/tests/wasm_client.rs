@@ -1,0 +1,47 @@
+//! The client's own tests, in headless Chromium against a real bridge on a real token. They stand in
+//! `client-wasm/tests`; this gives them what they run against.
+
+use std::net::TcpListener;
+use std::process::Command;
+
+use pkcs11_bridge_tests::bridge::{SOFTHSM, Setup};
+use pkcs11_bridge_tests::browser::chromedriver;
+use pkcs11_bridge_tests::stage::Stage;
+use pkcs11_bridge_tests::token::{MODULE, PIN, TestToken};
+use pkcs11_bridge_tests::workspace;
+use tokio::task::spawn_blocking;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_works_in_a_browser() {
+    let token = TestToken::new();
+    let address = free_address();
+    let bridge = Setup::new()
+        .token(&token)
+        .module(SOFTHSM, MODULE)
+        .origin(&format!("http://{address}"))
+        .start();
+    let stage = Stage::around(bridge).await;
+
+    let mut command = Command::new("wasm-pack");
+    command
+        .args(["test", "--headless", "--chrome", "client-wasm"])
+        .current_dir(workspace())
+        .env("CHROMEDRIVER", chromedriver())
+        .env("WASM_BINDGEN_TEST_ADDRESS", address)
+        .env("WASM_BINDGEN_TEST_TIMEOUT", "300")
+        .env("PKCS11_BRIDGE_PORT", stage.port().to_string())
+        .env("PKCS11_BRIDGE_STAGE", stage.url())
+        .env("PKCS11_BRIDGE_PIN", PIN);
+    let output = spawn_blocking(move || command.output()).await.unwrap().expect("wasm-pack");
+    let said =
+        [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
+    let said = said.concat();
+    assert!(output.status.success(), "the client's tests failed:\n{said}");
+    assert!(said.contains("test result: ok"), "no tests were run:\n{said}");
+}
+
+/// An address for the tests' page, known before it is served because the bridge has to allow it.
+fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("its address").to_string()
+}
