@@ -1,6 +1,9 @@
-//! The npm package, as `make pkg` builds it.
+//! The npm package, as `make pkg` builds it and as `npm` packs it for those who install it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
 
 use crate::workspace;
 
@@ -10,4 +13,61 @@ pub fn folder() -> PathBuf {
     let built = folder.join("dist/pkcs11_bridge_client_bg.wasm");
     assert!(built.is_file(), "there is no {}: run `make pkg`", built.display());
     folder
+}
+
+/// The package as a user has it: packed, and unpacked again.
+pub struct Packed(TempDir);
+
+impl Packed {
+    /// Packs what is built.
+    pub fn new() -> Self {
+        let to = tempfile::Builder::new()
+            .prefix("pkcs11-bridge-test-package-")
+            .tempdir()
+            .expect("a folder");
+        run(Command::new("npm")
+            .args(["pack", "--ignore-scripts", "--silent", "--pack-destination"])
+            .arg(to.path())
+            .current_dir(folder()));
+        let name = format!("pkcs11-bridge-client-{}.tgz", env!("CARGO_PKG_VERSION"));
+        run(Command::new("tar").arg("-xzf").arg(to.path().join(name)).arg("-C").arg(to.path()));
+        Self(to)
+    }
+
+    /// The folder that `npm install` makes of it.
+    pub fn folder(&self) -> PathBuf {
+        self.0.path().join("package")
+    }
+
+    /// The paths of its files below [`Packed::folder`], in order.
+    pub fn files(&self) -> Vec<String> {
+        let mut files = Vec::new();
+        list(&self.folder(), &self.folder(), &mut files);
+        files.sort_unstable();
+        files
+    }
+}
+
+impl Default for Packed {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn list(root: &Path, folder: &Path, files: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry of the folder").path();
+        if path.is_dir() {
+            list(root, &path, files);
+        } else {
+            let path = path.strip_prefix(root).expect("a path below the root");
+            files.push(path.display().to_string());
+        }
+    }
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?} failed: {said}");
 }

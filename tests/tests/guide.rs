@@ -1,12 +1,13 @@
-//! The API as the guide documents it, in a real browser: the page in the folder `guide` goes through
-//! it section by section.
+//! The API as the guide documents it, in a real browser and from the npm package as it is packed: the
+//! page in the folder `guide` goes through it section by section.
 
 use pkcs11_bridge_tests::bridge::{SOFTHSM, Setup};
 use pkcs11_bridge_tests::browser::Browser;
 use pkcs11_bridge_tests::digest::{digest, from_base64};
+use pkcs11_bridge_tests::package::Packed;
 use pkcs11_bridge_tests::site::Site;
 use pkcs11_bridge_tests::token::{KeyType, LABEL, MODULE, PIN, TestToken};
-use pkcs11_bridge_tests::{openssl, package, workspace};
+use pkcs11_bridge_tests::{openssl, workspace};
 use serde_json::{Map, Value, json};
 
 const WRONG_PIN: &str = "90817263";
@@ -14,11 +15,12 @@ const WRONG_PIN: &str = "90817263";
 #[tokio::test(flavor = "multi_thread")]
 async fn every_section_of_the_guide_works() {
     let token = TestToken::new();
+    let package = Packed::new();
     let site = Site::reserve().await;
     let bridge = Setup::new().token(&token).module(SOFTHSM, MODULE).origin(&site.origin()).start();
     let site = site
         .folder("/", &workspace().join("tests/guide"))
-        .folder("/pkg/", &package::folder())
+        .folder("/pkg/", &package.folder())
         .json("/prepared.json", &prepared(&token, bridge.address().port()))
         .serve();
 
@@ -38,6 +40,35 @@ async fn every_section_of_the_guide_works() {
     assert_eq!(outcomes.as_array().map(Vec::len), Some(12), "{outcomes}");
     assert_eq!(browser.problems().await, json!([]));
     judge(&token, &browser.value_of("window.signed").await);
+}
+
+#[test]
+fn the_package_holds_what_it_needs_and_nothing_else() {
+    let package = Packed::new();
+    let mut files = package.files();
+    for file in &mut files {
+        // The folder of the snippets has a hash in its name.
+        if let Some((_, name)) = file.split_once("/js/") {
+            *file = format!("dist/snippets/…/js/{name}");
+        }
+    }
+    assert_eq!(
+        files,
+        [
+            "LICENSE-APACHE",
+            "LICENSE-MIT",
+            "README.md",
+            "dist/classes.js",
+            "dist/pkcs11_bridge_client.js",
+            "dist/pkcs11_bridge_client_bg.wasm",
+            "dist/snippets/…/js/module_config.js",
+            "dist/snippets/…/js/next_task.js",
+            "dist/snippets/…/js/rest_exception.js",
+            "index.d.ts",
+            "index.js",
+            "package.json",
+        ]
+    );
 }
 
 /// What the page has to know.
