@@ -1,0 +1,58 @@
+# Each target does its own set-up first: setup/install-missing.sh looks for the tools that it needs
+# and installs the missing ones. A second run finds them all and starts at once.
+
+SHELL := bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test check pkg
+
+export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/pkg/node_modules/.bin:$(PATH)
+
+PKG_TOOLS   := cc wasm-target wasm-bindgen npm-packages
+DEMO_TOOLS  := $(PKG_TOOLS) softhsm2
+TEST_TOOLS  := $(DEMO_TOOLS) openssl opensc chromium wasm-pack
+CHECK_TOOLS := $(PKG_TOOLS) cargo-deny shellcheck
+
+NEED  := @setup/install-missing.sh
+CARGO := cargo --locked
+BUILD := @pkg/build.sh
+SCRIPTS := .ci/run pkg/build.sh setup/*.sh
+
+# Looked for by the recipe's shell, when it has been installed.
+CHROMEDRIVER ?= $$(command -v chromedriver || command -v /snap/bin/chromium.chromedriver)
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Show the playground in a browser, on a throw-away token (DEMO_FLAGS=--no-open: only print its address)
+	$(NEED) $(DEMO_TOOLS)
+	$(BUILD)
+	$(CARGO) run --release -p pkcs11-bridge -- demo $(DEMO_FLAGS)
+
+test: ## Run all tests, on real tokens and in a real browser
+	$(NEED) $(TEST_TOOLS)
+	$(BUILD)
+	$(CARGO) test --workspace --exclude pkcs11-bridge-client --exclude pkcs11-bridge-tests
+	CHROMEDRIVER=$(CHROMEDRIVER) $(CARGO) test --no-fail-fast -p pkcs11-bridge-tests
+	npm --prefix pkg run test:types
+	@echo "All tests passed: protocol, bridge, end to end on SoftHSM tokens, in Chromium, and the TypeScript types."
+
+# The comments of the command line's options are its help text, where an address stands bare.
+RUSTDOCFLAGS := -D warnings -A rustdoc::bare_urls
+
+# cargo-deny fetches the list of known advisories. Where that cannot be reached, the rest is checked with
+# make check DENY_CHECKS="bans licenses sources".
+check: ## Check format, lints, documentation, dependencies and scripts
+	$(NEED) $(CHECK_TOOLS)
+	$(BUILD)
+	cargo fmt --all --check
+	$(CARGO) clippy --workspace --exclude pkcs11-bridge-client --all-targets -- -D warnings
+	$(CARGO) clippy -p pkcs11-bridge-client -p pkcs11-bridge-protocol --target wasm32-unknown-unknown --all-targets -- -D warnings
+	RUSTDOCFLAGS="$(RUSTDOCFLAGS)" $(CARGO) doc --workspace --no-deps
+	cargo deny --locked check $(DENY_CHECKS)
+	shellcheck $(SCRIPTS)
+	@echo "All checks passed$(if $(DENY_CHECKS),; of the dependencies only: $(DENY_CHECKS))."
+
+pkg: ## Build the npm package into pkg/dist and print its size
+	$(NEED) $(PKG_TOOLS)
+	$(BUILD)
