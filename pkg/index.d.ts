@@ -204,7 +204,7 @@ export interface SignData {
   algorithm_reference: AlgorithmReference;
   /** The base64 of the hash; of the message itself for EdDSA and ML-DSA. */
   data: string;
-  /** The user's PIN. Without it the bridge asks the user, where a PIN is needed. */
+  /** The user's PIN. May be left out once the page is logged in to the token. */
   pin?: string | undefined;
   /** The form of an ECDSA signature: r and s side by side, or DER. `"raw"` where it is missing. */
   signature_format?: "raw" | "der" | undefined;

@@ -105,5 +105,7 @@ fn log_to_stderr() {
         .with_env_var("PKCS11_BRIDGE_LOG")
         .from_env_lossy();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // It would panic where the terminal was closed.
+    let log = log.log_internal_errors(false);
     log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init();
 }

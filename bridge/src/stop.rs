@@ -17,8 +17,8 @@ impl StopSignal {
             let token = token.clone();
             async move {
                 signalled.await;
-                tracing::info!("stopping");
                 token.cancel();
+                tracing::info!("stopping");
             }
         });
         Ok(Self(token))

@@ -1,11 +1,15 @@
 //! The command line: what it says, where it listens, and how it ends.
 
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Stdio;
+use std::time::Duration;
 
 use pkcs11_bridge_protocol::PORTS;
 use pkcs11_bridge_tests::bridge::{Bridge, ORIGIN, Setup};
 use pkcs11_bridge_tests::ports;
-use pkcs11_bridge_tests::processes::is_running;
+use pkcs11_bridge_tests::processes::{self, is_running};
 use pkcs11_bridge_tests::program::{Home, Program};
 use pkcs11_bridge_tests::request::sign_data;
 use pkcs11_bridge_tests::token::{KeyType, MODULE, TestToken};
@@ -43,6 +47,26 @@ async fn a_page_that_does_not_answer_does_not_keep_it_from_ending() {
     // Nobody reads the closing frame.
     let finished = bridge.end_by(Signal::TERM);
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+}
+
+#[test]
+fn a_terminal_that_is_gone_does_not_keep_it_from_ending() {
+    let home = Home::new();
+    let nowhere = File::options().write(true).open("/dev/full").unwrap();
+    let mut command = home.command();
+    command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(nowhere);
+    let mut bridge = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(bridge.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    processes::signal(bridge.id(), Signal::HUP);
+    let mut status = None;
+    processes::wait_until(Duration::from_secs(10), || {
+        status = bridge.try_wait().unwrap();
+        status.is_some()
+    });
+    let _ = bridge.kill();
+    bridge.wait().unwrap();
+    assert_eq!(status.and_then(|status| status.code()), Some(0), "{line}");
 }
 
 #[tokio::test]
