@@ -6,9 +6,11 @@ use std::process::Command;
 
 use super::run;
 
-/// The keys that the token has.
+/// Types of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyType {
+    /// RSA with 1024 bits, which [`KeyType::ALL`] leaves out
+    Rsa1024,
     /// RSA with 2048 bits
     Rsa2048,
     /// RSA with 3072 bits
@@ -24,13 +26,14 @@ pub enum KeyType {
 }
 
 impl KeyType {
-    /// All of them, in the order of their ids.
+    /// Those that the token has, in the order of their ids.
     pub const ALL: [Self; 6] =
         [Self::Rsa2048, Self::Rsa3072, Self::P256, Self::P384, Self::P521, Self::Ed25519];
 
     /// The `CKA_ID` of key and certificate in hexadecimal digits.
     pub fn id(self) -> &'static str {
         match self {
+            Self::Rsa1024 => "0f",
             Self::Rsa2048 => "01",
             Self::Rsa3072 => "02",
             Self::P256 => "03",
@@ -43,6 +46,7 @@ impl KeyType {
     /// The usual name, which is the label of key and certificate and the subject's common name.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Rsa1024 => "RSA-1024",
             Self::Rsa2048 => "RSA-2048",
             Self::Rsa3072 => "RSA-3072",
             Self::P256 => "P-256",
@@ -54,11 +58,12 @@ impl KeyType {
 
     /// Whether it is an RSA key.
     pub fn is_rsa(self) -> bool {
-        matches!(self, Self::Rsa2048 | Self::Rsa3072)
+        matches!(self, Self::Rsa1024 | Self::Rsa2048 | Self::Rsa3072)
     }
 
     fn genpkey(self) -> &'static [&'static str] {
         match self {
+            Self::Rsa1024 => &["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024"],
             Self::Rsa2048 => &["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
             Self::Rsa3072 => &["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:3072"],
             Self::P256 => &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],

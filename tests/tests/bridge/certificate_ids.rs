@@ -4,7 +4,7 @@ use pkcs11_bridge_tests::bridge::{Bridge, Setup};
 use pkcs11_bridge_tests::digest::{digest, from_base64};
 use pkcs11_bridge_tests::openssl;
 use pkcs11_bridge_tests::refusal::assert_refused;
-use pkcs11_bridge_tests::request::{MESSAGE, sign_data};
+use pkcs11_bridge_tests::request::{MESSAGE, sign_data, verify_signed_data};
 use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::token::{Issued, KeyType, TestToken, fingerprint_id};
 use serde_json::{Value, json};
@@ -99,6 +99,28 @@ async fn a_certificate_without_a_key_is_listed_and_cannot_sign() {
     let outcome = page.call("signData", sign_data(&token, "0d", "sha256")).await;
     assert_refused("a certificate without a key", &outcome, (412, "404"), &["private key", "0d"]);
     assert_signs(&mut page, &token, "01", &token.issued(KeyType::Rsa2048)).await;
+}
+
+/// The check of some signatures wants a longer key, so that they are not made either.
+#[tokio::test]
+async fn a_short_key_signs_what_can_be_checked() {
+    let token = TestToken::new();
+    let key_type = KeyType::Rsa1024;
+    let issued = token.issue(key_type, "short");
+    token.write_certificate(&issued, Some(key_type.id()));
+    token.write_private_key(&issued, Some(key_type.id()));
+    let (_bridge, mut page) = open(&token).await;
+    for algorithm in ["sha384", "RS384", "PS256"] {
+        let params = sign_data(&token, key_type.id(), algorithm);
+        for (method, params) in [
+            ("signData", params.clone()),
+            ("verifySignedData", verify_signed_data(&params, &json!("AQI="))),
+        ] {
+            let outcome = page.call(method, params).await;
+            assert_refused("a short key", &outcome, (412, "405"), &["too short"]);
+        }
+    }
+    assert_signs(&mut page, &token, key_type.id(), &issued).await;
 }
 
 #[tokio::test]

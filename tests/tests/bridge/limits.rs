@@ -1,7 +1,9 @@
 //! The limits of the wire: each is told in its own way, and whoever keeps to them is not harmed.
 
+use std::time::Duration;
+
 use pkcs11_bridge_protocol::{
-    MAX_CONNECTIONS, MAX_FRAME_LEN, MAX_IN_FLIGHT, MAX_UNAPPROVED_CONNECTIONS,
+    HANDSHAKE_SECONDS, MAX_CONNECTIONS, MAX_FRAME_LEN, MAX_IN_FLIGHT, MAX_UNAPPROVED_CONNECTIONS,
 };
 use pkcs11_bridge_tests::bridge::{Bridge, Setup};
 use pkcs11_bridge_tests::refusal::assert_refused;
@@ -91,7 +93,7 @@ async fn one_connection_too_many_is_told_to_try_later() {
     while bridge.connect().await.call_if_open("hello").await.is_none() {
         tries += 1;
         assert!(tries < 1000, "no place becomes free");
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
@@ -112,6 +114,20 @@ async fn pages_that_are_not_approved_leave_room_for_those_that_are() {
     }
     let mut page = bridge.connect().await;
     page.result("signData", sign_data(&token, KeyType::P256.id(), "sha256")).await;
+}
+
+#[tokio::test]
+async fn peers_that_open_sockets_and_say_nothing_keep_nobody_out() {
+    let (_token, bridge) = open();
+    let mut silent = Vec::new();
+    for _ in 0..400 {
+        silent.push(tokio::net::TcpStream::connect(bridge.address()).await.expect("a socket"));
+    }
+    let limit = Duration::from_secs(HANDSHAKE_SECONDS / 2);
+    let page = tokio::time::timeout(limit, bridge.connect()).await;
+    page.expect("a handshake before those of the silent ones time out")
+        .result("slots", json!({}))
+        .await;
 }
 
 #[tokio::test]

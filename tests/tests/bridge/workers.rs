@@ -6,7 +6,7 @@ use std::time::Duration;
 use pkcs11_bridge_tests::bridge::{Bridge, SOFTHSM, Setup};
 use pkcs11_bridge_tests::processes::{self, is_running};
 use pkcs11_bridge_tests::refusal::{Outcome, assert_refused};
-use pkcs11_bridge_tests::request::{sign_data, without};
+use pkcs11_bridge_tests::request::{sign_data, verify_signed_data, without};
 use pkcs11_bridge_tests::token::{KeyType, PIN, TestToken};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -201,4 +201,24 @@ async fn workers_end_with_a_bridge_that_is_killed() {
         let ended = processes::wait_until(Duration::from_secs(20), || !is_running(worker));
         assert!(ended, "worker {worker} outlives its bridge");
     }
+}
+
+/// A page that leaves in the middle of a long request, again and again, beside another of its origin.
+#[tokio::test]
+async fn a_page_that_leaves_in_the_middle_of_a_call_harms_no_other() {
+    let (token, bridge) = open();
+    let mut page = bridge.connect().await;
+    let params = sign_data(&token, KeyType::P256.id(), "sha256");
+    page.result("signData", params.clone()).await;
+    let worker = only_worker(&bridge);
+    let long = "A".repeat(900_000);
+    for _ in 0..8 {
+        let mut leaving = bridge.connect().await;
+        let verify = verify_signed_data(&params, &json!(long));
+        leaving.request_many("verifySignedData", &verify, 8).await;
+        leaving.close().await;
+        // Logged in still, in the same process.
+        page.result("signData", without(&params, "pin")).await;
+    }
+    assert_eq!(only_worker(&bridge), worker);
 }
