@@ -29,9 +29,7 @@ impl Browser {
             .prefix("pkcs11-bridge-test-browser-")
             .tempdir()
             .expect("a folder");
-        let mut chromedriver = Program::start(Command::new(chromedriver()).arg("--port=0"));
-        let port = chromedriver.expect_line("started successfully on port ");
-        let port = port.trim_end_matches('.');
+        let (chromedriver, port) = start_chromedriver();
         let mut capabilities = DesiredCapabilities::chrome();
         let profile_flag = format!("--user-data-dir={}", profile.path().display());
         for flag in FLAGS.into_iter().chain([profile_flag.as_str()]) {
@@ -165,6 +163,20 @@ impl Browser {
         let png = from_base64(picture["data"].as_str().expect("base64"));
         std::fs::write(folder.join(name).with_extension("png"), png).expect("a file");
     }
+}
+
+/// The driver on a free port. It takes one that is free for IPv6 and then wants the same for IPv4, which
+/// another test may have got: then it ends, and is started again.
+fn start_chromedriver() -> (Program, String) {
+    let mut failures = String::new();
+    for _ in 0..10 {
+        let mut driver = Program::start(Command::new(chromedriver()).arg("--port=0"));
+        match driver.look_for_line("started successfully on port ") {
+            Ok(port) => return (driver, port.trim_end_matches('.').to_owned()),
+            Err(failure) => failures = failure,
+        }
+    }
+    panic!("{failures}");
 }
 
 /// The driver that `CHROMEDRIVER` names, as for `wasm-pack`; otherwise the one that is installed.

@@ -143,10 +143,15 @@ impl Program {
     /// Waits for a line on standard output that holds `text`, and gives what follows it there. Lines
     /// may come in any order. Panics with the program's own words where it ends or keeps silent.
     pub fn expect_line(&mut self, text: &str) -> String {
+        self.look_for_line(text).unwrap_or_else(|failure| panic!("{failure}"))
+    }
+
+    /// [`Program::expect_line`] where the program may fail; the error has its own words.
+    pub fn look_for_line(&mut self, text: &str) -> Result<String, String> {
         let start = Instant::now();
         loop {
             if let Some((_, rest)) = self.seen.iter().find_map(|line| line.split_once(text)) {
-                return rest.trim().to_owned();
+                return Ok(rest.trim().to_owned());
             }
             let reason = match self.lines.recv_timeout(START_LIMIT.saturating_sub(start.elapsed()))
             {
@@ -158,7 +163,10 @@ impl Program {
                 Err(RecvTimeoutError::Disconnected) => "ended",
             };
             let said = self.seen.join("\n");
-            panic!("the program {reason} before it wrote `{text}`:\n{said}\n{}", self.stderr());
+            let stderr = self.stderr();
+            return Err(format!(
+                "the program {reason} before it wrote `{text}`:\n{said}\n{stderr}"
+            ));
         }
     }
 
