@@ -7,13 +7,12 @@ use pkcs11_bridge_protocol::SUBPROTOCOL;
 use pkcs11_bridge_protocol::call::Call;
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
 use pkcs11_bridge_protocol::result::{HelloInfo, ModuleInfo, ModuleState};
-use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use crate::config::Settings;
 use crate::modules::Modules;
 use crate::origin::{AllowedOrigins, Approval, RequestOrigin};
-use crate::pipe::{Outcome, PinRequest};
+use crate::pipe::{self, Outcome, PinRequest};
 use crate::supervisor::{OriginSession, Supervisor};
 
 /// What all connections share.
@@ -69,8 +68,8 @@ impl Bridge {
             _ => return Err(not_approved(&caller.origin).into()),
         };
         match (call, call.module()) {
-            (Call::Hello(_), _) => encode(&hello()),
-            (_, None) => encode(&self.list_modules(session)),
+            (Call::Hello(_), _) => Ok(pipe::encode_result(&hello())?),
+            (_, None) => Ok(pipe::encode_result(&self.list_modules(session))?),
             (_, Some(wanted)) => {
                 let module = self.modules.resolve(wanted)?;
                 match self.supervisor.call(session, module, call).await? {
@@ -133,10 +132,4 @@ fn pin_missing(request: &PinRequest) -> Failure {
         "pin",
         format_args!("is missing: the token \"{}\" needs its PIN to sign.", request.token_label),
     )
-}
-
-fn encode(result: &impl Serialize) -> Result<Box<RawValue>, ErrorObject> {
-    to_raw_value(result).map_err(|error| {
-        Failure::new(Row::Internal, format!("The result cannot be encoded: {error}.")).into()
-    })
 }

@@ -13,7 +13,7 @@ use etcetera::app_strategy::{AppStrategyArgs, choose_native_strategy};
 use crate::cli::ServeArgs;
 use crate::modules::{self, Module, ModuleName, Modules};
 use crate::origin::{AllowedOrigins, Origin};
-use file::ConfigFile;
+use file::{ConfigFile, ModuleEntry};
 
 /// What the bridge runs with.
 #[derive(Clone, Debug, Default)]
@@ -97,40 +97,26 @@ fn merge_modules(
     flags: &[(ModuleName, PathBuf)],
     file: &ConfigFile,
 ) -> Result<Modules, ConfigError> {
-    let mut modules: Vec<Module> = Vec::new();
+    let mut modules = Vec::new();
     for (name, path) in flags {
         let of_the_file = file.modules.iter().find(|module| module.name == *name);
-        if modules.iter().any(|module| module.name == *name) {
-            return Err(ConfigError::DuplicateModule(name.clone()));
-        }
-        modules.push(Module {
-            name: name.clone(),
-            path: absolute(name, path)?,
-            description: of_the_file.map(|module| module.description.clone()).unwrap_or_default(),
-            env: of_the_file.map(|module| module.env.clone()).unwrap_or_default(),
-        });
+        let (description, env) = of_the_file
+            .map(|module| (module.description.clone(), module.env.clone()))
+            .unwrap_or_default();
+        let path = absolute(name, path)?;
+        add(&mut modules, Module { name: name.clone(), path, description, env })?;
     }
-    let from_flags = modules.len();
-    for module in &file.modules {
-        match modules.iter().position(|known| known.name == module.name) {
-            Some(at) if at < from_flags => {}
-            Some(_) => return Err(ConfigError::DuplicateModule(module.name.clone())),
-            None => modules.push(Module {
-                name: module.name.clone(),
-                path: absolute(&module.name, &module.path)?,
-                description: module.description.clone(),
-                env: module.env.clone(),
-            }),
+    for ModuleEntry { name, path, description, env } in file.modules.iter().cloned() {
+        if flags.iter().all(|(flag, _)| *flag != name) {
+            let path = absolute(&name, &path)?;
+            add(&mut modules, Module { name, path, description, env })?;
         }
     }
     if file.detect_modules.unwrap_or(modules.is_empty()) {
-        let detected = modules::detect();
-        modules.extend(
-            detected
-                .into_iter()
-                .filter(|found| file.modules.iter().all(|module| module.name != found.name))
-                .filter(|found| flags.iter().all(|(name, _)| *name != found.name)),
-        );
+        for found in modules::detect() {
+            // What was configured under that name is meant.
+            let _ = add(&mut modules, found);
+        }
     }
     if let (Some(default), true) = (&file.default_module, flags.is_empty()) {
         let at = modules
@@ -140,6 +126,14 @@ fn merge_modules(
         modules[..=at].rotate_right(1);
     }
     Ok(Modules::new(modules))
+}
+
+fn add(modules: &mut Vec<Module>, module: Module) -> Result<(), ConfigError> {
+    if modules.iter().any(|known| known.name == module.name) {
+        return Err(ConfigError::DuplicateModule(module.name));
+    }
+    modules.push(module);
+    Ok(())
 }
 
 fn absolute(name: &ModuleName, path: &Path) -> Result<PathBuf, ConfigError> {

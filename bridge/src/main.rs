@@ -8,6 +8,7 @@ mod cli;
 mod config;
 mod demo;
 mod host;
+mod lock;
 mod modules;
 mod origin;
 mod pipe;

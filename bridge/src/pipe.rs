@@ -5,10 +5,10 @@
 use std::io::{self, Read, Write};
 use std::time::SystemTime;
 
-use pkcs11_bridge_protocol::failure::{ErrorObject, Failure};
+use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use tokio::io::AsyncRead;
 use tokio_util::codec::{FramedRead, LengthDelimitedCodec};
 use zeroize::Zeroizing;
@@ -59,6 +59,13 @@ impl From<Failure> for Outcome {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure.into())
     }
+}
+
+/// A result as it goes to the page.
+pub(crate) fn encode_result(result: &impl Serialize) -> Result<Box<RawValue>, Failure> {
+    to_raw_value(result).map_err(|error| {
+        Failure::new(Row::Internal, format!("The result cannot be encoded: {error}."))
+    })
 }
 
 /// Bytes ready to be written in one piece. Wiped when dropped, because they may hold a PIN.

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pkcs11_bridge_protocol::{HANDSHAKE_SECONDS, PORTS};
-use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -89,7 +88,7 @@ impl Server {
             let (bridge, places) = (Arc::clone(&self.bridge), Arc::clone(&places));
             let (tracker, stop) = (tasks.clone(), stop.clone());
             let handshake = tasks.spawn(async move {
-                let upgraded = timeout(HANDSHAKE_DEADLINE, upgrade(socket, port));
+                let upgraded = timeout(HANDSHAKE_DEADLINE, handshake::upgrade(socket, port));
                 let upgraded = tokio::select! {
                     upgraded = upgraded => upgraded,
                     () = stop.cancelled() => return,
@@ -120,12 +119,6 @@ async fn serve(
         Some(_place) => connection.run(stop).await,
         None => connection.refuse_for_now().await,
     }
-}
-
-async fn upgrade(socket: TcpStream, port: u16) -> Option<handshake::Upgraded> {
-    // Frames are small and each is waited for.
-    let _ = socket.set_nodelay(true);
-    handshake::upgrade(socket, port).await
 }
 
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(HANDSHAKE_SECONDS);

@@ -4,7 +4,7 @@
 mod worker_process;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use futures_util::future::{BoxFuture, FutureExt, Shared};
 use pkcs11_bridge_protocol::call::Call;
@@ -13,6 +13,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::AbortHandle;
 use tokio_util::task::TaskTracker;
 
+use crate::lock::lock;
 use crate::modules::{Module, ModuleName};
 use crate::origin::Origin;
 use crate::pipe::Outcome;
@@ -123,9 +124,4 @@ impl OriginSession {
             |start| matches!(start.outcome.peek(), Some(Ok(worker)) if worker.is_alive()),
         )
     }
-}
-
-/// A lock that a panic cannot poison for the others: the maps are never left half changed.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

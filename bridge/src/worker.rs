@@ -21,15 +21,15 @@ use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use pkcs11_bridge_protocol::call::Call;
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
 use serde::Serialize;
-use serde_json::value::to_raw_value;
 
+use crate::lock::lock;
 use crate::pipe::{self, Greeting, Job, Outcome, Report};
-use module::{LoadedModule, Threading};
+use module::LoadedModule;
 use slot::LoginError;
 
 /// Runs until the bridge closes the pipe.
@@ -49,7 +49,7 @@ pub(crate) fn run(path: &Path) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let threads = module.threading().count();
+    let threads = module.threads();
     if pipe::write(&mut output, &Greeting::Ready { threads }).is_err() {
         return ExitCode::FAILURE;
     }
@@ -69,7 +69,7 @@ fn serve(
     let output = Mutex::new(output);
     let take_turns = || {
         loop {
-            let job = pipe::read(&mut *input.lock().unwrap_or_else(PoisonError::into_inner));
+            let job = pipe::read(&mut *lock(&input));
             let Ok(Some(job)): io::Result<Option<Job<Call>>> = job else { return };
             let id = job.id;
             // A module's nonsense may make a library panic; that ends this call alone.
@@ -79,9 +79,7 @@ fn serve(
             let report = Report { id, outcome };
             let frame = pipe::encode(&report)
                 .or_else(|error| pipe::encode(&Report { id, outcome: too_long(&error).into() }));
-            let written = frame.and_then(|frame| {
-                output.lock().unwrap_or_else(PoisonError::into_inner).write_all(&frame)
-            });
+            let written = frame.and_then(|frame| lock(&output).write_all(&frame));
             if lost {
                 // The next call gets a process that initialises the module.
                 std::process::exit(1);
@@ -134,13 +132,7 @@ fn module_lost_its_state(error: &ErrorObject) -> bool {
 }
 
 fn outcome<R: Serialize>(result: Result<R, Failure>) -> Outcome {
-    match result.map(|result| to_raw_value(&result)) {
-        Ok(Ok(result)) => Outcome::Done(result),
-        Ok(Err(error)) => {
-            Failure::new(Row::Internal, format!("The result cannot be encoded: {error}.")).into()
-        }
-        Err(failure) => failure.into(),
-    }
+    result.and_then(|result| pipe::encode_result(&result)).map_or_else(Outcome::from, Outcome::Done)
 }
 
 /// Takes the pipes for the worker alone: what a module reads from standard input is empty, and what
@@ -175,15 +167,3 @@ fn die_with_the_bridge() {
 
 #[cfg(not(target_os = "linux"))]
 fn die_with_the_bridge() {}
-
-/// One thread for each call that may wait for a token, where the module allows several.
-impl Threading {
-    fn count(self) -> usize {
-        match self {
-            Self::Single => 1,
-            Self::Multiple => {
-                std::thread::available_parallelism().map_or(1, usize::from).clamp(4, 8)
-            }
-        }
-    }
-}

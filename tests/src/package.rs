@@ -5,6 +5,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use crate::program::run;
 use crate::workspace;
 
 /// Its folder. Panics where the package is not built, and says how to build it.
@@ -64,10 +65,4 @@ fn list(root: &Path, folder: &Path, files: &mut Vec<String>) {
             files.push(path.display().to_string());
         }
     }
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?} failed: {said}");
 }

@@ -37,6 +37,14 @@ pub fn binary() -> &'static Path {
     })
 }
 
+/// Runs a command to its end. Panics with its own words where it fails.
+pub fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?} failed: {stderr}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 /// Folders that stand in for the user's own.
 pub struct Home {
     folder: TempDir,

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 pub use issued::{Issued, KeyType};
 
 use crate::digest;
+use crate::program::run;
 
 /// SoftHSM2's module, as Debian's package `libsofthsm2` installs it.
 pub const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
@@ -171,12 +172,4 @@ fn initialise(mut softhsm2_util: Command, label: &str) -> u64 {
     let said = run(softhsm2_util.args(["--init-token", "--free", "--label", label]).args(pins));
     let (_, slot) = said.rsplit_once("reassigned to slot ").expect("the slot of the new token");
     slot.trim().parse().expect("a slot id")
-}
-
-/// Runs a command to its end. Panics with its own words where it fails.
-fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?} failed: {stderr}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -28,7 +28,7 @@ pub(super) struct ConfigFile {
 }
 
 /// One `[[modules]]` table.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ModuleEntry {
     pub(super) name: ModuleName,

@@ -19,6 +19,8 @@ pub(super) type Upgraded = (WebSocketStream<TcpStream>, RequestOrigin);
 
 /// Upgrades a connection; `None` where it was refused or broke off.
 pub(super) async fn upgrade(socket: TcpStream, port: u16) -> Option<Upgraded> {
+    // Frames are small and each is waited for.
+    let _ = socket.set_nodelay(true);
     let mut origin = None;
     // The type of the error is tungstenite's.
     #[allow(clippy::result_large_err)]

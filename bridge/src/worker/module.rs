@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
@@ -12,6 +12,7 @@ use pkcs11_bridge_protocol::slot_id::SlotId;
 
 use super::failures::{InContext, rv};
 use super::slot::SlotState;
+use crate::lock::lock;
 
 /// A module that this process has initialised.
 pub(super) struct LoadedModule {
@@ -22,7 +23,7 @@ pub(super) struct LoadedModule {
 
 /// Whether several threads may be in the module at a time.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Threading {
+enum Threading {
     Single,
     Multiple,
 }
@@ -46,8 +47,14 @@ impl LoadedModule {
         &self.context
     }
 
-    pub(super) fn threading(&self) -> Threading {
-        self.threading
+    /// One thread for each call that may wait for a token, where the module allows several.
+    pub(super) fn threads(&self) -> usize {
+        match self.threading {
+            Threading::Single => 1,
+            Threading::Multiple => {
+                std::thread::available_parallelism().map_or(1, usize::from).clamp(4, 8)
+            }
+        }
     }
 
     /// The slot of that id, as the module knows it now.
@@ -86,8 +93,8 @@ impl LoadedModule {
         }
     }
 
-    fn slots(&self) -> std::sync::MutexGuard<'_, HashMap<SlotId, Arc<SlotState>>> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    fn slots(&self) -> MutexGuard<'_, HashMap<SlotId, Arc<SlotState>>> {
+        lock(&self.slots)
     }
 }
 

@@ -11,6 +11,7 @@ use cryptoki::slot::Slot;
 use pkcs11_bridge_protocol::failure::Failure;
 
 use super::failures::InContext;
+use crate::lock::lock;
 
 pub(super) struct SessionPool {
     context: Pkcs11,
@@ -38,11 +39,8 @@ impl SessionPool {
         let mut state = self.lock();
         loop {
             let generation = state.generation;
-            if let Some(session) = state.idle.pop() {
-                state.taken += 1;
-                return Ok(PooledSession { pool: self, session: Some(session), generation });
-            }
-            match self.context.open_ro_session(self.slot) {
+            let idle = state.idle.pop();
+            match idle.map_or_else(|| self.context.open_ro_session(self.slot), Ok) {
                 Ok(session) => {
                     state.taken += 1;
                     return Ok(PooledSession { pool: self, session: Some(session), generation });
@@ -69,7 +67,7 @@ impl SessionPool {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

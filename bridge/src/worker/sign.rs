@@ -47,8 +47,9 @@ fn sign_once(slot: &SlotState, params: &SignData, arrived: u64) -> Result<Octets
     let session = slot.session()?;
     let operation = format!("signing with the key of certificate {}", certificate.id());
     let data = params.data.as_ref();
+    let input = scheme.input(data);
     for key in slot.private_keys(&session, &certificate)? {
-        let made = session.sign(&mechanism, key, &scheme.input(data)).context(&operation)?;
+        let made = session.sign(&mechanism, key, &input).context(&operation)?;
         if let Some(forms) = Forms::of_token(made, scheme)
             && verifier.accepts(data, forms.to_verify())
         {

@@ -18,6 +18,7 @@ use super::certificates::{self, TokenCertificate};
 use super::failures::{AsFailure, InContext, Stale};
 use super::key;
 use super::sessions::{PooledSession, SessionPool};
+use crate::lock::lock;
 pub(super) use login::LoginError;
 use login::{Login, RefusedPin};
 
@@ -166,7 +167,7 @@ impl SlotState {
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.known)
     }
 
     fn write_login(&self) -> RwLockWriteGuard<'_, Login> {

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::run;
+use crate::program::run;
 
 /// Types of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,8 @@ use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 
-use super::{Issued, KeyType, LABEL, MODULE, PIN, command_on, configure, initialise, run};
+use super::{Issued, KeyType, LABEL, MODULE, PIN, command_on, configure, initialise};
+use crate::program::run;
 
 /// The folder of SoftHSM's tokens.
 pub(super) const TOKENS: &str = "tokens";

@@ -10,9 +10,9 @@ use pkcs11_bridge_protocol::failure::{Failure, Row};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 
+use crate::lock::lock;
 use crate::modules::Module;
 use crate::pipe::{Outcome, Report};
-use crate::supervisor::lock;
 
 /// Who waits for which report. Once the worker has ended nobody can be added.
 pub(super) struct CallsInFlight {

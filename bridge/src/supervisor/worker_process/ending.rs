@@ -12,9 +12,10 @@ use tokio::sync::{Notify, OwnedMutexGuard};
 use tokio::time::timeout;
 
 use super::calls::CallsInFlight;
+use crate::lock::lock;
 use crate::modules::Module;
 use crate::pipe::{self, FrameReader};
-use crate::supervisor::{TurnLock, lock};
+use crate::supervisor::TurnLock;
 
 /// That nobody needs a worker any more: it may log out and finalise the module.
 #[derive(Default)]

@@ -10,6 +10,7 @@ use pkcs11_bridge_protocol::failure::{Failure, Row};
 use pkcs11_bridge_protocol::pin::Pin;
 
 use super::SlotState;
+use crate::lock::lock;
 use crate::pipe::{PinRequest, unix_micros};
 use crate::worker::failures::{AsFailure, InContext};
 use crate::worker::pin::PinProof;
@@ -103,7 +104,7 @@ impl SlotState {
     }
 
     fn log_in_with(&self, pin: &Pin, arrived: u64, login: &mut Login) -> Result<(), Failure> {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut refused = lock(&self.refused);
         if let Some(refused) = &*refused
             && arrived <= refused.at
             && refused.proof.matches(pin)
