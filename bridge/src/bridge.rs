@@ -1,5 +1,5 @@
 //! Answers calls: the bridge's own methods at once, all others through the worker of the origin that
-//! asks.
+//! asks, once the user has allowed that origin.
 
 use std::sync::Arc;
 
@@ -8,44 +8,71 @@ use pkcs11_bridge_protocol::call::Call;
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
 use pkcs11_bridge_protocol::result::{HelloInfo, ModuleInfo, ModuleState};
 use serde_json::value::RawValue;
+use tokio_util::sync::CancellationToken;
 
+use crate::approvals::{Approvals, Watch};
+use crate::batch::{self, BatchControl, Progress};
 use crate::config::Settings;
-use crate::modules::Modules;
-use crate::origin::{AllowedOrigins, Approval, RequestOrigin};
-use crate::pipe::{self, Outcome, PinRequest};
-use crate::supervisor::{OriginSession, Supervisor};
+use crate::consent::Consent;
+use crate::dialog::Dialogs;
+use crate::modules::{Module, Modules};
+use crate::origin::{Approval, RequestOrigin};
+use crate::pin_entry::{PinEntry, Purpose, Signing};
+use crate::pipe::{self, Leave};
+use crate::supervisor::{Errand, OriginSession, Supervisor, revoked};
 
 /// What all connections share.
 pub(crate) struct Bridge {
     modules: Modules,
-    origins: AllowedOrigins,
-    supervisor: Supervisor,
+    consent: Arc<Consent>,
+    pins: PinEntry,
+    dialogs: Arc<Dialogs>,
+    approvals: Arc<Approvals>,
+    supervisor: Arc<Supervisor>,
 }
 
 /// The right of a connection to call: what keeps its origin's workers alive.
 pub(crate) struct Caller {
     origin: RequestOrigin,
     session: Option<Arc<OriginSession>>,
+    /// For an origin that cannot be approved, and so not be revoked.
+    never: CancellationToken,
 }
 
 impl Caller {
     pub(crate) fn origin(&self) -> &RequestOrigin {
         &self.origin
     }
+
+    /// Cancelled when the origin is revoked: then the connection is to be closed.
+    pub(crate) fn revoked(&self) -> &CancellationToken {
+        self.session.as_ref().map_or(&self.never, |session| session.revoked())
+    }
 }
 
 impl Bridge {
     pub(crate) fn new(settings: Settings) -> Self {
+        let dialogs = Arc::new(Dialogs::new(settings.dialogs));
+        let approvals = Arc::new(Approvals::new(settings.state_file));
+        let consent = Consent::new(
+            settings.origins,
+            Arc::clone(&approvals),
+            settings.approval_lifetime,
+            Arc::clone(&dialogs),
+        );
         Self {
             modules: settings.modules,
-            origins: settings.origins,
-            supervisor: Supervisor::default(),
+            consent: Arc::new(consent),
+            pins: PinEntry::new(settings.pin_entry, Arc::clone(&dialogs)),
+            dialogs,
+            approvals,
+            supervisor: Arc::new(Supervisor::new(settings.login_idle)),
         }
     }
 
     /// Whether calls of an origin may reach a module.
     pub(crate) fn approval(&self, origin: &RequestOrigin) -> Approval {
-        self.origins.approval(origin)
+        self.consent.approval(origin)
     }
 
     /// The caller that a new connection of `origin` is.
@@ -54,36 +81,113 @@ impl Bridge {
             RequestOrigin::Tuple(origin) => Some(self.supervisor.session(origin)),
             RequestOrigin::Opaque => None,
         };
-        Caller { origin, session }
+        Caller { origin, session, never: CancellationToken::new() }
     }
 
     /// Carries out one call. Nothing of a module is touched for an origin that is not approved.
     pub(crate) async fn answer(
         &self,
         caller: &Caller,
-        call: &Call,
+        call: Call,
+        control: &BatchControl<impl Progress>,
     ) -> Result<Box<RawValue>, ErrorObject> {
-        let session = match (self.approval(&caller.origin), &caller.session) {
-            (Approval::Approved, Some(session)) => session,
-            _ => return Err(not_approved(&caller.origin).into()),
+        let arrived = pipe::unix_micros();
+        tokio::select! {
+            answer = self.carry_out(caller, call, arrived, control) => answer,
+            () = caller.revoked().cancelled() => Err(revoked().into()),
+        }
+    }
+
+    async fn carry_out(
+        &self,
+        caller: &Caller,
+        call: Call,
+        arrived: u64,
+        control: &BatchControl<impl Progress>,
+    ) -> Result<Box<RawValue>, ErrorObject> {
+        tokio::select! {
+            obtained = self.consent.obtain(&caller.origin) => obtained?,
+            () = control.cancelled.cancelled() => return batch::cancelled(&call),
+        }
+        let Some(session) = &caller.session else { return Err(no_session().into()) };
+        let Some(wanted) = call.module() else {
+            return Ok(match call {
+                Call::Modules(_) => pipe::encode_result(&self.list_modules(session)),
+                _ => pipe::encode_result(&self.hello()),
+            }?);
         };
-        match (call, call.module()) {
-            (Call::Hello(_), _) => Ok(pipe::encode_result(&hello())?),
-            (_, None) => Ok(pipe::encode_result(&self.list_modules(session))?),
-            (_, Some(wanted)) => {
-                let module = self.modules.resolve(wanted)?;
-                match self.supervisor.call(session, module, call).await? {
-                    Outcome::Done(result) => Ok(result),
-                    Outcome::Failed(error) => Err(error),
-                    Outcome::PinNeeded(request) => Err(pin_missing(&request).into()),
-                }
+        let module = self.modules.resolve(wanted)?;
+        let signing = |call, purpose| Signing {
+            supervisor: &self.supervisor,
+            caller,
+            session,
+            module,
+            call,
+            purpose,
+            arrived,
+        };
+        match call {
+            Call::SignData(ref params) => {
+                let (algorithm, data) = (params.algorithm_reference, params.data.as_ref());
+                let purpose = Purpose::One { algorithm, data };
+                self.pins.carry_out(&signing(&call, purpose)).await
+            }
+            Call::SignDataBatch(mut params) => {
+                batch::check(&params)?;
+                let data = std::mem::take(&mut params.data);
+                let (algorithm, count) = (params.algorithm_reference, data.len());
+                let preparation = Call::SignDataBatch(params.clone());
+                let signing = signing(&preparation, Purpose::Batch { algorithm, count });
+                batch::sign(&self.pins, &signing, &params, data, control).await
+            }
+            Call::Logout(_) if !session.is_running(&module.name) => {
+                Ok(pipe::encode_result(&false)?)
+            }
+            call => {
+                let errand = Errand { call: &call, leave: &Leave::Nothing, arrived };
+                self.supervisor.call(session, module, &errand).await?.result()
             }
         }
     }
 
-    /// Returns when all workers whose connections are gone have ended.
-    pub(crate) async fn workers_ended(&self) {
-        self.supervisor.ended().await;
+    /// Follows the state file until the future is dropped: origins that are revoked there are cut off.
+    pub(crate) async fn follow_approvals(&self) {
+        let Some(file) = self.approvals.file() else { return std::future::pending().await };
+        let watch = match Watch::start(file) {
+            Ok(watch) => watch,
+            Err(error) => {
+                tracing::warn!(%error, "changes of the state file take effect with the next start");
+                return std::future::pending().await;
+            }
+        };
+        loop {
+            // What was changed before the watch began counts too.
+            for origin in self.consent.reload() {
+                tracing::info!(%origin, "revoked");
+                self.supervisor.revoke(&origin);
+            }
+            watch.changed().await;
+        }
+    }
+
+    /// Closes the dialogs and shows no more, because the bridge stops.
+    pub(crate) fn close_dialogs(&self) {
+        self.dialogs.close();
+    }
+
+    /// Ends all workers, once the connections are gone, and returns when they have ended.
+    pub(crate) async fn end_workers(&self) {
+        self.supervisor.end().await;
+    }
+
+    fn hello(&self) -> HelloInfo {
+        HelloInfo {
+            name: env!("CARGO_PKG_NAME").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            protocol: SUBPROTOCOL.to_owned(),
+            methods: Call::METHODS.iter().map(ToString::to_string).collect(),
+            pin_entry: self.pins.policy(),
+        }
     }
 
     fn list_modules(&self, session: &OriginSession) -> Vec<ModuleInfo> {
@@ -92,44 +196,22 @@ impl Bridge {
             .map(|module| ModuleInfo {
                 name: module.name.to_string(),
                 description: module.description.clone(),
-                state: if session.is_running(&module.name) {
-                    ModuleState::Running
-                } else if module.path.is_file() {
-                    ModuleState::Available
-                } else {
-                    ModuleState::Missing
-                },
+                state: state(module, session),
             })
             .collect()
     }
 }
 
-fn hello() -> HelloInfo {
-    HelloInfo {
-        name: env!("CARGO_PKG_NAME").to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        protocol: SUBPROTOCOL.to_owned(),
-        methods: Call::METHODS.iter().map(ToString::to_string).collect(),
+fn state(module: &Module, session: &OriginSession) -> ModuleState {
+    if session.is_running(&module.name) {
+        ModuleState::Running
+    } else if module.path.is_file() {
+        ModuleState::Available
+    } else {
+        ModuleState::Missing
     }
 }
 
-fn not_approved(origin: &RequestOrigin) -> Failure {
-    let message = match origin {
-        RequestOrigin::Tuple(origin) => format!(
-            "The origin {origin} is not approved to use tokens on this computer. To approve it, \
-             the user starts the bridge with --allow-origin {origin} or adds it to allow_origins in \
-             config.toml."
-        ),
-        RequestOrigin::Opaque => "This page has no origin of its own (it is a sandboxed frame or a \
-                                  local file), so that it cannot be approved. Serve it from http://localhost or over https."
-            .to_owned(),
-    };
-    Failure::new(Row::OriginNotApproved, message)
-}
-
-fn pin_missing(request: &PinRequest) -> Failure {
-    Failure::bad_argument(
-        "pin",
-        format_args!("is missing: the token \"{}\" needs its PIN to sign.", request.token_label),
-    )
+fn no_session() -> Failure {
+    Failure::new(Row::OriginNotApproved, "This page has no origin of its own.")
 }

@@ -25,9 +25,14 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Try it out: a playground page on a throw-away token
     Demo(DemoArgs),
+    /// Show or change which sites may use tokens; works while the bridge runs
+    Origins(OriginsArgs),
     /// Run one module for one origin (started by the bridge itself)
     #[command(hide = true)]
     Worker(WorkerArgs),
+    /// Show a question to the user (started by the bridge itself)
+    #[command(hide = true)]
+    Dialog,
     /// Make the throw-away token of the demo (started by the demo itself)
     #[command(hide = true)]
     DemoToken(DemoTokenArgs),
@@ -51,6 +56,43 @@ pub(crate) struct ServeArgs {
     /// Read this file instead of config.toml in the configuration folder
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+
+    /// Remember approvals in this file instead of the one in the state folder
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OriginsArgs {
+    #[command(subcommand)]
+    pub(crate) command: OriginsCommand,
+
+    /// Read this configuration file instead of config.toml in the configuration folder
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Use this state file instead of the one in the state folder
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) state_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OriginsCommand {
+    /// List the sites that may use tokens
+    List,
+    /// Allow a site, such as https://app.example
+    Allow {
+        #[arg(value_parser = parse_origin)]
+        origin: Origin,
+        /// For how many days [default: what the configuration says, or 30]
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..=3650))]
+        days: Option<u64>,
+    },
+    /// Take a site's approval away; its pages lose their connections and logins at once
+    Revoke {
+        #[arg(value_parser = parse_origin)]
+        origin: Origin,
+    },
 }
 
 #[derive(Debug, Args)]

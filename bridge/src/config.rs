@@ -5,22 +5,36 @@ mod file;
 
 use std::io::{self, ErrorKind::NotFound};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use etcetera::AppStrategy;
 use etcetera::app_strategy::{AppStrategyArgs, choose_native_strategy};
+use pkcs11_bridge_protocol::USER_SECONDS;
+use pkcs11_bridge_protocol::result::PinEntry;
 
+use crate::approvals::StateFile;
 use crate::cli::ServeArgs;
+use crate::dialog::DialogSettings;
 use crate::modules::{self, Module, ModuleName, Modules};
-use crate::origin::{AllowedOrigins, Origin};
+use crate::origin::AllowedOrigins;
 use file::{ConfigFile, ModuleEntry};
 
 /// What the bridge runs with.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) listen: Listen,
     pub(crate) modules: Modules,
     pub(crate) origins: AllowedOrigins,
+    /// Where the user's approvals are remembered.
+    pub(crate) state_file: Option<StateFile>,
+    /// How long an approval is remembered.
+    pub(crate) approval_lifetime: Duration,
+    pub(crate) pin_entry: PinEntry,
+    pub(crate) dialogs: DialogSettings,
+    /// How long a login is kept that nobody signs with.
+    pub(crate) login_idle: Duration,
 }
 
 /// Where the bridge listens.
@@ -47,6 +61,8 @@ pub(crate) enum ConfigError {
     UnknownDefault(ModuleName),
     #[error("two modules have the name `{0}`; give each its own")]
     DuplicateModule(ModuleName),
+    #[error("{key} is {value}, and has to be from {} to {}", range.start(), range.end())]
+    OutOfRange { key: &'static str, value: u64, range: RangeInclusive<u64> },
     #[error("the path of module `{name}` cannot be made absolute: {source}")]
     ModulePath { name: ModuleName, source: io::Error },
 }
@@ -54,16 +70,7 @@ pub(crate) enum ConfigError {
 impl Settings {
     /// Reads the file that `args` name, or the one in the configuration folder where there is one.
     pub(crate) fn load(args: ServeArgs) -> Result<Self, ConfigError> {
-        let file = match &args.config {
-            Some(path) => ConfigFile::read(path)?,
-            None => match default_path().map(|path| ConfigFile::read(&path)) {
-                None => ConfigFile::default(),
-                Some(Err(ConfigError::Read { source, .. })) if source.kind() == NotFound => {
-                    ConfigFile::default()
-                }
-                Some(file) => file?,
-            },
-        };
+        let file = config_file(args.config.as_deref())?;
         Self::merge(args, file)
     }
 
@@ -75,21 +82,85 @@ impl Settings {
             Some(address) => Listen::Address(address),
             None => Listen::FirstFree,
         };
+        let modules = merge_modules(&args.modules, &file)?;
         Ok(Self {
             listen,
-            modules: merge_modules(&args.modules, &file)?,
+            modules,
+            approval_lifetime: DAY * in_range("approval_days", file.approval_days, 30, 1..=3650)?,
+            pin_entry: file.pin_entry,
+            dialogs: DialogSettings {
+                pinentry: pinentry(file.pinentry_program),
+                limit: seconds("dialog_seconds", file.dialog_seconds, USER_SECONDS)?,
+            },
+            login_idle: seconds("login_idle_seconds", file.login_idle_seconds, 300)?,
+            state_file: args.state_file.map(StateFile::at).or_else(StateFile::in_home),
             origins: args.allow_origins.into_iter().chain(file.allow_origins).collect(),
         })
     }
 
-    /// Settings for a bridge that serves one origin with one module, whatever the user has
-    /// configured.
-    pub(crate) fn only(module: Module, origin: Origin) -> Self {
+    /// Settings for a bridge that has one module and remembers approvals in a file of its own,
+    /// whatever the user has configured.
+    pub(crate) fn only(module: Module, state_file: StateFile) -> Self {
         Self {
             listen: Listen::Address(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             modules: Modules::new(vec![module]),
-            origins: [origin].into_iter().collect(),
+            origins: AllowedOrigins::default(),
+            state_file: Some(state_file),
+            approval_lifetime: DAY,
+            pin_entry: PinEntry::default(),
+            dialogs: DialogSettings {
+                pinentry: pinentry(None),
+                limit: Duration::from_secs(USER_SECONDS),
+            },
+            login_idle: Duration::from_secs(300),
         }
+    }
+}
+
+/// The program that asks the user: the environment wins, so that it can be chosen for one run.
+fn pinentry(of_file: Option<PathBuf>) -> PathBuf {
+    std::env::var_os("PINENTRY_PROGRAM")
+        .filter(|program| !program.is_empty())
+        .map(PathBuf::from)
+        .or(of_file)
+        .unwrap_or_else(|| PathBuf::from(DEFAULT_PINENTRY))
+}
+
+fn seconds(key: &'static str, value: Option<u64>, default: u64) -> Result<Duration, ConfigError> {
+    in_range(key, value, default, 1..=24 * 60 * 60).map(|value| Duration::from_secs(value.into()))
+}
+
+fn in_range(
+    key: &'static str,
+    value: Option<u64>,
+    default: u64,
+    range: RangeInclusive<u64>,
+) -> Result<u32, ConfigError> {
+    let value = value.unwrap_or(default);
+    u32::try_from(value).ok().filter(|_| range.contains(&value)).ok_or(ConfigError::OutOfRange {
+        key,
+        value,
+        range,
+    })
+}
+
+/// The origins that the configuration allows, and the days that an approval holds.
+pub(crate) fn about_origins(config: Option<&Path>) -> Result<(AllowedOrigins, u64), ConfigError> {
+    let file = config_file(config)?;
+    let days = in_range("approval_days", file.approval_days, 30, 1..=3650)?;
+    Ok((file.allow_origins.into_iter().collect(), days.into()))
+}
+
+fn config_file(path: Option<&Path>) -> Result<ConfigFile, ConfigError> {
+    match path {
+        Some(path) => ConfigFile::read(path),
+        None => match default_path().map(|path| ConfigFile::read(&path)) {
+            None => Ok(ConfigFile::default()),
+            Some(Err(ConfigError::Read { source, .. })) if source.kind() == NotFound => {
+                Ok(ConfigFile::default())
+            }
+            Some(file) => file,
+        },
     }
 }
 
@@ -146,14 +217,24 @@ fn is_loopback(address: IpAddr) -> bool {
 }
 
 fn default_path() -> Option<PathBuf> {
+    folders().map(|folders| folders.in_config_dir("config.toml"))
+}
+
+/// The folders that the platform has for this program; `None` where the user has no home folder.
+pub(crate) fn folders() -> Option<impl AppStrategy> {
     choose_native_strategy(AppStrategyArgs {
         top_level_domain: "org".to_owned(),
         author: "pkcs11-bridge".to_owned(),
         app_name: "pkcs11-bridge".to_owned(),
     })
     .ok()
-    .map(|folders| folders.in_config_dir("config.toml"))
 }
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+#[cfg(not(target_os = "macos"))]
+const DEFAULT_PINENTRY: &str = "pinentry";
+#[cfg(target_os = "macos")]
+const DEFAULT_PINENTRY: &str = "pinentry-mac";
 
 #[cfg(test)]
 mod tests {

@@ -11,10 +11,10 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
+use crate::approvals::StateFile;
 use crate::cli::DemoArgs;
 use crate::config::Settings;
 use crate::modules::{BadModuleName, Module};
-use crate::origin::{Origin, OriginError};
 use crate::program;
 use crate::server::{ServeError, Server};
 use crate::stop::StopSignal;
@@ -43,8 +43,6 @@ pub(crate) enum DemoError {
     #[error(transparent)]
     Serve(#[from] ServeError),
     #[error("the demo's own settings are wrong: {0}")]
-    Origin(#[from] OriginError),
-    #[error("the demo's own settings are wrong: {0}")]
     Module(#[from] BadModuleName),
 }
 
@@ -64,19 +62,20 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), DemoError> {
     }
 
     let page = PageServer::bind().await.map_err(DemoError::Page)?;
-    let origin: Origin = page.origin().parse()?;
     let module = Module {
         name: "softhsm".parse()?,
         path: library,
         description: "SoftHSM2 with the throw-away token of this demo".to_owned(),
         env,
     };
-    let bridge = Server::bind(Settings::only(module, origin)).await?;
+    let approvals = StateFile::at(folder.path().join("state/approvals.json"));
+    let bridge = Server::bind(Settings::only(module, approvals)).await?;
     let address = page.origin();
     let page = page.serve(bridge.address().port(), stop.clone());
 
     say(&format!(
-        "\n  Page   {address}/\n  PIN    {}\n  Bridge ws://{}\n\nCtrl-C ends the demo and removes \
+        "\n  Page   {address}/\n  PIN    {}\n  Bridge ws://{}\n\nThe bridge asks you, on the desktop or \
+         here, whether the page may use tokens, and for the PIN.\nCtrl-C ends the demo and removes \
          everything that it made.",
         token::PIN,
         bridge.address()

@@ -1,16 +1,23 @@
 //! pkcs11-bridge: lets web pages use smart cards, USB tokens and HSMs through PKCS#11, as far as
 //! their user allows. This file alone formats for people and chooses exit statuses.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+mod approvals;
+mod batch;
 mod bridge;
 mod cli;
 mod config;
+mod consent;
 mod demo;
+mod dialog;
+mod hardening;
 mod host;
 mod lock;
 mod modules;
 mod origin;
+mod origins;
+mod pin_entry;
 mod pipe;
 mod program;
 mod rsa_public_key;
@@ -19,26 +26,36 @@ mod stop;
 mod supervisor;
 mod worker;
 
+use std::alloc::System;
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use zeroizing_alloc::ZeroAlloc;
 
 use cli::{Cli, Command, ServeArgs};
 use config::{ConfigError, Settings};
 use demo::DemoError;
+use origins::OriginsError;
 use server::{ServeError, Server};
 use stop::StopSignal;
+
+/// Memory is wiped when it is freed: a PIN passes through buffers of libraries that do not do so.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     let Cli { command, serve } = Cli::parse();
     log_to_stderr();
+    hardening::keep_memory_private();
     let result = match command {
         None => run(serve_pages(serve)),
         Some(Command::Serve(args)) => run(serve_pages(args)),
         Some(Command::Demo(args)) => run(async { Ok(demo::run(args).await?) }),
+        Some(Command::Origins(args)) => origins::run(args).map_err(Failed::from),
+        Some(Command::Dialog) => return dialog::show(),
         Some(Command::Worker(args)) => return worker::run(&args.module),
         Some(Command::DemoToken(args)) => {
             demo::make_token(&args.module).map_err(|error| Failed::Demo(error.into()))
@@ -62,6 +79,8 @@ enum Failed {
     Serve(#[from] ServeError),
     #[error(transparent)]
     Demo(#[from] DemoError),
+    #[error(transparent)]
+    Origins(#[from] OriginsError),
     #[error("cannot start: {0}")]
     Start(std::io::Error),
 }
@@ -69,8 +88,8 @@ enum Failed {
 impl Failed {
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Config(_) => ExitCode::from(2),
-            Self::Serve(_) | Self::Demo(_) | Self::Start(_) => ExitCode::FAILURE,
+            Self::Config(_) | Self::Origins(OriginsError::Config(_)) => ExitCode::from(2),
+            Self::Serve(_) | Self::Demo(_) | Self::Origins(_) | Self::Start(_) => ExitCode::FAILURE,
         }
     }
 }

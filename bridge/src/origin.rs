@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 /// An origin that a browser can send and a user can approve, in the form of the `Origin` header:
 /// lower case, punycode, no default port.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Origin(String);
 
@@ -35,6 +35,12 @@ pub(crate) enum RequestOrigin {
     /// `null`: a sandboxed frame, a file, a data: address. All of them share it, so that it can
     /// never be approved.
     Opaque,
+}
+
+impl Origin {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Display for Origin {
@@ -115,9 +121,18 @@ pub(crate) struct AllowedOrigins(BTreeSet<Origin>);
 impl AllowedOrigins {
     pub(crate) fn approval(&self, origin: &RequestOrigin) -> Approval {
         match origin {
-            RequestOrigin::Tuple(origin) if self.0.contains(origin) => Approval::Approved,
+            RequestOrigin::Tuple(origin) if self.contain(origin) => Approval::Approved,
             _ => Approval::NotApproved,
         }
+    }
+
+    /// Whether it is one of them.
+    pub(crate) fn contain(&self, origin: &Origin) -> bool {
+        self.0.contains(origin)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Origin> {
+        self.0.iter()
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::time::SystemTime;
 
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
+use pkcs11_bridge_protocol::pin::Pin;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
@@ -14,13 +15,32 @@ use tokio_util::codec::{FramedRead, LengthDelimitedCodec};
 use zeroize::Zeroizing;
 
 /// A call for the worker: a `Call`, by reference where it is sent.
+///
+/// A `signDataBatch` is the job that makes everything ready for the batch, which logs in and answers
+/// whether the key wants a PIN for every signature; each of the hashes is a `signData` of its own.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Job<C> {
+pub(crate) struct Job<C, L> {
     /// Chosen by the bridge; the report carries it.
     pub(crate) id: u64,
     /// When the bridge took it, in microseconds since 1970.
     pub(crate) arrived: u64,
     pub(crate) call: C,
+    /// A `Leave`, by reference where it is sent.
+    pub(crate) leave: L,
+}
+
+/// Which PIN the worker may send to the token for a job. The bridge gives leave once it is the turn of
+/// the origin, so that a page cannot try several at once. No `Debug`: it may hold a PIN.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Leave {
+    /// None: a job that needs one is answered by `Outcome::PinNeeded`.
+    Nothing,
+    /// The one that the call brings.
+    OfPage,
+    /// The one that the user entered on the desktop, having been told of so many tries.
+    Entered(Pin, Tries),
+    /// The one that the user enters on the reader's own pinpad.
+    Pinpad,
 }
 
 /// What became of a job.
@@ -35,14 +55,50 @@ pub(crate) enum Outcome {
     /// The result, encoded as it goes to the page.
     Done(Box<RawValue>),
     Failed(ErrorObject),
-    /// The token wants a PIN that the call did not bring. Nothing was sent to the token.
+    /// The token wants a PIN for which there was no leave. Nothing was sent to the token.
     PinNeeded(PinRequest),
+    /// Another call is logging in, which may take as long as a person does. Nothing was sent to the token.
+    LoggingIn,
 }
 
-/// The token that wants a PIN, as far as whoever asks for it has to know.
+/// The token and the key that want a PIN, as far as whoever is asked for it has to know.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct PinRequest {
     pub(crate) token_label: String,
+    pub(crate) token_serial: String,
+    /// The subject of the certificate (RFC 4514), or its label where it cannot be read.
+    pub(crate) certificate: String,
+    pub(crate) tries: Tries,
+    pub(crate) entry: Entry,
+    pub(crate) want: Want,
+}
+
+/// How many tries are left, as far as the token's flags tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Tries {
+    NotKnown,
+    /// A wrong PIN was entered since the last right one (`CKF_USER_PIN_COUNT_LOW`).
+    Fewer,
+    /// `CKF_USER_PIN_FINAL_TRY`
+    Last,
+}
+
+/// Where the token takes its PIN from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Entry {
+    /// From the caller.
+    Software,
+    /// From the reader (`CKF_PROTECTED_AUTHENTICATION_PATH`).
+    Pinpad,
+}
+
+/// What the PIN is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Want {
+    /// To log in.
+    Login,
+    /// For this one signature (`CKA_ALWAYS_AUTHENTICATE`).
+    Signature,
 }
 
 /// The first frame of a worker: whether the module could be loaded and initialised.

@@ -4,6 +4,7 @@
 mod connection;
 mod handshake;
 mod listener;
+mod peer;
 mod places;
 
 use std::collections::VecDeque;
@@ -60,6 +61,15 @@ impl Server {
 
     /// Serves until `stop` is cancelled, then until everything has ended.
     pub(crate) async fn run(self, stop: CancellationToken) {
+        let bridge = Arc::clone(&self.bridge);
+        tokio::select! {
+            () = self.serve(stop) => {}
+            () = bridge.follow_approvals() => {}
+        }
+        bridge.end_workers().await;
+    }
+
+    async fn serve(self, stop: CancellationToken) {
         let tasks = TaskTracker::new();
         let places = Arc::new(Places::default());
         let mut handshakes = VecDeque::<AbortHandle>::new();
@@ -100,9 +110,9 @@ impl Server {
             handshakes.push_back(handshake.abort_handle());
         }
         drop(self.listener);
+        self.bridge.close_dialogs();
         tasks.close();
         tasks.wait().await;
-        self.bridge.workers_ended().await;
     }
 }
 
@@ -113,11 +123,9 @@ async fn serve(
     places: Arc<Places>,
     stop: CancellationToken,
 ) {
-    let place = places.take(bridge.approval(&origin));
-    let connection = Connection::new(socket, bridge, origin);
-    match place {
-        Some(_place) => connection.run(stop).await,
-        None => connection.refuse_for_now().await,
+    match places.take(bridge.approval(&origin)) {
+        Some(place) => Connection::new(socket, bridge, origin, place).run(stop).await,
+        None => connection::refuse_for_now(socket).await,
     }
 }
 

@@ -14,6 +14,7 @@ mod pin;
 mod reading;
 mod sessions;
 mod sign;
+mod single_part;
 mod slot;
 mod verifier;
 
@@ -28,9 +29,9 @@ use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
 use serde::Serialize;
 
 use crate::lock::lock;
-use crate::pipe::{self, Greeting, Job, Outcome, Report};
+use crate::pipe::{self, Greeting, Job, Leave, Outcome, Report};
 use module::LoadedModule;
-use slot::LoginError;
+use slot::{LoginError, Pins};
 
 /// Runs until the bridge closes the pipe.
 pub(crate) fn run(path: &Path) -> ExitCode {
@@ -70,7 +71,7 @@ fn serve(
     let take_turns = || {
         loop {
             let job = pipe::read(&mut *lock(&input));
-            let Ok(Some(job)): io::Result<Option<Job<Call>>> = job else { return };
+            let Ok(Some(job)): io::Result<Option<Job<Call, Leave>>> = job else { return };
             let id = job.id;
             // A module's nonsense may make a library panic; that ends this call alone.
             let outcome = catch_unwind(AssertUnwindSafe(|| carry_out(module, job)))
@@ -97,22 +98,36 @@ fn serve(
     });
 }
 
-fn carry_out(module: &LoadedModule, job: Job<Call>) -> Outcome {
+fn carry_out(module: &LoadedModule, job: Job<Call, Leave>) -> Outcome {
+    let Job { arrived, leave, .. } = &job;
     match &job.call {
         Call::Info(_) => outcome(reading::info(module)),
         Call::Slots(params) => outcome(reading::slots(module, params)),
         Call::Token(params) => outcome(reading::token(module, params)),
         Call::Certificates(params) => outcome(certificates::list(module, params)),
-        Call::SignData(params) => match sign::sign(module, params, job.arrived) {
-            Err(LoginError::PinNeeded(request)) => Outcome::PinNeeded(request),
-            Err(LoginError::Failed(failure)) => failure.into(),
-            Ok(signature) => outcome(Ok(signature)),
-        },
+        Call::SignData(params) => {
+            let pins = Pins { of_page: params.pin.as_ref(), leave, arrived: *arrived };
+            with_login(sign::sign(module, params, &pins))
+        }
+        Call::SignDataBatch(params) => {
+            let pins = Pins { of_page: params.pin.as_ref(), leave, arrived: *arrived };
+            with_login(sign::prepare(module, params, &pins))
+        }
         Call::VerifySignedData(params) => outcome(sign::verify(module, params)),
-        Call::Hello(_) | Call::Modules(_) => {
+        Call::Logout(params) => outcome(module.log_out(params.slot_id)),
+        Call::Hello(_) | Call::Modules(_) | Call::Cancel(_) => {
             Failure::new(Row::Internal, "The bridge passed on a call that it has to answer itself.")
                 .into()
         }
+    }
+}
+
+fn with_login<R: Serialize>(result: Result<R, LoginError>) -> Outcome {
+    match result {
+        Err(LoginError::PinNeeded(request)) => Outcome::PinNeeded(request),
+        Err(LoginError::LoggingIn) => Outcome::LoggingIn,
+        Err(LoginError::Failed(failure) | LoginError::PinSent(failure)) => failure.into(),
+        Ok(result) => outcome(Ok(result)),
     }
 }
 

@@ -1,13 +1,17 @@
 //! The methods that a page can call, each with its parameters and tied to its result.
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use std::fmt;
 
+use serde::de::{DeserializeOwned, Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::MAX_BATCH;
 use crate::algorithm::Algorithm;
+use crate::message::Id;
 use crate::octets::Octets;
 use crate::pin::Pin;
 use crate::result::{
-    CertificateInfo, HelloInfo, LibraryInfo, ModuleInfo, OneOrMany, SlotInfo, TokenInfo,
+    BatchItem, CertificateInfo, HelloInfo, LibraryInfo, ModuleInfo, OneOrMany, SlotInfo, TokenInfo,
 };
 use crate::slot_id::SlotId;
 
@@ -79,20 +83,29 @@ methods! {
     SignData = "signData" -> Octets;
     /// Whether a signature is that of a certificate's key.
     VerifySignedData = "verifySignedData" -> bool;
+    /// Signatures of many hashes with one PIN, in the order of the hashes.
+    SignDataBatch = "signDataBatch" -> Vec<BatchItem>;
+    /// Gives up what is left of a `signDataBatch` that is in flight on this connection. The result
+    /// says whether there was one.
+    Cancel = "cancel" -> bool;
+    /// Ends the origin's login. The result says whether there was one.
+    Logout = "logout" -> bool;
 }
 
 impl Call {
-    /// The module that the call names, where it concerns one: `None` for `hello` and `modules`,
-    /// `Some(None)` where the default module is meant.
+    /// The module that the call names, where it concerns one: `None` for `hello`, `modules` and
+    /// `cancel`, `Some(None)` where the default module is meant.
     pub fn module(&self) -> Option<Option<&str>> {
         match self {
-            Self::Hello(_) | Self::Modules(_) => None,
+            Self::Hello(_) | Self::Modules(_) | Self::Cancel(_) => None,
             Self::Info(params) => Some(params.module.as_deref()),
             Self::Slots(params) => Some(params.module.as_deref()),
             Self::Token(params) => Some(params.module.as_deref()),
             Self::Certificates(params) => Some(params.module.as_deref()),
             Self::SignData(params) => Some(params.module.as_deref()),
             Self::VerifySignedData(params) => Some(params.module.as_deref()),
+            Self::SignDataBatch(params) => Some(params.module.as_deref()),
+            Self::Logout(params) => Some(params.module.as_deref()),
         }
     }
 }
@@ -166,7 +179,7 @@ pub struct SignData {
     pub algorithm_reference: Algorithm,
     /// The hash to be signed; the message itself for EdDSA and ML-DSA.
     pub data: Octets,
-    /// The user's PIN. Not needed where the origin is logged in already.
+    /// The user's PIN. Where it is missing and needed, the bridge asks the user for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<Pin>,
     /// The form of an ECDSA signature; raw where it is missing.
@@ -194,6 +207,77 @@ pub struct VerifySignedData {
     /// The form of an ECDSA signature; raw where it is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature_format: Option<SignatureFormat>,
+}
+
+/// Parameters of `signDataBatch`.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignDataBatch {
+    /// As in [`Info::module`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
+    /// The slot that the token is in.
+    pub slot_id: SlotId,
+    /// An `id` from `certificates`.
+    pub cert_id: String,
+    /// How to sign each.
+    pub algorithm_reference: Algorithm,
+    /// 1 to [`crate::MAX_BATCH`] hashes; the messages themselves for EdDSA and ML-DSA.
+    #[serde(deserialize_with = "at_most_a_batch")]
+    pub data: Vec<Octets>,
+    /// As in [`SignData::pin`]. A key that wants the PIN for every signature
+    /// (`CKA_ALWAYS_AUTHENTICATE`) has the bridge ask the user for each, also where this is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<Pin>,
+    /// The form of ECDSA signatures; raw where it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature_format: Option<SignatureFormat>,
+}
+
+/// Reads no more than a batch may have, so that a frame of a million small elements takes no room.
+fn at_most_a_batch<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Octets>, D::Error> {
+    struct BatchVisitor;
+
+    impl<'de> Visitor<'de> for BatchVisitor {
+        type Value = Vec<Octets>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "an array of 1 to {MAX_BATCH} strings")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
+            let mut data = Vec::new();
+            while let Some(element) = elements.next_element()? {
+                if data.len() == MAX_BATCH {
+                    return Err(A::Error::invalid_length(MAX_BATCH + 1, &self));
+                }
+                data.push(element);
+            }
+            Ok(data)
+        }
+    }
+
+    deserializer.deserialize_seq(BatchVisitor)
+}
+
+/// Parameters of `cancel`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cancel {
+    /// The id of the request.
+    pub id: Id,
+}
+
+/// Parameters of `logout`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Logout {
+    /// As in [`Info::module`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
+    /// The slot; all of the module's where it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot_id: Option<SlotId>,
 }
 
 /// The form of an ECDSA signature. Signatures of other keys have one form only and ignore it.

@@ -74,6 +74,8 @@ rows! {
     AlgorithmUnsupported: -32000, 412, "405";
     /// More requests were in flight on the connection than the limit.
     TooManyRequests: -32000, 429, "802";
+    /// The page itself cancelled it.
+    Cancelled: -32000, 499, "803";
     /// An internal error, a module's crash, or a signature that failed its check.
     Internal: -32000, 500, "900";
     /// The bridge cannot be reached, or the connection was lost. Only the client says so.
@@ -145,6 +147,13 @@ pub struct ErrorObject {
     pub message: String,
     /// The row of the error table.
     pub data: ErrorData,
+}
+
+impl ErrorObject {
+    /// Whether it is of that row of the table.
+    pub fn is_of(&self, row: Row) -> bool {
+        (self.data.status, self.data.code.as_str()) == (row.status(), row.code())
+    }
 }
 
 /// The `data` member of an error.

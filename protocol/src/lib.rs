@@ -3,7 +3,8 @@
 //! # Connection
 //! A WebSocket (RFC 6455) on a loopback address, with the sub-protocol [`SUBPROTOCOL`]. The bridge
 //! refuses the upgrade with 403 where `Host` is not a loopback name with its port, where `Origin`
-//! is missing or malformed, or where the sub-protocol is not offered.
+//! is missing or malformed, where the sub-protocol is not offered, or where the peer's socket belongs
+//! to another user of the computer.
 //!
 //! # Messages
 //! Each text frame holds one message of JSON-RPC 2.0. There are no batches and no binary frames.
@@ -21,6 +22,19 @@
 //! The methods, with their parameters and results, are the structs of [`call`]; every message has a
 //! sample in the folder `samples`.
 //!
+//! # Events
+//! The notifications of the bridge are the structs of [`event`]. While a `signDataBatch` is carried
+//! out it sends `progress`, with the id of the request.
+//!
+//! ```text
+//! ← {"jsonrpc":"2.0","method":"progress","params":{"id":7,"done":250,"total":1000}}
+//! ```
+//!
+//! # The user
+//! The first call of an origin that is not approved waits until the user has said yes or no, for at
+//! most [`USER_SECONDS`] from when the question is shown; so does one that needs a PIN which it does
+//! not bring. A connection whose origin is revoked is closed with 1008.
+//!
 //! # Errors
 //! `error.data` holds a row of the table [`failure::Row`] and, where there is one, the `CKR_*` value
 //! ([`ckr::TABLE`]). `error.message` says what happened and what to do.
@@ -30,7 +44,9 @@
 //! |---|---|
 //! | a frame of [`MAX_FRAME_LEN`] bytes from the page | the connection is closed with 1009 |
 //! | [`MAX_IN_FLIGHT`] requests in flight per connection | the request fails with 429/802 |
+//! | [`MAX_UNAPPROVED_LEN`] bytes of requests in flight on a connection whose origin is not approved yet | the request fails with 429/802 |
 //! | [`MAX_CONNECTIONS`] connections, [`MAX_UNAPPROVED_CONNECTIONS`] of them of origins that are not approved | a further one is closed with 1013 |
+//! | [`MAX_BATCH`] hashes in a `signDataBatch` | the request fails with 400/801 |
 //! | [`HANDSHAKE_SECONDS`] for the handshake | the socket is closed |
 //!
 //! A bridge that stops closes its connections with 1001.
@@ -40,6 +56,7 @@
 pub mod algorithm;
 pub mod call;
 pub mod ckr;
+pub mod event;
 pub mod failure;
 pub mod message;
 pub mod octets;
@@ -67,6 +84,15 @@ pub const MAX_CONNECTIONS: usize = 64;
 
 /// How many of them may be of origins that are not approved: any page can open such connections.
 pub const MAX_UNAPPROVED_CONNECTIONS: usize = 16;
+
+/// How many hashes one `signDataBatch` may have.
+pub const MAX_BATCH: usize = 1000;
+
+/// How many seconds the user has to answer a question of the bridge.
+pub const USER_SECONDS: u64 = 60;
+
+/// How many bytes of requests may wait on a connection while the user is asked about its origin.
+pub const MAX_UNAPPROVED_LEN: usize = 256 << 10;
 
 /// How many seconds a peer has for the handshake.
 pub const HANDSHAKE_SECONDS: u64 = 5;

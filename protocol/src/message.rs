@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use reply::{Incoming, Reply};
+pub use reply::{Incoming, Notification, Reply};
 pub use request::{Rejected, Request};
 
 /// The id of a request: a whole number, or a string of at most [`Id::MAX_LEN`] bytes.

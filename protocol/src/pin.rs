@@ -33,6 +33,12 @@ impl From<String> for Pin {
     }
 }
 
+impl From<SecretString> for Pin {
+    fn from(pin: SecretString) -> Self {
+        Self(pin)
+    }
+}
+
 impl Serialize for Pin {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.0.expose_secret())

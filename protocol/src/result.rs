@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::failure::ErrorObject;
 use crate::octets::Octets;
 use crate::slot_id::SlotId;
 
@@ -17,6 +18,19 @@ pub struct HelloInfo {
     pub protocol: String,
     /// The methods that this bridge has.
     pub methods: Vec<String>,
+    /// Where it takes PINs from.
+    pub pin_entry: PinEntry,
+}
+
+/// Where the bridge takes PINs from. A reader's own pinpad always comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PinEntry {
+    /// Only from the user, in a dialog on the desktop: a call that brings a PIN is refused.
+    Native,
+    /// From the call, or from the user where the call brings none.
+    #[default]
+    PageOrNative,
 }
 
 /// An element of the result of `modules`.
@@ -127,6 +141,16 @@ pub struct CertificateInfo {
     pub base64: Octets,
     /// `CKA_LABEL`
     pub label: String,
+}
+
+/// An element of the result of `signDataBatch`, at the place of its hash.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BatchItem {
+    /// `{"signature": …}`, as `signData` gives it.
+    Signature(Octets),
+    /// `{"error": …}`, the object of an error reply.
+    Error(ErrorObject),
 }
 
 /// The result of `token`: one object where a slot was named, otherwise an array.

@@ -14,11 +14,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pkcs11_bridge_protocol::call::{
-    Call, Certificates, Hello, Info, Method, Modules, SignData, Slots, Token, VerifySignedData,
+    Call, Cancel, Certificates, Hello, Info, Logout, Method, Modules, SignData, SignDataBatch,
+    Slots, Token, VerifySignedData,
 };
 use pkcs11_bridge_protocol::ckr;
+use pkcs11_bridge_protocol::event::{Event, Progress};
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
-use pkcs11_bridge_protocol::message::{Id, Incoming, Reply, Request};
+use pkcs11_bridge_protocol::message::{Id, Incoming, Notification, Reply, Request};
 use pkcs11_bridge_protocol::result::HelloInfo;
 
 struct Sample {
@@ -73,6 +75,9 @@ fn requests() {
             Call::Certificates(params) => Request::encode(id, params),
             Call::SignData(params) => Request::encode(id, params),
             Call::VerifySignedData(params) => Request::encode(id, params),
+            Call::SignDataBatch(params) => Request::encode(id, params),
+            Call::Cancel(params) => Request::encode(id, params),
+            Call::Logout(params) => Request::encode(id, params),
         };
         sample.assert_is(&encoded.unwrap());
     }
@@ -90,6 +95,9 @@ fn results() {
             Certificates::NAME => assert_result::<Certificates>(&sample),
             SignData::NAME => assert_result::<SignData>(&sample),
             VerifySignedData::NAME => assert_result::<VerifySignedData>(&sample),
+            SignDataBatch::NAME => assert_result::<SignDataBatch>(&sample),
+            Cancel::NAME => assert_result::<Cancel>(&sample),
+            Logout::NAME => assert_result::<Logout>(&sample),
             _ => panic!("{} is the result of no method", sample.path.display()),
         }
     }
@@ -106,6 +114,21 @@ fn decoded_result<M: Method>(sample: &Sample) -> (Id, M::Result) {
             (id, serde_json::from_str(result.get()).unwrap())
         }
         other => panic!("{}: {other:?}", sample.path.display()),
+    }
+}
+
+#[test]
+fn events() {
+    let samples = Sample::all("event");
+    assert!(samples.iter().any(|sample| sample.subject() == Progress::NAME));
+    for sample in samples {
+        let Ok(Incoming::Event { method, params: Some(params) }) = Incoming::decode(&sample.text)
+        else {
+            panic!("{} is no event", sample.path.display());
+        };
+        assert_eq!((method.as_str(), sample.subject()), (Progress::NAME, Progress::NAME));
+        let progress: Progress = serde_json::from_str(params.get()).unwrap();
+        sample.assert_is(&Notification::new(&progress).encode().unwrap());
     }
 }
 

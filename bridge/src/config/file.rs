@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use pkcs11_bridge_protocol::result::PinEntry;
 use serde::Deserialize;
 
 use super::ConfigError;
@@ -23,6 +24,17 @@ pub(super) struct ConfigFile {
     /// Whether to look for well-known modules too. Without this key that is done where no module is
     /// configured.
     pub(super) detect_modules: Option<bool>,
+    /// For how many days an approval of the user is remembered; 30 if missing.
+    pub(super) approval_days: Option<u64>,
+    /// Where PINs are taken from: "native" or "page-or-native", which it is if missing.
+    pub(super) pin_entry: PinEntry,
+    /// The program that asks the user; `PINENTRY_PROGRAM` wins over it, and if both are missing it is
+    /// the platform's own.
+    pub(super) pinentry_program: Option<PathBuf>,
+    /// For how many seconds a question to the user is shown; 60 if missing.
+    pub(super) dialog_seconds: Option<u64>,
+    /// After how many seconds without a signature a login ends; 300 if missing.
+    pub(super) login_idle_seconds: Option<u64>,
     /// The modules that pages may name.
     pub(super) modules: Vec<ModuleEntry>,
 }

@@ -6,13 +6,17 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
-use pkcs11_bridge_protocol::MAX_IN_FLIGHT;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use pkcs11_bridge_protocol::call::{Call, Cancel};
+use pkcs11_bridge_protocol::event::Progress;
 use pkcs11_bridge_protocol::failure::{Failure, Row};
-use pkcs11_bridge_protocol::message::{Id, Rejected, Reply, Request};
+use pkcs11_bridge_protocol::message::{Id, Notification, Rejected, Reply, Request};
+use pkcs11_bridge_protocol::{MAX_IN_FLIGHT, MAX_UNAPPROVED_LEN};
 use serde::Serialize;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
@@ -21,16 +25,29 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_util::sync::CancellationToken;
 
+use super::places::Place;
+use crate::batch::BatchControl;
 use crate::bridge::{Bridge, Caller};
-use crate::origin::RequestOrigin;
+use crate::origin::{Approval, RequestOrigin};
 
 pub(super) struct Connection {
     socket: WebSocketStream<TcpStream>,
     bridge: Arc<Bridge>,
     caller: Arc<Caller>,
     calls: JoinSet<String>,
-    /// The calls in flight; dropping the set gives them up.
-    in_flight: HashMap<tokio::task::Id, Id>,
+    in_flight: HashMap<tokio::task::Id, InFlight>,
+    /// The events of the calls, on their way to the page.
+    events: (mpsc::Sender<String>, mpsc::Receiver<String>),
+    place: Place,
+}
+
+/// A call that has no reply yet.
+struct InFlight {
+    id: Id,
+    /// The length of its frame.
+    len: usize,
+    /// What gives up the rest of a batch; other calls cannot be given up.
+    cancelled: Option<CancellationToken>,
 }
 
 /// How a connection comes to its end: with a close frame, or without because the peer is gone.
@@ -41,17 +58,27 @@ impl Connection {
         socket: WebSocketStream<TcpStream>,
         bridge: Arc<Bridge>,
         origin: RequestOrigin,
+        place: Place,
     ) -> Self {
         let caller = Arc::new(bridge.caller(origin));
-        Self { socket, bridge, caller, calls: JoinSet::new(), in_flight: HashMap::new() }
+        let (calls, in_flight, events) =
+            (JoinSet::new(), HashMap::new(), mpsc::channel(MAX_EVENTS));
+        Self { socket, bridge, caller, calls, in_flight, events, place }
     }
 
     pub(super) async fn run(mut self, stop: CancellationToken) {
+        let caller = Arc::clone(&self.caller);
         let end = loop {
             let flow = tokio::select! {
                 frame = self.socket.next() => self.receive(frame).await,
                 Some(done) = self.calls.join_next_with_id() => self.reply(done).await,
-                () = stop.cancelled() => break self.finish().await,
+                Some(event) = self.events.1.recv() => self.send(event).await,
+                () = caller.revoked().cancelled() => {
+                    break self.finish(close_frame(CloseCode::Policy, "the origin was revoked")).await;
+                }
+                () = stop.cancelled() => {
+                    break self.finish(close_frame(CloseCode::Away, "the bridge stops")).await;
+                }
             };
             if let ControlFlow::Break(end) = flow {
                 break end;
@@ -60,23 +87,14 @@ impl Connection {
         // Whoever is gone needs no more results; what holds on to the origin's workers ends here.
         self.calls.shutdown().await;
         if let Some(frame) = end {
-            self.close(frame).await;
+            close(self.socket, frame).await;
         }
-    }
-
-    /// Tells a peer that there are too many connections.
-    pub(super) async fn refuse_for_now(self) {
-        self.close(close_frame(
-            CloseCode::Again,
-            "the bridge serves as many connections as it can",
-        ))
-        .await;
     }
 
     async fn receive(&mut self, frame: Option<Result<Message, Error>>) -> Flow {
         match frame {
             Some(Ok(Message::Text(text))) => match Request::decode(text.as_str()) {
-                Ok(request) => self.start(request).await,
+                Ok(request) => self.start(request, text.len()).await,
                 Err(rejected) => self.reject(rejected).await,
             },
             Some(Ok(Message::Binary(_))) => {
@@ -99,9 +117,16 @@ impl Connection {
         }
     }
 
-    async fn start(&mut self, request: Request) -> Flow {
+    /// `len` is that of the frame.
+    async fn start(&mut self, request: Request, len: usize) -> Flow {
         let Request { id, call } = request;
-        if self.in_flight.values().any(|taken| *taken == id) {
+        if let Call::Cancel(Cancel { id: which }) = &call {
+            let found = self.in_flight.values().find(|call| call.id == *which);
+            let found = found.and_then(|call| call.cancelled.as_ref());
+            found.inspect(|cancelled| cancelled.cancel());
+            return self.send(encode(&Reply::success(id, found.is_some()))).await;
+        }
+        if self.in_flight.values().any(|taken| taken.id == id) {
             let message = "A request of the same id is still in flight: give each its own.";
             let failure = Failure::new(Row::NotRequest, message);
             return self.reject(Rejected { id: None, failure }).await;
@@ -114,11 +139,25 @@ impl Connection {
             let failure = Failure::new(Row::TooManyRequests, message);
             return self.reject(Rejected { id: Some(id), failure }).await;
         }
+        if self.place.is_of_unapproved() {
+            if self.bridge.approval(self.caller.origin()) == Approval::Approved {
+                self.place.approved();
+            }
+            let waiting: usize = self.in_flight.values().map(|call| call.len).sum();
+            if waiting + len > MAX_UNAPPROVED_LEN {
+                let message = "The user is being asked whether this page may use tokens. Wait for that \
+                               before you send so much.";
+                let failure = Failure::new(Row::TooManyRequests, message);
+                return self.reject(Rejected { id: Some(id), failure }).await;
+            }
+        }
         let (bridge, caller) = (Arc::clone(&self.bridge), Arc::clone(&self.caller));
-        let reply_to = id.clone();
+        let (reply_to, cancelled) = (id.clone(), CancellationToken::new());
+        let control = self.control_of(&id, &cancelled);
+        let cancelled = matches!(call, Call::SignDataBatch(_)).then_some(cancelled);
         let task = self.calls.spawn(async move {
             let method = call.method();
-            match bridge.answer(&caller, &call).await {
+            match bridge.answer(&caller, call, &control).await {
                 Ok(result) => encode(&Reply::success(reply_to, result)),
                 Err(error) => {
                     tracing::info!(
@@ -133,8 +172,29 @@ impl Connection {
                 }
             }
         });
-        self.in_flight.insert(task.id(), id);
+        self.in_flight.insert(task.id(), InFlight { id, len, cancelled });
         Flow::Continue(())
+    }
+
+    /// How a batch reports to the page and hears of it.
+    fn control_of(
+        &self,
+        id: &Id,
+        cancelled: &CancellationToken,
+    ) -> BatchControl<impl Fn(usize, usize) -> BoxFuture<'static, ()> + use<>> {
+        let (events, id) = (self.events.0.clone(), id.clone());
+        let progress = move |done, total| {
+            let (events, id) = (events.clone(), id.clone());
+            async move {
+                let event = Progress { id, done, total };
+                if let Ok(text) = Notification::new(&event).encode() {
+                    // The connection is gone where nobody takes it.
+                    let _ = events.send(text).await;
+                }
+            }
+            .boxed()
+        };
+        BatchControl { progress, cancelled: cancelled.clone() }
     }
 
     async fn reject(&mut self, rejected: Rejected) -> Flow {
@@ -144,6 +204,12 @@ impl Connection {
 
     /// Sends the reply of a call that is done, together with all others that are.
     async fn reply(&mut self, done: Done) -> Flow {
+        // What a call has told comes before its reply.
+        while let Ok(event) = self.events.1.try_recv() {
+            if self.feed(event).await.is_break() {
+                return Flow::Break(None);
+            }
+        }
         let text = self.text_of(done);
         if self.feed(text).await.is_break() {
             return Flow::Break(None);
@@ -167,25 +233,32 @@ impl Connection {
                 tracing::error!(%error, "a call was not carried out");
                 let message = "The bridge failed on this call; its log says where. Try again.";
                 let failure = Failure::new(Row::Internal, message);
-                encode(&Reply::<()>::failure(self.in_flight.remove(&error.id()), failure))
+                let id = self.in_flight.remove(&error.id()).map(|call| call.id);
+                encode(&Reply::<()>::failure(id, failure))
             }
         }
     }
 
     /// Answers what is in flight, for a while, and takes nothing new.
-    async fn finish(&mut self) -> Option<CloseFrame> {
+    async fn finish(&mut self, end: CloseFrame) -> Option<CloseFrame> {
         let answered = timeout(STOP_GRACE, async {
-            while let Some(done) = self.calls.join_next_with_id().await {
-                if self.reply(done).await.is_break() {
+            loop {
+                let flow = tokio::select! {
+                    done = self.calls.join_next_with_id() => match done {
+                        Some(done) => self.reply(done).await,
+                        None => return Flow::Continue(()),
+                    },
+                    Some(event) = self.events.1.recv() => self.send(event).await,
+                };
+                if flow.is_break() {
                     return Flow::Break(None);
                 }
             }
-            Flow::Continue(())
         });
         if let Ok(Flow::Break(_)) = answered.await {
             return None;
         }
-        Some(close_frame(CloseCode::Away, "the bridge stops"))
+        Some(end)
     }
 
     async fn send(&mut self, text: String) -> Flow {
@@ -202,18 +275,24 @@ impl Connection {
     async fn flush(&mut self) -> Flow {
         written(timeout(WRITE_DEADLINE, self.socket.flush()).await)
     }
+}
 
-    /// Sends a close frame and waits a little for the peer to close too: what it still has to send
-    /// is thrown away, because a socket closed over unread bytes would take the close frame with it.
-    async fn close(mut self, frame: CloseFrame) {
-        let goodbye = async {
-            self.socket.close(Some(frame)).await.ok()?;
-            let mut rest = [0; 16 << 10];
-            while self.socket.get_mut().read(&mut rest).await.ok()? > 0 {}
-            Some(())
-        };
-        let _ = timeout(CLOSE_GRACE, goodbye).await;
-    }
+/// Tells a peer that there are too many connections.
+pub(super) async fn refuse_for_now(socket: WebSocketStream<TcpStream>) {
+    close(socket, close_frame(CloseCode::Again, "the bridge serves as many connections as it can"))
+        .await;
+}
+
+/// Sends a close frame and waits a little for the peer to close too: what it still has to send is
+/// thrown away, because a socket closed over unread bytes would take the close frame with it.
+async fn close(mut socket: WebSocketStream<TcpStream>, frame: CloseFrame) {
+    let goodbye = async {
+        socket.close(Some(frame)).await.ok()?;
+        let mut rest = [0; 16 << 10];
+        while socket.get_mut().read(&mut rest).await.ok()? > 0 {}
+        Some(())
+    };
+    let _ = timeout(CLOSE_GRACE, goodbye).await;
 }
 
 type Done = Result<(tokio::task::Id, String), JoinError>;
@@ -239,4 +318,6 @@ fn close_frame(code: CloseCode, reason: &'static str) -> CloseFrame {
 
 const STOP_GRACE: Duration = Duration::from_secs(5);
 const CLOSE_GRACE: Duration = Duration::from_secs(1);
+/// Events that wait to be written; whoever has more waits with them.
+const MAX_EVENTS: usize = 64;
 const WRITE_DEADLINE: Duration = Duration::from_secs(10);

@@ -1,6 +1,6 @@
 //! The opening handshake (RFC 6455, section 4.2) and what is refused there, with 403: a `Host` that
 //! is not this computer, an `Origin` that is missing or malformed, a peer that does not offer the
-//! sub-protocol.
+//! sub-protocol, a peer that is a program of another user.
 
 use pkcs11_bridge_protocol::{MAX_FRAME_LEN, SUBPROTOCOL};
 use tokio::net::TcpStream;
@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 
+use super::peer::{Ends, PeerUser};
 use crate::host;
 use crate::origin::{OriginError, RequestOrigin};
 
@@ -22,9 +23,13 @@ pub(super) async fn upgrade(socket: TcpStream, port: u16) -> Option<Upgraded> {
     // Frames are small and each is waited for.
     let _ = socket.set_nodelay(true);
     let mut origin = None;
+    let ends = Ends::of(&socket).ok()?;
     // The type of the error is tungstenite's.
     #[allow(clippy::result_large_err)]
-    let check = |request: &Request, mut response: Response| match check(request.headers(), port) {
+    let check = |request: &Request, mut response: Response| match check(request.headers(), port)
+        // Looking is not for free, so that it is done for a request that is right in all else.
+        .and_then(|accepted| check_user(ends.peer_user()).map(|()| accepted))
+    {
         Ok(accepted) => {
             origin = Some(accepted);
             let name = HeaderValue::from_static(SUBPROTOCOL);
@@ -37,6 +42,8 @@ pub(super) async fn upgrade(socket: TcpStream, port: u16) -> Option<Upgraded> {
         }
     };
     let config = WebSocketConfig::default()
+        // What was read stays in the buffer until it is used again, PINs too.
+        .read_buffer_size(READ_BUFFER_LEN)
         .max_message_size(Some(MAX_FRAME_LEN))
         .max_frame_size(Some(MAX_FRAME_LEN));
     match accept_hdr_async_with_config(socket, check, Some(config)).await {
@@ -56,6 +63,10 @@ enum Refusal {
     NoOrigin,
     #[error("the Origin header {0}")]
     Origin(OriginError),
+    #[error("it comes from a program of another user of this computer")]
+    OtherUser,
+    #[error("the system does not tell whose program it comes from")]
+    UnknownUser,
     #[error("the sub-protocol {SUBPROTOCOL} is not offered; is the client of another version?")]
     Protocol,
 }
@@ -75,6 +86,14 @@ fn check(headers: &HeaderMap, port: u16) -> Result<RequestOrigin, Refusal> {
     if offered { Ok(origin) } else { Err(Refusal::Protocol) }
 }
 
+fn check_user(user: PeerUser) -> Result<(), Refusal> {
+    match user {
+        PeerUser::Same => Ok(()),
+        PeerUser::Other => Err(Refusal::OtherUser),
+        PeerUser::Unknown => Err(Refusal::UnknownUser),
+    }
+}
+
 /// The value of a header that is there once.
 fn single(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     let mut values = headers.get_all(name).iter();
@@ -90,6 +109,9 @@ fn forbidden(refusal: &Refusal) -> ErrorResponse {
     *response.status_mut() = StatusCode::FORBIDDEN;
     response
 }
+
+/// Room for the requests of a busy page.
+const READ_BUFFER_LEN: usize = 8 << 10;
 
 #[cfg(test)]
 mod tests {

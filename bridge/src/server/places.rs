@@ -16,7 +16,19 @@ pub(super) struct Places {
 /// The right to a connection, given back when dropped.
 pub(super) struct Place {
     _of_all: OwnedSemaphorePermit,
-    _of_unapproved: Option<OwnedSemaphorePermit>,
+    of_unapproved: Option<OwnedSemaphorePermit>,
+}
+
+impl Place {
+    /// Whether it counts as one of an origin that is not approved.
+    pub(super) fn is_of_unapproved(&self) -> bool {
+        self.of_unapproved.is_some()
+    }
+
+    /// The origin has been approved since.
+    pub(super) fn approved(&mut self) {
+        self.of_unapproved = None;
+    }
 }
 
 impl Default for Places {
@@ -31,12 +43,12 @@ impl Default for Places {
 impl Places {
     /// A place, where there is one for an origin of that standing.
     pub(super) fn take(&self, approval: Approval) -> Option<Place> {
-        let _of_unapproved = match approval {
+        let of_unapproved = match approval {
             Approval::Approved => None,
             Approval::NotApproved => Some(Arc::clone(&self.unapproved).try_acquire_owned().ok()?),
         };
         let _of_all = Arc::clone(&self.all).try_acquire_owned().ok()?;
-        Some(Place { _of_all, _of_unapproved })
+        Some(Place { _of_all, of_unapproved })
     }
 }
 

@@ -18,15 +18,17 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use super::TurnLock;
+use super::idle::Logins;
+use super::{Errand, TurnLock};
 use crate::modules::Module;
 use crate::pipe::{self, Frame, Greeting, Job, Outcome};
 use crate::program;
 use calls::CallsInFlight;
+pub(crate) use ending::revoked;
 use ending::{Stop, attend, end_now, ended};
 
 /// A worker that has loaded its module. Dropping it ends the process.
-pub(super) struct WorkerProcess {
+pub(crate) struct WorkerProcess {
     frames: mpsc::UnboundedSender<Frame>,
     /// As many calls as the worker has threads: what waits here does not run into a deadline that
     /// would end the worker, and is gone with its caller.
@@ -35,6 +37,7 @@ pub(super) struct WorkerProcess {
     next_id: AtomicU64,
     stop: Arc<Stop>,
     turn: TurnLock,
+    logins: Arc<Logins>,
 }
 
 impl WorkerProcess {
@@ -96,7 +99,7 @@ impl WorkerProcess {
         endings.spawn(write(input, queue));
         endings.spawn(attend(child, output, Arc::clone(&calls), Arc::clone(&stop)));
         let (next_id, turn) = (AtomicU64::new(1), Arc::clone(turn));
-        Ok(Self { frames, admission, calls, next_id, stop, turn })
+        Ok(Self { frames, admission, calls, next_id, stop, turn, logins: Arc::default() })
     }
 
     pub(super) fn is_alive(&self) -> bool {
@@ -105,8 +108,8 @@ impl WorkerProcess {
 
     /// Sends a call and waits for what becomes of it. The deadline counts from when the worker has
     /// a thread for it.
-    pub(super) async fn call(&self, call: &Call) -> Result<Outcome, Failure> {
-        let arrived = pipe::unix_micros();
+    pub(crate) async fn call(&self, errand: &Errand<'_>) -> Result<Outcome, Failure> {
+        let Errand { call, leave, arrived } = *errand;
         let admission = Arc::clone(&self.admission).acquire_owned();
         let permit = match timeout(QUEUE_DEADLINE, admission).await {
             Ok(Ok(permit)) => permit,
@@ -114,18 +117,34 @@ impl WorkerProcess {
             Err(_) => return Err(busy(self.calls.module(), call)),
         };
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let frame = pipe::encode(&Job { id, arrived, call }).map_err(|error| {
+        let frame = pipe::encode(&Job { id, arrived, call, leave }).map_err(|error| {
             Failure::new(Row::Internal, format!("The call cannot be passed on: {error}."))
         })?;
         let report = self.calls.add(id, call.method(), deadline_of(call), permit)?;
+        self.logins.begin(call);
         // Where nobody writes any more the worker has ended, and the report says so.
         let _ = self.frames.send(frame);
-        report.await.unwrap_or_else(|_| Err(self.calls.end()))
+        let outcome = report.await.unwrap_or_else(|_| Err(self.calls.end()))?;
+        if let Outcome::Done(_) = outcome {
+            self.logins.renew(call);
+        }
+        Ok(outcome)
+    }
+
+    /// The logins that it has.
+    pub(super) fn logins(&self) -> &Arc<Logins> {
+        &self.logins
+    }
+
+    /// Ends the process in the middle of whatever it does.
+    pub(super) fn end_now(&self) {
+        self.stop.at_once.notify_one();
     }
 }
 
 impl Drop for WorkerProcess {
     fn drop(&mut self) {
+        self.logins.gone.cancel();
         self.stop.release(&self.turn);
     }
 }
@@ -170,7 +189,7 @@ fn busy(module: &Module, call: &Call) -> Failure {
 
 fn deadline_of(call: &Call) -> Duration {
     match call {
-        Call::SignData(_) => SIGN_DEADLINE,
+        Call::SignData(_) | Call::SignDataBatch(_) => SIGN_DEADLINE,
         _ => READ_DEADLINE,
     }
 }

@@ -6,9 +6,11 @@ use std::sync::{Arc, OnceLock};
 use aws_lc_rs::digest;
 use cryptoki::object::{Attribute, AttributeType, CertificateType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
+use der::Decode;
 use pkcs11_bridge_protocol::call;
 use pkcs11_bridge_protocol::failure::{Failure, Row};
 use pkcs11_bridge_protocol::result::CertificateInfo;
+use x509_cert::Certificate;
 
 use super::failures::{InContext, Stale};
 use super::module::LoadedModule;
@@ -31,6 +33,16 @@ impl TokenCertificate {
 
     pub(super) fn cka_id(&self) -> &[u8] {
         &self.cka_id
+    }
+
+    /// Whose it is, for a person: the subject (RFC 4514), or the label where that cannot be read or
+    /// is empty.
+    pub(super) fn subject(&self) -> String {
+        Certificate::from_der(&self.der)
+            .map(|certificate| certificate.tbs_certificate().subject().to_string())
+            .ok()
+            .filter(|subject| !subject.is_empty())
+            .unwrap_or_else(|| self.label.clone())
     }
 
     pub(super) fn public_key(&self) -> Result<&PublicKey, Failure> {

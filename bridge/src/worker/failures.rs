@@ -41,11 +41,6 @@ pub(super) fn rv(error: RvError) -> u64 {
 /// An error that may be a failure of the module.
 pub(super) trait AsFailure: Sized {
     fn as_failure(&self) -> Option<&Failure>;
-
-    /// The same error, where the token was found to have been taken out meanwhile.
-    fn after_renewal(self) -> Self {
-        self
-    }
 }
 
 impl AsFailure for Failure {

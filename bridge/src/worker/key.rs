@@ -10,24 +10,39 @@ use super::certificates::TokenCertificate;
 use super::failures::InContext;
 use super::verifier::KeyKind;
 
+/// A private key on the token.
+#[derive(Clone, Copy)]
+pub(super) struct PrivateKey {
+    pub(super) handle: ObjectHandle,
+    pub(super) authentication: Authentication,
+}
+
+/// When a key wants the PIN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Authentication {
+    /// To log in.
+    Once,
+    /// For every signature (`CKA_ALWAYS_AUTHENTICATE`, PKCS#11 3.2, section 4.9).
+    Always,
+}
+
 /// The keys that may be the certificate's, most likely first and never none. There are several where
 /// keys share a `CKA_ID` and do not tell their public key; then their signatures tell.
 pub(super) fn find_private(
     session: &Session,
     certificate: &TokenCertificate,
-) -> Result<Vec<ObjectHandle>, Failure> {
+) -> Result<Vec<PrivateKey>, Failure> {
     let by_id = if certificate.cka_id().is_empty() {
         Vec::new()
     } else {
         private_keys(session, Attribute::Id(certificate.cka_id().to_vec()))?
     };
-    if by_id.len() == 1 {
-        return Ok(by_id);
-    }
-    let mut keys = by_public_key(session, certificate)?;
-    if keys.is_empty() {
-        keys = by_id;
-    }
+    let mut keys = if by_id.len() == 1 {
+        by_id
+    } else {
+        let keys = by_public_key(session, certificate)?;
+        if keys.is_empty() { by_id } else { keys }
+    };
     if keys.is_empty() {
         return Err(Failure::new(
             Row::NotFound,
@@ -38,7 +53,18 @@ pub(super) fn find_private(
         ));
     }
     keys.truncate(MAX_KEYS);
-    Ok(keys)
+    Ok(keys
+        .into_iter()
+        .map(|handle| PrivateKey { handle, authentication: authentication(session, handle) })
+        .collect())
+}
+
+/// A token that does not tell has no such keys.
+fn authentication(session: &Session, key: ObjectHandle) -> Authentication {
+    match session.get_attributes(key, &[AttributeType::AlwaysAuthenticate]).as_deref() {
+        Ok([Attribute::AlwaysAuthenticate(true)]) => Authentication::Always,
+        _ => Authentication::Once,
+    }
 }
 
 fn by_public_key(

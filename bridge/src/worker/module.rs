@@ -11,12 +11,14 @@ use pkcs11_bridge_protocol::failure::{Failure, Row};
 use pkcs11_bridge_protocol::slot_id::SlotId;
 
 use super::failures::{InContext, rv};
+use super::single_part::SinglePart;
 use super::slot::SlotState;
 use crate::lock::lock;
 
 /// A module that this process has initialised.
 pub(super) struct LoadedModule {
     context: Pkcs11,
+    single_part: Arc<SinglePart>,
     threading: Threading,
     slots: Mutex<HashMap<SlotId, Arc<SlotState>>>,
 }
@@ -40,7 +42,8 @@ impl LoadedModule {
             }
             Err(error) => return Err(not_loaded(path, &error)),
         };
-        Ok(Self { context, threading, slots: Mutex::default() })
+        let single_part = SinglePart::load(path).map_err(|error| not_loaded(path, &error))?;
+        Ok(Self { context, single_part: Arc::new(single_part), threading, slots: Mutex::default() })
     }
 
     pub(super) fn context(&self) -> &Pkcs11 {
@@ -79,8 +82,20 @@ impl LoadedModule {
         if let Some(slot) = known {
             return Ok(slot);
         }
-        let state = SlotState::new(self.context.clone(), self.find_slot(id)?);
+        let slot = self.find_slot(id)?;
+        let state = SlotState::new(self.context.clone(), slot, Arc::clone(&self.single_part));
         Ok(Arc::clone(self.slots().entry(id).or_insert_with(|| Arc::new(state))))
+    }
+
+    /// Ends the login to the token in a slot, or in all of them. Says whether there was one.
+    pub(super) fn log_out(&self, id: Option<SlotId>) -> Result<bool, Failure> {
+        let slots: Vec<_> = self
+            .slots()
+            .iter()
+            .filter(|(known, _)| id.is_none_or(|id| id == **known))
+            .map(|(_, slot)| Arc::clone(slot))
+            .collect();
+        slots.into_iter().try_fold(false, |ended, slot| Ok(slot.log_out()? || ended))
     }
 
     /// Logs out and lets go of the module.

@@ -87,6 +87,16 @@ impl Deref for PooledSession<'_> {
     }
 }
 
+impl PooledSession<'_> {
+    /// Closes a session on which an operation was begun and not ended. Another one takes its place
+    /// first: with the last session the login would end.
+    pub(super) fn discard(mut self) {
+        if let Ok(fresh) = self.pool.context.open_ro_session(self.pool.slot) {
+            self.session = Some(fresh);
+        }
+    }
+}
+
 impl Drop for PooledSession<'_> {
     fn drop(&mut self) {
         let Some(session) = self.session.take() else { return };

@@ -1,59 +1,53 @@
 //! Signatures: made with the private key of a certificate, checked against the certificate before
 //! anybody gets them.
 
-use pkcs11_bridge_protocol::call::{SignData, SignatureFormat, VerifySignedData};
+use cryptoki::mechanism::Mechanism;
+use cryptoki::session::Session;
+use pkcs11_bridge_protocol::algorithm::Algorithm;
+use pkcs11_bridge_protocol::call::{SignData, SignDataBatch, SignatureFormat, VerifySignedData};
 use pkcs11_bridge_protocol::failure::{Failure, Row};
 use pkcs11_bridge_protocol::octets::Octets;
 
 use super::algorithm::{Scheme, check_length};
-use super::certificates;
+use super::certificates::{self, Found};
 use super::ecdsa;
 use super::failures::InContext;
+use super::key::{Authentication, PrivateKey};
 use super::module::LoadedModule;
-use super::slot::{LoginError, SlotState};
+use super::slot::{LoginError, Pins, SlotState};
+use super::verifier::Verifier;
 
-/// `arrived` is when the bridge took the call, in microseconds since 1970.
+/// Makes one signature.
 pub(super) fn sign(
     module: &LoadedModule,
     params: &SignData,
-    arrived: u64,
+    pins: &Pins<'_>,
 ) -> Result<Octets, LoginError> {
     check_length(params.algorithm_reference, params.data.as_ref())?;
     let slot = module.slot(params.slot_id)?;
-    slot.renewing(|| sign_once(&slot, params, arrived))
+    slot.renewing(|| sign_once(&slot, params, pins))
 }
 
-fn sign_once(slot: &SlotState, params: &SignData, arrived: u64) -> Result<Octets, LoginError> {
-    let certificate = certificates::find(slot, &params.cert_id)?;
-    let public_key = certificate.public_key()?;
-    let scheme = Scheme::new(params.algorithm_reference, public_key.kind())?;
-    // A signature that could not be checked is not made.
-    let verifier = public_key.verifier(scheme)?;
-    let mechanism = scheme.mechanism();
-    if !slot.has_mechanism(mechanism.mechanism_type())? {
-        return Err(Failure::with_ckr(
-            Row::AlgorithmUnsupported,
-            "CKR_MECHANISM_INVALID",
-            format!(
-                "The token cannot do {} ({}). Choose another algorithm.",
-                params.algorithm_reference,
-                mechanism.mechanism_type()
-            ),
-        )
-        .into());
-    }
-
-    let _logged_in = slot.log_in(params.pin.as_ref(), arrived)?;
+fn sign_once(slot: &SlotState, params: &SignData, pins: &Pins<'_>) -> Result<Octets, LoginError> {
+    let signer = Signer::find(slot, &params.cert_id, params.algorithm_reference)?;
+    let certificate = &signer.certificate;
+    let _logged_in = slot.log_in(pins, certificate)?;
     let session = slot.session()?;
-    let operation = format!("signing with the key of certificate {}", certificate.id());
     let data = params.data.as_ref();
-    let input = scheme.input(data);
-    for key in slot.private_keys(&session, &certificate)? {
-        let made = session.sign(&mechanism, key, &input).context(&operation)?;
-        if let Some(forms) = Forms::of_token(made, scheme)
-            && verifier.accepts(data, forms.to_verify())
+    let input = signer.scheme.input(data);
+    for key in slot.private_keys(&session, certificate)? {
+        let made = match signer.make(slot, &session, key, pins, &input) {
+            Ok(made) => made,
+            Err(error) => {
+                // The operation may still be active.
+                session.discard();
+                return Err(error);
+            }
+        };
+        if let Some(forms) = Forms::of_token(made, signer.scheme)
+            && signer.verifier.accepts(data, forms.to_verify())
         {
-            slot.remember_key(&certificate, key);
+            slot.remember_key(certificate, key);
             return Ok(forms.wanted(params.signature_format).into());
         }
     }
@@ -67,6 +61,72 @@ fn sign_once(slot: &SlotState, params: &SignData, arrived: u64) -> Result<Octets
         ),
     )
     .into())
+}
+
+/// Makes everything ready for a batch: logs in, and says whether the key wants the PIN for every
+/// signature.
+pub(super) fn prepare(
+    module: &LoadedModule,
+    params: &SignDataBatch,
+    pins: &Pins<'_>,
+) -> Result<bool, LoginError> {
+    let slot = module.slot(params.slot_id)?;
+    slot.renewing(|| {
+        let signer = Signer::find(&slot, &params.cert_id, params.algorithm_reference)?;
+        let _logged_in = slot.log_in(pins, &signer.certificate)?;
+        let keys = slot.private_keys(&*slot.session()?, &signer.certificate)?;
+        Ok(keys.iter().any(|key| key.authentication == Authentication::Always))
+    })
+}
+
+/// A certificate with what signs and checks for it.
+struct Signer {
+    certificate: Found,
+    scheme: Scheme,
+    mechanism: Mechanism<'static>,
+    verifier: Verifier,
+}
+
+impl Signer {
+    fn find(slot: &SlotState, cert_id: &str, algorithm: Algorithm) -> Result<Self, Failure> {
+        let certificate = certificates::find(slot, cert_id)?;
+        let public_key = certificate.public_key()?;
+        let scheme = Scheme::new(algorithm, public_key.kind())?;
+        // A signature that could not be checked is not made.
+        let verifier = public_key.verifier(scheme)?;
+        let mechanism = scheme.mechanism();
+        if !slot.has_mechanism(mechanism.mechanism_type())? {
+            return Err(Failure::with_ckr(
+                Row::AlgorithmUnsupported,
+                "CKR_MECHANISM_INVALID",
+                format!(
+                    "The token cannot do {algorithm} ({}). Choose another algorithm.",
+                    mechanism.mechanism_type()
+                ),
+            ));
+        }
+        Ok(Self { certificate, scheme, mechanism, verifier })
+    }
+
+    fn make(
+        &self,
+        slot: &SlotState,
+        session: &Session,
+        key: PrivateKey,
+        pins: &Pins<'_>,
+        input: &[u8],
+    ) -> Result<Vec<u8>, LoginError> {
+        let operation = format!("signing with the key of certificate {}", self.certificate.id());
+        if key.authentication == Authentication::Always {
+            // No operation is begun that could not go on.
+            slot.may_authenticate(pins, &self.certificate)?;
+        }
+        session.sign_init(&self.mechanism, key.handle).context(&operation)?;
+        if key.authentication == Authentication::Always {
+            slot.authenticate(session, pins, &self.certificate)?;
+        }
+        Ok(slot.single_part().sign(session, input).context(&operation)?)
+    }
 }
 
 pub(super) fn verify(module: &LoadedModule, params: &VerifySignedData) -> Result<bool, Failure> {

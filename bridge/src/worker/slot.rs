@@ -2,32 +2,35 @@
 //! mechanisms. All of it is dropped and read anew once the token turns out to be another.
 
 mod login;
+mod refusal;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 
 use cryptoki::context::Pkcs11;
 use cryptoki::mechanism::MechanismType;
-use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
 use cryptoki::slot::{Slot, TokenInfo};
 use pkcs11_bridge_protocol::failure::Failure;
 
 use super::certificates::{self, TokenCertificate};
 use super::failures::{AsFailure, InContext, Stale};
-use super::key;
+use super::key::{self, PrivateKey};
 use super::sessions::{PooledSession, SessionPool};
+use super::single_part::SinglePart;
 use crate::lock::lock;
-pub(super) use login::LoginError;
 use login::{Login, RefusedPin};
+pub(super) use login::{LoginError, Pins};
 
 pub(super) struct SlotState {
     context: Pkcs11,
     slot: Slot,
+    single_part: Arc<SinglePart>,
     sessions: SessionPool,
     /// Held for reading while a private key is used, so that nobody logs out meanwhile.
     login: RwLock<Login>,
+    logging_in: AtomicBool,
     /// The PIN that the token refused last.
     refused: Mutex<Option<RefusedPin>>,
     known: Mutex<Known>,
@@ -40,16 +43,18 @@ struct Known {
     certificates: Option<Arc<[TokenCertificate]>>,
     mechanisms: Option<Arc<[MechanismType]>>,
     /// Private keys by the id of their certificate.
-    keys: HashMap<String, ObjectHandle>,
+    keys: HashMap<String, PrivateKey>,
 }
 
 impl SlotState {
-    pub(super) fn new(context: Pkcs11, slot: Slot) -> Self {
+    pub(super) fn new(context: Pkcs11, slot: Slot, single_part: Arc<SinglePart>) -> Self {
         Self {
             sessions: SessionPool::new(context.clone(), slot),
             context,
             slot,
+            single_part,
             login: RwLock::new(Login::LoggedOut),
+            logging_in: AtomicBool::new(false),
             refused: Mutex::default(),
             known: Mutex::default(),
             generation: AtomicU64::new(0),
@@ -76,7 +81,7 @@ impl SlotState {
             Some(Stale::Objects) => self.forget_objects(),
             Some(Stale::Token) => self.forget(generation),
         }
-        work().map_err(AsFailure::after_renewal)
+        work()
     }
 
     /// Drops everything that is known of the token, the login included, unless another call has
@@ -93,8 +98,19 @@ impl SlotState {
         self.drop_all(&mut self.write_login());
     }
 
+    /// Ends the login and keeps all else. Says whether there was one.
+    pub(super) fn log_out(&self) -> Result<bool, Failure> {
+        let mut login = self.write_login();
+        if matches!(*login, Login::LoggedOut) {
+            return Ok(false);
+        }
+        *login = Login::LoggedOut;
+        self.end_login(&*self.session()?)?;
+        Ok(true)
+    }
+
     fn drop_all(&self, login: &mut Login) {
-        if matches!(login, Login::LoggedIn(_))
+        if !matches!(login, Login::LoggedOut)
             && let Ok(session) = self.sessions.take()
         {
             // A token that is gone has nobody logged in.
@@ -113,7 +129,7 @@ impl SlotState {
 
     /// Fails where the token is not the one that the open sessions are on.
     pub(super) fn make_sure_of_token(&self) -> Result<(), Failure> {
-        self.session()?.get_session_info().context("asking for the token").map(drop)
+        login::make_sure_of(&*self.session()?)
     }
 
     /// The certificates on the token, read now.
@@ -133,13 +149,13 @@ impl SlotState {
         &self,
         session: &Session,
         certificate: &TokenCertificate,
-    ) -> Result<Vec<ObjectHandle>, Failure> {
+    ) -> Result<Vec<PrivateKey>, Failure> {
         let known = self.known().keys.get(certificate.id()).copied();
         known.map_or_else(|| key::find_private(session, certificate), |key| Ok(vec![key]))
     }
 
     /// Remembers that a signature of this key was one of the certificate's.
-    pub(super) fn remember_key(&self, certificate: &TokenCertificate, key: ObjectHandle) {
+    pub(super) fn remember_key(&self, certificate: &TokenCertificate, key: PrivateKey) {
         self.known().keys.insert(certificate.id().to_owned(), key);
     }
 
@@ -148,6 +164,10 @@ impl SlotState {
         let mut known = self.known();
         known.certificates = None;
         known.keys.clear();
+    }
+
+    pub(super) fn single_part(&self) -> &SinglePart {
+        &self.single_part
     }
 
     pub(super) fn has_mechanism(&self, mechanism: MechanismType) -> Result<bool, Failure> {

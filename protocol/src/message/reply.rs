@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use super::Id;
 use super::json::{Version, decode_json};
+use crate::event::Event;
 use crate::failure::ErrorObject;
 
 /// A reply, as the bridge sends it.
@@ -36,6 +37,26 @@ impl<R> Reply<R> {
 }
 
 impl<R: Serialize> Reply<R> {
+    /// The text of a frame.
+    pub fn encode(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
+    }
+}
+
+/// An event, as the bridge sends it.
+#[derive(Serialize)]
+pub struct Notification<'a, E> {
+    jsonrpc: Version,
+    method: &'static str,
+    params: &'a E,
+}
+
+impl<'a, E: Event> Notification<'a, E> {
+    /// The notification of an event.
+    pub fn new(event: &'a E) -> Self {
+        Self { jsonrpc: Version, method: E::NAME, params: event }
+    }
+
     /// The text of a frame.
     pub fn encode(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(self)
@@ -96,11 +117,11 @@ mod tests {
 
     #[test]
     fn a_notification_is_an_event() {
-        let text = r#"{"jsonrpc":"2.0","method":"slotEvent","params":{"slot_id":1}}"#;
+        let text = r#"{"jsonrpc":"2.0","method":"progress","params":{"slot_id":1}}"#;
         let Ok(Incoming::Event { method, params }) = Incoming::decode(text) else {
             panic!("a message that is no event");
         };
-        assert_eq!(method, "slotEvent");
+        assert_eq!(method, "progress");
         assert_eq!(params.unwrap().get(), r#"{"slot_id":1}"#);
     }
 
@@ -112,7 +133,7 @@ mod tests {
             "{}",
             r#"{"jsonrpc":"2.0","id":1}"#,
             r#"{"id":1,"result":true}"#,
-            r#"{"jsonrpc":"2.0","id":1,"method":"slotEvent","result":true}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"progress","result":true}"#,
             r#"{"jsonrpc":"2.0","id":1,"result":true,"error":{"code":0,"message":"","data":{"status":0,"code":""}}}"#,
             r#"{"jsonrpc":"2.0","id":1,"error":{"code":0,"message":""}}"#,
         ] {

@@ -21,6 +21,8 @@ use crate::supervisor::TurnLock;
 #[derive(Default)]
 pub(super) struct Stop {
     released: Notify,
+    /// That it is to end in the middle of whatever it does.
+    pub(super) at_once: Notify,
     /// Kept from the release until the process is gone, where no other worker was starting then.
     turn: Mutex<Option<OwnedMutexGuard<()>>>,
 }
@@ -60,6 +62,7 @@ pub(super) async fn attend(
                 break End::Gone;
             }
             () = calls.overdue() => break End::Hung,
+            () = stop.at_once.notified() => break End::Revoked,
             () = stop.released.notified() => break End::Released,
         }
     };
@@ -74,6 +77,11 @@ pub(super) async fn attend(
             tracing::warn!(module = %module.name, pid, "a worker hung and is ended");
             calls.close(&hung(module));
             let _ = end_at_once(&mut child).await;
+        }
+        End::Revoked => {
+            calls.close(&revoked());
+            let _ = end_at_once(&mut child).await;
+            tracing::info!(module = %module.name, pid, "worker ended, its origin was revoked");
         }
         End::Released => {
             let turn = lock(&stop.turn).take();
@@ -96,6 +104,8 @@ enum End {
     Gone,
     /// A call passed its deadline.
     Hung,
+    /// Nobody may use it any more.
+    Revoked,
     /// Nobody needs it.
     Released,
 }
@@ -135,6 +145,14 @@ fn hung(module: &Module) -> Failure {
              it afresh.",
             module.name
         ),
+    )
+}
+
+/// What a call gets whose origin is revoked while it is carried out.
+pub(crate) fn revoked() -> Failure {
+    Failure::new(
+        Row::OriginNotApproved,
+        "The user has revoked this page's approval, so the call was given up.",
     )
 }
 

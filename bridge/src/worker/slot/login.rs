@@ -1,30 +1,95 @@
-//! The login to a token (PKCS#11 3.2, section 5.6.8), of which a process has one for all its sessions.
-//! `CKR_USER_ALREADY_LOGGED_IN` is never taken as proof of a PIN.
+//! The login to a token (PKCS#11 3.2, section 5.6.8), of which a process has one for all its sessions,
+//! and the PIN for a single signature. `CKR_USER_ALREADY_LOGGED_IN` is never taken as proof of a PIN,
+//! and no PIN goes to the token without the bridge's leave.
 
+use std::sync::atomic::Ordering;
 use std::sync::{PoisonError, RwLockReadGuard};
 
 use cryptoki::error::{Error, RvError};
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::TokenInfo;
-use pkcs11_bridge_protocol::failure::{Failure, Row};
+use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::pin::Pin;
 
 use super::SlotState;
+use super::refusal::{check_length, final_try, pin_locked, wrong_pin};
 use crate::lock::lock;
-use crate::pipe::{PinRequest, unix_micros};
+use crate::pipe::{Entry, Leave, PinRequest, Tries, Want, unix_micros};
+use crate::worker::certificates::TokenCertificate;
 use crate::worker::failures::{AsFailure, InContext};
 use crate::worker::pin::PinProof;
 
 /// Whether this process is logged in to the token.
 pub(in crate::worker) enum Login {
     LoggedOut,
-    LoggedIn(Box<PinProof>),
+    /// With a PIN that went through this process.
+    ByPin(Box<PinProof>),
+    /// With one that the reader took.
+    ByPinpad,
+}
+
+impl Login {
+    /// Whether a call may go on without another login. A PIN that it brings has to be the right one,
+    /// where one can be judged.
+    fn covers(&self, of_page: Option<&Pin>) -> bool {
+        match (self, of_page) {
+            (Self::LoggedOut, _) => false,
+            (Self::ByPin(proof), Some(pin)) => proof.matches(pin),
+            (Self::ByPin(_), None) | (Self::ByPinpad, _) => true,
+        }
+    }
+}
+
+/// The PINs of one call, and which of them may go to the token.
+pub(in crate::worker) struct Pins<'a> {
+    pub(in crate::worker) of_page: Option<&'a Pin>,
+    pub(in crate::worker) leave: &'a Leave,
+    /// When the bridge took the call, in microseconds since 1970.
+    pub(in crate::worker) arrived: u64,
+}
+
+/// A PIN on its way to the token.
+#[derive(Clone, Copy)]
+enum Attempt<'a> {
+    OfPage(&'a Pin),
+    Entered(&'a Pin),
+    Pinpad,
+}
+
+impl<'a> Attempt<'a> {
+    /// `None` where there is no leave for a PIN that this token takes: also where the try would be the
+    /// last, and the user did not know when the PIN was entered.
+    fn of(pins: &Pins<'a>, entry: Entry, tries: Tries) -> Option<Self> {
+        match (entry, pins.leave, pins.of_page) {
+            (Entry::Pinpad, Leave::Pinpad, _) => Some(Self::Pinpad),
+            (Entry::Software, Leave::Entered(_, told), _)
+                if tries == Tries::Last && *told != tries =>
+            {
+                None
+            }
+            (Entry::Software, Leave::Entered(pin, _), _) => Some(Self::Entered(pin)),
+            (Entry::Software, Leave::OfPage, Some(pin)) => Some(Self::OfPage(pin)),
+            _ => None,
+        }
+    }
+
+    fn pin(self) -> Option<&'a Pin> {
+        match self {
+            Self::OfPage(pin) | Self::Entered(pin) => Some(pin),
+            Self::Pinpad => None,
+        }
+    }
 }
 
 /// Why a private key cannot be used.
 pub(in crate::worker) enum LoginError {
     PinNeeded(PinRequest),
+    /// Another call is logging in.
+    LoggingIn,
     Failed(Failure),
+    /// What the token said of a PIN. It is not sent again, also where it is not known whether the token
+    /// has counted it.
+    PinSent(Failure),
 }
 
 impl From<Failure> for LoginError {
@@ -33,9 +98,9 @@ impl From<Failure> for LoginError {
     }
 }
 
-/// A PIN that the token refused. Calls that were made before it did so and bring the same one get the
-/// same answer, and the token is not asked again: a page that signs three things at once with one
-/// mistyped PIN would use up three tries.
+/// A page's PIN that the token refused. Calls that were made before it did so and bring the same one
+/// get the same answer, and the token is not asked again: a page that signs three things at once with
+/// one mistyped PIN would use up three tries.
 pub(in crate::worker) struct RefusedPin {
     proof: PinProof,
     at: u64,
@@ -46,176 +111,190 @@ impl AsFailure for LoginError {
     fn as_failure(&self) -> Option<&Failure> {
         match self {
             Self::Failed(failure) => Some(failure),
-            Self::PinNeeded(_) => None,
-        }
-    }
-
-    fn after_renewal(self) -> Self {
-        match self {
-            Self::PinNeeded(request) => Self::Failed(Failure::with_ckr(
-                Row::SessionEnded,
-                "CKR_USER_NOT_LOGGED_IN",
-                format!(
-                    "The login to the token \"{}\" ended, because the token was taken out or reset. \
-                     Sign again with the PIN.",
-                    request.token_label
-                ),
-            )),
-            failed @ Self::Failed(_) => failed,
+            Self::PinNeeded(_) | Self::LoggingIn | Self::PinSent(_) => None,
         }
     }
 }
 
 impl SlotState {
-    /// Makes sure that private keys can be used, and stays so while the guard lives. `arrived` is
-    /// when the bridge took the call, in microseconds since 1970.
+    /// Makes sure that private keys can be used, and stays so while the guard lives.
     ///
     /// A PIN that equals the one of the login is not sent again. Another one logs out first, so that
     /// the token itself judges it.
     pub(in crate::worker) fn log_in(
         &self,
-        pin: Option<&Pin>,
-        arrived: u64,
+        pins: &Pins<'_>,
+        certificate: &TokenCertificate,
     ) -> Result<RwLockReadGuard<'_, Login>, LoginError> {
         loop {
+            if matches!(pins.leave, Leave::Nothing) && self.logging_in.load(Ordering::Acquire) {
+                // A user at a pinpad must not take all threads from those who only read.
+                return Err(LoginError::LoggingIn);
+            }
             let login = self.login.read().unwrap_or_else(PoisonError::into_inner);
-            match (&*login, pin) {
-                (Login::LoggedIn(_), None) => return Ok(login),
-                (Login::LoggedIn(proof), Some(pin)) if proof.matches(pin) => return Ok(login),
-                (Login::LoggedOut, None) => {
-                    let token = self.token_info()?;
-                    if !token.login_required() {
-                        return Ok(login);
-                    }
-                    let token_label = token.label().to_owned();
-                    return Err(LoginError::PinNeeded(PinRequest { token_label }));
-                }
-                (_, Some(pin)) => {
-                    drop(login);
-                    let mut login = self.write_login();
-                    match &*login {
-                        // Another call was quicker.
-                        Login::LoggedIn(proof) if proof.matches(pin) => {}
-                        _ => self.log_in_with(pin, arrived, &mut login)?,
-                    }
-                }
+            if login.covers(pins.of_page) {
+                return Ok(login);
+            }
+            let token = self.token_info()?;
+            if pins.of_page.is_none() && !token.login_required() {
+                return Ok(login);
+            }
+            drop(login);
+            let attempt = self.attempt(pins, &token, Want::Login, certificate)?;
+            let mut login = self.write_login();
+            // Another call may have been quicker.
+            if !login.covers(pins.of_page) {
+                self.logging_in.store(true, Ordering::Release);
+                let logged_in = self.log_in_with(attempt, &token, &mut login);
+                self.logging_in.store(false, Ordering::Release);
+                logged_in?;
             }
         }
     }
 
-    fn log_in_with(&self, pin: &Pin, arrived: u64, login: &mut Login) -> Result<(), Failure> {
-        let mut refused = lock(&self.refused);
-        if let Some(refused) = &*refused
-            && arrived <= refused.at
-            && refused.proof.matches(pin)
-        {
-            return Err(refused.failure.clone());
+    /// The PIN that may be sent to the token now.
+    fn attempt<'a>(
+        &self,
+        pins: &Pins<'a>,
+        token: &TokenInfo,
+        want: Want,
+        certificate: &TokenCertificate,
+    ) -> Result<Attempt<'a>, LoginError> {
+        let label = token.label();
+        let entry =
+            if token.protected_authentication_path() { Entry::Pinpad } else { Entry::Software };
+        if let (Entry::Software, Some(pin)) = (entry, pins.of_page) {
+            self.check_refused(pin, pins.arrived)?;
+            check_length(pin, token)?;
         }
-        let token = self.token_info()?;
-        check_length(pin, &token)?;
         if token.user_pin_locked() {
-            return Err(pin_locked(token.label()));
+            return Err(pin_locked(label).into());
         }
+        let tries = tries(token);
+        let attempt = Attempt::of(pins, entry, tries).ok_or_else(|| {
+            LoginError::PinNeeded(PinRequest {
+                token_label: label.to_owned(),
+                token_serial: token.serial_number().to_owned(),
+                certificate: certificate.subject(),
+                tries,
+                entry,
+                want,
+            })
+        })?;
+        match attempt {
+            Attempt::OfPage(_) if token.user_pin_final_try() => Err(final_try(label).into()),
+            Attempt::Entered(pin) => Ok(check_length(pin, token).map(|()| attempt)?),
+            Attempt::OfPage(_) | Attempt::Pinpad => Ok(attempt),
+        }
+    }
+
+    fn check_refused(&self, pin: &Pin, arrived: u64) -> Result<(), Failure> {
+        match &*lock(&self.refused) {
+            Some(refused) if arrived <= refused.at && refused.proof.matches(pin) => {
+                Err(refused.failure.clone())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn log_in_with(
+        &self,
+        attempt: Attempt<'_>,
+        token: &TokenInfo,
+        login: &mut Login,
+    ) -> Result<(), LoginError> {
         let session = self.sessions.take()?;
-        if matches!(login, Login::LoggedIn(_)) {
+        make_sure_of(&session)?;
+        if !matches!(login, Login::LoggedOut) {
             *login = Login::LoggedOut;
-            self.log_out(&session)?;
+            self.end_login(&session)?;
         }
-        let mut result = session.login(UserType::User, Some(pin.secret()));
+        let send = || session.login(UserType::User, attempt.pin().map(Pin::secret));
+        let mut result = send();
         if matches!(result, Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _))) {
             // No proof of this PIN: only the token can tell.
-            self.log_out(&session)?;
-            result = session.login(UserType::User, Some(pin.secret()));
+            self.end_login(&session)?;
+            result = send();
         }
-        match result {
-            Ok(()) => {
-                *login = Login::LoggedIn(Box::new(PinProof::of(pin)?));
-                // Objects that only a user sees may be there now.
-                self.forget_objects();
-                Ok(())
-            }
-            Err(error) => {
-                let wrong = matches!(error, Error::Pkcs11(RvError::PinIncorrect, _));
-                let failure = self.login_failure(error, token.label());
-                if wrong {
-                    let (proof, at) = (PinProof::of(pin)?, unix_micros());
-                    *refused = Some(RefusedPin { proof, at, failure: failure.clone() });
-                }
-                Err(failure)
-            }
-        }
+        self.judged(result, attempt, token).map_err(LoginError::PinSent)?;
+        *login = match attempt.pin() {
+            Some(pin) => Login::ByPin(Box::new(PinProof::of(pin)?)),
+            None => Login::ByPinpad,
+        };
+        // Objects that only a user sees may be there now.
+        self.forget_objects();
+        Ok(())
     }
 
-    fn log_out(&self, session: &Session) -> Result<(), Failure> {
+    /// Sends the PIN for one signature, between `C_SignInit` and `C_Sign` on the same session
+    /// (`CKU_CONTEXT_SPECIFIC`).
+    pub(in crate::worker) fn authenticate(
+        &self,
+        session: &Session,
+        pins: &Pins<'_>,
+        certificate: &TokenCertificate,
+    ) -> Result<(), LoginError> {
+        let token = self.token_info()?;
+        let attempt = self.attempt(pins, &token, Want::Signature, certificate)?;
+        make_sure_of(session)?;
+        let result = session.login(UserType::ContextSpecific, attempt.pin().map(Pin::secret));
+        self.judged(result, attempt, &token).map_err(LoginError::PinSent)
+    }
+
+    /// Fails where [`SlotState::authenticate`] would, without sending a PIN.
+    pub(in crate::worker) fn may_authenticate(
+        &self,
+        pins: &Pins<'_>,
+        certificate: &TokenCertificate,
+    ) -> Result<(), LoginError> {
+        let token = self.token_info()?;
+        self.attempt(pins, &token, Want::Signature, certificate).map(drop)
+    }
+
+    /// What the token said of a PIN.
+    fn judged(
+        &self,
+        result: Result<(), Error>,
+        attempt: Attempt<'_>,
+        token: &TokenInfo,
+    ) -> Result<(), Failure> {
+        let Err(error) = result else { return Ok(()) };
+        let wrong = matches!(error, Error::Pkcs11(RvError::PinIncorrect, _));
+        let label = token.label();
+        let failure =
+            match Err::<(), _>(error).context(&format!("logging in to the token \"{label}\"")) {
+                Err(failure) if wrong => wrong_pin(failure, label, self.token_info().ok().as_ref()),
+                Err(failure) => failure,
+                Ok(()) => return Ok(()),
+            };
+        if let (true, Attempt::OfPage(pin)) = (wrong, attempt) {
+            let (proof, at) = (PinProof::of(pin)?, unix_micros());
+            *lock(&self.refused) = Some(RefusedPin { proof, at, failure: failure.clone() });
+        }
+        Err(failure)
+    }
+
+    pub(super) fn end_login(&self, session: &Session) -> Result<(), Failure> {
         // The handles of private objects end with the login.
         self.known().keys.clear();
         match session.logout() {
             Err(Error::Pkcs11(RvError::UserNotLoggedIn, _)) => Ok(()),
-            result => result.context("logging out to have the PIN judged"),
-        }
-    }
-
-    fn login_failure(&self, error: Error, label: &str) -> Failure {
-        let wrong = matches!(error, Error::Pkcs11(RvError::PinIncorrect, _));
-        let operation = format!("logging in to the token \"{label}\"");
-        let failure = match Err::<(), _>(error).context(&operation) {
-            Err(failure) => failure,
-            Ok(()) => return Failure::new(Row::Internal, "The login failed."),
-        };
-        if !wrong {
-            return failure;
-        }
-        // How many tries are left is known only as far as these flags tell.
-        match self.token_info() {
-            Ok(token) if token.user_pin_locked() => pin_locked(label),
-            Ok(token) if token.user_pin_final_try() => Failure {
-                row: Row::PinFinalTry,
-                message: format!(
-                    "Wrong PIN for the token \"{label}\", and one try is left: another wrong one \
-                     locks it. Make sure of the PIN first."
-                ),
-                ..failure
-            },
-            _ => Failure {
-                message: format!(
-                    "Wrong PIN for the token \"{label}\". Check it before you try again: the token \
-                     locks after a few wrong ones."
-                ),
-                ..failure
-            },
+            result => result.context("logging out"),
         }
     }
 }
 
-fn check_length(pin: &Pin, token: &TokenInfo) -> Result<(), Failure> {
-    // A token that tells no maximum has none to keep to.
-    let max = if token.max_pin_length() == 0 { usize::MAX } else { token.max_pin_length() };
-    let min = token.min_pin_length().max(1);
-    if (min..=max).contains(&pin.len()) {
-        return Ok(());
-    }
-    let label = token.label();
-    let problem = if pin.is_empty() {
-        "The PIN is empty".to_owned()
-    } else if pin.len() < min {
-        format!("The token \"{label}\" takes no PIN shorter than {min} bytes")
+/// Fails where the token was taken out since the session was opened: then no PIN is sent.
+pub(super) fn make_sure_of(session: &Session) -> Result<(), Failure> {
+    session.get_session_info().context("asking for the token").map(drop)
+}
+
+fn tries(token: &TokenInfo) -> Tries {
+    if token.user_pin_final_try() {
+        Tries::Last
+    } else if token.user_pin_count_low() {
+        Tries::Fewer
     } else {
-        format!("The token \"{label}\" takes no PIN longer than {max} bytes")
-    };
-    Err(Failure::with_ckr(
-        Row::PinIncorrect,
-        "CKR_PIN_LEN_RANGE",
-        format!("{problem}, so it was not tried. No try was lost."),
-    ))
-}
-
-fn pin_locked(label: &str) -> Failure {
-    Failure::with_ckr(
-        Row::PinLocked,
-        "CKR_PIN_LOCKED",
-        format!(
-            "The PIN of the token \"{label}\" is locked after too many wrong tries. Unlock it with \
-             the token's own software or its issuer."
-        ),
-    )
+        Tries::NotKnown
+    }
 }

@@ -1,0 +1,88 @@
+//! The origins that the user has approved, as the bridge knows them while it runs. The state file may be
+//! changed by others meanwhile (`pkcs11-bridge origins`), which takes effect at once.
+
+mod state_file;
+mod watch;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use crate::lock::lock;
+use crate::origin::Origin;
+pub(crate) use state_file::{Approved, Remembered, StateError, StateFile, unix_seconds};
+pub(crate) use watch::Watch;
+
+/// What the user has approved.
+pub(crate) struct Approvals {
+    /// `None` where the system has no place for it: then nothing outlives the bridge.
+    file: Option<StateFile>,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    remembered: Remembered,
+    /// Those that could not be written to the file, until when they hold.
+    unsaved: BTreeMap<Origin, u64>,
+}
+
+impl Approvals {
+    /// Reads the file. Nothing is approved where that cannot be done.
+    pub(crate) fn new(file: Option<StateFile>) -> Self {
+        let approvals = Self { file, known: Mutex::default() };
+        approvals.reload();
+        approvals
+    }
+
+    /// The file, where there is one.
+    pub(crate) fn file(&self) -> Option<&StateFile> {
+        self.file.as_ref()
+    }
+
+    /// Whether the user's approval of an origin still holds.
+    pub(crate) fn hold(&self, origin: &Origin) -> bool {
+        let (known, now) = (lock(&self.known), unix_seconds(SystemTime::now()));
+        let remembered = known.remembered.get(origin).map(|approved| approved.expires);
+        remembered.max(known.unsaved.get(origin).copied()).is_some_and(|expires| now < expires)
+    }
+
+    /// Approves an origin from now on, also where that cannot be written down.
+    pub(crate) async fn approve(self: &Arc<Self>, origin: &Origin, lifetime: Duration) {
+        let approved = Approved::from_now(lifetime);
+        let (this, remembered) = (Arc::clone(self), origin.clone());
+        let saved = tokio::task::spawn_blocking(move || {
+            this.file.as_ref().map(|file| file.approve(&remembered, approved))
+        })
+        .await;
+        let mut known = lock(&self.known);
+        match saved {
+            Ok(Some(Ok(remembered))) => known.remembered = remembered,
+            Ok(Some(Err(error))) => {
+                tracing::error!(%origin, %error, "the approval holds until the bridge stops");
+                known.unsaved.insert(origin.clone(), approved.expires);
+            }
+            Ok(None) | Err(_) => {
+                tracing::warn!(%origin, "the approval holds until the bridge stops");
+                known.unsaved.insert(origin.clone(), approved.expires);
+            }
+        }
+    }
+
+    /// Reads the file again and gives the origins whose approval was taken away. One that has expired
+    /// was not.
+    pub(crate) fn reload(&self) -> BTreeSet<Origin> {
+        let read = self.file.as_ref().map_or_else(|| Ok(Remembered::new()), StateFile::read);
+        let read = read.unwrap_or_else(|error| {
+            tracing::error!(%error, "no origin is approved");
+            Remembered::new()
+        });
+        let before = std::mem::replace(&mut lock(&self.known).remembered, read.clone());
+        let now = unix_seconds(SystemTime::now());
+        before
+            .into_iter()
+            .filter(|(origin, approved)| now < approved.expires && !read.contains_key(origin))
+            .map(|(origin, _)| origin)
+            .collect()
+    }
+}

@@ -1,0 +1,90 @@
+//! The process that shows a question, from the bridge's side.
+
+use std::io;
+use std::process::Stdio;
+
+use serde::Serialize;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStdin, ChildStdout};
+use zeroize::Zeroizing;
+
+use super::{Answer, Showing};
+use crate::pipe;
+use crate::program;
+
+/// Dropping it ends the process and the pinentry that it has started.
+pub(super) struct DialogProcess {
+    child: Child,
+    output: ChildStdout,
+    /// Open for as long as the question is of use.
+    _input: ChildStdin,
+}
+
+impl DialogProcess {
+    pub(super) async fn start<Q: Serialize>(showing: &Showing<Q>) -> io::Result<Self> {
+        let mut child = program::this()?
+            .arg("dialog")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(io::Error::other("it has no pipes"));
+        };
+        let sent = input.write_all(&pipe::encode(showing)?).await;
+        let process = Self { child, output, _input: input };
+        sent.map(|()| process)
+    }
+
+    /// Waits for the user.
+    pub(super) async fn answer(&mut self) -> io::Result<Answer> {
+        match self.read().await {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                if self.was_interrupted().await {
+                    Ok(Answer::Cancelled)
+                } else {
+                    Err(io::Error::other("the dialog ended without an answer"))
+                }
+            }
+            answer => answer,
+        }
+    }
+
+    async fn read(&mut self) -> io::Result<Answer> {
+        let mut len = [0; 4];
+        self.output.read_exact(&mut len).await?;
+        let len = u32::from_le_bytes(len) as usize;
+        if len > MAX_LEN {
+            return Err(io::Error::other("the answer is too long"));
+        }
+        let mut frame = Zeroizing::new(vec![0; len]);
+        self.output.read_exact(&mut frame).await?;
+        pipe::decode(&frame)
+    }
+
+    /// Whether the user pressed Ctrl-C at a question in the terminal.
+    #[cfg(unix)]
+    async fn was_interrupted(&mut self) -> bool {
+        use std::os::unix::process::ExitStatusExt;
+        let interrupt = Some(rustix::process::Signal::INT.as_raw());
+        self.child.wait().await.is_ok_and(|status| status.signal() == interrupt)
+    }
+
+    #[cfg(not(unix))]
+    async fn was_interrupted(&mut self) -> bool {
+        false
+    }
+}
+
+/// Its own group is that of the pinentry too.
+#[cfg(unix)]
+impl Drop for DialogProcess {
+    fn drop(&mut self) {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok());
+        if let Some(group) = id.and_then(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+const MAX_LEN: usize = 64 << 10;

@@ -1,0 +1,311 @@
+//! Gets the PIN that a token wants: from the reader's pinpad, from the user on the desktop, or from the
+//! call. One PIN at a time for each origin, so that a page cannot try several at once, and each wrong one
+//! of a page makes it wait longer.
+
+mod attempts;
+mod history;
+mod words;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pkcs11_bridge_protocol::call::Call;
+use pkcs11_bridge_protocol::failure::{ErrorObject, Row};
+use pkcs11_bridge_protocol::pin::Pin;
+use pkcs11_bridge_protocol::result::PinEntry as Policy;
+use serde_json::value::RawValue;
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::bridge::Caller;
+use crate::dialog::{Answer, Busy, Dialogs, Question, Turn, text};
+use crate::lock::lock;
+use crate::modules::Module;
+use crate::origin::{Origin, RequestOrigin};
+use crate::pipe::{Entry, Leave, Outcome, PinRequest};
+use crate::supervisor::{Errand, OriginSession, Supervisor, WorkerProcess};
+use attempts::Attempts;
+use history::History;
+pub(crate) use words::Purpose;
+
+/// What all origins' PIN entry shares.
+pub(crate) struct PinEntry {
+    policy: Policy,
+    dialogs: Arc<Dialogs>,
+    origins: Mutex<HashMap<Origin, Arc<AsyncMutex<History>>>>,
+    attempts: Attempts,
+}
+
+/// A call that needs a login.
+#[derive(Clone, Copy)]
+pub(crate) struct Signing<'a> {
+    pub(crate) supervisor: &'a Arc<Supervisor>,
+    pub(crate) caller: &'a Caller,
+    pub(crate) session: &'a Arc<OriginSession>,
+    pub(crate) module: &'a Arc<Module>,
+    pub(crate) call: &'a Call,
+    /// What the user is told of it.
+    pub(crate) purpose: Purpose<'a>,
+    /// When the bridge took it, in microseconds since 1970.
+    pub(crate) arrived: u64,
+}
+
+/// The right to have a PIN of the origin tried.
+type Held = OwnedMutexGuard<History>;
+
+type Result<T> = std::result::Result<T, ErrorObject>;
+
+impl PinEntry {
+    pub(crate) fn new(policy: Policy, dialogs: Arc<Dialogs>) -> Self {
+        Self { policy, dialogs, origins: Mutex::default(), attempts: Attempts::default() }
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// Carries out a call, with a PIN where the token wants one.
+    pub(crate) async fn carry_out(&self, signing: &Signing<'_>) -> Result<Box<RawValue>> {
+        if signing.pin_of_page().is_some() && self.policy == Policy::Native {
+            return Err(words::not_from_page().into());
+        }
+        if let Some(result) = signing.without_pin().await?.done()? {
+            return Ok(result);
+        }
+        let mut history = self.history(signing.caller.origin()).lock_owned().await;
+        // Meanwhile the same PIN may have been entered, or refused.
+        let request = match signing.without_pin().await? {
+            Outcome::PinNeeded(request) => request,
+            outcome => return outcome.result(),
+        };
+        if request.entry == Entry::Software && signing.pin_of_page().is_some() {
+            history.pause().await;
+            let (_, outcome) = self.attempt(signing, &request, Leave::OfPage, history).await?;
+            return outcome?.result();
+        }
+        history.share_refusal(signing.arrived)?;
+        history.pause().await;
+        history.ask();
+        let (mut history, result) = match request.entry {
+            Entry::Pinpad => self.by_pinpad(signing, &request, history).await?,
+            Entry::Software => self.by_dialog(signing, request, history).await?,
+        };
+        match &result {
+            Ok(_) => history.succeed(),
+            Err(error) if ends_entry(error) => history.dismiss(error),
+            Err(_) => {}
+        }
+        result
+    }
+
+    fn history(&self, origin: &RequestOrigin) -> Arc<AsyncMutex<History>> {
+        let RequestOrigin::Tuple(origin) = origin else { return Arc::default() };
+        let mut origins = lock(&self.origins);
+        origins.retain(|_, history| {
+            Arc::strong_count(history) > 1
+                || history.try_lock().is_ok_and(|history| history.is_of_use())
+        });
+        Arc::clone(origins.entry(origin.clone()).or_default())
+    }
+
+    /// Has a PIN tried, whatever becomes of the call meanwhile: a page that gives up its call does not
+    /// undo the try. The token says how many tries are left, and is asked right before: until the PIN is
+    /// judged no other origin may use one up.
+    async fn attempt(
+        &self,
+        signing: &Signing<'_>,
+        request: &PinRequest,
+        leave: Leave,
+        mut history: Held,
+    ) -> Result<(Held, Result<Outcome>)> {
+        let alone = self.attempts.turn(request, signing.module);
+        let alone = timeout(ATTEMPT_WAIT, alone).await.map_err(|_| words::busy())?;
+        let errand = signing.own(leave).await?;
+        let tried = tokio::spawn(async move {
+            let outcome = errand.carry_out().await;
+            history.note(&outcome);
+            drop(alone);
+            (history, outcome)
+        });
+        Ok(tried.await.map_err(|_| words::login_ended())?)
+    }
+
+    async fn turn(&self) -> Result<Turn> {
+        Ok(self.dialogs.turn().await.map_err(|Busy| words::busy())?)
+    }
+
+    /// Tells the user to look at the reader, for as long as the reader waits for the PIN: that is until
+    /// the last page of the origin is gone, and not only the one that has called.
+    async fn by_pinpad(
+        &self,
+        signing: &Signing<'_>,
+        request: &PinRequest,
+        history: Held,
+    ) -> Result<(Held, Result<Box<RawValue>>)> {
+        let mut turn = self.turn().await?;
+        let message = Question::Message { text: signing.purpose.pinpad(signing.caller, request) };
+        let (errand, gone) = (signing.own(Leave::Pinpad).await?, signing.session.gone().clone());
+        let entered = tokio::spawn(async move {
+            let told = async {
+                if let Answer::Unavailable(reason) = turn.ask(&message).await {
+                    tracing::warn!(%reason, "the user cannot be told to use the reader's pinpad");
+                }
+                // Whoever hides the message may still enter the PIN.
+                std::future::pending().await
+            };
+            let outcome = tokio::select! {
+                outcome = errand.carry_out() => outcome,
+                () = gone.cancelled() => Err(words::login_ended().into()),
+                never = told => never,
+            };
+            (history, outcome)
+        });
+        let (history, outcome) = entered.await.map_err(|_| words::login_ended())?;
+        Ok((history, outcome.and_then(Outcome::result)))
+    }
+
+    /// Asks the user, and again where the PIN was wrong, as long as more than one try is left.
+    async fn by_dialog(
+        &self,
+        signing: &Signing<'_>,
+        mut request: PinRequest,
+        mut history: Held,
+    ) -> Result<(Held, Result<Box<RawValue>>)> {
+        let mut turn = self.turn().await?;
+        let mut wrong: Option<ErrorObject> = None;
+        for _ in 0..MAX_ATTEMPTS {
+            let question = Question::Pin {
+                text: signing.purpose.pin(signing.caller, &request),
+                error: wrong.as_ref().map(|error| text::one_line(&error.message)),
+            };
+            let failure = match turn.ask(&question).await {
+                Answer::Pin(pin) => {
+                    let leave = Leave::Entered(pin, request.tries);
+                    let outcome;
+                    (history, outcome) = self.attempt(signing, &request, leave, history).await?;
+                    match outcome {
+                        Ok(Outcome::Failed(error)) if may_be_mended(&error) => {
+                            wrong = Some(error);
+                            if let Ok(Outcome::PinNeeded(now)) = signing.without_pin().await {
+                                request = now;
+                            }
+                            continue;
+                        }
+                        // Only one try is left by now, which the user was not told.
+                        Ok(Outcome::PinNeeded(now)) => {
+                            request = now;
+                            continue;
+                        }
+                        outcome => return Ok((history, outcome.and_then(Outcome::result))),
+                    }
+                }
+                Answer::TimedOut => words::timed_out(self.dialogs.limit()),
+                Answer::Unavailable(reason) => {
+                    tracing::warn!(%reason, "the user cannot be asked for a PIN");
+                    words::unavailable(signing, &request, self.policy)
+                }
+                Answer::Cancelled | Answer::Yes | Answer::No => words::cancelled(),
+            };
+            return Ok((history, Err(failure.into())));
+        }
+        Ok((history, Err(wrong.unwrap_or_else(|| words::cancelled().into()))))
+    }
+}
+
+/// Whether it was the user's PIN, or the lack of one, that a call failed for.
+fn ends_entry(error: &ErrorObject) -> bool {
+    [
+        Row::PinEntryCancelled,
+        Row::PinEntryTimedOut,
+        Row::PinFinalTry,
+        Row::PinLocked,
+        Row::PinIncorrect,
+    ]
+    .into_iter()
+    .any(|row| error.is_of(row))
+}
+
+/// Whether the user may enter the PIN once more: it was wrong or could not be tried, and as far as is
+/// known more than one try is left.
+fn may_be_mended(error: &ErrorObject) -> bool {
+    error.is_of(Row::PinIncorrect)
+}
+
+impl Signing<'_> {
+    fn pin_of_page(&self) -> Option<&Pin> {
+        match self.call {
+            Call::SignData(params) => params.pin.as_ref(),
+            Call::SignDataBatch(params) => params.pin.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Carries out a call for which a login has to be there already.
+    pub(crate) async fn without_asking(&self) -> Result<Box<RawValue>> {
+        self.without_pin().await?.result()
+    }
+
+    async fn without_pin(&self) -> Result<Outcome> {
+        self.send(&Leave::Nothing).await
+    }
+
+    /// The call with all that it needs, to go on without whoever made it.
+    async fn own(&self, leave: Leave) -> Result<OwnedErrand> {
+        Ok(OwnedErrand {
+            worker: self.supervisor.worker(self.session, self.module).await?,
+            stopping: self.supervisor.stopping().clone(),
+            call: self.call.clone(),
+            leave,
+            arrived: self.arrived,
+        })
+    }
+
+    async fn send(&self, leave: &Leave) -> Result<Outcome> {
+        let errand = Errand { call: self.call, leave, arrived: self.arrived };
+        self.supervisor.call(self.session, self.module, &errand).await
+    }
+}
+
+/// A call with a PIN, which keeps its worker.
+struct OwnedErrand {
+    worker: Arc<WorkerProcess>,
+    stopping: CancellationToken,
+    call: Call,
+    leave: Leave,
+    arrived: u64,
+}
+
+impl OwnedErrand {
+    async fn carry_out(self) -> Result<Outcome> {
+        let Self { call, leave, arrived, .. } = &self;
+        let errand = Errand { call, leave, arrived: *arrived };
+        tokio::select! {
+            outcome = self.worker.call(&errand) => Ok(outcome?),
+            () = self.stopping.cancelled() => Err(words::login_ended().into()),
+        }
+    }
+}
+
+impl Outcome {
+    /// The result, where there is one already.
+    fn done(self) -> Result<Option<Box<RawValue>>> {
+        match self {
+            Self::Done(result) => Ok(Some(result)),
+            Self::Failed(error) => Err(error),
+            Self::PinNeeded(_) | Self::LoggingIn => Ok(None),
+        }
+    }
+
+    /// The result; a call for which all was done has to have one.
+    pub(crate) fn result(self) -> Result<Box<RawValue>> {
+        let missing = || words::login_ended().into();
+        self.done()?.ok_or_else(missing)
+    }
+}
+
+/// A person who has entered a wrong PIN so many times in a row has mistaken the card.
+const MAX_ATTEMPTS: usize = 3;
+/// How long an origin waits while another one has a PIN tried on the same token.
+const ATTEMPT_WAIT: Duration = Duration::from_secs(60);

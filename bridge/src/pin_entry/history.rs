@@ -1,0 +1,101 @@
+//! What an origin has done with PINs lately. It outlives the origin's connections and workers, so that a
+//! page gains nothing by coming anew.
+
+use std::time::Duration;
+
+use pkcs11_bridge_protocol::failure::{ErrorObject, Row};
+use tokio::time::{Instant, sleep_until};
+
+use crate::pipe::{Outcome, unix_micros};
+
+/// Whoever holds it may have a PIN tried.
+#[derive(Default)]
+pub(super) struct History {
+    /// Wrong PINs of the page and dialogs without a right one, in a row.
+    failures: u32,
+    /// When the next PIN may be tried, or the user be asked again.
+    free: Option<Instant>,
+    /// The end of the last PIN entry by the user, for the calls that waited for it.
+    refused: Option<(u64, ErrorObject)>,
+}
+
+impl History {
+    /// Whether something of it is still needed.
+    pub(super) fn is_of_use(&self) -> bool {
+        self.failures > 0
+    }
+
+    /// Waits as long as the failures demand.
+    pub(super) async fn pause(&self) {
+        if let Some(free) = self.free {
+            sleep_until(free).await;
+        }
+    }
+
+    /// Notes what became of a PIN that was sent to the token.
+    pub(super) fn note(&mut self, outcome: &Result<Outcome, ErrorObject>) {
+        match outcome {
+            Ok(Outcome::Done(_)) => self.succeed(),
+            Ok(Outcome::Failed(error)) | Err(error) if may_have_been_wrong(error) => self.fail(),
+            Ok(_) | Err(_) => {}
+        }
+    }
+
+    /// The token got the right PIN.
+    pub(super) fn succeed(&mut self) {
+        (self.failures, self.free) = (0, None);
+    }
+
+    /// The user is asked. That counts as a failure until the right PIN has come, because a page may
+    /// withdraw the question and ask anew.
+    pub(super) fn ask(&mut self) {
+        self.fail();
+    }
+
+    /// The user did not enter it. Calls that were waiting meanwhile get the same answer: one dialog that
+    /// is cancelled is not followed by another for each of them.
+    pub(super) fn dismiss(&mut self, error: &ErrorObject) {
+        self.refused = Some((unix_micros(), error.clone()));
+        self.free = Some(Instant::now() + pause_after(self.failures.saturating_sub(1)));
+    }
+
+    fn fail(&mut self) {
+        self.free = Some(Instant::now() + pause_after(self.failures));
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    /// Fails for a call that came before the user ended the last PIN entry.
+    pub(super) fn share_refusal(&self, arrived: u64) -> Result<(), ErrorObject> {
+        match &self.refused {
+            Some((at, error)) if arrived <= *at => Err(error.clone()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether the token refused the PIN, or nobody knows what it said.
+fn may_have_been_wrong(error: &ErrorObject) -> bool {
+    error.data.pkcs11.as_deref() == Some("CKR_PIN_INCORRECT")
+        || [Row::Internal, Row::DeadlinePassed, Row::OriginNotApproved]
+            .into_iter()
+            .any(|row| error.is_of(row))
+}
+
+/// 1, 2, 4 … s, at most a minute.
+fn pause_after(failures_before: u32) -> Duration {
+    Duration::from_secs(1u64.checked_shl(failures_before).unwrap_or(u64::MAX).clamp(1, 60))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_minute() {
+        let pauses: Vec<_> = (0..9).map(|failures| pause_after(failures).as_secs()).collect();
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+        for failures in [63, 64, u32::MAX] {
+            assert_eq!(pause_after(failures).as_secs(), 60);
+        }
+    }
+}

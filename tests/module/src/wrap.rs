@@ -1,0 +1,126 @@
+//! What is done with every call: the rules for its function are applied, and it is recorded.
+
+use std::thread::sleep;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use cryptoki_sys::{CK_FUNCTION_LIST, CK_RV, CK_SESSION_HANDLE, CK_SLOT_ID};
+use pkcs11_bridge_test_rules::call::{self, Call, Line, Stage, User};
+use pkcs11_bridge_test_rules::rule::{Effect, Rule};
+
+use crate::below::below;
+use crate::counters::Counters;
+use crate::folder::{folder, rules, wait_while};
+use crate::sessions::slot_of;
+
+/// What a call is known by.
+pub(crate) struct About(Call);
+
+impl About {
+    pub(crate) fn of(function: &str) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(Call {
+            at: u64::try_from(now.as_micros()).unwrap_or(u64::MAX),
+            pid: std::process::id(),
+            function: function.to_owned(),
+            slot: None,
+            session: None,
+            user: None,
+            pin_len: None,
+            stage: Stage::AnsweredHere,
+            result: 0,
+        })
+    }
+
+    pub(crate) fn slot(self, slot: CK_SLOT_ID) -> Self {
+        Self(Call { slot: Some(slot), ..self.0 })
+    }
+
+    pub(crate) fn session(self, session: CK_SESSION_HANDLE) -> Self {
+        Self(Call { session: Some(session), slot: slot_of(session), ..self.0 })
+    }
+
+    pub(crate) fn login(self, user: User, pin_len: Option<u64>) -> Self {
+        Self(Call { user: Some(user), pin_len, ..self.0 })
+    }
+}
+
+/// A call on its way.
+pub(crate) struct Passing(Call);
+
+impl Passing {
+    /// Calls the module below.
+    pub(crate) fn pass_on(&mut self, call: impl FnOnce(&CK_FUNCTION_LIST) -> CK_RV) -> CK_RV {
+        self.0.stage = Stage::PassedOn;
+        call(below())
+    }
+
+    /// A card that is played has judged a PIN.
+    pub(crate) fn played(&mut self) {
+        self.0.stage = Stage::Played;
+    }
+
+    /// Records that the call is made to wait.
+    pub(crate) fn waits(&self) {
+        record(&Line::Waiting(self.0.clone()));
+    }
+
+    fn wait(&self, rule: &Rule) {
+        if rule.is_held() || !rule.pause().is_zero() {
+            self.waits();
+        }
+        sleep(rule.pause());
+        wait_while(|rules| {
+            let mut same = rules.rules.iter().filter(|other| other.id() == rule.id());
+            same.any(Rule::is_held)
+        });
+    }
+
+    /// The first effect of the rules that fit, but for waiting, which they all do.
+    fn effect(&self) -> Effect {
+        let mut effect = Effect::PassOn;
+        for rule in rules().rules.iter().filter(|rule| rule.fits(&self.0.function, self.0.user)) {
+            let applies =
+                |window: std::ops::Range<u64>| window.contains(&Counters::next_call(rule.id()));
+            if !rule.window().is_none_or(applies) {
+                continue;
+            }
+            self.wait(rule);
+            if effect == Effect::PassOn {
+                effect = rule.effect();
+            }
+        }
+        effect
+    }
+}
+
+/// Does `work` for a call, unless the rules refuse it.
+pub(crate) fn wrap(about: About, work: impl FnOnce(&mut Passing) -> CK_RV) -> CK_RV {
+    let mut passing = Passing(about.0);
+    let result = match passing.effect() {
+        Effect::PassOn => work(&mut passing),
+        Effect::Refuse(ckr) => ckr,
+        Effect::Fail(ckr) => {
+            work(&mut passing);
+            ckr
+        }
+    };
+    record(&Line::Returned(Call { result, ..passing.0 }));
+    result
+}
+
+fn record(line: &Line) {
+    // Where the test is over there is nobody to record for.
+    let _ = call::append(folder(), line);
+}
+
+/// Calls the function of that name of the module below.
+macro_rules! pass_on {
+    ($passing:expr, $name:ident($($argument:expr),*)) => {
+        $passing.pass_on(|below| match below.$name {
+            // SAFETY: the arguments are the caller's own, who promises what the standard asks for.
+            Some(function) => unsafe { function($($argument),*) },
+            None => cryptoki_sys::CKR_FUNCTION_NOT_SUPPORTED,
+        })
+    };
+}
+pub(crate) use pass_on;

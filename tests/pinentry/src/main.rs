@@ -1,0 +1,5 @@
+//! The program: see the library.
+
+fn main() {
+    pkcs11_bridge_test_pinentry::run();
+}
