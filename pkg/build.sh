@@ -43,8 +43,8 @@ new=$folder/dist
 wasm-bindgen --target web --omit-default-module-path --no-typescript --out-dir "$new" \
     "$target/wasm32-unknown-unknown/wasm/$NAME.wasm"
 
-# Inlining functions that are called once saves bytes, but costs more after compression.
-"$wasm_opt" -Oz --one-caller-inline-max-function-size=20 \
+# Inlining functions that are called once saves bytes, but costs more after compression; so does -Oz.
+"$wasm_opt" -Os --one-caller-inline-max-function-size=20 \
     --strip-debug --strip-producers --strip-target-features \
     "$new/${NAME}_bg.wasm" --output "$new/${NAME}_bg.wasm"
 

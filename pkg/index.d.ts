@@ -44,6 +44,14 @@ export interface Hello {
   protocol: string;
   /** The methods that this bridge has. */
   methods: string[];
+  /**
+   * Where the bridge takes PINs from. A reader's own pinpad always comes first.
+   *
+   * - `native`: only from the user, in a window of the bridge. A call that brings a PIN is rejected
+   *   with 400/801.
+   * - `page-or-native`: from the call, or from the user where it brings none.
+   */
+  pin_entry: "native" | "page-or-native";
 }
 
 /** A PKCS#11 module that the page may name. */
@@ -204,11 +212,41 @@ export interface SignData {
   algorithm_reference: AlgorithmReference;
   /** The base64 of the hash; of the message itself for EdDSA and ML-DSA. */
   data: string;
-  /** The user's PIN. May be left out once the page is logged in to the token. */
+  /**
+   * The user's PIN. Better left out: where one is needed, the bridge then asks the user for it in a
+   * window of its own, and the page never sees it.
+   */
   pin?: string | undefined;
   /** The form of an ECDSA signature: r and s side by side, or DER. `"raw"` where it is missing. */
   signature_format?: "raw" | "der" | undefined;
 }
+
+/** What {@link AbstractPkcs11.signDataBatch} signs, and how. */
+export interface SignDataBatch extends Omit<SignData, "data"> {
+  /** 1 to 1000 hashes in base64; the messages themselves for EdDSA and ML-DSA. */
+  data: readonly string[];
+}
+
+/** Options of {@link AbstractPkcs11.signDataBatch}. */
+export interface SignDataBatchOptions {
+  /** Called now and then while the batch is signed, and at its end. */
+  onProgress?: ((progress: BatchProgress) => void) | null | undefined;
+  /** Cancels what is left of the batch. What was signed is not lost. */
+  signal?: AbortSignal | null | undefined;
+}
+
+/** How far a batch has come. */
+export interface BatchProgress {
+  /** How many hashes have their signature or their error. */
+  done: number;
+  /** How many there are. */
+  total: number;
+}
+
+/** What became of one hash of a batch: the base64 of its signature, or why there is none. */
+export type BatchItem =
+  | { signature: string; error?: undefined }
+  | { signature?: undefined; error: RestException };
 
 /** What {@link AbstractPkcs11.verifySignedData} verifies. */
 export interface VerifySignedData {
@@ -244,7 +282,9 @@ export type CertificatesResponse = Response<Certificate[]>;
 export type ParsedCertificatesResponse = Response<ParsedCertificate[]>;
 /** The response of {@link AbstractPkcs11.signData}: the base64 of the signature. */
 export type DataResponse = Response<string>;
-/** The response of {@link AbstractPkcs11.verifySignedData}. */
+/** The response of {@link AbstractPkcs11.signDataBatch}, in the order of the hashes. */
+export type BatchResponse = Response<BatchItem[]>;
+/** The response of {@link AbstractPkcs11.verifySignedData} and {@link AbstractPkcs11.logout}. */
 export type BoolDataResponse = Response<boolean>;
 
 /**
@@ -290,13 +330,41 @@ export interface AbstractPkcs11 {
 
   /**
    * Signs a hash with the key of a certificate. The bridge checks every signature against the
-   * certificate before the page gets it.
+   * certificate before the page gets it. Where the token needs a PIN and `data` has none, the promise
+   * waits until the user has entered it.
    */
   signData(data: SignData, callback?: Callback<DataResponse>): Promise<DataResponse>;
+
+  /** Signs up to 1000 hashes with one PIN. */
+  signDataBatch(data: SignDataBatch, callback: Callback<BatchResponse>): Promise<BatchResponse>;
+  /**
+   * Signs up to 1000 hashes with one PIN. Resolves to a signature or an error for each, in the order
+   * of the hashes; rejects where nothing could be signed at all, as after a wrong PIN.
+   *
+   * Once `options.signal` is aborted, the bridge signs no more, and the promise resolves to the
+   * signatures that it made, with 499/803 for the others. It rejects with 499/803 where nothing was
+   * sent yet.
+   */
+  signDataBatch(
+    data: SignDataBatch,
+    options?: SignDataBatchOptions | null,
+    callback?: Callback<BatchResponse>,
+  ): Promise<BatchResponse>;
 
   /** Whether a signature is that of a certificate's key. Needs no PIN. */
   verifySignedData(
     data: VerifySignedData,
+    callback?: Callback<BoolDataResponse>,
+  ): Promise<BoolDataResponse>;
+
+  /**
+   * Ends the site's login, in all of its pages: the next signature needs the PIN again. Resolves to
+   * whether there was one.
+   */
+  logout(callback?: Callback<BoolDataResponse>): Promise<BoolDataResponse>;
+  /** Ends the site's login to the token in one slot; to all where it is `null` or `undefined`. */
+  logout(
+    slotId: SlotId | null | undefined,
     callback?: Callback<BoolDataResponse>,
   ): Promise<BoolDataResponse>;
 }
@@ -313,7 +381,10 @@ export interface ClientEventMap {
 
 /** Why the connection is gone. */
 export interface CloseDetail {
-  /** The close code of the WebSocket; 1006 where the connection broke. */
+  /**
+   * The close code of the WebSocket: 1001 where the bridge stops, 1006 where the connection broke, 1008
+   * where the user has revoked the approval of the site.
+   */
   code: number;
   /** The reason that the bridge gave, often empty. */
   reason: string;
@@ -335,6 +406,9 @@ export interface TrafficDetail {
  *
  * Where the bridge was restarted, the client finds it again. Calls that were in flight are
  * rejected, as nothing is ever sent twice; later calls work.
+ *
+ * The first call of a site that its user has not approved yet waits, for up to a minute, while the
+ * bridge asks the user. Without a yes it is rejected with 401/500.
  */
 export interface Client {
   /**
@@ -379,15 +453,24 @@ export interface ConnectOptions {
   ports?: readonly [first: number, last: number] | undefined;
   /** Names the PKCS#11 module by its file. */
   moduleConfig?: ModuleConfig | null | undefined;
-  /** How long a call may take, in milliseconds: 60000. */
+  /**
+   * For how many milliseconds the bridge may be silent about a call, before that is rejected with
+   * 408/900. The progress of a batch counts as a sign of life.
+   *
+   * 600000 where it is missing, because any call may wait for the user, to whom the bridge gives a
+   * minute for each question and each PIN. A shorter time gives up calls while a window of the bridge
+   * is still open. A bridge that is gone is noticed at once, whatever this is.
+   *
+   * `connect` itself looks for the bridge for this long; for 60000 where it is missing.
+   */
   timeout?: number | undefined;
 }
 
 /**
  * Connects to the bridge on this computer.
  *
- * Succeeds for pages that the bridge's user has not approved too; their calls are rejected with
- * 401/500. Rejects with a {@link RestException}: 500/999 where no bridge answers, 400/801 for
+ * Succeeds for sites that the bridge's user has not approved too: it is their first call that has the
+ * user asked. Rejects with a {@link RestException}: 500/999 where no bridge answers, 400/801 for
  * options that are none.
  */
 export function connect(options?: ConnectOptions | null): Promise<Client>;

@@ -1,7 +1,7 @@
 //! What a page passes in, decoded into the typed parameters of the protocol. An error names the
 //! argument and says what is expected there; it never repeats a value, which may be a PIN.
 
-use js_sys::{Array, Object};
+use js_sys::{Array, Function, Object};
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visitor,
@@ -12,21 +12,23 @@ use wasm_bindgen::prelude::*;
 /// Decodes an object with one field for each parameter, such as that of `signData`. `name` is what
 /// the object is called where it stands itself for a missing or mistyped argument.
 pub(crate) fn object<T: DeserializeOwned>(name: &str, value: &JsValue) -> Result<T, ErrorObject> {
-    if !value.is_object() || Array::is_array(value) {
-        return Err(Failure::bad_argument(name, "has to be an object.").into());
-    }
-    // A getter of the page's own may throw, which serde-wasm-bindgen does not expect.
-    let fields = assign(&Object::new(), value)
-        .map_err(|_| Failure::bad_argument(name, "has a field that cannot be read."))?;
-    let mut name = String::new();
-    let decoder = Fields { entries: Object::entries(&fields), at: 0, name: &mut name };
-    T::deserialize(decoder).map_err(|error| bad_argument(&name, &error))
+    let mut fields = Fields::of(name, value)?;
+    T::deserialize(&mut fields).map_err(|error| bad_argument(&fields.name, &error))
 }
 
 /// Decodes an argument that stands alone.
 pub(crate) fn alone<T: DeserializeOwned>(name: &str, value: JsValue) -> Result<T, ErrorObject> {
     T::deserialize(serde_wasm_bindgen::Deserializer::from(value))
         .map_err(|error| bad_argument(name, &error))
+}
+
+/// A function of the page's, or `None` where it was left out.
+pub(crate) fn function(name: &str, value: JsValue) -> Result<Option<Function>, Failure> {
+    if is_absent(&value) {
+        return Ok(None);
+    }
+    let function = value.dyn_into();
+    function.map(Some).map_err(|_| Failure::bad_argument(name, "has to be a function."))
 }
 
 /// Whether an argument was left out. Pages also write `null` for that.
@@ -73,14 +75,14 @@ fn shortened(name: &str) -> String {
 
 /// The fields of an object, all of them: serde-wasm-bindgen looks only for those that a struct
 /// has, so that a misspelt one would go unnoticed.
-struct Fields<'a> {
+struct Fields {
     entries: Array,
     at: u32,
     /// The field that is being decoded, for the error.
-    name: &'a mut String,
+    name: String,
 }
 
-impl<'de> Deserializer<'de> for Fields<'_> {
+impl<'de> Deserializer<'de> for &mut Fields {
     type Error = serde_wasm_bindgen::Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
@@ -94,7 +96,7 @@ impl<'de> Deserializer<'de> for Fields<'_> {
     }
 }
 
-impl<'de> MapAccess<'de> for Fields<'_> {
+impl<'de> MapAccess<'de> for &mut Fields {
     type Error = serde_wasm_bindgen::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
@@ -104,7 +106,7 @@ impl<'de> MapAccess<'de> for Fields<'_> {
         if self.at == self.entries.length() {
             return Ok(None);
         }
-        *self.name = self.entry(0).as_string().unwrap_or_default();
+        self.name = self.entry(0).as_string().unwrap_or_default();
         seed.deserialize(self.name.as_str().into_deserializer()).map(Some)
     }
 
@@ -118,7 +120,17 @@ impl<'de> MapAccess<'de> for Fields<'_> {
     }
 }
 
-impl Fields<'_> {
+impl Fields {
+    fn of(name: &str, value: &JsValue) -> Result<Self, Failure> {
+        if !value.is_object() || Array::is_array(value) {
+            return Err(Failure::bad_argument(name, "has to be an object."));
+        }
+        // A getter of the page's own may throw, which serde-wasm-bindgen does not expect.
+        let fields = assign(&Object::new(), value)
+            .map_err(|_| Failure::bad_argument(name, "has a field that cannot be read."))?;
+        Ok(Self { entries: Object::entries(&fields), at: 0, name: String::new() })
+    }
+
     fn entry(&self, side: u32) -> JsValue {
         self.entries.get(self.at).unchecked_into::<Array>().get(side)
     }

@@ -2,12 +2,12 @@
 
 use std::pin::Pin;
 
-use js_sys::{Array, Function, Object, Promise, Reflect};
-use pkcs11_bridge_protocol::failure::{ErrorObject, Failure};
+use js_sys::{Array, Object, Promise, Reflect};
+use pkcs11_bridge_protocol::failure::ErrorObject;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
-use crate::arguments::is_absent;
+use crate::arguments;
 use crate::rest_exception::RestException;
 
 /// What a method does before it answers; the value is the response's `data`.
@@ -18,11 +18,9 @@ pub(crate) type Work = Pin<Box<dyn Future<Output = Result<JsValue, ErrorObject>>
 /// With a callback the promise counts as handled, so that a caller who ignores it sees no
 /// `unhandledrejection`; one who awaits it still gets the rejection.
 pub(crate) fn answer(callback: JsValue, work: Work) -> Promise {
-    let callback = match callback.dyn_into::<Function>() {
-        Ok(callback) => Some(callback),
-        Err(other) if is_absent(&other) => None,
-        Err(_) => {
-            let failure = Failure::bad_argument("callback", "has to be a function.");
+    let callback = match arguments::function("callback", callback) {
+        Ok(callback) => callback,
+        Err(failure) => {
             return Promise::reject(&RestException::from(ErrorObject::from(failure)));
         }
     };
@@ -49,12 +47,17 @@ pub(crate) fn answer(callback: JsValue, work: Work) -> Promise {
 }
 
 fn response(data: JsValue) -> JsValue {
-    let response = Object::new();
-    for (name, value) in [("data", data), ("success", JsValue::TRUE)] {
+    record(&[("data", &data), ("success", &JsValue::TRUE)])
+}
+
+/// An object with these fields.
+pub(crate) fn record(fields: &[(&str, &JsValue)]) -> JsValue {
+    let object = Object::new();
+    for (name, value) in fields {
         // A new object takes every field.
-        let _ = Reflect::set(&response, &JsValue::from(name), &value);
+        let _ = Reflect::set(&object, &JsValue::from(*name), value);
     }
-    response.into()
+    object.into()
 }
 
 /// Hands over what a function of the page threw, as the browser does with an event listener's.

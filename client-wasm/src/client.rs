@@ -12,7 +12,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::arguments::{self, is_absent};
 use crate::callback::answer;
-use crate::connection::Connection;
+use crate::connection::{Connection, Limits};
 use crate::module_config;
 use crate::pkcs11::AbstractPkcs11;
 use crate::reply::result;
@@ -30,12 +30,12 @@ pub struct Client {
 /// Connects to the bridge.
 ///
 /// `options` is an object, or `undefined`: `ports` (`[first, last]`, 24911 to 24915 where it is
-/// missing), `moduleConfig`, and `timeout` in milliseconds for each call (60000 where it is
-/// missing). Fails with 400/801 for other options and 500/999 where no bridge answers.
+/// missing), `moduleConfig`, and `timeout`, for how many milliseconds the bridge may be silent about
+/// a call (600000 where it is missing). Fails with 400/801 for other options and 500/999 where no bridge answers.
 #[wasm_bindgen]
 pub async fn connect(options: JsValue) -> Result<Client, RestException> {
-    let Options { ports, module, timeout } = Options::from_js(&options)?;
-    let connection = Connection::open(ports, timeout).await?;
+    let Options { ports, module, limits } = Options::from_js(&options)?;
+    let connection = Connection::open(ports, limits).await?;
     Ok(Client { connection, module })
 }
 
@@ -95,7 +95,7 @@ impl Client {
 struct Options {
     ports: RangeInclusive<u16>,
     module: Option<String>,
-    timeout: u32,
+    limits: Limits,
 }
 
 #[derive(Default, Deserialize)]
@@ -123,7 +123,7 @@ impl Options {
             } else {
                 module_config::path_here(&module_config)?
             },
-            timeout: time_limit(timeout)?,
+            limits: limits(timeout)?,
         })
     }
 }
@@ -145,10 +145,10 @@ fn port_range(ports: Option<Vec<u16>>) -> Result<RangeInclusive<u16>, Failure> {
     }
 }
 
-fn time_limit(timeout: Option<u32>) -> Result<u32, Failure> {
+fn limits(timeout: Option<u32>) -> Result<Limits, Failure> {
     match timeout {
-        None => Ok(DEFAULT_TIMEOUT),
-        Some(timeout @ 1..=MAX_TIMEOUT) => Ok(timeout),
+        None => Ok(LIMITS),
+        Some(timeout @ 1..=MAX_TIMEOUT) => Ok(Limits { search: timeout, silence: timeout }),
         Some(_) => {
             let problem = format!("has to be a number of milliseconds from 1 to {MAX_TIMEOUT}.");
             Err(Failure::bad_argument("timeout", problem))
@@ -159,7 +159,10 @@ fn time_limit(timeout: Option<u32>) -> Result<u32, Failure> {
 /// A page looks for the bridge, it does not scan the computer.
 const MAX_PORTS: u16 = 32;
 
-const DEFAULT_TIMEOUT: u32 = 60_000;
+/// Where the page sets none. Any call may be the one that has the user asked, for a minute, whether
+/// the site may use tokens; then for the PIN, a minute each time; and other sites' questions come
+/// before. The bridge limits all that and always answers: this is for one that hangs.
+const LIMITS: Limits = Limits { search: 60_000, silence: 600_000 };
 
 /// The longest time that a browser's `setTimeout` can wait.
 const MAX_TIMEOUT: u32 = i32::MAX as u32;

@@ -13,24 +13,34 @@ use std::rc::Rc;
 
 use futures_channel::oneshot;
 use gloo_timers::callback::Timeout;
+use js_sys::Function;
 use pkcs11_bridge_protocol::MAX_FRAME_LEN;
-use pkcs11_bridge_protocol::call::Method;
+use pkcs11_bridge_protocol::call::{Cancel, Method, SignDataBatch};
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure};
-use pkcs11_bridge_protocol::message::Request;
+use pkcs11_bridge_protocol::message::{Id, Request};
 use wasm_bindgen_futures::spawn_local;
-use zeroize::Zeroizing;
 
 use crate::events::{Direction, Events};
 use crate::socket::Sender;
 use calls::{Call, Calls, Frame, Outcome};
 use dialer::Dialer;
+pub(crate) use failures::cancelled;
 
 /// A connection that heals itself until it is closed.
 pub(crate) struct Connection {
     ports: RangeInclusive<u16>,
-    timeout: u32,
+    limits: Limits,
     events: Events,
     state: RefCell<State>,
+}
+
+/// Time limits in milliseconds.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    /// For the search for the bridge.
+    pub(crate) search: u32,
+    /// For how long the bridge may be silent about a call.
+    pub(crate) silence: u32,
 }
 
 struct State {
@@ -51,19 +61,19 @@ enum Link {
 }
 
 impl Connection {
-    /// Finds the bridge. `timeout` in milliseconds holds for the search and for each call.
+    /// Finds the bridge.
     pub(crate) async fn open(
         ports: RangeInclusive<u16>,
-        timeout: u32,
+        limits: Limits,
     ) -> Result<Rc<Self>, ErrorObject> {
         let mut dialer = Dialer::new(ports.clone());
-        let Some(socket) = dialer.dial(timeout).await else {
+        let Some(socket) = dialer.dial(limits.search).await else {
             return Err(failures::unreachable(&ports).into());
         };
         let link = Link::Open(socket.sender());
         let connection = Rc::new(Self {
             ports,
-            timeout,
+            limits,
             events: Events::new(),
             state: RefCell::new(State { link, calls: Calls::default(), last_id: 0 }),
         });
@@ -80,27 +90,48 @@ impl Connection {
     /// must not see. The call is made now; the future only waits for the reply.
     pub(crate) fn call<M: Method>(
         self: &Rc<Self>,
-        mut params: M,
+        params: M,
         hide: impl FnOnce(&mut M),
     ) -> Result<Reply, ErrorObject> {
+        self.call_with_progress(params, hide, None)
+    }
+
+    /// [`Connection::call`], with what the page wants to be called with its progress.
+    pub(crate) fn call_with_progress<M: Method>(
+        self: &Rc<Self>,
+        mut params: M,
+        hide: impl FnOnce(&mut M),
+        on_progress: Option<Function>,
+    ) -> Result<Reply, ErrorObject> {
         let id = self.new_id();
-        let encode =
-            |params: &M| Request::encode(id, params).map_err(|_| failures::bad_request(M::NAME));
-        let text = Zeroizing::new(encode(&params)?);
+        let text = encode(id, &params)?;
         let shown = if self.events.traffic_wanted() {
             hide(&mut params);
-            Some(encode(&params)?)
+            Some(encode(id, &params)?)
         } else {
             None
         };
-        Ok(self.submit(id, M::NAME, Frame { text, shown })?)
+        Ok(self.submit(id, M::NAME, Frame { text, shown }, on_progress)?)
+    }
+
+    /// Gives up what is left of a `signDataBatch`. One that waits in the queue fails; one in flight is
+    /// answered by the bridge, with the signatures that it has made.
+    pub(crate) fn cancel(self: &Rc<Self>, id: u64) {
+        let mut state = self.state.borrow_mut();
+        if let Some(mut call) = state.calls.withdraw(id) {
+            call.answer(Err(failures::cancelled().into()));
+        } else if state.calls.in_flight(id).is_some() {
+            drop(state);
+            self.send_cancel(id);
+        }
     }
 
     /// Fails every call, and ends the connection for good.
     pub(crate) fn close(&self) {
         let link = {
             let mut state = self.state.borrow_mut();
-            state.calls.fail_all(|_| failures::closed());
+            state.calls.fail_queued(failures::closed);
+            state.calls.fail_in_flight(|_| failures::closed());
             std::mem::replace(&mut state.link, Link::Closed)
         };
         if let Link::Open(sender) = link {
@@ -119,6 +150,7 @@ impl Connection {
         id: u64,
         method: &'static str,
         frame: Frame,
+        on_progress: Option<Function>,
     ) -> Result<Reply, Failure> {
         let mut state = self.state.borrow_mut();
         if matches!(state.link, Link::Closed) {
@@ -128,24 +160,46 @@ impl Connection {
             return Err(failures::too_long(frame.text.len()));
         }
         let (answer, reply) = oneshot::channel();
-        state.calls.push(Call::new(id, method, answer, self.deadline(id)), frame);
+        let call = Call::new(id, method, answer, self.deadline(id), on_progress);
+        state.calls.push(call, frame);
         if let Link::Pausing { .. } = state.link {
             state.search_begins();
         }
         drop(state);
         self.send_queued();
-        Ok(Reply(reply))
+        Ok(Reply { id, outcome: reply })
     }
 
     fn deadline(self: &Rc<Self>, id: u64) -> Timeout {
         let connection = Rc::downgrade(self);
-        let timeout = self.timeout;
-        Timeout::new(timeout, move || {
+        Timeout::new(self.limits.silence, move || {
             if let Some(connection) = connection.upgrade() {
-                let mut state = connection.state.borrow_mut();
-                state.calls.expire(id, |call, stage| failures::too_late(call, stage, timeout));
+                connection.expire(id);
             }
         })
+    }
+
+    /// Fails the call whose time is over. In flight it keeps its place until the late reply comes,
+    /// because the bridge still counts it; and nobody waits for more signatures of a batch.
+    fn expire(self: &Rc<Self>, id: u64) {
+        let mut state = self.state.borrow_mut();
+        let limit = self.limits.silence;
+        if let Some(mut call) = state.calls.withdraw(id) {
+            let failure = failures::too_late_unsent(&call, limit);
+            call.answer(Err(failure.into()));
+        } else if let Some(call) = state.calls.in_flight(id) {
+            let failure = failures::too_late_in_flight(call, limit);
+            call.answer(Err(failure.into()));
+            if call.method == SignDataBatch::NAME {
+                drop(state);
+                self.send_cancel(id);
+            }
+        }
+    }
+
+    fn send_cancel(self: &Rc<Self>, id: u64) {
+        // Nobody waits for its reply: that of the batch says it all.
+        let _ = self.call(Cancel { id: Id::Number(id) }, |_| ());
     }
 
     /// Sends what is in the queue, as far as the connection and the limit allow.
@@ -176,14 +230,26 @@ impl Connection {
     }
 }
 
+fn encode<M: Method>(id: u64, params: &M) -> Result<String, Failure> {
+    Request::encode(id, params).map_err(|_| failures::bad_request(M::NAME))
+}
+
 /// The reply to a call that was made.
-pub(crate) struct Reply(oneshot::Receiver<Outcome>);
+pub(crate) struct Reply {
+    id: u64,
+    outcome: oneshot::Receiver<Outcome>,
+}
 
 impl Reply {
+    /// The id of the request.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Waits for the result.
     pub(crate) async fn result(self) -> Outcome {
         // The connection answers every call before it lets go of it.
-        self.0.await.unwrap_or_else(|_| Err(failures::closed().into()))
+        self.outcome.await.unwrap_or_else(|_| Err(failures::closed().into()))
     }
 }
 

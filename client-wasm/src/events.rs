@@ -2,10 +2,10 @@
 
 use std::cell::Cell;
 
-use serde::Serialize;
 use wasm_bindgen::prelude::*;
 use web_sys::{CustomEvent, CustomEventInit};
 
+use crate::callback::record;
 use crate::socket::Closed;
 
 /// The page's listeners.
@@ -15,27 +15,12 @@ pub(crate) struct Events {
 }
 
 /// The direction of a frame, as the page sees it.
-#[derive(Clone, Copy, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy)]
 pub(crate) enum Direction {
     /// To the bridge.
     Sent,
     /// From the bridge.
     Received,
-}
-
-#[derive(Serialize)]
-struct CloseDetail<'a> {
-    code: u16,
-    reason: &'a str,
-    reconnecting: bool,
-}
-
-#[derive(Serialize)]
-struct TrafficDetail<'a> {
-    direction: Direction,
-    id: Option<u64>,
-    text: &'a str,
 }
 
 impl Events {
@@ -73,25 +58,39 @@ impl Events {
 
     /// The connection is there again.
     pub(crate) fn open(&self) {
-        self.dispatch("open", &());
+        self.dispatch("open", &JsValue::NULL);
     }
 
     /// The connection is gone.
     pub(crate) fn close(&self, Closed { code, reason }: &Closed, reconnecting: bool) {
-        self.dispatch("close", &CloseDetail { code: *code, reason, reconnecting });
+        let detail = record(&[
+            ("code", &(*code).into()),
+            ("reason", &reason.into()),
+            ("reconnecting", &reconnecting.into()),
+        ]);
+        self.dispatch("close", &detail);
     }
 
     /// A frame went by. `id` is `None` for an event of the bridge.
     pub(crate) fn traffic(&self, direction: Direction, id: Option<u64>, text: &str) {
-        self.dispatch("traffic", &TrafficDetail { direction, id, text });
+        let direction = match direction {
+            Direction::Sent => "sent",
+            Direction::Received => "received",
+        };
+        let detail = record(&[
+            ("direction", &direction.into()),
+            // Counted from 1, so that a number of JavaScript holds it.
+            ("id", &id.map_or(JsValue::NULL, |id| (id as f64).into())),
+            ("text", &text.into()),
+        ]);
+        self.dispatch("traffic", &detail);
     }
 
     /// Calls the listeners, who may call the client: nothing may be borrowed here. What they
     /// throw is reported by the browser.
-    fn dispatch<D: Serialize>(&self, kind: &str, detail: &D) {
-        let serializer = serde_wasm_bindgen::Serializer::new().serialize_missing_as_null(true);
+    fn dispatch(&self, kind: &str, detail: &JsValue) {
         let init = CustomEventInit::new();
-        init.set_detail(&detail.serialize(&serializer).unwrap_or(JsValue::NULL));
+        init.set_detail(detail);
         if let Ok(event) = CustomEvent::new_with_event_init_dict(kind, &init) {
             // Throws only for an event that is being dispatched already.
             let _ = self.listeners.dispatch(&event);

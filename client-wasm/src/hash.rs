@@ -12,7 +12,7 @@ use sha2::digest::DynDigest;
 use sha2::{Sha256, Sha384, Sha512};
 use wasm_bindgen::prelude::*;
 
-use crate::arguments::is_absent;
+use crate::arguments;
 use crate::callback::report;
 use crate::rest_exception::RestException;
 use source::Source;
@@ -38,7 +38,7 @@ async fn digest(
     on_progress: JsValue,
 ) -> Result<String, ErrorObject> {
     let mut hasher = hasher(algorithm)?;
-    let on_progress = listener(on_progress)?;
+    let on_progress = arguments::function("onProgress", on_progress)?;
     let mut source = Source::from_js(source)?;
     let mut progress = Progress { loaded: 0.0, total: source.len(), on_progress };
     let mut buffer = vec![0; BUFFER_LEN];
@@ -79,14 +79,6 @@ fn hasher(algorithm: &JsValue) -> Result<Box<dyn DynDigest>, Failure> {
             return Err(Failure::bad_argument("algorithm", problem));
         }
     })
-}
-
-fn listener(on_progress: JsValue) -> Result<Option<Function>, Failure> {
-    if is_absent(&on_progress) {
-        return Ok(None);
-    }
-    let listener = on_progress.dyn_into();
-    listener.map(Some).map_err(|_| Failure::bad_argument("onProgress", "has to be a function."))
 }
 
 struct Progress {

@@ -3,11 +3,13 @@
 //! `pkcs11-bridge-client`, whose loader calls [`connect`] and [`hash`].
 //!
 //! It refuses bad arguments before they travel, keeps PINs no longer than the request takes, and
-//! never sends a request twice.
+//! never sends a request twice. All memory is wiped when it is freed, because a PIN passes through
+//! many hands: the page's string, the decoder, the encoder's growing buffer.
 
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod batch;
 mod callback;
 mod certificate;
 mod client;
@@ -21,8 +23,15 @@ mod reply;
 mod rest_exception;
 mod socket;
 
+use std::alloc::System;
+
+use zeroizing_alloc::ZeroAlloc;
+
 pub use client::{Client, connect};
 pub use hash::hash;
 pub use module_config::ModuleConfig;
 pub use pkcs11::AbstractPkcs11;
 pub use rest_exception::RestException;
+
+#[global_allocator]
+static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);

@@ -4,14 +4,16 @@ use std::rc::Rc;
 
 use js_sys::Promise;
 use pkcs11_bridge_protocol::call::{
-    Certificates, Info, Method, SignData, Slots, Token, VerifySignedData,
+    Certificates, Info, Logout, Method, SignData, SignDataBatch, Slots, Token, VerifySignedData,
 };
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure};
 use pkcs11_bridge_protocol::pin::Pin;
+use pkcs11_bridge_protocol::slot_id::SlotId;
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
 use crate::arguments::{self, is_absent};
+use crate::batch::{Batch, Options};
 use crate::callback::answer;
 use crate::connection::Connection;
 use crate::reply;
@@ -51,12 +53,8 @@ impl AbstractPkcs11 {
         callback: JsValue,
     ) -> Promise {
         let (slot_id, callback) = callback_last(slot_id, callback);
-        let slot_id = if is_absent(&slot_id) {
-            Ok(None)
-        } else {
-            arguments::alone("slotId", slot_id).map(Some)
-        };
-        let params = slot_id.map(|slot_id| Token { module: self.module.clone(), slot_id });
+        let params =
+            optional_slot(slot_id).map(|slot_id| Token { module: self.module.clone(), slot_id });
         self.call(params, callback)
     }
 
@@ -93,14 +91,28 @@ impl AbstractPkcs11 {
             self.choose_module(&mut params.module)?;
             Ok(params)
         });
-        let reply = params.and_then(|params| {
-            self.connection.call(params, |shown| {
-                if let Some(pin) = &mut shown.pin {
-                    *pin = Pin::from("•••".to_owned());
-                }
+        let reply = params
+            .and_then(|params| self.connection.call(params, |shown| hide(shown.pin.as_mut())));
+        answer(callback, reply::result(reply))
+    }
+
+    /// Signs many hashes with one PIN: as `signData`, with an array as `data`. `options` is
+    /// `{ onProgress, signal }`. The response's data is an array of `{ signature }` and `{ error }`.
+    #[wasm_bindgen(js_name = signDataBatch)]
+    pub fn sign_data_batch(&self, data: &JsValue, options: JsValue, callback: JsValue) -> Promise {
+        let (options, callback) = callback_last(options, callback);
+        let params = arguments::object("data", data).and_then(|mut params: SignDataBatch| {
+            self.choose_module(&mut params.module)?;
+            Ok(params)
+        });
+        let batch = params.and_then(|params| {
+            let Options { on_progress, signal } = Options::from_js(&options)?;
+            Batch::start(&self.connection, signal, || {
+                let hide = |shown: &mut SignDataBatch| hide(shown.pin.as_mut());
+                self.connection.call_with_progress(params, hide, on_progress)
             })
         });
-        answer(callback, reply::result(reply))
+        answer(callback, Box::pin(async move { batch?.items().await }))
     }
 
     /// Verifies a signature: the same object with `signature` in the place of `pin`. The
@@ -111,6 +123,19 @@ impl AbstractPkcs11 {
             self.choose_module(&mut params.module)?;
             Ok(params)
         });
+        self.call(params, callback)
+    }
+
+    /// Ends the page's login to the token in a slot; without `slotId` to all tokens. The response's
+    /// data says whether there was one.
+    pub fn logout(
+        &self,
+        #[wasm_bindgen(js_name = slotId)] slot_id: JsValue,
+        callback: JsValue,
+    ) -> Promise {
+        let (slot_id, callback) = callback_last(slot_id, callback);
+        let params =
+            optional_slot(slot_id).map(|slot_id| Logout { module: self.module.clone(), slot_id });
         self.call(params, callback)
     }
 }
@@ -150,6 +175,17 @@ impl CertificateOptions {
         }
         let options: Self = arguments::object("options", options)?;
         Ok(options.parse_certs.unwrap_or(false))
+    }
+}
+
+fn optional_slot(slot_id: JsValue) -> Result<Option<SlotId>, ErrorObject> {
+    if is_absent(&slot_id) { Ok(None) } else { arguments::alone("slotId", slot_id).map(Some) }
+}
+
+/// Takes the PIN out of what the page's "traffic" listeners see.
+fn hide(pin: Option<&mut Pin>) {
+    if let Some(pin) = pin {
+        *pin = Pin::from("•••".to_owned());
     }
 }
 

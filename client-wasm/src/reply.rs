@@ -25,7 +25,7 @@ pub(crate) fn certificates(reply: Result<Reply, ErrorObject>) -> Work {
     })
 }
 
-fn unreadable() -> Failure {
+pub(crate) fn unreadable() -> Failure {
     let message = "The reply of the bridge cannot be read. The bridge and this page may be of \
                    versions that do not fit; update both.";
     Failure::new(Row::Internal, message)

@@ -7,10 +7,12 @@
 
 mod bridge {
     mod arguments;
+    mod batch;
     mod callbacks;
     mod calls;
     mod connection;
     mod events;
+    mod page;
     mod stage;
 }
 

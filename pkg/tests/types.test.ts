@@ -7,6 +7,7 @@ import {
   ModuleConfig,
   RestException,
   type AbstractPkcs11,
+  type BatchItem,
   type BoolDataResponse,
   type Callback,
   type Certificate,
@@ -35,12 +36,15 @@ async function connecting(): Promise<Client> {
 async function client(client: Client): Promise<void> {
   const hello = await client.hello();
   const methods: string[] = hello.data.methods;
+  const fromPages: boolean = hello.data.pin_entry === "page-or-native";
+  // @ts-expect-error: no such policy
+  const none: boolean = hello.data.pin_entry === "page";
   const modules = await client.modules((error, response) => {
     if (error) console.error(error.code);
     else console.log(response.data.length);
   });
   for (const { name, description, state } of modules.data) {
-    if (state === "set_aside") console.log(name, description, methods);
+    if (state === "set_aside") console.log(name, description, methods, fromPages, none);
   }
   const listener = (event: CustomEvent<{ code: number; reconnecting: boolean }>) =>
     console.log(event.detail.code, event.detail.reconnecting);
@@ -114,6 +118,40 @@ async function signing(pkcs11: AbstractPkcs11, file: File): Promise<boolean> {
   return verified.data;
 }
 
+async function signingMany(pkcs11: AbstractPkcs11, hashes: readonly string[]): Promise<string[]> {
+  const request = { slot_id: 1, cert_id: "01", algorithm_reference: "sha256", data: hashes } as const;
+  const controller = new AbortController();
+  const { data: items } = await pkcs11.signDataBatch(request, {
+    signal: controller.signal,
+    onProgress: ({ done, total }) => console.log(done / total),
+  });
+  await pkcs11.signDataBatch({ ...request, pin: "1234", signature_format: "der" });
+  await pkcs11.signDataBatch(request, { onProgress: null, signal: undefined });
+  pkcs11.signDataBatch(request, (error, response) => console.log(error ?? response.data[0]?.signature));
+  pkcs11.signDataBatch(request, null, (error, response) => console.log(error ?? response.data.length));
+  // @ts-expect-error: `data` is an array
+  await pkcs11.signDataBatch({ ...request, data: "AQI=" });
+  // @ts-expect-error: a controller is not its signal
+  await pkcs11.signDataBatch(request, { signal: controller });
+  // @ts-expect-error: a misspelt option
+  await pkcs11.signDataBatch(request, { onprogress: () => {} });
+
+  const failed: RestException[] = items.flatMap(({ error }) => error ?? []);
+  const cancelled = failed.filter(({ status, code }) => status === 499 && code === "803");
+  console.log(failed.length, cancelled.length);
+  const signatureOf = (item: BatchItem): string => (item.error ? "" : item.signature);
+  return items.map(signatureOf);
+}
+
+async function loggingOut(pkcs11: AbstractPkcs11): Promise<boolean> {
+  await pkcs11.logout();
+  await pkcs11.logout(null);
+  await pkcs11.logout("1");
+  pkcs11.logout((error, response) => console.log(error ?? response.data));
+  pkcs11.logout(1, (error, response) => console.log(error ?? response.data));
+  return (await pkcs11.logout(1)).data;
+}
+
 /** With the types of the callback written out. */
 function callbacks(pkcs11: AbstractPkcs11): void {
   const callback: Callback<InfoResponse> = (error, response) => {
@@ -143,4 +181,4 @@ async function failing(pkcs11: AbstractPkcs11): Promise<string | undefined> {
   return new RestException(500, "999", "gone").description;
 }
 
-export { callbacks, client, connecting, failing, reading, signing };
+export { callbacks, client, connecting, failing, loggingOut, reading, signing, signingMany };

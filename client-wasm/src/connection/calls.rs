@@ -2,13 +2,15 @@
 //! Nothing is in flight twice, and each call is answered once.
 
 use std::collections::VecDeque;
+use std::mem;
 
 use futures_channel::oneshot;
 use gloo_timers::callback::Timeout;
+use js_sys::Function;
 use pkcs11_bridge_protocol::MAX_IN_FLIGHT;
+use pkcs11_bridge_protocol::call::{Cancel, Method};
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure};
 use wasm_bindgen::JsValue;
-use zeroize::Zeroizing;
 
 /// The reply to a call: its result, or why it failed.
 pub(crate) type Outcome = Result<JsValue, ErrorObject>;
@@ -16,7 +18,7 @@ pub(crate) type Outcome = Result<JsValue, ErrorObject>;
 /// An encoded request.
 pub(crate) struct Frame {
     /// What is sent. May hold a PIN.
-    pub(crate) text: Zeroizing<String>,
+    pub(crate) text: String,
     /// What the page may see of it, where it asked for the traffic.
     pub(crate) shown: Option<String>,
 }
@@ -27,7 +29,9 @@ pub(crate) struct Call {
     pub(crate) method: &'static str,
     /// `None` where the caller was answered already, because the time was over.
     reply: Option<oneshot::Sender<Outcome>>,
-    _deadline: Timeout,
+    deadline: Timeout,
+    /// What the page wants to be called with the progress.
+    on_progress: Option<Function>,
 }
 
 struct Queued {
@@ -50,8 +54,9 @@ impl Call {
         method: &'static str,
         reply: oneshot::Sender<Outcome>,
         deadline: Timeout,
+        on_progress: Option<Function>,
     ) -> Self {
-        Self { id, method, reply: Some(reply), _deadline: deadline }
+        Self { id, method, reply: Some(reply), deadline, on_progress }
     }
 
     /// Answers the caller, unless that has happened already.
@@ -61,12 +66,29 @@ impl Call {
             let _ = reply.send(outcome);
         }
     }
+
+    /// The bridge is at work on the call, which gets another deadline. Returns who wants to know.
+    pub(crate) fn goes_on(&mut self, deadline: Timeout) -> Option<Function> {
+        self.deadline = deadline;
+        self.on_progress.clone()
+    }
+}
+
+impl Queued {
+    fn is_cancel(&self) -> bool {
+        self.call.method == Cancel::NAME
+    }
 }
 
 impl Calls {
-    /// Puts a call at the end of the queue.
+    /// Puts a call at the end of the queue; a `cancel` at its front.
     pub(crate) fn push(&mut self, call: Call, frame: Frame) {
-        self.queue.push_back(Queued { call, frame, searched: false });
+        let queued = Queued { call, frame, searched: false };
+        if queued.is_cancel() {
+            self.queue.push_front(queued);
+        } else {
+            self.queue.push_back(queued);
+        }
     }
 
     /// Whether calls are in the queue.
@@ -77,7 +99,9 @@ impl Calls {
     /// Takes the next call off the queue and counts it as in flight, as far as the bridge's limit
     /// allows. Returns what is to be sent.
     pub(crate) fn launch(&mut self) -> Option<(u64, Frame)> {
-        if self.in_flight.len() >= MAX_IN_FLIGHT {
+        // The last place is for `cancel`, which otherwise might have to wait for what it ends.
+        let places = MAX_IN_FLIGHT - usize::from(!self.queue.front()?.is_cancel());
+        if self.in_flight.len() >= places {
             return None;
         }
         let Queued { call, frame, .. } = self.queue.pop_front()?;
@@ -93,18 +117,15 @@ impl Calls {
         }
     }
 
-    /// Fails the call whose time is over. In flight it keeps its place until the late reply comes,
-    /// because the bridge still counts it.
-    pub(crate) fn expire(&mut self, id: u64, failure: impl Fn(&Call, Stage) -> Failure) {
-        if let Some(at) = self.queue.iter().position(|queued| queued.call.id == id) {
-            if let Some(mut queued) = self.queue.remove(at) {
-                let failure = failure(&queued.call, Stage::Queued);
-                queued.call.answer(Err(failure.into()));
-            }
-        } else if let Some(call) = self.in_flight.iter_mut().find(|call| call.id == id) {
-            let failure = failure(call, Stage::InFlight);
-            call.answer(Err(failure.into()));
-        }
+    /// The call in flight with that id, where its caller still waits.
+    pub(crate) fn in_flight(&mut self, id: u64) -> Option<&mut Call> {
+        self.in_flight.iter_mut().find(|call| call.id == id && call.reply.is_some())
+    }
+
+    /// Takes the call with that id out of the queue, where it is there.
+    pub(crate) fn withdraw(&mut self, id: u64) -> Option<Call> {
+        let at = self.queue.iter().position(|queued| queued.call.id == id)?;
+        self.queue.remove(at).map(|queued| queued.call)
     }
 
     /// A search for the bridge begins: it decides on the calls that are queued now.
@@ -124,30 +145,19 @@ impl Calls {
         });
     }
 
-    /// Fails the calls in flight.
+    /// Fails the calls in flight, and drops what would cancel one of them.
     pub(crate) fn fail_in_flight(&mut self, failure: impl Fn(&Call) -> Failure) {
-        for mut call in self.in_flight.drain(..) {
+        self.queue.retain(|queued| !queued.is_cancel());
+        for mut call in mem::take(&mut self.in_flight) {
             let failure = failure(&call);
             call.answer(Err(failure.into()));
         }
     }
 
-    /// Fails every call that waits.
-    pub(crate) fn fail_all(&mut self, failure: impl Fn(&Call) -> Failure) {
-        for queued in &mut self.queue {
-            let failure = failure(&queued.call);
-            queued.call.answer(Err(failure.into()));
+    /// Fails the calls in the queue.
+    pub(crate) fn fail_queued(&mut self, failure: impl Fn() -> Failure) {
+        for mut queued in mem::take(&mut self.queue) {
+            queued.call.answer(Err(failure().into()));
         }
-        self.queue.clear();
-        self.fail_in_flight(failure);
     }
-}
-
-/// How far a call has come.
-#[derive(Clone, Copy)]
-pub(crate) enum Stage {
-    /// Nothing was sent.
-    Queued,
-    /// It was sent.
-    InFlight,
 }

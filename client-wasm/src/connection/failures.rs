@@ -3,10 +3,10 @@
 use std::ops::RangeInclusive;
 
 use pkcs11_bridge_protocol::MAX_FRAME_LEN;
-use pkcs11_bridge_protocol::call::{Method, SignData};
+use pkcs11_bridge_protocol::call::{Method, SignData, SignDataBatch};
 use pkcs11_bridge_protocol::failure::{Failure, Row};
 
-use super::calls::{Call, Stage};
+use super::calls::Call;
 use crate::socket::Closed;
 
 pub(super) fn unreachable(ports: &RangeInclusive<u16>) -> Failure {
@@ -22,13 +22,10 @@ pub(super) fn unreachable(ports: &RangeInclusive<u16>) -> Failure {
 }
 
 pub(super) fn lost_in_flight(call: &Call, closed: &Closed) -> Failure {
-    let reason = match closed.reason.as_str() {
-        "" => String::new(),
-        reason => format!(" ({reason})"),
-    };
     let message = format!(
-        "The connection to the bridge was lost before {} was answered{reason}. {}",
+        "The connection to the bridge was lost before {} was answered{}. {}",
         call.method,
+        reason(closed),
         what_now(call)
     );
     Failure::new(Row::BridgeUnreachable, message)
@@ -39,18 +36,34 @@ pub(super) fn lost_unsent() -> Failure {
     Failure::new(Row::BridgeUnreachable, message)
 }
 
+pub(super) fn revoked(closed: &Closed) -> Failure {
+    let message = format!(
+        "The user revoked the approval of this site before the call was sent{}. It was not sent.",
+        reason(closed)
+    );
+    Failure::new(Row::OriginNotApproved, message)
+}
+
 pub(super) fn closed() -> Failure {
     let message = "The page closed its connection to the bridge. Connect again to make calls.";
     Failure::new(Row::BridgeUnreachable, message)
 }
 
-pub(super) fn too_late(call: &Call, stage: Stage, timeout: u32) -> Failure {
-    let what_now = match stage {
-        Stage::Queued => "It was not sent. Try again.",
-        Stage::InFlight => what_now(call),
-    };
-    let message = format!("{} was not answered within {timeout} ms. {what_now}", call.method);
+pub(super) fn too_late_unsent(call: &Call, limit: u32) -> Failure {
+    too_late(call, limit, "It was not sent. Try again.")
+}
+
+pub(super) fn too_late_in_flight(call: &Call, limit: u32) -> Failure {
+    too_late(call, limit, what_now(call))
+}
+
+fn too_late(call: &Call, limit: u32, what_now: &str) -> Failure {
+    let message = format!("{} was not answered within {limit} ms. {what_now}", call.method);
     Failure::new(Row::DeadlinePassed, message)
+}
+
+pub(crate) fn cancelled() -> Failure {
+    Failure::new(Row::Cancelled, "The page cancelled this call before it was sent.")
 }
 
 pub(super) fn too_long(len: usize) -> Failure {
@@ -65,8 +78,15 @@ pub(super) fn bad_request(method: &str) -> Failure {
     Failure::new(Row::Internal, format!("The request for {method} cannot be encoded."))
 }
 
+fn reason(closed: &Closed) -> String {
+    match closed.reason.as_str() {
+        "" => String::new(),
+        reason => format!(" ({reason})"),
+    }
+}
+
 fn what_now(call: &Call) -> &'static str {
-    if call.method == SignData::NAME {
+    if [SignData::NAME, SignDataBatch::NAME].contains(&call.method) {
         "Whether the bridge carried it out is not known."
     } else {
         "Try again."

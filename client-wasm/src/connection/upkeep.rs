@@ -8,11 +8,13 @@ use std::task::Poll;
 use futures_channel::oneshot;
 use gloo_timers::future::TimeoutFuture;
 use js_sys::Date;
+use wasm_bindgen::JsValue;
 
 use super::dialer::{Dialer, Pauses};
 use super::{Connection, Link, failures};
+use crate::callback::{record, report};
 use crate::events::Direction;
-use crate::incoming::{Incoming, Unreadable};
+use crate::incoming::{Incoming, Progress, Unreadable};
 use crate::socket::{Arrival, Closed, Socket};
 
 impl Connection {
@@ -37,7 +39,7 @@ impl Connection {
         }
     }
 
-    async fn receive(&self, socket: &mut Socket) -> Closed {
+    async fn receive(self: &Rc<Self>, socket: &mut Socket) -> Closed {
         loop {
             let text = match socket.next().await {
                 Arrival::Text(text) => text,
@@ -55,17 +57,35 @@ impl Connection {
         }
     }
 
-    fn handle(&self, incoming: Incoming, text: &str) {
+    fn handle(self: &Rc<Self>, incoming: Incoming, text: &str) {
         let id = match &incoming {
             Incoming::Reply { id, .. } => Some(*id),
-            Incoming::Other => None,
+            Incoming::Progress(_) | Incoming::Other => None,
         };
         if self.events.traffic_wanted() {
             self.events.traffic(Direction::Received, id, text);
         }
-        if let Incoming::Reply { id, outcome } = incoming {
-            self.state.borrow_mut().calls.land(id, outcome);
-            self.send_queued();
+        match incoming {
+            Incoming::Reply { id, outcome } => {
+                self.state.borrow_mut().calls.land(id, outcome);
+                self.send_queued();
+            }
+            Incoming::Progress(progress) => self.pass_on(&progress),
+            Incoming::Other => {}
+        }
+    }
+
+    /// Tells the page, which may call the client: nothing may be borrowed then.
+    fn pass_on(self: &Rc<Self>, progress: &Progress) {
+        let deadline = self.deadline(progress.id);
+        let mut state = self.state.borrow_mut();
+        let call = state.calls.in_flight(progress.id);
+        let on_progress = call.and_then(|call| call.goes_on(deadline));
+        drop(state);
+        if let Some(on_progress) = on_progress {
+            let (done, total) = (progress.done.into(), progress.total.into());
+            let progress = record(&[("done", &done), ("total", &total)]);
+            on_progress.call1(&JsValue::UNDEFINED, &progress).map_or_else(report, drop);
         }
     }
 
@@ -76,6 +96,10 @@ impl Connection {
             if reconnecting {
                 state.link = Link::Searching;
                 state.calls.fail_in_flight(|call| failures::lost_in_flight(call, closed));
+                if closed.code == REVOKED {
+                    // On a new connection they would have the user asked again.
+                    state.calls.fail_queued(|| failures::revoked(closed));
+                }
                 state.calls.fail_searched(failures::lost_unsent);
             }
             reconnecting
@@ -90,7 +114,7 @@ impl Connection {
             if self.is_closed() {
                 return None;
             }
-            let found = dialer.dial(self.timeout).await;
+            let found = dialer.dial(self.limits.search).await;
             let mut state = self.state.borrow_mut();
             match (&state.link, found) {
                 (Link::Closed, _) => return None,
@@ -131,6 +155,9 @@ impl Connection {
 
 /// After a connection that held this many milliseconds the pauses start anew.
 const STEADY: f64 = 10_000.0;
+
+/// The code with which the bridge closes the connections of an origin that was revoked.
+const REVOKED: u16 = 1008;
 
 /// The code with which the client closes where the bridge broke the protocol (RFC 6455, 7.4.2).
 const UNREADABLE: u16 = 4000;

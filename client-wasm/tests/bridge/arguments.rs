@@ -68,12 +68,64 @@ async fn of_verify_signed_data() {
 }
 
 #[wasm_bindgen_test]
-async fn of_token_and_certificates() {
+async fn of_sign_data_batch() {
+    let client = connect().await;
+    let pkcs11 = default_module(&client);
+    let sent = traffic(&client);
+    let good = "slot_id: 1, cert_id: '01', algorithm_reference: 'sha256', data: ['AQI=']";
+    for (argument, options, problem) in [
+        ("undefined".to_owned(), NONE, "`data` has to be an object"),
+        (good.replace(", data: ['AQI=']", ""), NONE, "missing field `data`"),
+        (good.replace("['AQI=']", "'AQI='"), NONE, "`data` is of the wrong type"),
+        (good.replace("['AQI=']", "7"), NONE, "`data` is of the wrong type"),
+        (good.replace("'AQI='", "'AQI=', undefined"), NONE, "`data` has to be standard base64"),
+        (good.replace("AQI=", &format!("{SECRET}-")), NONE, "`data` is not standard base64"),
+        (format!("{good}, pin: {SECRET}"), NONE, "`pin` has to be a string"),
+        (format!("{good}, Pin: '{SECRET}'"), NONE, "unknown field `Pin`; expected one of"),
+        (format!("{good}, module: 'softhsm'"), NONE, "`module` is not an argument"),
+        (good.to_owned(), 7.into(), "`options` has to be an object"),
+        (good.to_owned(), evaluate("[]"), "`options` has to be an object"),
+        (
+            good.to_owned(),
+            evaluate("({ onprogress() {} })"),
+            "unknown field `onprogress`; expected `onProgress` or `signal`",
+        ),
+        (good.to_owned(), evaluate("({ onProgress: 7 })"), "`onProgress` has to be a function"),
+        (good.to_owned(), evaluate("({ signal: 7 })"), "`signal` has to be an AbortSignal"),
+        (
+            good.to_owned(),
+            evaluate("({ signal: new AbortController() })"),
+            "`signal` has to be an AbortSignal",
+        ),
+        // Bad arguments come first.
+        (good.to_owned(), evaluate("({ signal: AbortSignal.abort(), x: 1 })"), "unknown field"),
+    ] {
+        let argument =
+            if argument.contains(':') { format!("({{ {argument} }})") } else { argument };
+        let batch = pkcs11.sign_data_batch(&evaluate(&argument), options, NONE);
+        let error = rejected(batch).await;
+        assert_error(&error, 400, "801", problem);
+        assert!(!error.description().contains(SECRET), "{}", error.description());
+    }
+    assert_eq!(sent.length(), 0, "nothing was sent");
+
+    for count in [0, 1001] {
+        let argument = good.replace("['AQI=']", &format!("Array({count}).fill('AQI=')"));
+        let argument = evaluate(&format!("({{ {argument} }})"));
+        let error = rejected(pkcs11.sign_data_batch(&argument, NONE, NONE)).await;
+        assert_error(&error, 400, "801", "`data`");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn of_token_certificates_and_logout() {
     let pkcs11 = pkcs11().await;
     for slot in ["-1", "1.5", "'one'", "({})", "[]", "true"] {
         let error = rejected(pkcs11.token(evaluate(slot), NONE)).await;
         assert_error(&error, 400, "801", "`slotId` has to be a slot id");
         let error = rejected(pkcs11.certificates(evaluate(slot), NONE, NONE)).await;
+        assert_error(&error, 400, "801", "`slotId` has to be a slot id");
+        let error = rejected(pkcs11.logout(evaluate(slot), NONE)).await;
         assert_error(&error, 400, "801", "`slotId` has to be a slot id");
     }
     let error = rejected(pkcs11.token(evaluate("2n ** 64n"), NONE)).await;

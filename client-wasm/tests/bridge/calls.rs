@@ -18,6 +18,7 @@ async fn hello_and_modules() {
     assert_eq!(text(&hello, "data.protocol"), "pkcs11-bridge.v1");
     let methods: Array = at(&hello, "data.methods").unchecked_into();
     assert!(methods.includes(&"signData".into(), 0));
+    assert_eq!(text(&hello, "data.pin_entry"), "page-or-native");
     let modules = resolved(client.modules(NONE)).await;
     assert!(!text(&modules, "data.0.name").is_empty());
     assert!(["available", "running"].contains(&text(&modules, "data.0.state").as_str()));

@@ -1,0 +1,109 @@
+//! `signDataBatch`: what the page may say to it, its end by an `AbortSignal`, and its result.
+
+use std::rc::Rc;
+
+use js_sys::{Array, Function, Reflect};
+use pkcs11_bridge_protocol::failure::{ErrorObject, Failure};
+use serde::Deserialize;
+use wasm_bindgen::prelude::*;
+use web_sys::AbortSignal;
+
+use crate::arguments::{self, is_absent};
+use crate::connection::{Connection, Reply, cancelled};
+use crate::reply::unreadable;
+use crate::rest_exception::RestException;
+
+/// The options of the page.
+#[derive(Default)]
+pub(crate) struct Options {
+    pub(crate) on_progress: Option<Function>,
+    pub(crate) signal: Option<AbortSignal>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct OptionFields {
+    #[serde(default, with = "serde_wasm_bindgen::preserve")]
+    on_progress: JsValue,
+    #[serde(default, with = "serde_wasm_bindgen::preserve")]
+    signal: JsValue,
+}
+
+impl Options {
+    pub(crate) fn from_js(options: &JsValue) -> Result<Self, ErrorObject> {
+        if is_absent(options) {
+            return Ok(Self::default());
+        }
+        let OptionFields { on_progress, signal } = arguments::object("options", options)?;
+        let signal = if is_absent(&signal) {
+            None
+        } else {
+            let wrong = |_| Failure::bad_argument("signal", "has to be an AbortSignal.");
+            Some(signal.dyn_into().map_err(wrong)?)
+        };
+        Ok(Self { on_progress: arguments::function("onProgress", on_progress)?, signal })
+    }
+}
+
+/// A batch that was sent, or waits in the queue.
+pub(crate) struct Batch {
+    reply: Reply,
+    _abort: Option<AbortListener>,
+}
+
+impl Batch {
+    /// Sends the batch, and listens for the signal that cancels it. Where that was given before,
+    /// nothing is sent.
+    pub(crate) fn start(
+        connection: &Rc<Connection>,
+        signal: Option<AbortSignal>,
+        send: impl FnOnce() -> Result<Reply, ErrorObject>,
+    ) -> Result<Self, ErrorObject> {
+        if signal.as_ref().is_some_and(AbortSignal::aborted) {
+            return Err(cancelled().into());
+        }
+        let reply = send()?;
+        let (connection, id) = (connection.clone(), reply.id());
+        let cancel = Closure::new(move || connection.cancel(id));
+        let abort = signal.map(|signal| AbortListener::new(signal, cancel));
+        Ok(Self { reply, _abort: abort })
+    }
+
+    /// Waits for the result: for each hash `{ signature }` or `{ error }`, each error a
+    /// [`RestException`].
+    pub(crate) async fn items(self) -> Result<JsValue, ErrorObject> {
+        let items: Array = self.reply.result().await?.dyn_into().map_err(|_| unreadable())?;
+        let name = JsValue::from("error");
+        for item in items.iter() {
+            let error = Reflect::get(&item, &name).map_err(|_| unreadable())?;
+            if !error.is_undefined() {
+                let error: ErrorObject =
+                    serde_wasm_bindgen::from_value(error).map_err(|_| unreadable())?;
+                Reflect::set(&item, &name, &RestException::from(error))
+                    .map_err(|_| unreadable())?;
+            }
+        }
+        Ok(items.into())
+    }
+}
+
+/// Listens for the signal until it is dropped.
+struct AbortListener {
+    signal: AbortSignal,
+    cancel: Closure<dyn FnMut()>,
+}
+
+impl AbortListener {
+    fn new(signal: AbortSignal, cancel: Closure<dyn FnMut()>) -> Self {
+        // Throws only for a listener that is none.
+        let _ = signal.add_event_listener_with_callback("abort", cancel.as_ref().unchecked_ref());
+        Self { signal, cancel }
+    }
+}
+
+impl Drop for AbortListener {
+    fn drop(&mut self) {
+        let listener = self.cancel.as_ref().unchecked_ref();
+        let _ = self.signal.remove_event_listener_with_callback("abort", listener);
+    }
+}

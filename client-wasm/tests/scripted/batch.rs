@@ -1,0 +1,209 @@
+//! A batch that is cancelled, before it is sent and afterwards, and its progress.
+
+use js_sys::Array;
+use pkcs11_bridge_client::RestException;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use super::bridge::*;
+use super::page::*;
+
+#[wasm_bindgen_test]
+async fn cancelled_in_flight_it_is_answered_by_the_bridge_and_nothing_is_lost() {
+    let bridge = connect("{}").await;
+    let (controller, options) = controller();
+    let batch = bridge.batch(&options);
+    abort(&controller);
+    assert_eq!(bridge.requests().length(), 2);
+    assert_eq!(text(&bridge.request(1), "method"), "cancel");
+    assert_eq!(at(&bridge.request(1), "params.id"), at(&bridge.request(0), "id"));
+    bridge.reply(1, "true");
+    bridge.reply(0, HALF);
+    let response = resolved(batch).await;
+    assert_eq!(at(&response, "success"), JsValue::TRUE);
+    assert_eq!(text(&response, "data.0.signature"), "AQID");
+    let error: RestException = at(&response, "data.1.error").dyn_into().unwrap();
+    assert_error(&error, 499, "803", "cancelled");
+}
+
+#[wasm_bindgen_test]
+async fn cancelled_beforehand_it_is_not_sent() {
+    let bridge = connect("{}").await;
+    let (controller, options) = controller();
+    abort(&controller);
+    let error = rejected(bridge.batch(&options)).await;
+    assert_error(&error, 499, "803", "before it was sent");
+    assert_eq!(bridge.requests().length(), 0);
+}
+
+#[wasm_bindgen_test]
+async fn cancelled_in_the_queue_it_is_taken_out() {
+    let bridge = connect("{}").await;
+    let all: Vec<_> = (0..63).map(|_| bridge.pkcs11.info(JsValue::UNDEFINED)).collect();
+    let (controller, options) = controller();
+    let batch = bridge.batch(&options);
+    assert_eq!(bridge.requests().length(), 63, "the batch waits");
+    abort(&controller);
+    assert_error(&rejected(batch).await, 499, "803", "before it was sent");
+    for (number, call) in all.into_iter().enumerate() {
+        bridge.reply(number as u32, "{}");
+        resolved(call).await;
+    }
+    assert_eq!(bridge.requests().length(), 63, "neither the batch nor a cancel was sent");
+}
+
+#[wasm_bindgen_test]
+async fn a_cancel_overtakes_what_is_queued() {
+    let bridge = connect("{}").await;
+    let (controller, options) = controller();
+    let batch = bridge.batch(&options);
+    let others: Vec<_> = (0..100).map(|_| bridge.pkcs11.info(JsValue::UNDEFINED)).collect();
+    assert_eq!(bridge.requests().length(), 63);
+    abort(&controller);
+    assert_eq!(text(&bridge.request(63), "method"), "cancel");
+    bridge.reply(0, HALF);
+    resolved(batch).await;
+    bridge.client.close();
+    for call in others {
+        rejected(call).await;
+    }
+}
+
+#[wasm_bindgen_test]
+async fn afterwards_the_signal_does_nothing() {
+    let bridge = connect("{}").await;
+    let (controller, options) = controller();
+    let watch: js_sys::Function = evaluate(
+        "(signal) => { \
+             signal.listeners = new Set(); \
+             const { addEventListener, removeEventListener } = signal; \
+             signal.addEventListener = (kind, listener) => { \
+                 signal.listeners.add(listener); \
+                 addEventListener.call(signal, kind, listener); \
+             }; \
+             signal.removeEventListener = (kind, listener) => { \
+                 signal.listeners.delete(listener); \
+                 removeEventListener.call(signal, kind, listener); \
+             }; \
+         }",
+    )
+    .unchecked_into();
+    watch.call1(&JsValue::UNDEFINED, &at(&options, "signal")).unwrap();
+    let batch = bridge.batch(&options);
+    assert_eq!(at(&options, "signal.listeners.size"), 1.0);
+    bridge.reply(0, HALF);
+    resolved(batch).await;
+    assert_eq!(at(&options, "signal.listeners.size"), 0.0);
+    abort(&controller);
+    assert_eq!(bridge.count("cancel"), 0);
+}
+
+#[wasm_bindgen_test]
+async fn one_signal_cancels_many_batches() {
+    let bridge = connect("{}").await;
+    let (controller, options) = controller();
+    let batches: Vec<_> = (0..3).map(|_| bridge.batch(&options)).collect();
+    abort(&controller);
+    assert_eq!(bridge.count("cancel"), 3);
+    for (number, batch) in batches.into_iter().enumerate() {
+        bridge.reply(number as u32, HALF);
+        resolved(batch).await;
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_cancel_dies_with_the_connection() {
+    let bridge = connect("{}").await;
+    let (controller, options) = controller();
+    let batch = bridge.batch(&options);
+    abort(&controller);
+    bridge.close(1006, "");
+    let error = rejected(batch).await;
+    assert_error(&error, 500, "999", "Whether the bridge carried it out is not known.");
+    let info = bridge.pkcs11.info(JsValue::UNDEFINED);
+    wait_until("connected again", || bridge.requests().length() == 1).await;
+    assert_eq!(bridge.count("cancel"), 0);
+    bridge.reply(0, "{}");
+    resolved(info).await;
+}
+
+#[wasm_bindgen_test]
+async fn progress_is_passed_on_as_it_comes() {
+    let bridge = connect("{}").await;
+    let (listener, calls) = recorder();
+    let options = evaluate("({})");
+    set(&options, "onProgress", listener);
+    let batch = bridge.batch(&options);
+    for done in 1..=2 {
+        bridge.progress(0, done);
+    }
+    // Of others, and of nobody.
+    for params in [r#"{"id":4711,"done":1,"total":2}"#, "{}", "null", "[]"] {
+        bridge.say(&format!(r#"{{"jsonrpc":"2.0","method":"progress","params":{params}}}"#));
+    }
+    bridge.say(r#"{"jsonrpc":"2.0","method":"progress"}"#);
+    bridge.say(r#"{"jsonrpc":"2.0","method":"unheard-of","params":{"id":1,"done":1,"total":2}}"#);
+    wait_until("two events", || calls.length() == 2).await;
+    bridge.reply(0, HALF);
+    resolved(batch).await;
+    bridge.progress(0, 2);
+    pause(20).await;
+    assert_eq!(json(&calls), r#"[[{"done":1,"total":2}],[{"done":2,"total":2}]]"#);
+}
+
+#[wasm_bindgen_test]
+async fn a_listener_that_throws_is_reported_and_one_that_cancels_is_heard() {
+    let bridge = connect("{}").await;
+    let reported: Array = evaluate(
+        "globalThis.reported = []; \
+         addEventListener('error', (event) => { \
+             reported.push(event.message); event.preventDefault(); \
+         }); reported",
+    )
+    .unchecked_into();
+    let (controller, options) = controller();
+    let stop: js_sys::Function =
+        evaluate("(controller) => () => { controller.abort(); throw new Error('of the page'); }")
+            .unchecked_into();
+    set(&options, "onProgress", stop.call1(&JsValue::UNDEFINED, &controller).unwrap());
+    let batch = bridge.batch(&options);
+    bridge.progress(0, 1);
+    wait_until("a cancel", || bridge.count("cancel") == 1).await;
+    bridge.progress(0, 2);
+    bridge.reply(0, HALF);
+    resolved(batch).await;
+    assert_eq!(reported.length(), 2);
+    assert!(text(&reported, "0").contains("of the page"));
+}
+
+#[wasm_bindgen_test]
+async fn a_reply_that_is_none_is_told() {
+    let bridge = connect("{}").await;
+    for reply in ["true", "{}", r#"[{"error":{}}]"#, "[null]", r#"["AQID"]"#] {
+        let number = bridge.requests().length();
+        let batch = bridge.batch(&JsValue::UNDEFINED);
+        bridge.reply(number, reply);
+        assert_error(&rejected(batch).await, 500, "900", "cannot be read");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn its_pin_is_not_in_the_traffic() {
+    let bridge = connect("{}").await;
+    let (listener, events) = recorder();
+    bridge.client.add_event_listener(&"traffic".into(), &listener, &JsValue::UNDEFINED).unwrap();
+    let batch = bridge.batch(&JsValue::UNDEFINED);
+    assert_eq!(text(&bridge.request(0), "params.pin"), "86420975");
+    let shown = text(&events, "0.0.detail.text");
+    assert!(shown.contains(r#""data":["AQI=","AwQ="],"pin":"•••"}"#), "{shown}");
+    bridge.progress(0, 1);
+    bridge.reply(0, HALF);
+    resolved(batch).await;
+    assert_eq!(at(&events, "1.0.detail.id"), JsValue::NULL);
+    assert_eq!(text(&events, "1.0.detail.direction"), "received");
+    assert!(text(&events, "1.0.detail.text").contains(r#""method":"progress""#));
+}
+
+fn json(value: &Array) -> String {
+    js_sys::JSON::stringify(value).unwrap().into()
+}

@@ -1,0 +1,77 @@
+//! For how long the bridge may be silent.
+
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use super::bridge::*;
+use super::page::*;
+
+const NONE: JsValue = JsValue::UNDEFINED;
+
+#[wasm_bindgen_test]
+async fn by_default_there_is_time_for_every_dialog() {
+    let limits = evaluate(
+        "globalThis.limits = []; \
+         globalThis.setTimeout = ((setTimeout) => (handler, limit, ...rest) => { \
+             limits.push(limit); return setTimeout(handler, limit, ...rest); \
+         })(setTimeout); limits",
+    );
+    let bridge = connect("({})").await;
+    set(&limits, "length", 0);
+    let call = bridge.pkcs11.info(NONE);
+    assert_eq!(at(&limits, "0"), 600_000.0);
+    bridge.reply(0, "{}");
+    resolved(call).await;
+}
+
+#[wasm_bindgen_test]
+async fn a_batch_goes_on_while_its_progress_comes() {
+    let bridge = connect("({ timeout: 300 })").await;
+    let batch = bridge.batch(&NONE);
+    for done in 0..6 {
+        pause(150).await;
+        bridge.progress(0, done);
+    }
+    bridge.reply(0, HALF);
+    resolved(batch).await;
+    assert_eq!(bridge.count("cancel"), 0);
+}
+
+#[wasm_bindgen_test]
+async fn progress_of_one_call_is_none_of_another() {
+    let bridge = connect("({ timeout: 200 })").await;
+    let batch = bridge.batch(&NONE);
+    let info = bridge.pkcs11.info(NONE);
+    for done in 0..4 {
+        pause(80).await;
+        bridge.progress(0, done);
+    }
+    assert_error(&rejected(info).await, 408, "900", "info was not answered within 200 ms");
+    bridge.reply(0, HALF);
+    resolved(batch).await;
+}
+
+#[wasm_bindgen_test]
+async fn a_batch_that_nobody_waits_for_is_given_up() {
+    let bridge = connect("({ timeout: 100 })").await;
+    let (listener, calls) = recorder();
+    let options = evaluate("({})");
+    set(&options, "onProgress", listener);
+    let error = rejected(bridge.batch(&options)).await;
+    assert_error(&error, 408, "900", "signDataBatch was not answered within 100 ms");
+    assert!(error.description().contains("is not known"), "{}", error.description());
+    assert_eq!(bridge.count("cancel"), 1);
+    // What comes too late is for nobody.
+    bridge.progress(0, 1);
+    bridge.reply(0, HALF);
+    pause(20).await;
+    assert_eq!(calls.length(), 0);
+}
+
+#[wasm_bindgen_test]
+async fn another_call_is_not_cancelled() {
+    let bridge = connect("({ timeout: 100 })").await;
+    let error = rejected(bridge.pkcs11.info(NONE)).await;
+    assert_error(&error, 408, "900", "info was not answered within 100 ms. Try again.");
+    assert_eq!(bridge.requests().length(), 1);
+}
