@@ -30,7 +30,7 @@ export const initialBrowse = {
 
 /**
  * @param {any} store
- * @param {{ client: () => any, pkcs11: (name?: string) => any }} connection
+ * @param {{ client: () => any, pkcs11: (name?: string) => any, refuse: (text: string) => void }} connection
  * @param {{ gaveUp: (method: string) => void }} wireLog
  */
 export function createBrowse(store, connection, wireLog) {
@@ -53,7 +53,7 @@ export function createBrowse(store, connection, wireLog) {
       // The page as a whole says these two, and asks again by itself.
       const saidElsewhere = isUnreachable(error) || isNotApproved(error);
       store.update({ [key]: saidElsewhere ? settled(before) : resource.failed(error) });
-      if (isNotApproved(error)) store.update({ refused: error });
+      if (isNotApproved(error)) connection.refuse(error.description);
       return false;
     }
   }

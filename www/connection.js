@@ -8,10 +8,14 @@ const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 10_000;
 // A bridge that restarts is back sooner than this, and then nobody wants to read about it.
 const GRACE_MS = 1_500;
+// An answer that takes longer than this waits for the user.
+const ASKED_AFTER_MS = 600;
+const REVOKED = 1008;
 
 /**
  * @param {any} store keys `phase` ("connecting", "open", "lost", "unreachable"), `ports`, `demoPin`,
- *   `bridge` (the answer of `hello`), `refused` and `clientError`
+ *   `bridge` (the answer of `hello`), `asked` (whether it waits for the user), `refused` (why the page is
+ *   not approved, and when that was said) and `clientError`
  * @param {{ traffic: (event: CustomEvent) => void, lost: () => void, opened: () => void }} on
  */
 export function createConnection(store, on) {
@@ -19,6 +23,7 @@ export function createConnection(store, on) {
   let pause = FIRST_PAUSE_MS;
   let timer = 0;
   let attempt = null;
+  let revoked = false;
 
   /** Starts to connect, or does so at once where it was waiting to try again. */
   function start() {
@@ -48,8 +53,11 @@ export function createConnection(store, on) {
     await opened();
   }
 
-  function lost() {
+  function lost({ detail }) {
     on.lost();
+    // Whoever takes the approval back does not want to be asked again.
+    revoked = detail.code === REVOKED;
+    if (revoked) refuse("The approval of this page was taken back.");
     store.update({ phase: "lost" });
     clearTimeout(timer);
     timer = setTimeout(() => store.update({ phase: "unreachable" }), GRACE_MS);
@@ -58,19 +66,27 @@ export function createConnection(store, on) {
   async function opened() {
     clearTimeout(timer);
     store.update({ phase: "open", clientError: null });
-    await greet();
+    if (!revoked) await greet();
   }
 
-  // Approval may have changed with a restart, so it is asked for each time.
+  // The first call has the user asked where the page is not approved. That may have changed with a
+  // restart, so it is made each time.
   async function greet() {
+    const asked = setTimeout(() => store.update({ asked: true }), ASKED_AFTER_MS);
+    revoked = false;
     try {
       const { data } = await client.hello();
       store.update({ bridge: data, refused: null });
       on.opened();
     } catch (error) {
-      if (isNotApproved(error)) store.update({ refused: error });
+      if (isNotApproved(error)) refuse(error.description);
+    } finally {
+      clearTimeout(asked);
+      store.update({ asked: false });
     }
   }
+
+  const refuse = (text) => store.update({ refused: { text, at: new Date() } });
 
   /** Tries at once: a call makes a client that is waiting dial. */
   async function retry() {
@@ -86,6 +102,7 @@ export function createConnection(store, on) {
   return {
     start,
     retry,
+    refuse,
     /** The API of the module of that name. */
     pkcs11: (name) => client.pkcs11(name),
     client: () => client,

@@ -8,16 +8,25 @@ const ROWS = {
   ],
   "400/801": ["The bridge did not accept the input"],
   "401/500": ["This page is not approved"],
-  "408/110": ["No PIN was entered in time", "Sign again and enter the PIN when you are asked for it."],
+  "408/110": [
+    "No PIN was entered in time",
+    "Sign again, and look for the bridge's window: it may be behind this one, or in the terminal.",
+  ],
   "408/900": [
     "No answer in time",
     "The token may be busy, or waiting for something such as a PIN on its own pinpad. Try again.",
   ],
   "412/1": ["There is no such slot", "Refresh the slots in step 2."],
   "412/101": ["There is no token in the slot", "Put the token in, then refresh step 2."],
-  "412/104": ["Wrong PIN, one try left"],
-  "412/105": ["The PIN is locked"],
-  "412/106": ["The PIN was not accepted"],
+  "412/104": [
+    "One try of the PIN is left",
+    "The bridge takes the last try only in its own window. Make sure of the PIN first: a wrong one locks it.",
+  ],
+  "412/105": [
+    "The PIN is locked",
+    "Unlock it with the token's own software, often with a code named PUK, or ask its issuer.",
+  ],
+  "412/106": ["The PIN was not accepted", "Step 2 shows what the token tells of the tries that are left."],
   "412/109": ["PIN entry was cancelled", "Nothing was signed. Sign again when you are ready."],
   "412/300": [
     "The module cannot be used",
@@ -26,20 +35,17 @@ const ROWS = {
   "412/401": ["The login ended"],
   "412/404": ["Certificate or key not found", "Choose another certificate, or refresh step 3."],
   "412/405": ["The token cannot do this algorithm", "Choose another algorithm."],
+  "499/803": ["Cancelled", "Nothing was sent."],
   "429/802": ["Too many calls at once", "Wait for some of them to end, then try again."],
   "500/900": ["The bridge or its module failed", "Try again; if it stays so, the bridge's log says more."],
   "500/999": ["The bridge cannot be reached", "As soon as the page is connected again, try again."],
 };
 
-const PIN_MISSING = ["This token needs its PIN", "Enter the PIN and sign again."];
-
-// The description of a bad argument begins with its name.
-const isPinMissing = (error) => error.status === 400 && /^`pin` is missing/.test(error.description ?? "");
-
 /** Failures after which the PIN field is the place to go on. */
-export const isAboutPin = (error) =>
-  isPinMissing(error) || (error.status === 412 && ["104", "105", "106", "401"].includes(String(error.code)));
-
+export const isWrongPin = (error) => error.status === 412 && String(error.code) === "106";
+/** Failures after which only the bridge's own window takes the PIN. */
+export const isLastTry = (error) => error?.status === 412 && String(error.code) === "104";
+export const isCancelled = (error) => error.status === 499;
 export const isUnreachable = (error) => error.status === 500 && String(error.code) === "999";
 export const isNotApproved = (error) => error.status === 401;
 export const isModuleUnavailable = (error) => error?.status === 412 && String(error.code) === "300";
@@ -54,6 +60,6 @@ export function explain(error) {
     return { title: "Something unexpected happened in this page", text: String(error?.message ?? error) };
   }
   const row = `${error.status}/${error.code}`;
-  const [title, advice] = isPinMissing(error) ? PIN_MISSING : (ROWS[row] ?? ["The bridge reported an error"]);
+  const [title, advice] = ROWS[row] ?? ["The bridge reported an error"];
   return { title, advice, row, pkcs11: error.pkcs11, text: error.description ?? error.message };
 }

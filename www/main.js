@@ -1,10 +1,12 @@
 // Puts the page together: one state, one connection, one view for each step.
 
+import { createBatch, initialBatch } from "./batch.js";
 import { createBrowse, initialBrowse } from "./browse.js";
 import { createConnection } from "./connection.js";
 import { showPanels } from "./panels.js";
 import { createSigning, initialSigning } from "./signing.js";
 import { createStore } from "./store.js";
+import { batchStep } from "./steps/batch.js";
 import { certificateStep } from "./steps/certificate.js";
 import { moduleStep } from "./steps/module.js";
 import { signStep } from "./steps/sign.js";
@@ -19,10 +21,12 @@ const store = createStore({
   ports: undefined,
   demoPin: undefined,
   bridge: undefined,
+  asked: false,
   refused: null,
   clientError: null,
   ...initialBrowse,
   ...initialSigning,
+  ...initialBatch,
 });
 const wireLog = createWireLog();
 const connection = createConnection(store, {
@@ -32,6 +36,7 @@ const connection = createConnection(store, {
 });
 const browse = createBrowse(store, connection, wireLog);
 const signing = createSigning(store, connection, browse, wireLog);
+const batch = createBatch(store, connection, browse, wireLog);
 
 showWire(store, wireLog);
 showPanels(store, connection);
@@ -41,4 +46,5 @@ certificateStep(store, browse);
 signStep(store, signing);
 signatureButtons();
 verifyStep(store, signing);
+batchStep(store, batch);
 connection.start();

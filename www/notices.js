@@ -3,9 +3,9 @@
 import { el, icon } from "./dom.js";
 import { explain } from "./failures.js";
 
-const ICON_OF_TONE = { good: "check", bad: "cross", warn: "warning", plain: "info" };
+const ICON_OF_TONE = { good: "check", bad: "cross", warn: "warning", plain: "info", accent: "info" };
 
-/** A box with a title and texts. `tone` is "good", "bad", "warn" or "plain". */
+/** A box with a title and texts. `tone` is "good", "bad", "warn", "accent" or "plain". */
 export function notice({ tone, title, attributes = {} }, ...content) {
   return el(
     "div",
@@ -15,8 +15,8 @@ export function notice({ tone, title, attributes = {} }, ...content) {
   );
 }
 
-/** The box of an error. */
-export function errorNotice(error) {
+/** The box of an error; `action` is a button for what can be done about it. */
+export function errorNotice(error, action) {
   const { title, text, advice, row, pkcs11 } = explain(error);
   const attributes = {
     role: "alert",
@@ -33,10 +33,11 @@ export function errorNotice(error) {
     el("p", {}, text),
     advice ? el("p", { class: "notice-advice" }, advice) : null,
     codes ? el("p", { class: "notice-codes" }, codes) : null,
+    action,
   );
 }
 
 /** Puts an error into its place, or takes it away. */
-export function showError(place, error) {
-  place.replaceChildren(...(error ? [errorNotice(error)] : []));
+export function showError(place, error, action) {
+  place.replaceChildren(...(error ? [errorNotice(error, action)] : []));
 }

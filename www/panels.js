@@ -1,5 +1,5 @@
-// What concerns the page as a whole: the state of the connection, a bridge that cannot be reached, and an
-// origin that is not approved.
+// What concerns the page as a whole: the state of the connection, a bridge that cannot be reached, and
+// whether the user has approved the page.
 
 import { copy } from "./clipboard.js";
 import { byId, el } from "./dom.js";
@@ -10,14 +10,17 @@ const PHASES = {
   open: "Connected",
   lost: "Connection lost, reconnecting …",
   unreachable: "Bridge not reachable",
+  asked: "Connected, waiting for your answer",
   refused: "Connected, not approved",
   broken: "Not connected",
 };
 
+const TIME = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+
 export function showPanels(store, connection) {
   const { origin } = location;
-  byId("refused-origin").textContent = origin;
-  byId("refused-command").textContent = `pkcs11-bridge serve --allow-origin ${origin}`;
+  byId("asked-origin").textContent = origin;
+  byId("refused-command").textContent = `pkcs11-bridge origins allow ${origin}`;
   for (const [button, action] of [
     ["retry-connect", connection.retry],
     ["retry-refused", connection.retry],
@@ -31,9 +34,10 @@ export function showPanels(store, connection) {
   }
 
   store.watch(
-    ["phase", "refused", "bridge", "ports", "clientError"],
-    ({ phase, refused, bridge, ports, clientError }) => {
-      const shown = clientError ? "broken" : refused && phase === "open" ? "refused" : phase;
+    ["phase", "asked", "refused", "bridge", "ports", "clientError"],
+    ({ phase, asked, refused, bridge, ports, clientError }) => {
+      const open = asked ? "asked" : refused ? "refused" : "open";
+      const shown = clientError ? "broken" : phase === "open" ? open : phase;
       byId("connection-status").dataset.phase = shown;
       byId("connection-text").textContent = PHASES[shown];
       const address = ports && ports[0] === ports[1] ? `127.0.0.1:${ports[0]}` : "";
@@ -42,10 +46,18 @@ export function showPanels(store, connection) {
     },
   );
   let told = "";
-  store.watch(["phase", "refused", "clientError", "demoPin", "modules"], (state) => {
-    const { phase, refused, clientError, demoPin } = state;
-    const isRefused = Boolean(refused) && phase === "open";
+  store.watch(["phase", "asked", "refused", "clientError", "demoPin", "modules"], (state) => {
+    const { phase, asked, refused, clientError, demoPin } = state;
+    const isAsked = asked && phase === "open";
+    const isRefused = Boolean(refused) && phase === "open" && !isAsked;
+    byId("panel-asked").hidden = !isAsked;
     byId("panel-refused").hidden = !isRefused;
+    byId("refused-text").textContent = refused?.text ?? "";
+    // The same answer again shall be seen to be a new one.
+    byId("refused-time").textContent = refused ? `Answered at ${TIME.format(refused.at)}.` : "";
+    // The demo keeps its approvals in a file of its own, which ends with it.
+    byId("refused-approve").hidden = Boolean(demoPin);
+    byId("refused-demo").hidden = !demoPin;
     byId("panel-unreachable").hidden = phase !== "unreachable" || Boolean(clientError);
     // Each attempt has an error of its own; the same words are not said twice.
     if (told !== (clientError?.message ?? "")) {
@@ -54,8 +66,8 @@ export function showPanels(store, connection) {
     }
     byId("start-command").textContent = demoPin
       ? "pkcs11-bridge demo"
-      : `pkcs11-bridge serve --allow-origin ${origin}`;
-    byId("steps").hidden = isRefused || !hasAnything(state);
+      : "pkcs11-bridge";
+    byId("steps").hidden = isAsked || isRefused || !hasAnything(state);
     byId("demo-note").hidden = !demoPin;
     byId("demo-note-pin").textContent = demoPin ?? "";
   });

@@ -1,4 +1,5 @@
-// Hashes, signs and verifies. It never keeps a PIN: it takes it from the field at the moment of the call.
+// Hashes, signs and verifies. It keeps no PIN: where the page is to have one at all, it takes it from the
+// field at the moment of the call.
 
 import { hashOf } from "./algorithms.js";
 import { chosenCertificate, chosenSlot } from "./browse.js";
@@ -12,7 +13,11 @@ export const initialSigning = {
   /** The `algorithm_reference` and, for ECDSA, the `signature_format` of the next signature. */
   algorithm: undefined,
   format: undefined,
-  /** `phase`: "idle", "hashing", "signing", "done", "cancelled" or "failed" */
+  /** Whether the user chose to enter PINs in this page. */
+  pinInPage: false,
+  /** What came of logging out: "asking", "ended", "none" or "failed"; `null` before. */
+  logout: null,
+  /** `phase`: "idle", "hashing", "signing" (`asks`: it brings no PIN), "done", "cancelled" or "failed" */
   signing: { phase: "idle" },
   /** The signature of last time and all that verifying it takes. */
   signed: null,
@@ -24,7 +29,7 @@ export const initialSigning = {
 
 /**
  * @param {any} store
- * @param {{ pkcs11: (name?: string) => any }} connection
+ * @param {{ pkcs11: (name?: string) => any, refuse: (text: string) => void }} connection
  * @param {{ refreshToken: () => Promise<unknown> | undefined }} browse
  * @param {{ gaveUp: (method: string) => void }} wireLog
  */
@@ -32,7 +37,7 @@ export function createSigning(store, connection, browse, wireLog) {
   let cancelling = new AbortController();
 
   /**
-   * @param {{ source: Source, takePin: () => string }} wish
+   * @param {{ source: Source, takePin: () => string | undefined }} wish
    */
   async function sign({ source, takePin }) {
     const { moduleName, algorithm, format } = store.state;
@@ -41,14 +46,14 @@ export function createSigning(store, connection, browse, wireLog) {
     cancelling = new AbortController();
     const { signal } = cancelling;
     try {
-      store.update({ signing: { phase: "hashing", loaded: 0, total: source.blob.size } });
+      store.update({ signing: { phase: "hashing", loaded: 0, total: source.blob.size }, logout: null });
       const data = await dataOf(source.blob, algorithm, signal, (loaded) => {
         store.update({ signing: { phase: "hashing", loaded, total: source.blob.size } });
       });
-      store.update({ signing: { phase: "signing" } });
+      const pin = takePin();
+      store.update({ signing: { phase: "signing", asks: !pin } });
       const request = { slot_id: slotId, cert_id: certificate.id, algorithm_reference: algorithm, data };
       if (format) request.signature_format = format;
-      const pin = takePin();
       const reply = await connection.pkcs11(moduleName).signData(pin ? { ...request, pin } : request);
       store.update({
         signing: { phase: "done" },
@@ -76,12 +81,25 @@ export function createSigning(store, connection, browse, wireLog) {
   function failed(key, method, error) {
     if (isLate(error)) wireLog.gaveUp(method);
     store.update({ [key]: { phase: "failed", error } });
-    if (isNotApproved(error)) store.update({ refused: error });
+    if (isNotApproved(error)) connection.refuse(error.description);
+  }
+
+  async function logout() {
+    const { moduleName } = store.state;
+    store.update({ logout: "asking" });
+    try {
+      const { data } = await connection.pkcs11(moduleName).logout(chosenSlot(store.state).slot_id);
+      store.update({ logout: data ? "ended" : "none" });
+    } catch (error) {
+      store.update({ logout: "failed" });
+      failed("signing", "logout", error);
+    }
   }
 
   return {
     sign,
     verify,
+    logout,
     cancelHash: () => cancelling.abort(),
     /** What was found out of a signature does not hold for another. */
     forgetVerification: () => store.update({ verification: { phase: "idle" } }),

@@ -3,6 +3,7 @@
 
 import { hashOf } from "./algorithms.js";
 import { chosenCertificate, chosenSlot } from "./browse.js";
+import { asksInPage } from "./pin-entry.js";
 
 // What is quoted may come from a token: JSON makes a literal of it that is also one in JavaScript.
 const literal = (value) => JSON.stringify(value);
@@ -52,7 +53,7 @@ export const snippets = {
       "const signature = await pkcs11.signData({",
       ...choice(state),
       "  data,",
-      "  pin,",
+      ...(asksInPage(state) ? ["  pin,"] : []),
       "});",
     ].join("\n");
   },
@@ -64,6 +65,22 @@ export const snippets = {
       ...choice(state, state.signed?.request),
       "  data,",
       "  signature: signature.data,",
+      "});",
+    ].join("\n");
+  },
+
+  batch(state) {
+    return [
+      "const controller = new AbortController();",
+      "const signatures = await pkcs11.signDataBatch({",
+      ...choice(state),
+      "  data: hashes,",
+      ...(asksInPage(state) ? ["  pin,"] : []),
+      "}, {",
+      "  signal: controller.signal,",
+      "  onProgress({ done, total }) {",
+      "    progress.value = done / total;",
+      "  },",
       "});",
     ].join("\n");
   },
@@ -81,6 +98,9 @@ export const snippetKeys = [
   "algorithm",
   "format",
   "signed",
+  "pinInPage",
+  "bridge",
+  "token",
 ];
 
 function choice(state, request) {

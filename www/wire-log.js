@@ -9,13 +9,16 @@ const STEP_OF_METHOD = {
   token: "slot",
   certificates: "certificate",
   signData: "sign",
+  logout: "sign",
   verifySignedData: "verify",
+  signDataBatch: "batch",
+  cancel: "batch",
 };
 const KEPT_PER_STEP = 20;
 
 /**
- * @typedef {{ id: unknown, method: string, step: string, request: string, reply?: string, at: number,
- *   ms?: number, outcome: "pending" | "success" | "error" | "lost" | "late" }} Exchange
+ * @typedef {{ id: unknown, method: string, step: string, request: string, reply?: string, events?: number,
+ *   lastEvent?: string, at: number, ms?: number, outcome: "pending" | "success" | "error" | "lost" | "late" }} Exchange
  */
 
 export function createWireLog() {
@@ -40,12 +43,25 @@ export function createWireLog() {
   }
 
   function received(id, reply) {
+    if (id === null) {
+      event(reply);
+      return;
+    }
     const exchange = pending((candidate) => candidate.id === id);
     if (!exchange) return;
     exchange.reply = reply;
     exchange.ms = performance.now() - exchange.at;
     exchange.outcome = isSuccess(reply) ? "success" : "error";
     tell(exchange);
+  }
+
+  // It is shown with the reply: a busy batch tells its progress many times in a second.
+  function event(text) {
+    const { params } = JSON.parse(text);
+    const exchange = pending((candidate) => candidate.id === params?.id);
+    if (!exchange) return;
+    exchange.events = (exchange.events ?? 0) + 1;
+    exchange.lastEvent = text;
   }
 
   function settle(exchange, outcome) {

@@ -111,8 +111,13 @@ function exchangeView(exchange, open) {
     "data-method": exchange.method,
     "data-outcome": exchange.outcome,
   };
-  return el("details", attributes, summary, message("Request", exchange.method, exchange.request), reply);
+  const events =
+    exchange.lastEvent && message(eventTitle(exchange.events), exchange.method, exchange.lastEvent);
+  const request = message("Request", exchange.method, exchange.request);
+  return el("details", attributes, summary, request, events, reply);
 }
+
+const eventTitle = (count) => (count === 1 ? "Event" : `Last of ${count} events`);
 
 function message(title, method, json) {
   const code = el("pre", {

@@ -1,12 +1,12 @@
-// Step 4: what is signed, how and with which PIN, and the signature.
+// Step 4: what is signed, how, where its PIN is entered, and the signature.
 
 import { algorithmsFor, hasFormats } from "../algorithms.js";
 import { chosenCertificate, chosenSlot } from "../browse.js";
 import { announce, byId, el } from "../dom.js";
-import { isAboutPin } from "../failures.js";
-import { needsLogin, takesPinAtDevice } from "../flags.js";
+import { isLastTry, isWrongPin } from "../failures.js";
 import { bytes } from "../format.js";
 import { showError } from "../notices.js";
+import { asksInPage, HINTS, mayBeInPage, pinEntry, pinEntryKeys, pinWaiting } from "../pin-entry.js";
 import { titleOf } from "./certificate.js";
 import { progress } from "./progress.js";
 import { showSignature } from "./signature.js";
@@ -19,12 +19,24 @@ export function signStep(store, signing) {
   const pin = byId("pin");
   const algorithm = byId("algorithm");
 
-  byId("sign-form").addEventListener("submit", (event) => {
-    event.preventDefault();
+  const showWaiting = pinWaiting(byId("sign-waiting"));
+
+  function sign() {
     const wanted = source.current();
     if (!wanted || isBusy(store.state)) return;
     if (!chosenCertificate(store.state) || !chosenSlot(store.state)) return;
-    signing.sign({ source: wanted, takePin });
+    signing.sign({ source: wanted, takePin: () => takePin(store.state) });
+  }
+
+  byId("sign-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    sign();
+  });
+  for (const id of ["pin-by-bridge", "pin-in-page"]) {
+    byId(id).addEventListener("change", () => store.update({ pinInPage: byId("pin-in-page").checked }));
+  }
+  byId("logout-button").addEventListener("click", () => {
+    if (store.state.logout !== "asking") signing.logout();
   });
   byId("cancel-hash").addEventListener("click", signing.cancelHash);
   byId("fill-pin").addEventListener("click", () => {
@@ -40,12 +52,6 @@ export function signStep(store, signing) {
     store.update({ algorithm: algorithm.value, format: hasFormats(parsed) ? format : undefined });
   }
 
-  function takePin() {
-    const value = pin.value;
-    pin.value = "";
-    return value;
-  }
-
   store.watch(["certificates", "certificateId"], (state) => {
     const certificate = chosenCertificate(state);
     fillAlgorithms(algorithm, certificate?.parsed);
@@ -53,17 +59,44 @@ export function signStep(store, signing) {
     byId("sign-form").hidden = !certificate;
     takeChoice();
   });
-  store.watch(["demoPin"], ({ demoPin }) => {
-    byId("demo-hint").hidden = !demoPin;
-    byId("demo-pin").textContent = demoPin ?? "";
+  store.watch([...pinEntryKeys, "demoPin"], (state) => {
+    const where = pinEntry(state);
+    byId("pin-choice").hidden = !mayBeInPage(state);
+    byId("pin-by-bridge").checked = where !== "page";
+    byId("pin-in-page").checked = where === "page";
+    byId("pin-field").hidden = where !== "page";
+    byId("pin-hint").textContent = HINTS[where];
+    byId("fill-pin").hidden = !state.demoPin;
+    byId("demo-hint").hidden = !state.demoPin || where === "page";
+    byId("demo-pin").textContent = state.demoPin ?? "";
+    byId("logout-button").hidden = where === "none";
   });
-  store.watch(["token"], ({ token }) => {
-    byId("pin-hint").textContent = token.data ? pinHint(token.data) : "";
+  store.watch(["logout"], ({ logout }) => {
+    byId("logout-button").setAttribute("aria-disabled", String(logout === "asking"));
+    byId("logout-result").textContent = LOGOUT[logout] ?? "";
   });
-  store.watch(["signing"], ({ signing: now }) => {
+
+  /** The way out of an error that the page's own PIN field cannot lead to. */
+  function letTheBridgeAsk() {
+    const button = el("button", { type: "button", "data-testid": "let-bridge-ask" }, "Let the bridge ask me");
+    button.addEventListener("click", () => {
+      store.update({ pinInPage: false });
+      sign();
+    });
+    return button;
+  }
+
+  store.watch(["signing"], (state) => {
+    const { signing: now } = state;
+    const error = now.phase === "failed" ? now.error : null;
     showProgress(now);
-    showError(byId("sign-error"), now.phase === "failed" ? now.error : null);
-    if (now.phase === "failed" && isAboutPin(now.error)) pin.focus();
+    showWaiting(state, now.phase === "signing" && now.asks);
+    showError(
+      byId("sign-error"),
+      error,
+      isLastTry(error) && asksInPage(state) ? letTheBridgeAsk() : undefined,
+    );
+    if (error && isWrongPin(error) && asksInPage(state)) pin.focus();
     if (now.phase === "done") announce("Signed");
     if (now.phase === "cancelled") announce("Hashing was cancelled; nothing was signed");
   });
@@ -79,7 +112,20 @@ export function signStep(store, signing) {
   });
 }
 
+const LOGOUT = {
+  ended: "Logged out: the next signature needs the PIN.",
+  none: "This page was not logged in.",
+};
+
 const isBusy = ({ signing }) => signing.phase === "hashing" || signing.phase === "signing";
+
+/** The PIN that was entered in this page, which the field then forgets. */
+export function takePin(state) {
+  const pin = byId("pin");
+  const value = asksInPage(state) ? pin.value : "";
+  pin.value = "";
+  return value || undefined;
+}
 
 /** Keeps the choice where the new key can do it as well. */
 function fillAlgorithms(select, parsed) {
@@ -97,12 +143,6 @@ function fillAlgorithms(select, parsed) {
   const values = groups.flatMap(({ options }) => options.map(({ value }) => value));
   const usual = USUAL[parsed?.curve] ?? "sha256";
   select.value = [before, usual].find((value) => values.includes(value)) ?? values[0];
-}
-
-function pinHint(token) {
-  if (takesPinAtDevice(token)) return "Leave it empty: this token takes the PIN at its own pinpad.";
-  if (!needsLogin(token)) return "This token asks for no PIN.";
-  return "May stay empty while this page is logged in. The page forgets it as soon as it is sent.";
 }
 
 function showProgress({ phase, loaded, total }) {

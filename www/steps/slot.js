@@ -82,7 +82,7 @@ function tokenView(token) {
       ["Read/write sessions", outOf(token.rw_session_count, token.max_rw_session_count)],
       ["Public memory", memory(token.free_public_memory, token.total_public_memory)],
       ["Private memory", memory(token.free_private_memory, token.total_private_memory)],
-      ["PIN entry", takesPinAtDevice(token) ? "at the device's own pinpad" : "sent by the page"],
+      ["PIN entry", takesPinAtDevice(token) ? "at the device's own pinpad" : "in software"],
     ]),
     pinView(token),
   );
