@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/pkg/node_modules/.bin:$(PATH)
 
 PKG_TOOLS   := cc wasm-target wasm-bindgen npm-packages
 DEMO_TOOLS  := $(PKG_TOOLS) softhsm2
-TEST_TOOLS  := $(DEMO_TOOLS) openssl opensc chromium wasm-pack
+TEST_TOOLS  := $(DEMO_TOOLS) openssl opensc chromium desktop wasm-pack
 CHECK_TOOLS := $(PKG_TOOLS) cargo-deny shellcheck
 
 NEED  := @setup/install-missing.sh

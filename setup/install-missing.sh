@@ -56,6 +56,7 @@ is_there() {
     softhsm2) any_file {/usr/local/lib,/usr/lib/*-linux-gnu,/usr/lib64,/usr/lib,/opt/homebrew/lib}/{softhsm,pkcs11}/libsofthsm2.so ;;
     opensc) has pkcs11-tool && pcsc_is_there ;;
     chromium) browser_is_there && has_any chromedriver /snap/bin/chromium.chromedriver ;;
+    desktop) has Xvfb && has xdotool && has maim && has pinentry-gtk-2 ;;
     *) has "$1" ;;
     esac
 }
@@ -77,6 +78,7 @@ purpose() {
     openssl) echo "OpenSSL, which checks signatures independently" ;;
     opensc) echo "OpenSC, whose pkcs11-tool sets up the tokens of tests" ;;
     chromium) echo "Chromium and its driver, for the tests in a browser" ;;
+    desktop) echo "an X server in memory with a real PIN dialog, typed into by xdotool and pictured by maim" ;;
     shellcheck) echo "ShellCheck, which checks the scripts" ;;
     wasm-target) echo "Rust's WebAssembly target, for the npm package" ;;
     wasm-bindgen) echo "wasm-bindgen $(bindgen_version), as Cargo.lock has it, for the npm package" ;;
@@ -91,6 +93,7 @@ debian_packages() {
     cc) echo "gcc libc6-dev" ;;
     chromium) echo "chromium chromium-driver" ;;
     opensc) echo "opensc libpcsclite1" ;;
+    desktop) echo "xvfb xdotool maim pinentry-gtk2" ;;
     softhsm2 | openssl | shellcheck) echo "$1" ;;
     esac
 }
@@ -105,6 +108,7 @@ by_hand() {
     openssl) echo "OpenSSL: openssl (Fedora, Arch, Homebrew)" ;;
     opensc) echo "OpenSC: opensc (Fedora, Homebrew), opensc and pcsclite (Arch)" ;;
     chromium) echo "Chromium and its driver: chromium chromedriver (Fedora), chromium (Arch), Google Chrome with the driver of its version from https://googlechromelabs.github.io/chrome-for-testing (macOS)" ;;
+    desktop) echo "Xvfb, xdotool, maim and pinentry-gtk-2: xorg-x11-server-Xvfb xdotool maim pinentry-gtk (Fedora)" ;;
     shellcheck) echo "ShellCheck: ShellCheck (Fedora), shellcheck (Arch, Homebrew)" ;;
     wasm-target) echo "Rust's target $WASM: install Rust with rustup (https://rustup.rs), or your distribution's package of it" ;;
     esac

@@ -9,10 +9,14 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use crate::desktop::{Desktop, PINENTRY};
 use crate::handshake::Handshake;
+use crate::pinentry::Pinentry;
 use crate::processes::{self, Process};
 use crate::program::{Finished, Home, Program};
 use crate::socket::Socket;
+use crate::terminal::Terminal;
+use crate::test_module::TestModule;
 use crate::token::{MODULE, TestToken};
 
 /// The origin that [`Setup::on`] allows.
@@ -28,6 +32,7 @@ pub struct Setup {
     config_flag: bool,
     arguments: Vec<OsString>,
     environment: Vec<(&'static str, OsString)>,
+    terminal: Option<Terminal>,
 }
 
 impl Setup {
@@ -39,6 +44,7 @@ impl Setup {
             config_flag: true,
             arguments: Vec::new(),
             environment: Vec::new(),
+            terminal: None,
         }
         .config("")
     }
@@ -46,6 +52,11 @@ impl Setup {
     /// SoftHSM2's module with a token, and [`ORIGIN`] allowed.
     pub fn on(token: &TestToken) -> Self {
         Self::new().token(token).module(SOFTHSM, MODULE).origin(ORIGIN)
+    }
+
+    /// The module of the tests with the token that it is over, and [`ORIGIN`] allowed.
+    pub fn on_test_module(module: &TestModule) -> Self {
+        Self::new().config(&module.configuration()).origin(ORIGIN)
     }
 
     /// The tokens that SoftHSM2 sees.
@@ -61,6 +72,23 @@ impl Setup {
     /// `--allow-origin ORIGIN`
     pub fn origin(self, origin: &str) -> Self {
         self.argument("--allow-origin").argument(origin)
+    }
+
+    /// The pinentry that asks the user; without it there is none.
+    pub fn pinentry(self, pinentry: &Pinentry) -> Self {
+        self.environment("PINENTRY_PROGRAM", pinentry.program())
+    }
+
+    /// The terminal that the bridge is started in; without it there is none.
+    pub fn terminal(mut self, terminal: &Terminal) -> Self {
+        self.terminal = Some(terminal.clone());
+        self
+    }
+
+    /// A real pinentry, on a desktop.
+    pub fn desktop(self, desktop: &Desktop) -> Self {
+        let display = self.environment("DISPLAY", desktop.display());
+        display.environment("PINENTRY_PROGRAM", PINENTRY)
     }
 
     /// One more argument.
@@ -85,6 +113,11 @@ impl Setup {
     pub fn listen(mut self, address: Option<&str>) -> Self {
         self.listen = address.map(str::to_owned);
         self
+    }
+
+    /// The folders that stand in for the user's own.
+    pub fn home(&self) -> &Home {
+        &self.home
     }
 
     /// The path of the configuration file.
@@ -113,7 +146,11 @@ impl Setup {
     }
 
     fn serve(&self) -> (Program, SocketAddr) {
-        let mut program = Program::start(&mut self.command());
+        let mut command = self.command();
+        let mut program = match &self.terminal {
+            Some(terminal) => terminal.start(&command),
+            None => Program::start(&mut command),
+        };
         let address = program.expect_line("listening on ws://");
         let address = address.parse().expect("an address and port");
         (program, address)
@@ -141,8 +178,9 @@ impl Default for Setup {
 
 /// A running bridge; it ends with its worker processes when this is dropped.
 pub struct Bridge {
-    setup: Setup,
+    // Ended first, so that its folders are looked at as it leaves them.
     program: Option<Program>,
+    setup: Setup,
     address: SocketAddr,
 }
 
@@ -150,6 +188,16 @@ impl Bridge {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The folders that stand in for the user's own.
+    pub fn home(&self) -> &Home {
+        &self.setup.home
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.program().pid()
     }
 
     /// A connection of a page of [`ORIGIN`].
@@ -166,8 +214,17 @@ impl Bridge {
 
     /// Its worker processes.
     pub fn workers(&self) -> Vec<Process> {
-        let mut all = processes::descendants(self.program().pid());
-        all.retain(|process| process.arguments.get(1).is_some_and(|argument| argument == "worker"));
+        self.processes_of("worker")
+    }
+
+    /// Its processes that show a question to the user.
+    pub fn dialogs(&self) -> Vec<Process> {
+        self.processes_of("dialog")
+    }
+
+    fn processes_of(&self, command: &str) -> Vec<Process> {
+        let mut all = processes::descendants(self.pid());
+        all.retain(|process| process.arguments.get(1).is_some_and(|argument| argument == command));
         all
     }
 
@@ -180,6 +237,13 @@ impl Bridge {
     /// What it has logged so far.
     pub fn log(&self) -> String {
         self.program().stderr()
+    }
+
+    /// Waits until it has logged a text. Panics where it does not.
+    #[track_caller]
+    pub fn expect_log(&self, text: &str) {
+        let found = processes::wait_until(LOG_LIMIT, || self.log().contains(text));
+        assert!(found, "no `{text}` in the log:\n{}", self.log());
     }
 
     /// Ends it by a signal and says how it ended. Panics where it goes on.
@@ -209,6 +273,9 @@ impl Bridge {
         self.program.as_ref().expect("it runs")
     }
 }
+
+/// How long it may take until what was logged is read.
+const LOG_LIMIT: Duration = Duration::from_secs(20);
 
 /// How long a worker process may take to end.
 const WORKER_LIMIT: Duration = Duration::from_secs(20);

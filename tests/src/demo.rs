@@ -1,9 +1,11 @@
 //! A run of `pkcs11-bridge demo --no-open`, in folders of its own.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use rustix::process::Signal;
 
+use crate::pinentry::Pinentry;
 use crate::processes::{self, Process};
 use crate::program::{Finished, Home, Program};
 
@@ -16,10 +18,20 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Starts it and waits until it has said where its page is and what its PIN is.
+    /// Starts it where nobody can be asked, and waits until it has said where its page is and what its
+    /// PIN is.
     pub fn start() -> Self {
-        let home = Home::new();
-        let mut program = Program::start(home.command().args(["demo", "--no-open"]));
+        Self::run(Home::new(), |command| command)
+    }
+
+    /// Starts it with a pinentry that asks the user.
+    pub fn asking(pinentry: &Pinentry) -> Self {
+        Self::run(Home::new(), |command| command.env("PINENTRY_PROGRAM", pinentry.program()))
+    }
+
+    fn run(home: Home, configure: impl FnOnce(&mut Command) -> &mut Command) -> Self {
+        let mut command = home.command();
+        let mut program = Program::start(configure(command.args(["demo", "--no-open"])));
         let url = program.expect_line("http://");
         let pin = program.expect_line("PIN");
         let url = format!("http://{}", url.split_whitespace().next().unwrap_or_default());
@@ -40,6 +52,16 @@ impl Demo {
     /// Where it puts its temporary files.
     pub fn temporary(&self) -> PathBuf {
         self.home.temporary()
+    }
+
+    /// The folders that stand in for the user's own.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.program.stderr()
     }
 
     /// The processes that it has started.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::{processes, workspace};
+use crate::{processes, secrets, workspace};
 
 /// How long a program may take to get ready, on a machine that is busy with other tests.
 pub const START_LIMIT: Duration = Duration::from_secs(60);
@@ -57,7 +57,7 @@ impl Home {
             .prefix("pkcs11-bridge-test-home-")
             .tempdir()
             .expect("a folder");
-        for name in ["config", "data", "cache", "runtime", "tmp"] {
+        for name in ["config", "data", "state", "cache", "runtime", "tmp"] {
             std::fs::create_dir(folder.path().join(name)).expect("a folder");
         }
         Self { folder }
@@ -73,7 +73,9 @@ impl Home {
         self.path().join("tmp")
     }
 
-    /// A command of the bridge that runs here, with nothing else in its environment.
+    /// A command of the bridge that runs here, with nothing else in its environment. It logs
+    /// everything, and has no pinentry: none that is installed may ever open a dialog on somebody's
+    /// desktop.
     pub fn command(&self) -> Command {
         let mut command = Command::new(binary());
         command
@@ -83,9 +85,20 @@ impl Home {
             .env("TMPDIR", self.temporary())
             .env("XDG_CONFIG_HOME", self.path().join("config"))
             .env("XDG_DATA_HOME", self.path().join("data"))
+            .env("XDG_STATE_HOME", self.path().join("state"))
             .env("XDG_CACHE_HOME", self.path().join("cache"))
-            .env("XDG_RUNTIME_DIR", self.path().join("runtime"));
+            .env("XDG_RUNTIME_DIR", self.path().join("runtime"))
+            .env("PINENTRY_PROGRAM", self.path().join("no-pinentry"))
+            .env("PKCS11_BRIDGE_LOG", "trace");
         command
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            secrets::assert_none_below(self.path());
+        }
     }
 }
 
@@ -99,6 +112,8 @@ impl Default for Home {
 pub struct Finished {
     /// Its exit status; `None` where a signal ended it.
     pub code: Option<i32>,
+    /// Whether the system has written its memory to a file or given it to a crash reporter.
+    pub core_dumped: bool,
     /// What it wrote to standard output.
     pub stdout: String,
     /// What it wrote to standard error.
@@ -110,33 +125,44 @@ pub struct Program {
     child: Child,
     lines: Receiver<String>,
     seen: Vec<String>,
-    stderr: Arc<Mutex<String>>,
+    stderr: Arc<Mutex<Vec<u8>>>,
     readers: Vec<JoinHandle<()>>,
 }
 
 impl Program {
     /// Starts it.
     pub fn start(command: &mut Command) -> Self {
+        Self::start_reading(command, Stdio::null())
+    }
+
+    /// Starts it with something to read on standard input.
+    pub fn start_reading(command: &mut Command, stdin: impl Into<Stdio>) -> Self {
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let (sender, lines) = channel();
-        let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut errors = child.stderr.take().expect("it is piped");
-        let stderr = Arc::new(Mutex::new(String::new()));
+        let stderr = Arc::new(Mutex::new(Vec::new()));
         let collected = Arc::clone(&stderr);
         let readers = vec![
             std::thread::spawn(move || {
-                stdout.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
+                let mut line = Vec::new();
+                while let Ok(1..) = stdout.read_until(b'\n', &mut line) {
+                    let text = String::from_utf8_lossy(&line);
+                    let text = text.trim_end_matches(['\r', '\n']);
+                    // Where nobody waits for a line any more it is read all the same.
+                    let _ = sender.send(text.to_owned());
+                    line.clear();
+                }
             }),
             std::thread::spawn(move || {
                 let mut piece = [0; 4096];
                 while let Ok(len @ 1..) = errors.read(&mut piece) {
-                    let text = String::from_utf8_lossy(&piece[..len]);
-                    collected.lock().expect("no reader panics").push_str(&text);
+                    collected.lock().expect("no reader panics").extend_from_slice(&piece[..len]);
                 }
             }),
         ];
@@ -180,7 +206,7 @@ impl Program {
 
     /// What it has written to standard error so far.
     pub fn stderr(&self) -> String {
-        self.stderr.lock().expect("no reader panics").clone()
+        String::from_utf8_lossy(&self.stderr.lock().expect("no reader panics")).into_owned()
     }
 
     /// Sends a signal and waits for the end. Panics where the program does not end by itself.
@@ -197,11 +223,31 @@ impl Program {
     }
 
     fn finished(&mut self, status: ExitStatus) -> Finished {
+        self.read_to_end();
+        let code = if status.signal().is_some() { None } else { status.code() };
+        let core_dumped = status.core_dumped();
+        Finished { code, core_dumped, stdout: self.seen.join("\n"), stderr: self.stderr() }
+    }
+
+    fn end(&mut self) {
+        let children = processes::descendants(self.pid());
+        processes::signal(self.pid(), Signal::TERM);
+        if self.wait(STOP_LIMIT).is_none() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+        // Only what still is the process that it was: ids are given anew.
+        for child in children {
+            if processes::find(child.pid).is_some_and(|now| now.arguments == child.arguments) {
+                processes::signal(child.pid, Signal::KILL);
+            }
+        }
+    }
+
+    fn read_to_end(&mut self) {
         // A child that outlives the program would keep its streams open.
         processes::wait_until(STOP_LIMIT, || self.readers.iter().all(JoinHandle::is_finished));
         self.seen.extend(self.lines.try_iter());
-        let code = if status.signal().is_some() { None } else { status.code() };
-        Finished { code, stdout: self.seen.join("\n"), stderr: self.stderr() }
     }
 
     fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
@@ -214,22 +260,16 @@ impl Program {
     }
 }
 
+/// What runs is ended. Whatever it was, nothing that it wrote may hold a secret.
 impl Drop for Program {
     fn drop(&mut self) {
-        if !matches!(self.child.try_wait(), Ok(None)) {
-            return;
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.end();
         }
-        let children = processes::descendants(self.pid());
-        processes::signal(self.pid(), Signal::TERM);
-        if self.wait(STOP_LIMIT).is_none() {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
-        // Only what still is the process that it was: ids are given anew.
-        for child in children {
-            if processes::find(child.pid).is_some_and(|now| now.arguments == child.arguments) {
-                processes::signal(child.pid, Signal::KILL);
-            }
+        if !std::thread::panicking() {
+            self.read_to_end();
+            secrets::assert_none_in("standard output", &self.seen.join("\n"));
+            secrets::assert_none_in("standard error", &self.stderr());
         }
     }
 }

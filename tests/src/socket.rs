@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::refusal::Outcome;
+use crate::secrets;
 
 /// How long an answer may take on a machine that is busy with other tests.
 pub const ANSWER_LIMIT: Duration = Duration::from_secs(60);
@@ -82,15 +83,32 @@ impl Socket {
 
     /// The next reply, of whatever request, and its id. Events are passed over.
     pub async fn reply(&mut self) -> (Value, Outcome) {
+        self.reply_after_events().await.1
+    }
+
+    /// The events that come before the next reply, as they are, and that reply.
+    pub async fn reply_after_events(&mut self) -> (Vec<Value>, (Value, Outcome)) {
+        let mut events = Vec::new();
         loop {
             let text = match self.next().await {
                 Some(Ok(Message::Text(text))) => text,
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
                 other => panic!("no reply but {}", describe(other)),
             };
-            if let Some(reply) = decode(&text) {
-                return reply;
+            match decode(&text) {
+                Some(reply) => return (events, reply),
+                None => events.push(serde_json::from_str(&text).expect("it was decoded before")),
             }
+        }
+    }
+
+    /// The next message, which has to be an event.
+    pub async fn event(&mut self) -> Value {
+        match self.next().await {
+            Some(Ok(Message::Text(text))) if decode(&text).is_none() => {
+                serde_json::from_str(&text).expect("it was decoded before")
+            }
+            other => panic!("no event but {}", describe(other)),
         }
     }
 
@@ -102,6 +120,9 @@ impl Socket {
 
     /// Sends a text frame as it is.
     pub async fn send_text(&mut self, text: &str) {
+        if let Ok(request) = serde_json::from_str::<Value>(text) {
+            secrets::register_params(&request["params"]);
+        }
         self.send(Message::text(text)).await.expect("the connection is open");
     }
 
@@ -160,6 +181,7 @@ pub(crate) async fn within<T>(answer: impl Future<Output = T>) -> T {
 }
 
 fn request(id: u64, method: &str, params: &Value) -> String {
+    secrets::register_params(params);
     json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string()
 }
 
@@ -176,6 +198,7 @@ fn decode(text: &str) -> Option<(Value, Outcome)> {
 }
 
 fn error_object(error: &Value) -> ErrorObject {
+    secrets::assert_none_in("an error", &error.to_string());
     serde_json::from_value(error.clone()).unwrap_or_else(|e| panic!("{e} in the error {error}"))
 }
 

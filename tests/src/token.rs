@@ -24,6 +24,9 @@ pub const LABEL: &str = "Test token";
 /// The user's PIN. Long, so that a search of a log finds it only where it was written.
 pub const PIN: &str = "73915046";
 
+/// A PIN that is nobody's.
+pub const WRONG_PIN: &str = "90817263";
+
 /// The PIN of the security officer.
 pub const SO_PIN: &str = "60482957";
 
@@ -89,23 +92,29 @@ impl TestToken {
 
     /// Puts a certificate on the token, with a `CKA_ID` in hexadecimal digits or an empty one.
     pub fn write_certificate(&self, issued: &Issued, id: Option<&str>) {
-        self.write(issued.certificate_der(), "cert", issued.name(), id);
+        self.write(issued.certificate_der(), "cert", issued.name(), id, &[]);
     }
 
     /// Puts a private key on the token, with a `CKA_ID` in hexadecimal digits or an empty one.
     pub fn write_private_key(&self, issued: &Issued, id: Option<&str>) {
-        self.write(issued.private_key_der(), "privkey", issued.name(), id);
+        self.write(issued.private_key_der(), "privkey", issued.name(), id, &[]);
+    }
+
+    /// Puts a private key on the token that wants the PIN for each use (`CKA_ALWAYS_AUTHENTICATE`).
+    pub fn write_private_key_that_always_authenticates(&self, issued: &Issued, id: Option<&str>) {
+        self.write(issued.private_key_der(), "privkey", issued.name(), id, &["--always-auth"]);
     }
 
     /// Puts a public key on the token.
     pub fn write_public_key(&self, issued: &Issued, id: Option<&str>) {
-        self.write(issued.public_key_der(), "pubkey", issued.name(), id);
+        self.write(issued.public_key_der(), "pubkey", issued.name(), id, &[]);
     }
 
-    fn write(&self, file: PathBuf, class: &str, label: &str, id: Option<&str>) {
+    fn write(&self, file: PathBuf, class: &str, label: &str, id: Option<&str>, more: &[&str]) {
         let mut command = self.command("pkcs11-tool");
         command.args(["--module", MODULE, "--token-label", LABEL, "--login", "--pin", PIN]);
         command.arg("--write-object").arg(file).args(["--type", class, "--label", label]);
+        command.args(more);
         if let Some(id) = id {
             command.args(["--id", id]);
         }

@@ -1,18 +1,50 @@
 //! The real bridge on real tokens, through the real WebSocket.
 
 mod bridge {
+    pub mod always_authenticate;
+    pub mod always_authenticate_batch;
+    pub mod always_authenticate_pins;
+    pub mod batch;
+    pub mod batch_progress;
     pub mod certificate_ids;
     pub mod command_line;
     pub mod configuration;
+    pub mod consent;
+    pub mod consent_queue;
+    pub mod consent_text;
     pub mod demo;
+    pub mod desk;
     pub mod handshake;
     pub mod limits;
     pub mod login;
+    pub mod login_counts;
+    pub mod login_lifetime;
+    pub mod logins_of_origins;
     pub mod messages;
     pub mod modules;
     pub mod origins;
+    pub mod origins_command;
+    pub mod page_pins;
     pub mod parameters;
+    pub mod pin_abandoned;
+    pub mod pin_dialog;
+    pub mod pin_dialog_text;
+    pub mod pin_lengths;
+    pub mod pin_pauses;
+    pub mod pin_policy;
+    pub mod pin_tries;
+    pub mod pinentry_failures;
+    pub mod pinpad;
+    pub mod pinpad_calls;
+    pub mod private_memory;
     pub mod reading;
+    pub mod real_windows;
+    pub mod revocation;
+    pub mod same_user;
     pub mod signing;
+    pub mod state_file;
+    pub mod terminal_dialogs;
+    pub mod token_removed;
+    pub mod two_origins;
     pub mod workers;
 }

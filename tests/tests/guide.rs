@@ -6,11 +6,9 @@ use pkcs11_bridge_tests::browser::Browser;
 use pkcs11_bridge_tests::digest::{digest, from_base64};
 use pkcs11_bridge_tests::package::Packed;
 use pkcs11_bridge_tests::site::Site;
-use pkcs11_bridge_tests::token::{KeyType, LABEL, MODULE, PIN, TestToken};
+use pkcs11_bridge_tests::token::{KeyType, LABEL, MODULE, PIN, TestToken, WRONG_PIN};
 use pkcs11_bridge_tests::{openssl, workspace};
 use serde_json::{Map, Value, json};
-
-const WRONG_PIN: &str = "90817263";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_section_of_the_guide_works() {

@@ -2,21 +2,24 @@
 //! signature. Pictures of the page are kept in `tests/artifacts`.
 
 mod playground {
+    mod batch;
+    mod consent;
+    pub mod ground;
+    mod pin_entry;
     pub mod visit;
 }
 
-use pkcs11_bridge_tests::bridge::{Bridge, SOFTHSM, Setup};
+use pkcs11_bridge_tests::bridge::{SOFTHSM, Setup};
 use pkcs11_bridge_tests::demo::Demo;
 use pkcs11_bridge_tests::digest::{base64, digest, from_base64};
-use pkcs11_bridge_tests::site::{Reserved, Site};
+use pkcs11_bridge_tests::openssl;
+use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
+use pkcs11_bridge_tests::site::Site;
 use pkcs11_bridge_tests::stage::Stage;
-use pkcs11_bridge_tests::token::{KeyType, LABEL, MODULE, PIN, TestToken};
-use pkcs11_bridge_tests::{openssl, package, workspace};
+use pkcs11_bridge_tests::token::{KeyType, LABEL, MODULE, PIN, TestToken, WRONG_PIN};
+use playground::ground::serve;
 use playground::visit::{CONNECTED, Visit};
-use serde_json::json;
 
-const WRONG_PIN: &str = "90817263";
-const WRONG: &str = "#sign-error [data-testid=error][data-status='412'][data-code='106']";
 const INVALID: &str = "#verify-result [data-outcome=invalid]";
 
 /// The playground on a site of the test's own, so that its bridge can be stopped and started.
@@ -32,14 +35,6 @@ async fn playground(origin_allowed: bool) -> (TestToken, Stage, Site) {
     (token, Stage::around(bridge).await, site)
 }
 
-fn serve(site: Reserved, bridge: &Bridge) -> Site {
-    let port = bridge.address().port();
-    site.folder("/", &workspace().join("www"))
-        .folder("/pkg/", &package::folder())
-        .json("/bridge.json", &json!({ "ports": [port, port] }))
-        .serve()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn from_the_first_look_to_a_verified_signature_with_a_wrong_pin_and_a_restart_in_between() {
     let (token, stage, site) = playground(true).await;
@@ -48,7 +43,7 @@ async fn from_the_first_look_to_a_verified_signature_with_a_wrong_pin_and_a_rest
     visit.browser.screenshot("playground-1-chosen").await;
 
     visit.sign(WRONG_PIN).await;
-    let told = visit.browser.wait_for_shown(WRONG).await;
+    let told = visit.sign_error("412", "106").await;
     assert!(told.contains("PIN") && told.contains("CKR_PIN_INCORRECT"), "{told}");
     assert!(!told.contains(WRONG_PIN), "{told}");
     assert_eq!(visit.browser.value_of("document.querySelector('#pin').value").await, "");
@@ -77,8 +72,8 @@ async fn from_the_first_look_to_a_verified_signature_with_a_wrong_pin_and_a_rest
         .wait_for("document.querySelector('#step-certificate').dataset.state === 'done'")
         .await;
     visit.browser.click("#sign-button").await;
-    let missing = "#sign-error [data-testid=error][data-status='400'][data-code='801']";
-    assert!(visit.browser.wait_for_shown(missing).await.contains("PIN"));
+    // Nobody can be asked here.
+    assert!(visit.sign_error("400", "801").await.contains("PIN"));
     visit.sign(PIN).await;
     let third = visit.signature(&second).await;
     assert_signed(&token, "sha256", b"a contract", &third);
@@ -145,20 +140,26 @@ async fn a_page_that_is_opened_before_the_bridge_waits_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_is_not_approved_is_told_what_to_do() {
+async fn where_nobody_can_be_asked_the_page_says_what_approves_it() {
     let (_token, stage, site) = playground(false).await;
     let visit = Visit::to(&site.url("/")).await;
     let told = visit.browser.wait_for_shown("#panel-refused").await;
     let origin = site.url("");
-    assert!(told.contains(&format!("--allow-origin {origin}")), "{told}");
+    assert!(told.contains("cannot ask"), "{told}");
+    assert!(told.contains(&format!("pkcs11-bridge origins allow {origin}")), "{told}");
     visit.browser.screenshot("playground-6-not-approved").await;
     assert_eq!(stage.workers(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_demo_signs_with_each_of_its_keys() {
-    let demo = Demo::start();
+async fn the_demo_leads_from_consent_to_a_signature_with_each_of_its_keys() {
+    let pinentry = Pinentry::new();
+    let demo = Demo::asking(&pinentry);
+    let consent = pinentry.answer(Answer::allow().held());
     let visit = Visit::to(&format!("{}/", demo.url())).await;
+    visit.browser.wait_for_shown("#panel-asked").await;
+    visit.browser.screenshot("demo-0-asked").await;
+    consent.release();
     visit.browser.wait_for_shown(CONNECTED).await;
     let count = "document.querySelectorAll('[data-testid=certificate-option]').length >= 4";
     visit.browser.wait_for(count).await;
@@ -168,11 +169,22 @@ async fn the_demo_signs_with_each_of_its_keys() {
     let keys = "[...document.querySelectorAll('[data-testid=certificate-option]')].map((card) => card.dataset.key)";
     for key in visit.browser.value_of(keys).await.as_array().unwrap() {
         visit.browser.click(&format!("[data-testid=certificate-option][data-key={key}]")).await;
-        visit.browser.click("#fill-pin").await;
+        if signature.is_empty() {
+            // The first PIN is asked for by the bridge; then the page is logged in.
+            pinentry.answer(Answer::pin(demo.pin()));
+        }
         visit.browser.click("#sign-button").await;
         signature = visit.signature(&signature).await;
         visit.verify().await;
     }
     visit.browser.screenshot("demo-2-verified").await;
+    pinentry.assert_dialogs(2);
+
+    visit.log_out("Logged out").await;
+    visit.browser.click("#pin-in-page").await;
+    visit.browser.click("#fill-pin").await;
+    visit.browser.click("#sign-button").await;
+    visit.signature(&signature).await;
+    pinentry.assert_dialogs(2);
     visit.assert_clean(demo.url()).await;
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use pkcs11_bridge_tests::demo::Demo;
 use pkcs11_bridge_tests::digest::from_base64;
 use pkcs11_bridge_tests::handshake::Handshake;
+use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
 use pkcs11_bridge_tests::processes::{self, is_running};
+use pkcs11_bridge_tests::program::Program;
 use pkcs11_bridge_tests::refusal::assert_refused;
 use pkcs11_bridge_tests::request::MESSAGE;
 use pkcs11_bridge_tests::socket::Socket;
@@ -14,10 +16,22 @@ use serde_json::{Value, json};
 
 /// A connection as the demo's own page has it.
 async fn connect(demo: &Demo) -> Socket {
+    connect_as(demo, demo.url()).await
+}
+
+async fn connect_as(demo: &Demo, origin: &str) -> Socket {
     let bridge = http::get(&format!("{}/bridge.json", demo.url())).await.json();
     let port = bridge["ports"][0].as_u64().expect("a port");
     let address = format!("127.0.0.1:{port}").parse().unwrap();
-    Handshake::of(address).origin(Some(demo.url())).open().await.unwrap()
+    Handshake::of(address).origin(Some(origin)).open().await.unwrap()
+}
+
+/// A demo, and a user who allows its page.
+fn allowed() -> (Pinentry, Demo) {
+    let pinentry = Pinentry::new();
+    pinentry.answer(Answer::allow());
+    let demo = Demo::asking(&pinentry);
+    (pinentry, demo)
 }
 
 #[tokio::test]
@@ -42,7 +56,7 @@ async fn the_page_and_the_package_are_served() {
 
 #[tokio::test]
 async fn its_token_has_four_keys_with_certificates_of_a_demo_ca() {
-    let demo = Demo::start();
+    let (_pinentry, demo) = allowed();
     let mut page = connect(&demo).await;
     let slots = page.result("slots", json!({ "token_present": true })).await;
     let mut signed = Vec::new();
@@ -86,19 +100,39 @@ async fn sign_with(page: &mut Socket, demo: &Demo, slot: &Value, certificate: &V
 }
 
 #[tokio::test]
-async fn the_bridge_of_the_demo_serves_its_own_page_only() {
-    let demo = Demo::start();
+async fn the_demo_serves_the_pages_that_its_user_allows() {
+    let (pinentry, demo) = allowed();
     connect(&demo).await.result("slots", json!({})).await;
-    let bridge = http::get(&format!("{}/bridge.json", demo.url())).await.json();
-    let address = format!("127.0.0.1:{}", bridge["ports"][0]).parse().unwrap();
-    let handshake = Handshake::of(address).origin(Some("http://127.0.0.1:1"));
-    let outcome = handshake.open().await.unwrap().call("slots", json!({})).await;
+    let other = "http://127.0.0.1:1";
+    pinentry.answer(Answer::deny());
+    let outcome = connect_as(&demo, other).await.call("slots", json!({})).await;
     assert_refused("another page", &outcome, (401, "500"), &["approved"]);
+    for (dialog, origin) in pinentry.assert_dialogs(2).iter().zip([demo.url(), other]) {
+        assert!(dialog.description().contains(&format!("    {origin}\n")), "{dialog:?}");
+    }
+}
+
+#[tokio::test]
+async fn where_nobody_can_be_asked_the_log_has_the_command_that_allows_the_page() {
+    let demo = Demo::start();
+    let outcome = connect(&demo).await.call("slots", json!({})).await;
+    let words = [demo.url(), "pkcs11-bridge origins allow", "log"];
+    assert_refused("the demo's page", &outcome, (401, "500"), &words);
+
+    let logged = || demo.log().contains("command=");
+    assert!(processes::wait_until(Duration::from_secs(10), logged), "{}", demo.log());
+    let log = demo.log();
+    let (_, command) = log.split_once("command=\"pkcs11-bridge ").expect("the command");
+    let (command, _) = command.split_once('"').expect("its end");
+    let mut allow = demo.home().command();
+    let finished = Program::start(allow.args(command.split(' '))).run_to_end();
+    assert_eq!(finished.code, Some(0), "{command}: {}", finished.stderr);
+    connect(&demo).await.result("slots", json!({})).await;
 }
 
 #[tokio::test]
 async fn ctrl_c_removes_everything() {
-    let demo = Demo::start();
+    let (_pinentry, demo) = allowed();
     let mut page = connect(&demo).await;
     page.result("slots", json!({})).await;
     let processes = demo.processes();
@@ -116,7 +150,7 @@ async fn ctrl_c_removes_everything() {
         assert!(ended, "{process:?} is left");
     }
     assert!(http::try_get(&url).await.is_none(), "the page is still served");
-    for folder in ["config", "data", "cache"] {
+    for folder in ["config", "data", "state", "cache"] {
         let left = std::fs::read_dir(home.path().join(folder)).unwrap().count();
         assert_eq!(left, 0, "something is left in {folder}");
     }

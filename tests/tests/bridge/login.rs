@@ -5,11 +5,10 @@ use pkcs11_bridge_tests::digest::{base64, digest};
 use pkcs11_bridge_tests::refusal::{Outcome, assert_ckr, assert_refused};
 use pkcs11_bridge_tests::request::{MESSAGE, sign_data, with, without};
 use pkcs11_bridge_tests::socket::Socket;
-use pkcs11_bridge_tests::token::{KeyType, PIN, SO_PIN, TestToken};
+use pkcs11_bridge_tests::token::{KeyType, PIN, SO_PIN, TestToken, WRONG_PIN};
 use serde_json::Value;
 
 const OTHER_ORIGIN: &str = "https://other.example";
-const WRONG_PIN: &str = "90817263";
 
 /// A token, a bridge with two origins, and what its pages send.
 struct Story {

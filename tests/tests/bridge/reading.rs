@@ -35,9 +35,13 @@ async fn hello_says_who_the_bridge_is() {
         "certificates",
         "signData",
         "verifySignedData",
+        "signDataBatch",
+        "cancel",
+        "logout",
     ];
     assert_eq!(hello["methods"], json!(methods));
-    assert_eq!(hello.as_object().map(|hello| hello.len()), Some(4), "{hello}");
+    assert_eq!(hello["pin_entry"], "page-or-native");
+    assert_eq!(hello.as_object().map(|hello| hello.len()), Some(5), "{hello}");
 }
 
 #[tokio::test]

@@ -46,8 +46,9 @@ impl Visit {
         self.browser.click(&selector).await;
     }
 
-    /// Enters the PIN and signs.
+    /// Enters the PIN in the page and signs.
     pub async fn sign(&self, pin: &str) {
+        self.browser.click("#pin-in-page").await;
         self.browser.fill("#pin", pin).await;
         self.browser.click("#sign-button").await;
     }
@@ -63,6 +64,25 @@ impl Visit {
             .wait_for(&format!("({shown} || null) !== {} && {shown}", json!(before)))
             .await;
         signature.as_str().expect("a text").to_owned()
+    }
+
+    /// What is shown of an error of signing, once there is one with that status and code.
+    pub async fn sign_error(&self, status: &str, code: &str) -> String {
+        let error = format!("[data-testid=error][data-status='{status}'][data-code='{code}']");
+        self.browser.wait_for_shown(&format!("#sign-error {error}")).await
+    }
+
+    /// Logs out and waits for the words in which the page says what came of it.
+    pub async fn log_out(&self, words: &str) {
+        self.browser.click("#logout-button").await;
+        let said = "document.querySelector('#logout-result').textContent";
+        self.browser.wait_for(&format!("{said}.includes({})", json!(words))).await;
+    }
+
+    /// Whether a CSS selector finds something that is shown now.
+    pub async fn is_shown(&self, selector: &str) -> bool {
+        let element = format!("document.querySelector({})", json!(selector));
+        self.browser.value_of(&format!("Boolean({element}?.checkVisibility())")).await == true
     }
 
     /// Verifies the signature that was made last, which has to be valid.

@@ -1,0 +1,83 @@
+//! The approvals that a bridge of the tests remembers: its state file, written or read by hand, and the
+//! command that works on it.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value, json};
+
+use crate::program::{Finished, Home, Program};
+
+/// The state file of the bridges that run in a home.
+pub fn file(home: &Home) -> PathBuf {
+    home.path().join("state/pkcs11-bridge/approvals.json")
+}
+
+/// Writes a state file that approves origins, each until so many seconds from now, or before it.
+pub fn write(home: &Home, origins: &[(&str, i64)]) {
+    let now = i64::try_from(now()).expect("a time of day");
+    let approved = |seconds: i64| json!({ "approved": now - 1000, "expires": now + seconds });
+    let origins: Map<String, Value> = origins
+        .iter()
+        .map(|(origin, seconds)| ((*origin).to_owned(), approved(*seconds)))
+        .collect();
+    let content = json!({ "version": 1, "origins": origins });
+    write_text(home, &content.to_string());
+}
+
+/// Writes anything as the state file, in one step.
+pub fn write_text(home: &Home, text: impl AsRef<[u8]>) {
+    let file = file(home);
+    std::fs::create_dir_all(folder(&file)).expect("a folder");
+    let unfinished = file.with_extension("unfinished");
+    std::fs::write(&unfinished, text).expect("a file");
+    std::fs::rename(unfinished, file).expect("a file");
+}
+
+/// What the state file holds.
+pub fn read(home: &Home) -> Value {
+    let text = std::fs::read(file(home)).expect("a state file");
+    serde_json::from_slice(&text).expect("a state file in JSON")
+}
+
+/// The origins in the state file, in their order; none where there is no file.
+pub fn origins(home: &Home) -> Vec<String> {
+    if !file(home).exists() {
+        return Vec::new();
+    }
+    let content = read(home);
+    content["origins"].as_object().expect("an object").keys().cloned().collect()
+}
+
+/// What unreadable state files were set aside as, in the order of their numbers.
+pub fn set_aside(home: &Home) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder(&file(home))) else { return Vec::new() };
+    let mut found: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("an entry of the folder").path())
+        .filter(|path| path.to_string_lossy().contains("unreadable"))
+        .collect();
+    found.sort();
+    found
+}
+
+/// Runs `pkcs11-bridge origins …`.
+pub fn command(home: &Home, arguments: &[&str]) -> Finished {
+    Program::start(home.command().arg("origins").args(arguments)).run_to_end()
+}
+
+/// Runs `pkcs11-bridge origins …`, which is expected to succeed, and gives what it prints.
+#[track_caller]
+pub fn succeed(home: &Home, arguments: &[&str]) -> String {
+    let finished = command(home, arguments);
+    assert_eq!(finished.code, Some(0), "{arguments:?}: {}", finished.stderr);
+    finished.stdout
+}
+
+/// The time of day in seconds since 1970.
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+fn folder(file: &Path) -> &Path {
+    file.parent().expect("the file has a folder")
+}

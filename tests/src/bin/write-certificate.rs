@@ -1,0 +1,36 @@
+//! Puts a certificate on a token of SoftHSM, however long its subject is: `pkcs11-tool` takes none of
+//! more than 512 bytes.
+//!
+//! `write-certificate ID FILE`: a `CKA_ID` in hexadecimal digits and a certificate in DER. The
+//! environment says which tokens SoftHSM has.
+
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::object::{Attribute, CertificateType, ObjectClass};
+use cryptoki::session::UserType;
+use pkcs11_bridge_tests::token::{LABEL, MODULE, PIN};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [id, file] = &arguments[..] else { panic!("write-certificate ID FILE") };
+    let module = Pkcs11::new(MODULE).expect("SoftHSM");
+    let flags = CInitializeFlags::OS_LOCKING_OK;
+    module.initialize(CInitializeArgs::new(flags)).expect("a module");
+    let is_ours = |slot: &_| module.get_token_info(*slot).expect("a token").label() == LABEL;
+    let slots = module.get_slots_with_token().expect("slots");
+    let slot = slots.into_iter().find(is_ours).expect("the token");
+    let session = module.open_rw_session(slot).expect("a session");
+    session.login(UserType::User, Some(&PIN.to_owned().into())).expect("a login");
+    session
+        .create_object(&[
+            Attribute::Class(ObjectClass::CERTIFICATE),
+            Attribute::CertificateType(CertificateType::X_509),
+            Attribute::Token(true),
+            Attribute::Private(false),
+            Attribute::Id(const_hex::decode(id).expect("hexadecimal digits")),
+            Attribute::Label(b"long".to_vec()),
+            // SoftHSM wants one, and nobody reads it.
+            Attribute::Subject(b"\x30\x00".to_vec()),
+            Attribute::Value(std::fs::read(file).expect("a certificate")),
+        ])
+        .expect("a certificate on the token");
+}

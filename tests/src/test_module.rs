@@ -1,0 +1,203 @@
+//! The PKCS#11 module of the tests, over SoftHSM2's: it records every call, and does what a test tells it
+//! while the bridge runs. What it can be told stands in the crate `rules`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+
+use escargot::format::Message;
+use pkcs11_bridge_test_rules::call::{self, Line};
+pub use pkcs11_bridge_test_rules::call::{Call, Stage, User};
+pub use pkcs11_bridge_test_rules::card::{Card, Entry, Pinpad};
+pub use pkcs11_bridge_test_rules::rule::Rule;
+use pkcs11_bridge_test_rules::{FOLDER, Rules};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::processes::wait_until;
+use crate::secrets;
+use crate::token::{MODULE, TestToken};
+use crate::workspace;
+
+/// The name that the module has in [`TestModule::configuration`].
+pub const NAME: &str = "test-module";
+
+/// The module with its rules and its record, over the tokens of a [`TestToken`].
+pub struct TestModule {
+    folder: TempDir,
+    rules: Mutex<Rules>,
+    slot: u64,
+    softhsm: PathBuf,
+}
+
+impl TestModule {
+    /// Changes nothing yet.
+    pub fn over(token: &TestToken) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("pkcs11-bridge-test-module-")
+            .tempdir()
+            .expect("a folder");
+        let rules = Rules { over: MODULE.into(), rules: Vec::new(), cards: Default::default() };
+        rules.write(folder.path()).expect("a file");
+        call::create(folder.path()).expect("a file");
+        let (slot, softhsm) = (token.slot(), token.configuration());
+        Self { folder, rules: Mutex::new(rules), slot, softhsm }
+    }
+
+    /// The entry of the bridge's `config.toml` that names it, its rules and its tokens. It is the default
+    /// module where it is the first. See [`Setup::on_test_module`](crate::bridge::Setup::on_test_module).
+    pub fn configuration(&self) -> String {
+        let text = |value: &Path| json!(value.to_str().expect("a path in UTF-8"));
+        format!(
+            "[[modules]]\nname = \"{NAME}\"\npath = {}\nenv = {{ {FOLDER} = {}, SOFTHSM2_CONF = {} }}\n",
+            text(library()),
+            text(self.folder.path()),
+            text(&self.softhsm),
+        )
+    }
+
+    /// Puts a rule in force, behind those that are.
+    pub fn add(&self, rule: Rule) -> Added<'_> {
+        let id = rule.id();
+        self.change(|rules| rules.rules.push(rule));
+        Added { module: self, id }
+    }
+
+    /// Changes what the token plays. It keeps the wrong PINs that it has counted.
+    pub fn play(&self, change: impl FnOnce(&mut Card)) {
+        self.change(|rules| change(rules.cards.entry(self.slot).or_default()));
+    }
+
+    /// Puts a token that plays nothing, and has counted nothing, in the place of the one that was played.
+    pub fn play_nothing(&self) {
+        self.change(|rules| drop(rules.cards.remove(&self.slot)));
+    }
+
+    /// Has the person at a pinpad that is held go on.
+    pub fn release_pinpad(&self) {
+        self.play(|card| card.pinpad = card.pinpad.take().map(Pinpad::released));
+    }
+
+    /// The calls that have returned, in that order.
+    pub fn calls(&self) -> Vec<Call> {
+        let returned = |line| if let Line::Returned(call) = line { Some(call) } else { None };
+        self.record().into_iter().filter_map(returned).collect()
+    }
+
+    /// The calls of a function that have returned.
+    pub fn calls_of(&self, function: &str) -> Vec<Call> {
+        let mut calls = self.calls();
+        calls.retain(|call| call.function == function);
+        calls
+    }
+
+    /// How many calls of a function have returned.
+    pub fn count(&self, function: &str) -> usize {
+        self.calls_of(function).len()
+    }
+
+    /// The `C_Login`s by which the token, or a card that is played, was asked about a PIN.
+    pub fn logins(&self) -> Vec<Call> {
+        let mut calls = self.calls_of("C_Login");
+        calls.retain(Call::reached_token);
+        calls
+    }
+
+    /// Asserts how many PINs the token was asked about.
+    #[track_caller]
+    pub fn assert_logins(&self, count: usize) {
+        let logins = self.logins();
+        assert_eq!(logins.len(), count, "logins that reached the token: {logins:#?}");
+    }
+
+    /// Waits until that many calls of a function have returned. Panics where they do not.
+    #[track_caller]
+    pub fn wait_for(&self, function: &str, count: usize) {
+        let reached = wait_until(LIMIT, || self.count(function) >= count);
+        assert!(reached, "{count} calls of {function}, and there are {}", self.count(function));
+    }
+
+    /// Waits until that many calls of a function, from the beginning, have been made to wait: by a rule,
+    /// or for a person at the pinpad. Panics where they are not.
+    #[track_caller]
+    pub fn wait_until_waiting(&self, function: &str, count: usize) {
+        let waiting =
+            |line: &Line| matches!(line, Line::Waiting(call) if call.function == function);
+        let reached = || self.record().iter().filter(|line| waiting(line)).count() >= count;
+        assert!(wait_until(LIMIT, reached), "no {count} calls of {function} wait");
+    }
+
+    /// Runs OpenSC's `pkcs11-tool`, an independent user, on this module.
+    pub fn pkcs11_tool(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new("pkcs11-tool");
+        command.env(FOLDER, self.folder.path()).env("SOFTHSM2_CONF", &self.softhsm);
+        command.arg("--module").arg(library()).args(arguments);
+        command.output().expect("pkcs11-tool")
+    }
+
+    fn record(&self) -> Vec<Line> {
+        call::read(self.folder.path()).expect("the record")
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Rules)) {
+        let mut rules = self.rules.lock().expect("no change panics");
+        change(&mut rules);
+        for card in rules.cards.values() {
+            card.always_authenticate.iter().for_each(|pin| secrets::register(pin));
+            for entry in card.pinpad.iter().flat_map(Pinpad::entries) {
+                if let Entry::Pin(pin) = entry {
+                    secrets::register(pin);
+                }
+            }
+        }
+        rules.write(self.folder.path()).expect("a file");
+    }
+}
+
+/// A rule that is in force.
+#[derive(Clone, Copy)]
+pub struct Added<'a> {
+    module: &'a TestModule,
+    id: u64,
+}
+
+impl Added<'_> {
+    /// Lets the calls go on that it has made to wait, and those that follow.
+    pub fn release(self) {
+        self.module.change(|rules| {
+            rules.rules.iter_mut().filter(|rule| rule.id() == self.id).for_each(Rule::release);
+        });
+    }
+
+    /// Puts it out of force.
+    pub fn remove(self) {
+        self.module.change(|rules| rules.rules.retain(|rule| rule.id() != self.id));
+    }
+}
+
+/// The module, built.
+fn library() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let says = "`cargo build -p pkcs11-bridge-test-module` says why it does not build";
+        let build = escargot::CargoBuild::new()
+            .manifest_path(workspace().join("Cargo.toml"))
+            .package("pkcs11-bridge-test-module")
+            .exec()
+            .expect(says);
+        let mut files = Vec::new();
+        for message in build {
+            let message = message.expect(says);
+            if let Message::CompilerArtifact(artifact) = message.decode().expect("cargo's JSON")
+                && artifact.target.crate_types.iter().any(|kind| kind == "cdylib")
+            {
+                files.extend(artifact.filenames.into_iter().map(|file| file.into_owned()));
+            }
+        }
+        files.pop().expect("a library")
+    })
+}
+
+/// How long a call may take to come on a machine that is busy with other tests.
+const LIMIT: Duration = Duration::from_secs(60);

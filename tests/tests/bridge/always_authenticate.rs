@@ -1,0 +1,164 @@
+//! Keys that want the PIN for each signature (`CKA_ALWAYS_AUTHENTICATE`), real ones of SoftHSM2 and those
+//! of a card that is played: the PIN goes to the token between `C_SignInit` and a single `C_Sign`.
+
+use std::collections::BTreeMap;
+
+use pkcs11_bridge_tests::digest::digest;
+use pkcs11_bridge_tests::pinentry::Answer;
+use pkcs11_bridge_tests::refusal::{Outcome, assert_refused};
+use pkcs11_bridge_tests::request::{MESSAGE, with};
+use pkcs11_bridge_tests::test_module::User;
+use pkcs11_bridge_tests::token::{Issued, KeyType, PIN, TestToken};
+use serde_json::Value;
+
+use super::desk::{Desk, NO_PIN, RIGHT_FOR_ONE, RIGHT_LOGIN, assert_signature};
+
+/// The `CKA_ID` of such a key.
+pub const ALWAYS: &str = "a1";
+
+/// A token that has such a key, beside its others.
+pub fn token_with_such_a_key(key_type: KeyType) -> (TestToken, Issued) {
+    let token = TestToken::new();
+    let issued = token.issue(key_type, &format!("{}-always", key_type.name()));
+    token.write_private_key_that_always_authenticates(&issued, Some(ALWAYS));
+    token.write_certificate(&issued, Some(ALWAYS));
+    (token, issued)
+}
+
+/// A desk with such a key of type P-256.
+pub struct Case {
+    pub desk: Desk,
+    pub issued: Issued,
+}
+
+impl Case {
+    pub fn new() -> Self {
+        let (token, issued) = token_with_such_a_key(KeyType::P256);
+        Self { desk: Desk::on(token), issued }
+    }
+
+    pub fn without_pinentry() -> Self {
+        let (token, issued) = token_with_such_a_key(KeyType::P256);
+        Self { desk: Desk::without_pinentry(token), issued }
+    }
+
+    /// Parameters of `signData` for that key, with the right PIN.
+    pub fn with_pin(&self) -> Value {
+        with(&self.desk.with_pin(), "cert_id", ALWAYS)
+    }
+
+    /// Parameters of `signData` for that key without a PIN.
+    pub fn without_pin(&self) -> Value {
+        with(&self.desk.without_pin(), "cert_id", ALWAYS)
+    }
+
+    /// Asserts that a call of `signData` gave a signature of that key.
+    #[track_caller]
+    pub fn assert_signed(&self, what: &str, outcome: &Outcome) {
+        let signature = outcome.as_ref().unwrap_or_else(|error| panic!("{what}: {error:?}"));
+        assert_signature(what, &self.issued, &digest("sha256", MESSAGE), signature);
+    }
+}
+
+/// Asserts that there were so many signatures with such keys, each by its own three calls in their order
+/// and nothing between them.
+#[track_caller]
+pub fn assert_order(desk: &Desk, signatures: usize) {
+    let mut by_session = BTreeMap::<_, Vec<Vec<String>>>::new();
+    for call in desk.module.calls() {
+        let operations = by_session.entry((call.pid, call.session)).or_default();
+        match (call.function.as_str(), call.user) {
+            ("C_SignInit", _) => operations.push(vec![call.function]),
+            ("C_Sign", _) | ("C_Login", Some(User::ContextSpecific)) => {
+                operations.last_mut().expect("C_SignInit comes first").push(call.function);
+            }
+            _ => {}
+        }
+    }
+    let (with_login, others): (Vec<_>, Vec<_>) = by_session
+        .into_values()
+        .flatten()
+        .partition(|calls| calls.iter().any(|function| function == "C_Login"));
+    assert_eq!(with_login, vec![["C_SignInit", "C_Login", "C_Sign"]; signatures]);
+    assert!(others.iter().all(|calls| *calls == ["C_SignInit", "C_Sign"]), "{others:?}");
+}
+
+#[tokio::test]
+async fn each_signature_with_the_pages_pin_has_its_own_login() {
+    for key_type in [KeyType::P256, KeyType::Rsa2048] {
+        let (token, issued) = token_with_such_a_key(key_type);
+        let desk = Desk::on(token);
+        let mut page = desk.bridge.connect().await;
+        let params = with(&desk.with_pin(), "cert_id", ALWAYS);
+        for _ in 0..2 {
+            let signature = page.result("signData", params.clone()).await;
+            assert_signature("one by one", &issued, &digest("sha256", MESSAGE), &signature);
+        }
+        page.request_many("signData", &params, 8).await;
+        for _ in 0..8 {
+            let signature = page.reply().await.1.expect("one of many");
+            assert_signature("at once", &issued, &digest("sha256", MESSAGE), &signature);
+        }
+        assert_order(&desk, 10);
+        assert_eq!(desk.judged(), [&[RIGHT_LOGIN][..], &[RIGHT_FOR_ONE; 10]].concat());
+        desk.pinentry.assert_dialogs(0);
+    }
+}
+
+#[tokio::test]
+async fn the_keys_of_a_card_that_always_authenticates_sign() {
+    let desk = Desk::new();
+    desk.module.play(|card| card.always_authenticate = Some(PIN.to_owned()));
+    let mut page = desk.bridge.connect().await;
+    desk.assert_signed("the page's PIN", &desk.sign_with(&mut page, PIN).await);
+    desk.pinentry.answer(Answer::pin(PIN));
+    desk.assert_signed("the user's PIN", &desk.sign(&mut page).await);
+    assert_order(&desk, 2);
+    assert_eq!(desk.judged(), [RIGHT_LOGIN, RIGHT_FOR_ONE, RIGHT_FOR_ONE]);
+}
+
+#[tokio::test]
+async fn keys_beside_it_are_not_affected() {
+    let case = Case::new();
+    let Case { desk, .. } = &case;
+    let mut page = desk.bridge.connect().await;
+    desk.assert_signed("before", &desk.sign_with(&mut page, PIN).await);
+    case.assert_signed("such a key", &page.call("signData", case.with_pin()).await);
+    desk.assert_signed("after", &desk.sign(&mut page).await);
+    desk.assert_signed("with the PIN", &desk.sign_with(&mut page, PIN).await);
+    assert_eq!(desk.judged(), [RIGHT_LOGIN, RIGHT_FOR_ONE]);
+    assert_eq!(desk.module.count("C_Sign"), 4);
+    desk.pinentry.assert_dialogs(0);
+}
+
+#[tokio::test]
+async fn the_user_is_asked_for_each_signature_and_told_why() {
+    let case = Case::new();
+    let Case { desk, .. } = &case;
+    let mut page = desk.bridge.connect().await;
+    for number in 1..=3 {
+        desk.pinentry.answer(Answer::pin(PIN));
+        case.assert_signed("the user's PIN", &page.call("signData", case.without_pin()).await);
+        desk.pinentry.assert_dialogs(number);
+    }
+    for dialog in &desk.pinentry.dialogs()[1..] {
+        let said = dialog.description();
+        assert!(said.contains("wants the PIN for every signature"), "{said}");
+        assert!(said.contains(case.issued.name()), "{said}");
+    }
+    assert_order(desk, 3);
+    // The first PIN is the login's too.
+    assert_eq!(desk.judged(), [&[RIGHT_LOGIN][..], &[RIGHT_FOR_ONE; 3]].concat());
+}
+
+#[tokio::test]
+async fn where_nobody_can_be_asked_the_page_has_to_bring_the_pin_for_each() {
+    let case = Case::without_pinentry();
+    let mut page = case.desk.bridge.connect().await;
+    for _ in 0..2 {
+        let outcome = page.call("signData", case.without_pin()).await;
+        assert_refused("without a PIN", &outcome, NO_PIN, &["`pin`"]);
+        case.assert_signed("with it", &page.call("signData", case.with_pin()).await);
+    }
+    assert_eq!(case.desk.judged(), [RIGHT_LOGIN, RIGHT_FOR_ONE, RIGHT_FOR_ONE]);
+}

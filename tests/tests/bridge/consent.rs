@@ -1,0 +1,192 @@
+//! The question whether an origin may use tokens: when it is asked, what comes of each answer, and for
+//! how long that is remembered.
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use pkcs11_bridge_tests::approvals;
+use pkcs11_bridge_tests::bridge::{Bridge, ORIGIN, Setup};
+use pkcs11_bridge_tests::handshake::Handshake;
+use pkcs11_bridge_tests::pinentry::{Answer, Kind, Pinentry};
+use pkcs11_bridge_tests::refusal::assert_refused;
+use pkcs11_bridge_tests::token::TestToken;
+use serde_json::json;
+
+/// An origin that nobody has said anything about.
+pub const NEW: &str = "https://new.example";
+
+pub const NOT_APPROVED: (u16, &str) = (401, "500");
+
+/// What approves [`NEW`], as the page is told it.
+pub const COMMAND: &str = "run pkcs11-bridge origins allow https://new.example";
+
+/// A bridge that [`ORIGIN`] may use already, and a user who is asked about others.
+pub fn open(config: &str) -> (Pinentry, Bridge) {
+    let pinentry = Pinentry::new();
+    let bridge = Setup::new().origin(ORIGIN).pinentry(&pinentry).config(config).start();
+    (pinentry, bridge)
+}
+
+#[tokio::test]
+async fn a_first_call_asks_the_user_and_allow_lets_it_through() {
+    let token = TestToken::new();
+    let pinentry = Pinentry::new();
+    let bridge = Setup::on(&token).pinentry(&pinentry).start();
+    let mut page = bridge.connect_as(NEW).await;
+    assert_eq!(pinentry.starts(), 0, "a connection alone asks nothing");
+
+    let held = pinentry.answer(Answer::allow().held());
+    page.request("slots", json!({})).await;
+    let dialog = held.opened();
+    assert_eq!(bridge.workers(), [], "nothing of a module is touched before the answer");
+    assert_eq!(dialog.kind, Kind::Confirmation);
+    assert_eq!(dialog.buttons(), [Some("Allow"), None, Some("Deny")]);
+    assert_eq!(dialog.timeout(), Some(MINUTE));
+    let named = [dialog.title().unwrap_or_default(), dialog.description()].concat();
+    assert!(named.contains("pkcs11-bridge"), "it does not say who asks: {dialog:?}");
+    let lines: Vec<_> = dialog.description().lines().map(str::trim).collect();
+    assert!(lines.contains(&NEW), "{dialog:?}");
+    assert!(dialog.description().contains("30 days"), "{dialog:?}");
+
+    held.release();
+    let slots = page.reply().await.1.expect("the slots");
+    assert!(slots.to_string().contains(&token.slot().to_string()), "{slots}");
+    pinentry.assert_dialogs(1);
+}
+
+#[tokio::test]
+async fn an_approval_is_remembered_by_this_bridge_and_by_the_next() {
+    let (pinentry, mut bridge) = open("approval_days = 3");
+    let mut page = bridge.connect_as(NEW).await;
+    pinentry.answer(Answer::allow());
+    page.result("hello", json!({})).await;
+    page.result("hello", json!({})).await;
+    bridge.connect_as(NEW).await.result("hello", json!({})).await;
+    assert!(pinentry.assert_dialogs(1)[0].description().contains("3 days"));
+
+    let file = approvals::file(bridge.home());
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600, "{}", file.display());
+    let content = approvals::read(bridge.home());
+    assert_eq!(content["version"], 1);
+    let seconds = |name: &str| content["origins"][NEW][name].as_u64().expect("a time");
+    assert_eq!(seconds("expires") - seconds("approved"), 3 * 24 * 60 * 60);
+    assert!(approvals::now() - seconds("approved") < 60, "{content}");
+    assert_eq!(approvals::origins(bridge.home()), [NEW], "those of the command line are not");
+
+    bridge.stop();
+    bridge.start_again();
+    bridge.connect_as(NEW).await.result("hello", json!({})).await;
+    pinentry.assert_dialogs(1);
+    // Another port is another site.
+    let outcome =
+        bridge.connect_as("https://new.example:8443").await.call("hello", json!({})).await;
+    assert_refused("another port", &outcome, NOT_APPROVED, &["https://new.example:8443"]);
+    pinentry.assert_dialogs(2);
+}
+
+#[tokio::test]
+async fn a_denial_is_told_and_not_asked_again() {
+    for (what, answer) in [("deny", Answer::deny()), ("a closed window", Answer::cancel())] {
+        let (pinentry, bridge) = open("");
+        let mut page = bridge.connect_as(NEW).await;
+        pinentry.answer(answer);
+        let words = ["not approved", "not asked again for 10 min", COMMAND];
+        assert_refused(what, &page.call("hello", json!({})).await, NOT_APPROVED, &words);
+        for _ in 0..3 {
+            assert_refused(what, &page.call("slots", json!({})).await, NOT_APPROVED, &words);
+        }
+        let mut second = bridge.connect_as(NEW).await;
+        assert_refused(what, &second.call("hello", json!({})).await, NOT_APPROVED, &words);
+        pinentry.assert_dialogs(1);
+        assert_eq!(approvals::origins(bridge.home()), [""; 0]);
+        // Others are asked about as before.
+        pinentry.answer(Answer::allow());
+        bridge.connect_as("https://other.example").await.result("hello", json!({})).await;
+        pinentry.assert_dialogs(2);
+        bridge.connect().await.result("hello", json!({})).await;
+    }
+}
+
+#[tokio::test]
+async fn a_question_that_nobody_answers_ends_by_itself_and_is_not_asked_again_at_once() {
+    for answer in [Answer::allow().held(), Answer::time_out()] {
+        let (pinentry, bridge) = open("dialog_seconds = 1");
+        let mut page = bridge.connect_as(NEW).await;
+        pinentry.answer(answer);
+        let outcome = page.call("hello", json!({})).await;
+        let words = ["no answer within 1 s", "behind other windows", "try again"];
+        assert_refused("no answer", &outcome, NOT_APPROVED, &words);
+        let outcome = page.call("hello", json!({})).await;
+        let words = ["not asked again for 1 min", COMMAND];
+        assert_refused("a second call", &outcome, NOT_APPROVED, &words);
+        let dialog = &pinentry.assert_dialogs(1)[0];
+        assert_eq!(dialog.timeout(), Some(Duration::from_secs(1)));
+        assert_eq!(approvals::origins(bridge.home()), [""; 0]);
+        pinentry.expect_no_process();
+    }
+}
+
+#[tokio::test]
+async fn an_approval_that_has_expired_is_asked_for_again() {
+    let pinentry = Pinentry::new();
+    let setup = Setup::new().pinentry(&pinentry);
+    let brief = "https://brief.example";
+    approvals::write(setup.home(), &[(NEW, -1), (brief, 3), (ORIGIN, 1000)]);
+    let bridge = setup.start();
+    bridge.connect().await.result("hello", json!({})).await;
+    let mut page = bridge.connect_as(brief).await;
+    page.result("hello", json!({})).await;
+    pinentry.assert_dialogs(0);
+
+    pinentry.answer(Answer::allow());
+    bridge.connect_as(NEW).await.result("hello", json!({})).await;
+    pinentry.assert_dialogs(1);
+    // Time passes for a connection that is open, too.
+    let mut outcome = Ok(json!(null));
+    for _ in 0..100 {
+        outcome = page.call("hello", json!({})).await;
+        if outcome.is_err() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_refused("an approval that ran out", &outcome, NOT_APPROVED, &[brief]);
+    pinentry.assert_dialogs(2);
+}
+
+#[tokio::test]
+async fn pages_without_an_origin_are_never_asked_about() {
+    let (pinentry, bridge) = open("");
+    let mut page = bridge.connect_as("null").await;
+    for method in ["hello", "slots"] {
+        let outcome = page.call(method, json!({})).await;
+        assert_refused("null", &outcome, NOT_APPROVED, &["no origin of its own"]);
+    }
+    for malformed in ["", "https://new.example/", "HTTPS://new.example", "new.example", "https://"]
+    {
+        let handshake = Handshake::of(bridge.address()).origin(Some(malformed));
+        assert_eq!(handshake.open().await.err().map(|status| status.as_u16()), Some(403));
+    }
+    assert_eq!(pinentry.starts(), 0);
+}
+
+#[tokio::test]
+async fn the_pinentry_of_the_environment_wins_over_that_of_the_configuration() {
+    let (of_file, of_environment) = (Pinentry::new(), Pinentry::new());
+    let config = format!("pinentry_program = \"{}\"", of_file.program().display());
+    for (environment, asked, other) in [
+        (of_environment.program(), &of_environment, &of_file),
+        ("".into(), &of_file, &of_environment),
+    ] {
+        let setup = Setup::new().config(&config).environment("PINENTRY_PROGRAM", environment);
+        let bridge = setup.start();
+        let (before, starts) = (asked.dialogs().len(), other.starts());
+        asked.answer(Answer::allow());
+        bridge.connect_as(NEW).await.result("hello", json!({})).await;
+        asked.assert_dialogs(before + 1);
+        assert_eq!(other.starts(), starts);
+    }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);

@@ -1,0 +1,205 @@
+//! Many calls and many origins that have to ask: one dialog at a time, none too many, and whoever is
+//! allowed already waits for none of them.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use pkcs11_bridge_tests::approvals;
+use pkcs11_bridge_tests::bridge::Bridge;
+use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
+use pkcs11_bridge_tests::processes::{is_running, wait_until};
+use pkcs11_bridge_tests::program::STOP_LIMIT;
+use pkcs11_bridge_tests::refusal::assert_refused;
+use pkcs11_bridge_tests::socket::Socket;
+use rustix::process::Signal;
+use serde_json::json;
+use tokio::task::spawn_blocking;
+
+use super::consent::{NEW, NOT_APPROVED, open};
+use super::consent_text::shown;
+
+const OTHER: &str = "https://other.example";
+
+/// A page of an origin that has sent a call which nobody has answered.
+async fn calling(bridge: &Bridge, origin: &str) -> Socket {
+    let mut page = bridge.connect_as(origin).await;
+    page.request("hello", json!({})).await;
+    page
+}
+
+async fn assert_allowed(page: &mut Socket) {
+    page.reply().await.1.expect("it was allowed");
+}
+
+/// The origins that the user was asked about, in that order.
+fn asked_about(pinentry: &Pinentry) -> Vec<String> {
+    pinentry.dialogs().iter().map(|dialog| shown(dialog).to_owned()).collect()
+}
+
+#[tokio::test]
+async fn all_calls_of_an_origin_wait_for_one_dialog_and_those_of_others_for_none() {
+    let (pinentry, bridge) = open("");
+    let held = pinentry.answer(Answer::allow().held());
+    let mut pages = [bridge.connect_as(NEW).await, bridge.connect_as(NEW).await];
+    let mut open = Vec::new();
+    for page in &mut pages {
+        open.push(page.request_many("hello", &json!({}), 20).await);
+    }
+    held.opened();
+    let mut approved = bridge.connect().await;
+    for _ in 0..10 {
+        approved.result("hello", json!({})).await;
+    }
+    assert!(held.opened().is_open());
+    held.release();
+    for (page, open) in pages.iter_mut().zip(open) {
+        let mut replied = HashSet::new();
+        for _ in 0..20 {
+            let (id, outcome) = page.reply().await;
+            outcome.expect("it was allowed");
+            replied.insert(id.as_u64().expect("a number"));
+        }
+        assert_eq!(replied, open);
+    }
+    pinentry.assert_dialogs(1);
+}
+
+#[tokio::test]
+async fn a_denial_is_told_to_all_calls_that_wait_for_it() {
+    let (pinentry, bridge) = open("");
+    let held = pinentry.answer(Answer::deny().held());
+    let mut page = bridge.connect_as(NEW).await;
+    page.request_many("hello", &json!({}), 20).await;
+    held.opened();
+    held.release();
+    for _ in 0..20 {
+        assert_refused("one of many", &page.reply().await.1, NOT_APPROVED, &["not asked again"]);
+    }
+    pinentry.assert_dialogs(1);
+}
+
+#[tokio::test]
+async fn two_origins_are_asked_about_one_after_the_other() {
+    let (pinentry, bridge) = open("");
+    let first = pinentry.answer(Answer::allow().held());
+    let second = pinentry.answer(Answer::deny().held());
+    let mut page = calling(&bridge, NEW).await;
+    first.opened();
+    let mut other = calling(&bridge, OTHER).await;
+    bridge.connect().await.result("hello", json!({})).await;
+    pinentry.wait_for_dialogs(1);
+    first.release();
+    assert_allowed(&mut page).await;
+    second.opened();
+    page.result("hello", json!({})).await;
+    second.release();
+    assert_refused("the other", &other.reply().await.1, NOT_APPROVED, &[OTHER]);
+    assert_eq!(asked_about(&pinentry), [NEW, OTHER]);
+    assert_eq!(pinentry.most_at_a_time(), 1);
+    pinentry.assert_dialogs(2);
+}
+
+#[tokio::test]
+async fn questions_that_wait_are_bounded() {
+    let (pinentry, bridge) = open("");
+    let first = pinentry.answer(Answer::allow().held());
+    let mut pages = vec![calling(&bridge, "https://site-0.example").await];
+    first.opened();
+    for number in 1..15 {
+        pages.push(calling(&bridge, &format!("https://site-{number}.example")).await);
+        pinentry.answer(Answer::allow());
+    }
+    // Those for which there is no room hear of it at once, and the others in their turn.
+    let start = Instant::now();
+    let mut refused = Vec::new();
+    for page in &mut pages.drain(9..).collect::<Vec<_>>() {
+        let outcome = page.reply().await.1;
+        assert_refused("no room", &outcome, NOT_APPROVED, &["other questions", "try again"]);
+        refused.push(outcome);
+    }
+    assert!(start.elapsed() < STOP_LIMIT);
+    first.release();
+    for page in &mut pages {
+        assert_allowed(page).await;
+    }
+    assert_eq!((pinentry.dialogs().len(), pinentry.most_at_a_time()), (9, 1));
+    // That there was no room is no denial.
+    let mut late = calling(&bridge, "https://site-12.example").await;
+    assert_allowed(&mut late).await;
+}
+
+#[tokio::test]
+async fn a_page_that_leaves_before_its_question_is_shown_is_not_asked_about() {
+    let (pinentry, bridge) = open("");
+    let first = pinentry.answer(Answer::allow().held());
+    let mut page = calling(&bridge, NEW).await;
+    first.opened();
+    let leaving = calling(&bridge, "https://leaving.example").await;
+    bridge.connect().await.result("hello", json!({})).await;
+    leaving.close().await;
+    let mut other = calling(&bridge, OTHER).await;
+    pinentry.answer(Answer::allow());
+    first.release();
+    assert_allowed(&mut page).await;
+    assert_allowed(&mut other).await;
+    assert_eq!(asked_about(&pinentry), [NEW, OTHER]);
+    pinentry.assert_dialogs(2);
+}
+
+#[tokio::test]
+async fn a_question_that_is_shown_stays_when_its_page_leaves() {
+    let (pinentry, bridge) = open("");
+    let held = pinentry.answer(Answer::allow().held());
+    let page = calling(&bridge, NEW).await;
+    held.opened();
+    page.close().await;
+    // The page comes back, and gets the same dialog.
+    let mut again = calling(&bridge, NEW).await;
+    bridge.connect().await.result("hello", json!({})).await;
+    assert!(held.opened().is_open());
+    again.close().await;
+    held.release();
+    let remembered = || approvals::origins(bridge.home()) == [NEW];
+    assert!(wait_until(STOP_LIMIT, remembered));
+    again = bridge.connect_as(NEW).await;
+    again.result("hello", json!({})).await;
+    pinentry.assert_dialogs(1);
+}
+
+#[tokio::test]
+async fn a_bridge_that_stops_closes_its_dialog() {
+    for answer in [Answer::allow().held(), Answer::hang(), Answer::hang().at_start()] {
+        let (pinentry, bridge) = open("");
+        pinentry.answer(answer);
+        let mut page = calling(&bridge, NEW).await;
+        let mut waiting = calling(&bridge, OTHER).await;
+        assert!(wait_until(STOP_LIMIT, || pinentry.starts() == 1));
+        let dialogs = bridge.dialogs();
+        assert_eq!(dialogs.len(), 1, "{dialogs:?}");
+
+        let stopping = spawn_blocking(move || bridge.end_by(Signal::TERM));
+        for page in [&mut page, &mut waiting] {
+            assert_refused("a call that waits", &page.reply().await.1, NOT_APPROVED, &[]);
+            assert_eq!(page.close_code().await, 1001);
+        }
+        let finished = stopping.await.unwrap();
+        assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+        pinentry.expect_no_process();
+        assert_eq!(pinentry.starts(), 1, "another dialog was opened");
+    }
+}
+
+#[tokio::test]
+async fn a_bridge_that_is_killed_takes_its_dialog_with_it() {
+    for answer in [Answer::allow().held(), Answer::hang()] {
+        let (pinentry, bridge) = open("");
+        let scripted = pinentry.answer(answer);
+        let _page = calling(&bridge, NEW).await;
+        scripted.opened();
+        let dialogs = bridge.dialogs();
+        bridge.end_by(Signal::KILL);
+        let ended = || dialogs.iter().all(|dialog| !is_running(dialog.pid));
+        assert!(wait_until(STOP_LIMIT, ended), "{dialogs:?}");
+        assert!(wait_until(STOP_LIMIT, || pinentry.processes().is_empty()), "the pinentry goes on");
+    }
+}

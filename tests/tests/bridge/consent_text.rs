@@ -1,0 +1,89 @@
+//! What the user sees of an origin: all that is needed to tell it from another, and nothing that could
+//! deceive or break the dialog.
+
+use pkcs11_bridge_tests::approvals;
+use pkcs11_bridge_tests::pinentry::{Answer, Dialog};
+use pkcs11_bridge_tests::refusal::assert_refused;
+use serde_json::json;
+
+use super::consent::{NEW, NOT_APPROVED, open};
+
+/// The dialog about an origin, which is denied.
+async fn dialog_about(origin: &str) -> Dialog {
+    let (pinentry, bridge) = open("");
+    pinentry.answer(Answer::deny());
+    let outcome = bridge.connect_as(origin).await.call("hello", json!({})).await;
+    assert_refused("a page", &outcome, NOT_APPROVED, &[]);
+    pinentry.assert_dialogs(1).remove(0)
+}
+
+/// The line in which the origin stands.
+pub fn shown(dialog: &Dialog) -> &str {
+    let mut lines = dialog.description().lines().map(str::trim);
+    lines.find(|line| line.contains("://")).unwrap_or_else(|| panic!("no origin in {dialog:?}"))
+}
+
+#[tokio::test]
+async fn an_origin_is_shown_whole_on_a_line_of_its_own() {
+    for origin in [
+        NEW,
+        "http://localhost:8080",
+        "http://[::1]:3000",
+        "http://192.168.1.10",
+        "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+        "https://a-very-long-name.of-a-department.of-an-organisation.of-some-country.example:65535",
+    ] {
+        let dialog = dialog_about(origin).await;
+        assert_eq!(shown(&dialog), origin);
+        assert!(!dialog.description().contains("xn--"), "{dialog:?}");
+    }
+}
+
+#[tokio::test]
+async fn letters_that_may_look_like_others_are_shown_as_punycode_with_a_hint() {
+    // The first letter is Cyrillic.
+    let dialog = dialog_about("https://xn--pple-43d.com").await;
+    assert_eq!(shown(&dialog), "https://xn--pple-43d.com");
+    let text = dialog.description();
+    assert!(text.contains("letters that may look like others"), "{text}");
+    assert!(!text.contains('а'), "the letter itself is shown: {text}");
+}
+
+#[tokio::test]
+async fn both_ends_of_an_origin_of_4_kb_are_shown() {
+    let origin = format!("https://bank.example.{}evil.test:8443", "a.".repeat(2048));
+    let dialog = dialog_about(&origin).await;
+    let shown = shown(&dialog);
+    assert!(shown.starts_with("https://bank.example.a.a."), "{shown}");
+    assert!(shown.ends_with(".a.evil.test:8443") && shown.contains('…'), "{shown}");
+    assert!(dialog.description().contains("An approval is remembered"), "{dialog:?}");
+}
+
+/// Hosts of extensions are not those of the DNS, and take percent signs as they are.
+#[tokio::test]
+async fn percent_signs_are_shown_as_they_are_and_within_the_limits() {
+    let piece = "%3Cb%3E%0A%25%e2%80%ae";
+    let origin = format!("chrome-extension://start{}end", piece.repeat(200));
+    let dialog = dialog_about(&origin).await;
+    let shown = shown(&dialog);
+    assert!(shown.starts_with("chrome-extension://start%3Cb%3E%0A%25"), "{shown}");
+    assert!(shown.ends_with("%25%e2%80%aeend"), "{shown}");
+    assert!(dialog.description().contains("An approval is remembered"), "{dialog:?}");
+    assert_eq!(dialog.setting("SETOK"), Some("Allow"));
+}
+
+#[tokio::test]
+async fn an_origin_of_4_kb_can_be_allowed_and_is_remembered() {
+    let (pinentry, mut bridge) = open("");
+    let origin = format!("https://{}example", "long.".repeat(800));
+    pinentry.answer(Answer::allow());
+    bridge.connect_as(&origin).await.result("hello", json!({})).await;
+    assert_eq!(approvals::origins(bridge.home()), [origin.as_str()]);
+    bridge.stop();
+    bridge.start_again();
+    bridge.connect_as(&origin).await.result("hello", json!({})).await;
+    // One that is the same as far as it is shown is another.
+    let other = format!("https://{}example", "long.".repeat(799));
+    assert!(bridge.connect_as(&other).await.call("hello", json!({})).await.is_err());
+    pinentry.assert_dialogs(2);
+}

@@ -1,0 +1,223 @@
+//! The PIN from the user: a call that brings none opens a dialog, and gets what comes of it.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use pkcs11_bridge_tests::bridge::{Bridge, Setup};
+use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
+use pkcs11_bridge_tests::processes::wait_until;
+use pkcs11_bridge_tests::program::STOP_LIMIT;
+use pkcs11_bridge_tests::refusal::{assert_ckr, assert_refused};
+use pkcs11_bridge_tests::request::{sign_data, without};
+use pkcs11_bridge_tests::socket::Socket;
+use pkcs11_bridge_tests::token::{KeyType, PIN, TestToken, WRONG_PIN};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
+
+pub const OTHER_ORIGIN: &str = "https://other.example";
+
+pub const CANCELLED: (u16, &str) = (412, "109");
+pub const WRONG: (u16, &str) = (412, "106");
+
+/// A token, a user who can be asked, and a bridge that two origins may use.
+pub struct Desk {
+    pub token: TestToken,
+    pub pinentry: Pinentry,
+    pub bridge: Bridge,
+    pub with_pin: Value,
+    pub without_pin: Value,
+}
+
+impl Desk {
+    pub fn new(config: &str) -> Self {
+        let (token, pinentry) = (TestToken::new(), Pinentry::new());
+        let setup = Setup::on(&token).origin(OTHER_ORIGIN).pinentry(&pinentry);
+        let bridge = setup.config(config).start();
+        let with_pin = sign_data(&token, KeyType::P256.id(), "sha256");
+        let without_pin = without(&with_pin, "pin");
+        Self { token, pinentry, bridge, with_pin, without_pin }
+    }
+
+    /// Whether the token says that a wrong PIN was entered since the last right one
+    /// (`CKF_USER_PIN_COUNT_LOW`).
+    pub async fn a_try_was_lost(&self, page: &mut Socket) -> bool {
+        let token = page.result("token", json!({ "slot_id": self.token.slot() })).await;
+        token["flags"].as_u64().expect("a number") & 0x1_0000 != 0
+    }
+}
+
+#[tokio::test]
+async fn the_right_pin_signs_and_is_not_asked_for_again() {
+    let desk = Desk::new("");
+    desk.pinentry.answer(Answer::pin(PIN));
+    let mut page = desk.bridge.connect().await;
+    for _ in 0..3 {
+        page.result("signData", desk.without_pin.clone()).await;
+    }
+    desk.bridge.connect().await.result("signData", desk.without_pin.clone()).await;
+    let dialog = &desk.pinentry.assert_dialogs(1)[0];
+    assert_eq!(dialog.error(), None);
+    assert!(!dialog.description().contains("wrong PIN"), "{dialog:?}");
+}
+
+#[tokio::test]
+async fn a_wrong_pin_is_told_in_the_next_dialog_and_the_right_one_signs() {
+    let desk = Desk::new("");
+    desk.pinentry.answer(Answer::pin(WRONG_PIN));
+    desk.pinentry.answer(Answer::pin(PIN));
+    let mut page = desk.bridge.connect().await;
+    page.result("signData", desk.without_pin.clone()).await;
+    let dialogs = desk.pinentry.assert_dialogs(2);
+    assert_eq!(dialogs[0].error(), None);
+    assert!(dialogs[1].error().unwrap().contains("Wrong PIN"), "{dialogs:?}");
+    assert!(!desk.a_try_was_lost(&mut page).await);
+}
+
+#[tokio::test]
+async fn after_three_wrong_pins_the_call_fails() {
+    let desk = Desk::new("");
+    for wrong in [WRONG_PIN, "81726354", "72635445"] {
+        desk.pinentry.answer(Answer::pin(wrong));
+    }
+    let mut page = desk.bridge.connect().await;
+    let outcome = page.call("signData", desk.without_pin.clone()).await;
+    assert_refused("three wrong PINs", &outcome, WRONG, &["Wrong PIN", "Test token"]);
+    assert_ckr("three wrong PINs", &outcome, "CKR_PIN_INCORRECT");
+    desk.pinentry.assert_dialogs(3);
+    // What the user mistook is no fault of the page: there is no pause for it.
+    desk.pinentry.answer(Answer::pin(PIN));
+    page.result("signData", desk.without_pin.clone()).await;
+    let dialogs = desk.pinentry.assert_dialogs(4);
+    assert!(dialogs[3].description().contains("A wrong PIN was entered before"), "{dialogs:?}");
+}
+
+#[tokio::test]
+async fn calls_side_by_side_share_one_dialog_and_what_comes_of_it() {
+    for (answer, row) in [(Answer::cancel(), Some(CANCELLED)), (Answer::pin(PIN), None)] {
+        let desk = Desk::new("");
+        let held = desk.pinentry.answer(answer.held());
+        let mut page = desk.bridge.connect().await;
+        let mut open: HashSet<u64> = page.request_many("signData", &desk.without_pin, 20).await;
+        held.opened();
+        // What needs no PIN goes on.
+        let mut second = desk.bridge.connect().await;
+        second.result("slots", json!({})).await;
+        held.release();
+        while !open.is_empty() {
+            let (id, outcome) = page.reply().await;
+            assert!(open.remove(&id.as_u64().unwrap()), "a second reply to {id}");
+            match row {
+                Some(row) => assert_refused("one of many", &outcome, row, &["cancelled"]),
+                None => drop(outcome.expect("a signature")),
+            }
+        }
+        desk.pinentry.assert_dialogs(1);
+        if row.is_some() {
+            // A new call is a new question.
+            desk.pinentry.answer(Answer::pin(PIN));
+            page.result("signData", desk.without_pin.clone()).await;
+            desk.pinentry.assert_dialogs(2);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_dialog_that_nobody_answers_ends_by_itself() {
+    let desk = Desk::new("dialog_seconds = 1");
+    let mut page = desk.bridge.connect().await;
+    for answer in [Answer::pin(PIN).held(), Answer::time_out(), Answer::hang()] {
+        desk.pinentry.answer(answer);
+        let outcome = page.call("signData", desk.without_pin.clone()).await;
+        assert_refused("no PIN", &outcome, (408, "110"), &["within 1 s", "try again"]);
+    }
+    let dialogs = desk.pinentry.assert_dialogs(3);
+    assert_eq!(dialogs[0].timeout(), Some(Duration::from_secs(1)));
+    desk.pinentry.expect_no_process();
+    assert!(!desk.a_try_was_lost(&mut page).await);
+}
+
+#[tokio::test]
+async fn a_pinentry_that_fails_is_told_of_with_what_to_install() {
+    let desk = Desk::new("");
+    let mut page = desk.bridge.connect().await;
+    for answer in [
+        Answer::exit(),
+        Answer::exit().at_start(),
+        Answer::killed(),
+        Answer::no_display(),
+        Answer::binary(),
+        Answer::invalid_utf8(),
+    ] {
+        desk.pinentry.answer(answer);
+        let outcome = page.call("signData", desk.without_pin.clone()).await;
+        let words = ["`pin` is missing", "Test token", "install a pinentry", "pass `pin`"];
+        assert_refused("no pinentry", &outcome, (400, "801"), &words);
+    }
+    page.result("signData", desk.with_pin.clone()).await;
+}
+
+#[tokio::test]
+async fn a_pin_that_the_token_cannot_take_is_asked_for_again_without_a_login() {
+    let desk = Desk::new("");
+    let mut page = desk.bridge.connect().await;
+    let too_long = "1234567890".repeat(30);
+    for (what, pin) in [("empty", ""), ("too short", "123"), ("too long", too_long.as_str())] {
+        let before = desk.pinentry.dialogs().len();
+        desk.pinentry.answer(Answer::pin(pin));
+        desk.pinentry.answer(Answer::cancel());
+        let outcome = page.call("signData", desk.without_pin.clone()).await;
+        assert_refused(what, &outcome, CANCELLED, &[]);
+        assert!(!desk.a_try_was_lost(&mut page).await, "{what}: a login was tried");
+        let second = &desk.pinentry.assert_dialogs(before + 2)[before + 1];
+        assert!(second.error().is_some_and(|error| error.contains("PIN")), "{what}: {second:?}");
+        assert!(!second.description().contains("A wrong PIN was entered"), "{what}: {second:?}");
+    }
+    for _ in 0..3 {
+        desk.pinentry.answer(Answer::pin("123"));
+    }
+    let outcome = page.call("signData", desk.without_pin.clone()).await;
+    assert_refused("too short, three times", &outcome, WRONG, &["not tried"]);
+    assert!(!desk.a_try_was_lost(&mut page).await);
+}
+
+#[tokio::test]
+async fn a_megabyte_in_the_place_of_a_pin_is_no_pin() {
+    let desk = Desk::new("");
+    desk.pinentry.answer(Answer::megabyte());
+    let mut page = desk.bridge.connect().await;
+    let outcome = page.call("signData", desk.without_pin.clone()).await;
+    assert!(outcome.is_err(), "it signed");
+    assert!(!desk.a_try_was_lost(&mut page).await);
+    page.result("signData", desk.with_pin.clone()).await;
+}
+
+#[tokio::test]
+async fn a_dialog_is_closed_with_the_page_that_it_was_opened_for() {
+    let desk = Desk::new("");
+    let held = desk.pinentry.answer(Answer::pin(PIN).held());
+    let mut page = desk.bridge.connect().await;
+    page.request("signData", desk.without_pin.clone()).await;
+    held.opened();
+    page.close().await;
+    assert!(wait_until(STOP_LIMIT, || desk.pinentry.processes().is_empty()), "it stays open");
+    desk.pinentry.answer(Answer::pin(PIN));
+    desk.bridge.connect().await.result("signData", desk.without_pin.clone()).await;
+    desk.pinentry.assert_dialogs(2);
+}
+
+#[tokio::test]
+async fn a_bridge_that_stops_closes_the_dialog_for_a_pin() {
+    for answer in [Answer::pin(PIN).held(), Answer::hang()] {
+        let Desk { pinentry, bridge, without_pin, token: _token, .. } = Desk::new("");
+        let scripted = pinentry.answer(answer);
+        let mut page = bridge.connect().await;
+        page.request("signData", without_pin).await;
+        scripted.opened();
+        let stopping = spawn_blocking(move || bridge.end_by(Signal::TERM));
+        assert!(page.reply().await.1.is_err());
+        assert_eq!(page.close_code().await, 1001);
+        assert_eq!(stopping.await.unwrap().code, Some(0));
+        pinentry.expect_no_process();
+    }
+}

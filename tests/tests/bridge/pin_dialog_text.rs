@@ -1,0 +1,161 @@
+//! What the user is told before a PIN is entered: who asks, with which key, and what is to be signed;
+//! and nothing that a certificate or a label says can deceive or break the dialog.
+
+use std::process::Command;
+
+use pkcs11_bridge_tests::bridge::{ORIGIN, Setup};
+use pkcs11_bridge_tests::digest::{base64, digest, from_base64};
+use pkcs11_bridge_tests::openssl;
+use pkcs11_bridge_tests::pinentry::{Answer, Dialog, Kind, Pinentry};
+use pkcs11_bridge_tests::program::run;
+use pkcs11_bridge_tests::request::{MESSAGE, with};
+use pkcs11_bridge_tests::token::{KeyType, LABEL, MODULE, PIN, TestToken};
+use rcgen::{CertificateParams, DistinguishedName, DnType, Issuer, KeyPair};
+
+use super::pin_dialog::Desk;
+
+/// The rest of the line that starts with a word.
+#[track_caller]
+fn line<'a>(dialog: &'a Dialog, start: &str) -> &'a str {
+    let mut lines = dialog.description().lines();
+    let found = lines.find_map(|line| line.strip_prefix(start));
+    found.unwrap_or_else(|| panic!("no `{start}` in {dialog:#?}")).trim()
+}
+
+/// What is to be signed, and its hash in hexadecimal digits, which are shown in groups.
+#[track_caller]
+fn to_sign(dialog: &Dialog) -> (String, String) {
+    let text = line(dialog, "To sign:");
+    let is_group = |word: &&str| word.len() == 8 && word.bytes().all(|c| c.is_ascii_hexdigit());
+    let (digits, words): (Vec<&str>, Vec<&str>) = text.split(' ').partition(is_group);
+    (words.join(" "), digits.concat())
+}
+
+#[tokio::test]
+async fn the_dialog_says_who_asks_with_which_key_and_what_is_signed() {
+    let desk = Desk::new("");
+    desk.pinentry.answer(Answer::pin(PIN));
+    let mut page = desk.bridge.connect().await;
+    let params = with(&desk.without_pin, "signature_format", "der");
+    let signature = page.result("signData", params).await;
+    let hash = digest("sha256", MESSAGE);
+    let certificate = desk.token.issued(KeyType::P256).certificate();
+    let signature = from_base64(signature.as_str().unwrap());
+    assert!(openssl::verifies(&certificate, "sha256", &hash, &signature));
+
+    let dialog = &desk.pinentry.assert_dialogs(1)[0];
+    assert_eq!(dialog.kind, Kind::Pin);
+    assert_eq!((dialog.title(), dialog.prompt()), (Some("pkcs11-bridge"), Some("PIN:")));
+    assert_eq!(dialog.buttons(), [Some("OK"), None, Some("Cancel")]);
+    assert!(dialog.description().lines().any(|line| line.trim() == ORIGIN), "{dialog:#?}");
+    assert_eq!(line(dialog, "Token:"), LABEL);
+    assert_eq!(line(dialog, "Certificate:"), "CN=P-256,O=pkcs11-bridge,C=BE");
+    assert_eq!(to_sign(dialog), ("the SHA-256 hash".to_owned(), const_hex::encode(hash)));
+}
+
+#[tokio::test]
+async fn each_hash_is_named_and_a_message_is_shown_by_its_length_and_hash() {
+    let desk = Desk::new("");
+    let mut page = desk.bridge.connect().await;
+    let sha256_of_message = const_hex::encode(digest("sha256", MESSAGE));
+    for (key, algorithm, data, text) in [
+        (KeyType::Rsa2048, "sha1", digest("sha1", MESSAGE), "the SHA-1 hash"),
+        (KeyType::P384, "ES384", digest("sha384", MESSAGE), "the SHA-384 hash"),
+        (KeyType::Rsa3072, "PS512", digest("sha512", MESSAGE), "the SHA-512 hash"),
+        (
+            KeyType::Ed25519,
+            "EdDSA",
+            MESSAGE.to_vec(),
+            "a message of 22 bytes, whose SHA-256 hash is",
+        ),
+    ] {
+        desk.pinentry.answer(Answer::cancel());
+        let params = with(&desk.without_pin, "cert_id", key.id());
+        let params = with(&params, "algorithm_reference", algorithm);
+        assert!(page.call("signData", with(&params, "data", base64(&data))).await.is_err());
+        let dialog = desk.pinentry.dialogs().pop().unwrap();
+        let shown = if key == KeyType::Ed25519 {
+            sha256_of_message.clone()
+        } else {
+            const_hex::encode(data)
+        };
+        assert_eq!(to_sign(&dialog), (text.to_owned(), shown));
+        assert!(line(&dialog, "Certificate:").contains(key.name()), "{dialog:#?}");
+    }
+    desk.pinentry.assert_dialogs(4);
+}
+
+/// Puts a certificate whose subject has that common name on a token, and its key.
+fn put_common_name(token: &TestToken, common_name: &str) {
+    let issued = token.issue(KeyType::P256, "strange");
+    let key = std::fs::read(issued.private_key().with_extension("der")).unwrap();
+    let key = KeyPair::try_from(key).unwrap();
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    let issuer = Issuer::new(CertificateParams::default(), &key);
+    let certificate = params.signed_by(&key, &issuer).unwrap();
+    std::fs::write(issued.certificate_der(), certificate.der()).unwrap();
+    token.write_private_key(&issued, Some("0b"));
+    let mut write = Command::new(env!("CARGO_BIN_EXE_write-certificate"));
+    write.env("SOFTHSM2_CONF", token.configuration()).arg("0b").arg(issued.certificate_der());
+    run(&mut write);
+}
+
+/// What deceives or breaks a dialog that takes it as it is.
+const NASTY: &str =
+    "A\0B\x07\x1b[31mC\r\n\nToken: D\u{202e}E\u{2066}F\u{200f}G%0AH%00%25<b>I</b>&amp;\\J\u{200b}";
+
+#[tokio::test]
+async fn a_subject_of_4_kb_is_shown_harmlessly() {
+    let desk = Desk::new("");
+    put_common_name(&desk.token, &format!("start {} end", NASTY.repeat(50)));
+    desk.pinentry.answer(Answer::pin(PIN));
+    let mut page = desk.bridge.connect().await;
+    page.result("signData", with(&desk.without_pin, "cert_id", "0b")).await;
+
+    // The fixture fails the test where a line is longer than a pinentry takes, or no UTF-8.
+    let dialog = &desk.pinentry.assert_dialogs(1)[0];
+    assert_harmless(dialog);
+    let shown = line(dialog, "Certificate:");
+    assert!(shown.starts_with("CN=start A") && shown.ends_with(" end"), "{shown}");
+    assert!(shown.contains('…') && shown.chars().count() < 300, "{shown}");
+    // What stands below it is still there.
+    assert_eq!(line(dialog, "Token:"), LABEL);
+    let hash = const_hex::encode(digest("sha256", MESSAGE));
+    assert_eq!(to_sign(dialog), ("the SHA-256 hash".to_owned(), hash));
+}
+
+#[track_caller]
+fn assert_harmless(dialog: &Dialog) {
+    let text = dialog.description();
+    for c in text.chars().filter(|c| *c != '\n') {
+        assert!(!c.is_control(), "{:#x} in {text:?}", u32::from(c));
+        let moves = matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        assert!(!moves && !matches!(c, '<' | '>'), "{:#x} in {text:?}", u32::from(c));
+    }
+    assert_eq!(text.matches("\nToken: ").count(), 1, "{text:?}");
+}
+
+#[tokio::test]
+async fn a_label_of_the_token_is_shown_harmlessly() {
+    let token = TestToken::new();
+    let label = "<b>5%0A\u{202e}x\u{7}\nOK: y\u{200f}</b>";
+    let slot = token.add_token(label).to_string();
+    let issued = token.issue(KeyType::P256, "labelled");
+    for (file, class) in [(issued.private_key(), "privkey"), (issued.certificate_der(), "cert")] {
+        run(Command::new("pkcs11-tool")
+            .env("SOFTHSM2_CONF", token.configuration())
+            .args(["--module", MODULE, "--slot", &slot, "--login", "--pin", PIN, "--id", "0c"])
+            .args(["--type", class, "--write-object"])
+            .arg(file));
+    }
+    let pinentry = Pinentry::new();
+    let bridge = Setup::on(&token).pinentry(&pinentry).start();
+    pinentry.answer(Answer::pin(PIN));
+    let params = with(&Desk::new("").without_pin, "slot_id", slot);
+    bridge.connect().await.result("signData", with(&params, "cert_id", "0c")).await;
+    let dialog = &pinentry.assert_dialogs(1)[0];
+    assert_harmless(dialog);
+    assert!(line(dialog, "Token:").starts_with("‹b›5%0A�x��OK: y�‹/b›"), "{dialog:#?}");
+}

@@ -1,0 +1,69 @@
+//! Wrong PINs of a page are tried one at a time, each after a longer pause. Other origins are not slowed
+//! down by that.
+
+use std::time::Duration;
+
+use cryptoki_sys::CKR_OK;
+use pkcs11_bridge_tests::bridge::ORIGIN;
+use pkcs11_bridge_tests::refusal::assert_refused;
+use pkcs11_bridge_tests::request::with;
+use pkcs11_bridge_tests::test_module::Call;
+use pkcs11_bridge_tests::token::PIN;
+use serde_json::json;
+
+use super::desk::{Desk, OTHER, WRONG, WRONG_LOGIN, assert_all_refused, wrong_pin};
+
+/// The time from one login to the next.
+fn pauses(logins: &[Call]) -> Vec<Duration> {
+    let pause = |pair: &[Call]| Duration::from_micros(pair[1].at - pair[0].at);
+    logins.windows(2).map(pause).collect()
+}
+
+#[tokio::test]
+async fn different_wrong_pins_at_once_are_tried_one_after_the_other() {
+    let desk = Desk::new();
+    desk.module.play(|card| card.tries = Some(10));
+    let mut pages = [desk.bridge.connect().await, desk.bridge.connect().await];
+    let mut other = desk.bridge.connect_as(OTHER).await;
+    for number in 0..3 {
+        let params = with(&desk.with_pin(), "pin", wrong_pin(number));
+        pages[number as usize % 2].request("signData", params).await;
+    }
+    // After the first one the origin has to wait; the other one does not, nor do calls without a PIN.
+    desk.module.wait_for("C_Login", 1);
+    desk.assert_signed("the other origin", &desk.sign_with(&mut other, PIN).await);
+    desk.assert_signed("the other origin", &desk.sign(&mut other).await);
+    for page in [&mut other, &mut desk.bridge.connect().await] {
+        page.result("slots", json!({})).await;
+    }
+
+    // Its right PIN in between has made the card forget the wrong one, and the bridge not.
+    for (page, count) in pages.iter_mut().zip([2, 1]) {
+        assert_all_refused(page, count, WRONG, &["Wrong PIN"]).await;
+    }
+    let (of_other, logins): (Vec<_>, Vec<_>) =
+        desk.module.logins().into_iter().partition(|login| login.result == CKR_OK);
+    let ([of_other], [_, _, last]) = (&of_other[..], &logins[..]) else { panic!("{logins:#?}") };
+    assert!(of_other.at < last.at, "{of_other:?} came after {last:?}");
+    for (pause, seconds) in pauses(&logins).iter().zip([1, 2]) {
+        assert!(*pause >= Duration::from_secs(seconds), "{:?}", pauses(&logins));
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_comes_anew_has_to_wait_all_the_same() {
+    let desk = Desk::new();
+    for number in 0..3 {
+        let mut page = desk.bridge.connect_as(ORIGIN).await;
+        let outcome = desk.sign_with(&mut page, &wrong_pin(number)).await;
+        assert_refused("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
+        page.close().await;
+        desk.bridge.expect_workers(0);
+    }
+    assert_eq!(desk.judged(), [WRONG_LOGIN; 3]);
+    let logins = desk.module.logins();
+    assert_ne!(logins[0].pid, logins[1].pid, "another worker");
+    for (pause, seconds) in pauses(&logins).iter().zip([1, 2]) {
+        assert!(*pause >= Duration::from_secs(seconds), "{:?}", pauses(&logins));
+    }
+}

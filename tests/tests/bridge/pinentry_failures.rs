@@ -1,0 +1,164 @@
+//! A pinentry that dies, hangs or talks nonsense, and none at all: the page hears what to do, the bridge
+//! goes on, and no process is left behind.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use pkcs11_bridge_tests::bridge::{Bridge, Setup};
+use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
+use pkcs11_bridge_tests::processes::wait_until;
+use pkcs11_bridge_tests::program::STOP_LIMIT;
+use pkcs11_bridge_tests::refusal::assert_refused;
+use serde_json::json;
+
+use super::consent::{COMMAND, NEW, NOT_APPROVED, open};
+
+const CANNOT_ASK: [&str; 3] = ["cannot ask", "neither a pinentry program that works", COMMAND];
+
+/// Asserts that neither a process of the pinentry nor one of the bridge for it is left.
+#[track_caller]
+fn assert_no_process(what: &str, bridge: &Bridge, pinentry: &Pinentry) {
+    let ended = || pinentry.processes().is_empty() && bridge.dialogs().is_empty();
+    let ended = wait_until(STOP_LIMIT, ended);
+    assert!(ended, "{what}: {:?} {:?}", pinentry.processes(), bridge.dialogs());
+}
+
+#[tokio::test]
+async fn without_a_pinentry_the_command_that_approves_is_told() {
+    for (program, what) in [
+        (None, "no program"),
+        (Some("/"), "a folder"),
+        (Some("/etc/passwd"), "no executable"),
+        (Some("/bin/false"), "no pinentry"),
+        (Some("no-such-pinentry"), "a name that is not in PATH"),
+    ] {
+        let mut setup = Setup::new();
+        if let Some(program) = program {
+            setup = setup.environment("PINENTRY_PROGRAM", program);
+        }
+        let bridge = setup.start();
+        let mut page = bridge.connect_as(NEW).await;
+        for _ in 0..2 {
+            let outcome = page.call("slots", json!({})).await;
+            assert_refused(what, &outcome, NOT_APPROVED, &CANNOT_ASK);
+        }
+        bridge.expect_log("the user cannot be asked");
+    }
+}
+
+#[tokio::test]
+async fn a_state_file_of_ones_own_is_in_the_log_and_not_told_to_the_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("approvals.json").display().to_string();
+    let bridge = Setup::new().argument("--state-file").argument(&file).start();
+    let outcome = bridge.connect_as(NEW).await.call("slots", json!({})).await;
+    let words = ["pkcs11-bridge origins allow https://new.example --state-file FILE", "log"];
+    assert_refused("a page", &outcome, NOT_APPROVED, &words);
+    assert!(!outcome.unwrap_err().message.contains(&file));
+    bridge.expect_log(&format!("pkcs11-bridge origins allow {NEW} --state-file {file}"));
+}
+
+#[tokio::test]
+async fn a_pinentry_that_fails_is_told_of_and_the_next_call_asks_anew() {
+    let (pinentry, bridge) = open("");
+    let mut page = bridge.connect_as(NEW).await;
+    for (what, answer) in [
+        ("it ends at its start", Answer::exit().at_start()),
+        ("it is killed at its start", Answer::killed().at_start()),
+        ("it refuses to start", Answer::error(83_886_081, "General error").at_start()),
+        ("a wrong greeting", Answer::say("WELCOME\n").at_start()),
+        ("a binary greeting", Answer::binary().at_start()),
+        ("it ends at the question", Answer::exit()),
+        ("it is killed at the question", Answer::killed()),
+        ("it has no display", Answer::no_display()),
+        ("it fails", Answer::error(83_886_081, "General error <Pinentry>")),
+        ("binary", Answer::binary()),
+        ("no UTF-8", Answer::invalid_utf8()),
+        ("an unknown word", Answer::say("MAYBE\n")),
+    ] {
+        pinentry.answer(answer);
+        let outcome = page.call("hello", json!({})).await;
+        assert_refused(what, &outcome, NOT_APPROVED, &CANNOT_ASK);
+        assert_no_process(what, &bridge, &pinentry);
+    }
+    pinentry.answer(Answer::allow());
+    page.result("hello", json!({})).await;
+}
+
+/// A bridge whose pinentry hangs in one way or another.
+struct Hanging {
+    what: &'static str,
+    pinentry: Pinentry,
+    bridge: Bridge,
+}
+
+impl Hanging {
+    fn start((what, answer): (&'static str, Answer)) -> Self {
+        let (pinentry, bridge) = open("dialog_seconds = 3");
+        pinentry.answer(answer);
+        Self { what, pinentry, bridge }
+    }
+
+    /// Asks for consent, which nobody can give, and asserts that the bridge comes to no harm by it.
+    async fn meet(&self) {
+        let memory = self.most_memory();
+        let mut page = self.bridge.connect_as(NEW).await;
+        let start = Instant::now();
+        page.request_many("hello", &json!({}), 5).await;
+        for _ in 0..5 {
+            let words = ["no answer within 3 s"];
+            assert_refused(self.what, &page.reply().await.1, NOT_APPROVED, &words);
+        }
+        assert!(start.elapsed() < Duration::from_secs(20), "{}: {:?}", self.what, start.elapsed());
+        self.bridge.connect().await.result("hello", json!({})).await;
+        assert_eq!(self.pinentry.starts(), 1, "{}", self.what);
+        let more = self.most_memory() - memory;
+        assert!(more < 8 << 10, "{}: the bridge took {more} kB more", self.what);
+        // The dialog is over, and the next origin is asked about.
+        self.pinentry.answer(Answer::allow());
+        let mut next = self.bridge.connect_as("https://next.example").await;
+        let outcome = next.call("hello", json!({})).await;
+        assert!(outcome.is_ok(), "{}: the next dialog: {outcome:?}", self.what);
+    }
+
+    /// The most memory that the bridge has had, in kB.
+    fn most_memory(&self) -> u64 {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.bridge.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+}
+
+#[tokio::test]
+async fn a_pinentry_that_hangs_is_ended_at_the_time_limit() {
+    let all = [
+        ("a hang at its start", Answer::hang().at_start()),
+        ("a hang at the question", Answer::hang()),
+        ("a hang in the middle of a line", Answer::say_and_hang("O")),
+        ("an endless line", Answer::endless_line()),
+        ("an endless greeting", Answer::endless_line().at_start()),
+        ("endless comments", Answer::endless_comments()),
+    ]
+    .map(Hanging::start);
+    join_all(all.iter().map(Hanging::meet)).await;
+    for Hanging { what, pinentry, bridge } in &all {
+        assert_no_process(what, bridge, pinentry);
+    }
+}
+
+/// The library that talks to it waits for its goodbye, so that the answer may come too late.
+#[tokio::test]
+async fn a_pinentry_that_answers_and_does_not_end_is_ended() {
+    for answer in [Answer::allow(), Answer::deny()] {
+        let (pinentry, bridge) = open("dialog_seconds = 1");
+        pinentry.answer(answer.lingering());
+        let start = Instant::now();
+        let outcome = bridge.connect_as(NEW).await.call("hello", json!({})).await;
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+        assert_no_process("it lingers", &bridge, &pinentry);
+        if pinentry.assert_dialogs(1)[0].answer() == "deny" {
+            assert_refused("a denial", &outcome, NOT_APPROVED, &[]);
+        }
+    }
+}

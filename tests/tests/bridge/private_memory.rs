@@ -1,0 +1,170 @@
+//! The memory of the bridge and of its workers, through which PINs pass: no crash writes it to the disk,
+//! and no other program of the user can look into it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use pkcs11_bridge_tests::bridge::{Bridge, Setup};
+use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
+use pkcs11_bridge_tests::processes::{self, is_running, wait_until};
+use pkcs11_bridge_tests::program::{Finished, Home, Program, binary};
+use pkcs11_bridge_tests::request::{sign_data, without};
+use pkcs11_bridge_tests::token::{KeyType, MODULE, TestToken};
+use rustix::process::{Signal, geteuid};
+
+const CRASHES: [Signal; 2] = [Signal::ABORT, Signal::SEGV];
+
+/// Runs a command in a shell that lets it dump as large a core as it likes, into a folder.
+fn with_cores(command: &Command, folder: &Path) -> Command {
+    let mut shell = Command::new("bash");
+    shell.args(["-c", "ulimit -c unlimited && exec \"$@\"", "bash"]).arg(command.get_program());
+    shell.args(command.get_args()).current_dir(folder);
+    shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell
+}
+
+/// Says on standard error where this machine lets no program dump a core: then a test of it proves
+/// nothing.
+fn say_whether_cores_are_dumped(folder: &Path) {
+    let mut sleep = Command::new("sleep");
+    let sleep = Program::start(&mut with_cores(sleep.arg("60"), folder));
+    let is_sleep = || {
+        let process = processes::find(sleep.pid());
+        process.is_some_and(|process| process.arguments.first().is_some_and(|name| name == "sleep"))
+    };
+    assert!(wait_until(Duration::from_secs(20), is_sleep));
+    if !sleep.end_by(Signal::ABORT).core_dumped {
+        eprintln!("no program dumps a core on this machine, so that this proves little");
+    }
+    for core in cores(folder) {
+        fs::remove_file(folder.join(core)).unwrap();
+    }
+}
+
+/// The files that a crash may have left in a folder.
+fn cores(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    names.filter_map(|name| name.into_string().ok()).filter(|name| name.contains("core")).collect()
+}
+
+/// Ends a process as a crash does. Rust's own handler takes the first SIGSEGV for an overflow of the
+/// stack, looks, and leaves the next one to the system.
+#[track_caller]
+fn crash(pid: u32, signal: Signal) {
+    let ended = wait_until(Duration::from_secs(20), || {
+        processes::signal(pid, signal);
+        !is_running(pid)
+    });
+    assert!(ended, "it goes on after {signal:?}");
+}
+
+#[track_caller]
+fn assert_no_core(what: &str, finished: &Finished, folder: &Path) {
+    assert_eq!(finished.code, None, "{what} ended by itself: {}", finished.stderr);
+    assert!(!finished.core_dumped, "{what} dumped a core");
+    assert_eq!(cores(folder), [""; 0], "{what}");
+}
+
+#[track_caller]
+fn assert_limit(what: &str, pid: u32) {
+    let limits = || fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
+    let is_none = || {
+        let limits = limits();
+        let core = limits.lines().find_map(|line| line.strip_prefix("Max core file size"));
+        core.is_some_and(|values| values.split_whitespace().take(2).eq(["0", "0"]))
+    };
+    assert!(wait_until(Duration::from_secs(20), is_none), "{what}: {}", limits());
+}
+
+#[test]
+fn a_bridge_that_crashes_dumps_no_core() {
+    let home = Home::new();
+    say_whether_cores_are_dumped(&home.temporary());
+    for signal in CRASHES {
+        let mut command = home.command();
+        command.args(["serve", "--listen", "127.0.0.1:0"]);
+        let mut bridge = Program::start(&mut with_cores(&command, &home.temporary()));
+        bridge.expect_line("listening on ws://");
+        assert_limit("the bridge", bridge.pid());
+        crash(bridge.pid(), signal);
+        let finished = bridge.run_to_end();
+        assert_no_core("the bridge", &finished, &home.temporary());
+    }
+}
+
+#[test]
+fn a_worker_that_crashes_dumps_no_core() {
+    let (home, token) = (Home::new(), TestToken::new());
+    say_whether_cores_are_dumped(&home.temporary());
+    for signal in CRASHES {
+        let mut command = home.command();
+        command.args(["worker", "--module", MODULE]).env("SOFTHSM2_CONF", token.configuration());
+        // As the bridge does it, which is told nothing of the core.
+        let mut shell = with_cores(&command, &home.temporary());
+        let worker = Program::start_reading(&mut shell, Stdio::piped());
+        assert_limit("the worker", worker.pid());
+        crash(worker.pid(), signal);
+        let finished = worker.run_to_end();
+        assert_no_core("the worker", &finished, &home.temporary());
+    }
+}
+
+#[tokio::test]
+async fn none_of_its_processes_may_dump_a_core() {
+    let (token, pinentry) = (TestToken::new(), Pinentry::new());
+    let bridge: Bridge = Setup::on(&token).pinentry(&pinentry).start();
+    let held = pinentry.answer(Answer::cancel().held());
+    let mut page = bridge.connect().await;
+    page.request("signData", without(&sign_data(&token, KeyType::P256.id(), "sha256"), "pin"))
+        .await;
+    let dialog = held.opened();
+    assert_limit("the bridge", bridge.pid());
+    assert_limit("the pinentry", dialog.pid);
+    let (workers, dialogs) = (bridge.workers(), bridge.dialogs());
+    assert_eq!((workers.len(), dialogs.len()), (1, 1));
+    for process in workers.iter().chain(&dialogs) {
+        assert_limit(&process.arguments.join(" "), process.pid);
+    }
+    // The bridge hears of a worker's crash and goes on.
+    crash(workers[0].pid, Signal::SEGV);
+    held.release();
+    assert!(page.reply().await.1.is_err());
+    bridge.expect_log("signal 11");
+}
+
+/// The user `nobody`.
+const NOBODY: u32 = 65534;
+
+/// What a program of `nobody` can read of another one's memory, by the system's own word.
+fn can_look_into(pid: u32) -> bool {
+    let mut reader = Command::new("cat");
+    reader.arg(format!("/proc/{pid}/environ")).uid(NOBODY).gid(NOBODY).current_dir("/");
+    reader.output().expect("cat").status.success()
+}
+
+#[test]
+fn another_program_of_the_same_user_cannot_look_into_it() {
+    if !geteuid().is_root() {
+        eprintln!("skipped: only root can start programs of another user");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    let copy = folder.path().join("pkcs11-bridge");
+    fs::copy(binary(), &copy).unwrap();
+    let as_nobody = |program: &Path, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments).env_clear().env("HOME", "/nonexistent").current_dir("/");
+        command.env("PATH", "/usr/bin:/bin").uid(NOBODY).gid(NOBODY);
+        Program::start(&mut command)
+    };
+    let sleep = as_nobody(Path::new("/bin/sleep"), &["60"]);
+    assert!(wait_until(Duration::from_secs(20), || can_look_into(sleep.pid())));
+    let mut bridge = as_nobody(&copy, &["serve", "--listen", "127.0.0.1:0"]);
+    bridge.expect_line("listening on ws://");
+    assert!(!can_look_into(bridge.pid()));
+}

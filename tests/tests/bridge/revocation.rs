@@ -1,0 +1,132 @@
+//! What a revoked origin loses at once: its connections, its workers, its calls and its dialogs; and
+//! that no other origin notices.
+
+use pkcs11_bridge_tests::approvals::{self, succeed};
+use pkcs11_bridge_tests::bridge::{Bridge, Setup};
+use pkcs11_bridge_tests::digest::{base64, digest};
+use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
+use pkcs11_bridge_tests::processes::{is_running, wait_until};
+use pkcs11_bridge_tests::program::STOP_LIMIT;
+use pkcs11_bridge_tests::refusal::assert_refused;
+use pkcs11_bridge_tests::request::{sign_data, with, without};
+use pkcs11_bridge_tests::token::{KeyType, PIN, TestToken};
+use serde_json::{Value, json};
+
+use super::consent::{NEW, NOT_APPROVED};
+
+/// A bridge that one origin may use for ever and [`NEW`] until it is revoked.
+struct Office {
+    token: TestToken,
+    pinentry: Pinentry,
+    bridge: Bridge,
+}
+
+impl Office {
+    fn open() -> Self {
+        let (token, pinentry) = (TestToken::new(), Pinentry::new());
+        let setup = Setup::on(&token).pinentry(&pinentry);
+        approvals::write(setup.home(), &[(NEW, 1000), ("https://third.example", 1000)]);
+        Self { token, pinentry, bridge: setup.start() }
+    }
+
+    fn params(&self) -> Value {
+        sign_data(&self.token, KeyType::P256.id(), "sha256")
+    }
+
+    fn revoke(&self) {
+        succeed(self.bridge.home(), &["revoke", NEW]);
+    }
+}
+
+#[tokio::test]
+async fn its_connections_are_closed_and_its_workers_end_at_once() {
+    let office = Office::open();
+    let mut other = office.bridge.connect().await;
+    other.result("signData", office.params()).await;
+    let mut third = office.bridge.connect_as("https://third.example").await;
+    third.result("slots", json!({})).await;
+    let of_others: Vec<u32> = office.bridge.workers().iter().map(|worker| worker.pid).collect();
+    let mut pages = [office.bridge.connect_as(NEW).await, office.bridge.connect_as(NEW).await];
+    pages[0].result("signData", office.params()).await;
+    let workers = office.bridge.workers();
+    let worker = workers.iter().find(|worker| !of_others.contains(&worker.pid)).expect("a worker");
+
+    office.revoke();
+    for page in &mut pages {
+        assert_eq!(page.close_code().await, 1008);
+    }
+    assert!(wait_until(STOP_LIMIT, || !is_running(worker.pid)), "its worker goes on");
+
+    // The others keep workers, connections and logins.
+    other.result("signData", without(&office.params(), "pin")).await;
+    third.result("slots", json!({})).await;
+    let left: Vec<u32> = office.bridge.workers().iter().map(|worker| worker.pid).collect();
+    assert_eq!(left.len(), 2);
+    assert!(of_others.iter().all(|pid| left.contains(pid)), "{of_others:?} {left:?}");
+}
+
+#[tokio::test]
+async fn it_is_not_asked_about_again_for_a_while() {
+    let office = Office::open();
+    let mut page = office.bridge.connect_as(NEW).await;
+    page.result("hello", json!({})).await;
+    office.revoke();
+    assert_eq!(page.close_code().await, 1008);
+    let mut again = office.bridge.connect_as(NEW).await;
+    for _ in 0..2 {
+        let outcome = again.call("slots", json!({})).await;
+        assert_refused("after a revoke", &outcome, NOT_APPROVED, &["not asked again for 10 min"]);
+    }
+    assert_eq!(office.pinentry.starts(), 0);
+    // Whoever has thought better of it need not wait.
+    succeed(office.bridge.home(), &["allow", NEW]);
+    again.result("slots", json!({})).await;
+    office.pinentry.assert_dialogs(0);
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_the_user_is_answered_and_its_dialog_closed() {
+    let office = Office::open();
+    let held = office.pinentry.answer(Answer::pin(PIN).held());
+    let mut page = office.bridge.connect_as(NEW).await;
+    page.request("signData", without(&office.params(), "pin")).await;
+    held.opened();
+    // Another one waits for its turn behind it.
+    let mut other = office.bridge.connect().await;
+    other.request("signData", without(&office.params(), "pin")).await;
+    office.pinentry.answer(Answer::pin(PIN));
+
+    office.revoke();
+    assert_refused("a call", &page.reply().await.1, NOT_APPROVED, &["revoked"]);
+    assert_eq!(page.close_code().await, 1008);
+    other.reply().await.1.expect("a signature");
+    office.pinentry.assert_dialogs(2);
+    office.pinentry.expect_no_process();
+}
+
+#[tokio::test]
+async fn calls_in_the_middle_of_their_work_are_answered() {
+    let office = Office::open();
+    let hashes: Vec<_> =
+        (0..1000_u32).map(|number| base64(&digest("sha256", &number.to_le_bytes()))).collect();
+    let batch = with(&office.params(), "cert_id", KeyType::Rsa3072.id());
+    let mut page = office.bridge.connect_as(NEW).await;
+    page.request("signDataBatch", with(&batch, "data", hashes)).await;
+    // The first word of how far it has come.
+    page.event().await;
+    let single = with(&office.params(), "cert_id", KeyType::Rsa3072.id());
+    page.request_many("signData", &single, 10).await;
+
+    office.revoke();
+    let mut refused = 0;
+    for _ in 0..11 {
+        if let (_, outcome @ Err(_)) = page.reply().await {
+            assert_refused("a call", &outcome, NOT_APPROVED, &["revoked"]);
+            refused += 1;
+        }
+    }
+    assert!(refused > 0, "all of it was done before");
+    assert_eq!(page.close_code().await, 1008);
+    office.bridge.expect_workers(0);
+    office.bridge.connect().await.result("signData", single).await;
+}

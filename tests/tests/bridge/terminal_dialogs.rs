@@ -1,0 +1,206 @@
+//! Questions in the terminal that the bridge was started in, where no pinentry can ask.
+
+use std::process::Command;
+
+use pkcs11_bridge_tests::bridge::{Bridge, ORIGIN, Setup};
+use pkcs11_bridge_tests::digest::from_base64;
+use pkcs11_bridge_tests::handshake::Handshake;
+use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
+use pkcs11_bridge_tests::program::{Home, STOP_LIMIT};
+use pkcs11_bridge_tests::refusal::{Outcome, assert_refused};
+use pkcs11_bridge_tests::request::{MESSAGE, sign_data, with, without};
+use pkcs11_bridge_tests::socket::Socket;
+use pkcs11_bridge_tests::terminal::{Echo, Terminal};
+use pkcs11_bridge_tests::token::{KeyType, PIN, TestToken, WRONG_PIN};
+use pkcs11_bridge_tests::{digest, openssl, processes};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
+
+use super::consent::{COMMAND, NEW, NOT_APPROVED};
+
+/// How a question in the terminal ends.
+const YES_OR_NO: &str = "anything else to Deny: ";
+const ENTER_PIN: &str = "PIN (empty to cancel): ";
+
+/// A bridge in a terminal, with a token for [`ORIGIN`].
+struct Desk {
+    terminal: Terminal,
+    before: String,
+    token: TestToken,
+    bridge: Bridge,
+}
+
+impl Desk {
+    fn new(config: &str) -> Self {
+        let terminal = Terminal::new();
+        let token = TestToken::new();
+        let before = terminal.settings();
+        let bridge = Setup::on(&token).terminal(&terminal).config(config).start();
+        Self { terminal, before, token, bridge }
+    }
+
+    fn without_pin(&self) -> Value {
+        without(&sign_data(&self.token, KeyType::Rsa2048.id(), "sha256"), "pin")
+    }
+
+    /// A page of [`ORIGIN`] that waits for a PIN which the terminal is ready to take.
+    async fn signing(&self) -> Socket {
+        let mut page = self.bridge.connect().await;
+        page.request("signData", self.without_pin()).await;
+        self.expect_pin_entry(1);
+        page
+    }
+
+    /// Waits until a PIN is asked for, for the n-th time.
+    fn expect_pin_entry(&self, number: usize) {
+        self.terminal.wait_for(ENTER_PIN, number);
+        self.terminal.wait_for_echo(Echo::Off);
+    }
+
+    #[track_caller]
+    fn assert_settings_as_before(&self) {
+        let as_before = || self.terminal.settings() == self.before;
+        assert!(processes::wait_until(STOP_LIMIT, as_before), "{}", self.terminal.settings());
+    }
+}
+
+async fn answered(page: &mut Socket) -> Outcome {
+    page.reply().await.1
+}
+
+#[tokio::test]
+async fn yes_allows_and_anything_else_denies() {
+    let desk = Desk::new("");
+    for (number, (typed, allowed)) in
+        [("yes\n", true), ("YES \n", true), ("y\n", false), ("\n", false), ("yes please\n", false)]
+            .into_iter()
+            .enumerate()
+    {
+        let origin = format!("https://site-{number}.example");
+        let mut page = desk.bridge.connect_as(&origin).await;
+        page.request("hello", json!({})).await;
+        desk.terminal.wait_for(YES_OR_NO, number + 1);
+        assert!(desk.terminal.shown().contains(&format!("    {origin}\r\n")));
+        desk.terminal.type_text(typed);
+        let outcome = answered(&mut page).await;
+        if allowed {
+            outcome.expect(typed);
+        } else {
+            assert_refused(typed, &outcome, NOT_APPROVED, &["not asked again for 10 min"]);
+        }
+        desk.assert_settings_as_before();
+    }
+}
+
+#[tokio::test]
+async fn what_was_typed_before_the_question_is_no_answer_to_it() {
+    let desk = Desk::new("");
+    let mut page = desk.bridge.connect_as(NEW).await;
+    desk.terminal.type_text("yes\n");
+    page.request("hello", json!({})).await;
+    desk.terminal.wait_for(YES_OR_NO, 1);
+    desk.terminal.type_text("no\n");
+    assert_refused("no", &answered(&mut page).await, NOT_APPROVED, &[]);
+}
+
+#[tokio::test]
+async fn a_question_that_nobody_answers_ends_by_itself() {
+    let desk = Desk::new("dialog_seconds = 1");
+    let outcome = desk.bridge.connect_as(NEW).await.call("hello", json!({})).await;
+    assert_refused("no answer", &outcome, NOT_APPROVED, &["no answer within 1 s"]);
+    let mut page = desk.signing().await;
+    assert_refused("no PIN", &answered(&mut page).await, (408, "110"), &["1 s"]);
+    desk.assert_settings_as_before();
+}
+
+#[tokio::test]
+async fn a_pin_is_read_without_being_shown_and_asked_for_again_where_it_is_wrong() {
+    let desk = Desk::new("");
+    let mut page = desk.signing().await;
+    let certificate = desk.token.issued(KeyType::Rsa2048).certificate();
+    let subject = openssl::names(&certificate).0;
+    let name = subject.rsplit('=').next().unwrap().trim();
+    for shown in [ORIGIN, "Test token", name] {
+        assert!(desk.terminal.shown().contains(shown), "{shown}: {}", desk.terminal.shown());
+    }
+    desk.terminal.type_text(&format!("{WRONG_PIN}\n"));
+    desk.expect_pin_entry(2);
+    assert!(desk.terminal.shown().contains("Wrong PIN"), "{}", desk.terminal.shown());
+    // With a slip of the finger that is mended.
+    desk.terminal.type_text(&format!("{PIN}7\x7f\n"));
+    let signature = answered(&mut page).await.expect("a signature");
+    let signature = from_base64(signature.as_str().unwrap());
+    let hash = digest::digest("sha256", MESSAGE);
+    assert!(openssl::verifies(&certificate, "sha256", &hash, &signature));
+    desk.assert_settings_as_before();
+    assert!(!desk.terminal.shown().contains(&PIN[..4]), "{}", desk.terminal.shown());
+}
+
+#[tokio::test]
+async fn an_empty_pin_and_ctrl_c_cancel_its_entry() {
+    let desk = Desk::new("");
+    let mut page = desk.signing().await;
+    desk.terminal.type_text("\n");
+    assert_refused("an empty PIN", &answered(&mut page).await, (412, "109"), &["cancelled"]);
+    desk.assert_settings_as_before();
+
+    page.request("signData", desk.without_pin()).await;
+    desk.expect_pin_entry(2);
+    desk.terminal.type_text("12\x03");
+    assert_refused("Ctrl-C", &answered(&mut page).await, (412, "109"), &["cancelled"]);
+    desk.assert_settings_as_before();
+    // It was the entry that ended, not the bridge.
+    page.result("signData", with(&desk.without_pin(), "pin", PIN)).await;
+}
+
+#[tokio::test]
+async fn a_bridge_that_stops_gives_the_terminal_its_settings_back() {
+    let desk = Desk::new("");
+    let mut page = desk.signing().await;
+    let Desk { terminal, before, bridge, .. } = desk;
+    let stopping = spawn_blocking(move || bridge.end_by(Signal::TERM));
+    assert!(answered(&mut page).await.is_err());
+    assert_eq!(page.close_code().await, 1001);
+    assert_eq!(stopping.await.unwrap().code, Some(0));
+    assert_eq!(terminal.settings(), before);
+}
+
+#[tokio::test]
+async fn where_a_pinentry_fails_the_terminal_asks() {
+    let (terminal, pinentry) = (Terminal::new(), Pinentry::new());
+    let bridge = Setup::new().terminal(&terminal).pinentry(&pinentry).start();
+    let before = terminal.settings();
+    for (number, answer) in
+        [Answer::no_display(), Answer::exit().at_start(), Answer::binary()].into_iter().enumerate()
+    {
+        pinentry.answer(answer);
+        let mut page = bridge.connect_as(&format!("https://site-{number}.example")).await;
+        page.request("hello", json!({})).await;
+        terminal.wait_for(YES_OR_NO, number + 1);
+        terminal.type_text("yes\n");
+        answered(&mut page).await.expect("it was allowed");
+    }
+    pinentry.answer(Answer::deny());
+    let outcome = bridge.connect_as(NEW).await.call("hello", json!({})).await;
+    assert_refused("a denial in the dialog", &outcome, NOT_APPROVED, &["not asked again"]);
+    assert_eq!(terminal.shown().matches(YES_OR_NO).count(), 3);
+    assert_eq!(terminal.settings(), before);
+}
+
+#[tokio::test]
+async fn a_bridge_in_the_background_does_not_use_the_terminal() {
+    let (terminal, home) = (Terminal::new(), Home::new());
+    let bridge = home.command();
+    let mut shell = Command::new("bash");
+    shell.args(["--norc", "-i", "-c", "\"$@\" & wait", "bash"]).arg(bridge.get_program());
+    shell.args(["serve", "--listen", "127.0.0.1:0"]);
+    shell.envs(bridge.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut program = terminal.start(&shell);
+    let address = program.expect_line("listening on ws://").parse().unwrap();
+    let mut page = Handshake::of(address).origin(Some(NEW)).open().await.unwrap();
+    terminal.type_text("yes\n");
+    let outcome = page.call("hello", json!({})).await;
+    assert_refused("in the background", &outcome, NOT_APPROVED, &["cannot ask", COMMAND]);
+    assert!(!terminal.shown().contains(NEW), "{}", terminal.shown());
+}

@@ -1,0 +1,134 @@
+//! Two origins side by side on one token: what one has done gains and costs the other nothing.
+
+use pkcs11_bridge_tests::approvals::{self, succeed};
+use pkcs11_bridge_tests::bridge::{Bridge, ORIGIN, Setup};
+use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
+use pkcs11_bridge_tests::refusal::{assert_ckr, assert_refused};
+use pkcs11_bridge_tests::request::{sign_data, with, without};
+use pkcs11_bridge_tests::socket::Socket;
+use pkcs11_bridge_tests::token::{KeyType, PIN, TestToken, WRONG_PIN};
+use serde_json::Value;
+
+use super::pin_dialog::{CANCELLED, OTHER_ORIGIN, WRONG};
+
+/// The two ways round: who is logged in first, and who comes second.
+const BOTH_WAYS: [[&str; 2]; 2] = [[ORIGIN, OTHER_ORIGIN], [OTHER_ORIGIN, ORIGIN]];
+
+/// A and B on one token, both approved by the user, and A logged in.
+struct Two {
+    pinentry: Pinentry,
+    bridge: Bridge,
+    with_pin: Value,
+    without_pin: Value,
+    a: Socket,
+    b: Socket,
+    _token: TestToken,
+}
+
+impl Two {
+    async fn with_a_logged_in([a, b]: [&str; 2]) -> Self {
+        let (token, pinentry) = (TestToken::new(), Pinentry::new());
+        let setup =
+            Setup::new().token(&token).module("softhsm", pkcs11_bridge_tests::token::MODULE);
+        approvals::write(setup.home(), &[(a, 1000), (b, 1000)]);
+        let bridge = setup.pinentry(&pinentry).start();
+        let with_pin = sign_data(&token, KeyType::P256.id(), "sha256");
+        let without_pin = without(&with_pin, "pin");
+        let (a, b) = (bridge.connect_as(a).await, bridge.connect_as(b).await);
+        let mut two = Self { pinentry, bridge, with_pin, without_pin, a, b, _token: token };
+        two.a.result("signData", two.with_pin.clone()).await;
+        two
+    }
+
+    /// A signs on as it did, and nobody is asked.
+    async fn assert_a_goes_on(&mut self) {
+        let before = self.pinentry.starts();
+        self.a.result("signData", self.without_pin.clone()).await;
+        assert_eq!(self.pinentry.starts(), before);
+    }
+}
+
+#[tokio::test]
+async fn with_no_pin_of_its_own_the_second_gets_a_dialog_that_names_it() {
+    for [a, b] in BOTH_WAYS {
+        let mut two = Two::with_a_logged_in([a, b]).await;
+        two.pinentry.answer(Answer::cancel());
+        let outcome = two.b.call("signData", two.without_pin.clone()).await;
+        assert_refused("without a PIN", &outcome, CANCELLED, &[]);
+        let text = two.pinentry.assert_dialogs(1)[0].description().to_owned();
+        assert!(text.contains(b) && !text.contains(a), "{text}");
+        two.assert_a_goes_on().await;
+
+        two.pinentry.answer(Answer::pin(PIN));
+        two.b.result("signData", two.without_pin.clone()).await;
+        two.pinentry.assert_dialogs(2);
+        two.assert_a_goes_on().await;
+    }
+}
+
+#[tokio::test]
+async fn with_no_pin_and_nobody_to_ask_the_second_gets_nothing() {
+    for [a, b] in BOTH_WAYS {
+        let mut two = Two::with_a_logged_in([a, b]).await;
+        two.pinentry.answer(Answer::exit().at_start());
+        let outcome = two.b.call("signData", two.without_pin.clone()).await;
+        assert_refused("nobody to ask", &outcome, (400, "801"), &["`pin` is missing"]);
+        two.assert_a_goes_on().await;
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_pin_of_the_second_is_judged_by_the_token_and_harms_the_first_in_nothing() {
+    for [a, b] in BOTH_WAYS {
+        let mut two = Two::with_a_logged_in([a, b]).await;
+        let outcome = two.b.call("signData", with(&two.with_pin, "pin", WRONG_PIN)).await;
+        assert_refused("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
+        assert_ckr("a wrong PIN", &outcome, "CKR_PIN_INCORRECT");
+        // The first may sign at once, with its PIN too: the pause is the second's.
+        two.assert_a_goes_on().await;
+        two.a.result("signData", two.with_pin.clone()).await;
+        two.b.result("signData", two.with_pin.clone()).await;
+    }
+}
+
+#[tokio::test]
+async fn with_the_right_pin_both_sign_in_processes_of_their_own() {
+    for [a, b] in BOTH_WAYS {
+        let mut two = Two::with_a_logged_in([a, b]).await;
+        two.b.result("signData", two.with_pin.clone()).await;
+        two.bridge.expect_workers(2);
+        for _ in 0..3 {
+            two.b.result("signData", two.without_pin.clone()).await;
+            two.assert_a_goes_on().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn when_the_last_tab_of_the_first_closes_the_second_stays_logged_in() {
+    for [a, b] in BOTH_WAYS {
+        let mut two = Two::with_a_logged_in([a, b]).await;
+        two.b.result("signData", two.with_pin.clone()).await;
+        two.a.close().await;
+        two.bridge.expect_workers(1);
+        two.b.result("signData", two.without_pin.clone()).await;
+        assert_eq!(two.pinentry.starts(), 0);
+        // The first has to log in anew.
+        two.pinentry.answer(Answer::cancel());
+        let outcome = two.bridge.connect_as(a).await.call("signData", two.without_pin).await;
+        assert_refused("the first again", &outcome, CANCELLED, &[]);
+    }
+}
+
+#[tokio::test]
+async fn when_the_first_is_revoked_the_second_stays_logged_in() {
+    for [a, b] in BOTH_WAYS {
+        let mut two = Two::with_a_logged_in([a, b]).await;
+        two.b.result("signData", two.with_pin.clone()).await;
+        succeed(two.bridge.home(), &["revoke", a]);
+        assert_eq!(two.a.close_code().await, 1008);
+        two.bridge.expect_workers(1);
+        two.b.result("signData", two.without_pin.clone()).await;
+        assert_eq!(two.pinentry.starts(), 0);
+    }
+}

@@ -1,0 +1,36 @@
+//! What a user sees: consent and PIN in a real pinentry's windows, on a desktop in memory. Pictures of them
+//! are kept in `tests/artifacts`.
+
+use pkcs11_bridge_tests::bridge::{SOFTHSM, Setup};
+use pkcs11_bridge_tests::desktop::Desktop;
+use pkcs11_bridge_tests::digest::{digest, from_base64};
+use pkcs11_bridge_tests::openssl;
+use pkcs11_bridge_tests::request::{MESSAGE, sign_data, without};
+use pkcs11_bridge_tests::token::{KeyType, MODULE, PIN, TestToken};
+
+const NEW: &str = "https://new.example";
+
+#[tokio::test]
+async fn a_user_allows_an_origin_and_enters_the_pin() {
+    let token = TestToken::new();
+    let desktop = Desktop::start();
+    let bridge = Setup::new().token(&token).module(SOFTHSM, MODULE).desktop(&desktop).start();
+    let mut page = bridge.connect_as(NEW).await;
+    let params = sign_data(&token, KeyType::Rsa2048.id(), "sha256");
+    page.request("signData", without(&params, "pin")).await;
+
+    desktop.wait_for_window();
+    desktop.screenshot("desktop-1-consent");
+    assert_eq!(bridge.workers(), []);
+    desktop.confirm();
+    desktop.wait_for_window();
+    desktop.type_secret(PIN);
+    desktop.screenshot("desktop-2-pin");
+    desktop.press("Return");
+
+    let signature = page.reply().await.1.expect("a signature");
+    let signature = from_base64(signature.as_str().unwrap());
+    let certificate = token.issued(KeyType::Rsa2048).certificate();
+    assert!(openssl::verifies(&certificate, "sha256", &digest("sha256", MESSAGE), &signature));
+    desktop.wait_for_no_window();
+}
