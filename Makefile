@@ -29,6 +29,9 @@ demo: ## Show the playground in a browser, on a throw-away token (DEMO_FLAGS=--n
 	$(BUILD)
 	$(CARGO) run --release -p pkcs11-bridge -- demo $(DEMO_FLAGS)
 
+# Most tests wait for something rather than compute.
+export RUST_TEST_THREADS ?= 4
+
 test: ## Run all tests, on real tokens and in a real browser
 	$(NEED) $(TEST_TOOLS)
 	$(BUILD)

@@ -57,7 +57,8 @@ impl Approvals {
         .await;
         let mut known = lock(&self.known);
         match saved {
-            Ok(Some(Ok(remembered))) => known.remembered = remembered,
+            // What else has changed in the file is read when the watch tells of it.
+            Ok(Some(Ok(()))) => drop(known.remembered.insert(origin.clone(), approved)),
             Ok(Some(Err(error))) => {
                 tracing::error!(%origin, %error, "the approval holds until the bridge stops");
                 known.unsaved.insert(origin.clone(), approved.expires);
@@ -70,18 +71,24 @@ impl Approvals {
     }
 
     /// Reads the file again and gives the origins whose approval was taken away. One that has expired
-    /// was not.
+    /// was not; one that could not be written down is, because nothing else could take it away.
     pub(crate) fn reload(&self) -> BTreeSet<Origin> {
         let read = self.file.as_ref().map_or_else(|| Ok(Remembered::new()), StateFile::read);
         let read = read.unwrap_or_else(|error| {
             tracing::error!(%error, "no origin is approved");
             Remembered::new()
         });
-        let before = std::mem::replace(&mut lock(&self.known).remembered, read.clone());
         let now = unix_seconds(SystemTime::now());
+        let before = std::mem::replace(
+            &mut *lock(&self.known),
+            Known { remembered: read.clone(), unsaved: BTreeMap::new() },
+        );
         before
+            .remembered
             .into_iter()
-            .filter(|(origin, approved)| now < approved.expires && !read.contains_key(origin))
+            .map(|(origin, approved)| (origin, approved.expires))
+            .chain(before.unsaved)
+            .filter(|(origin, expires)| now < *expires && !read.contains_key(origin))
             .map(|(origin, _)| origin)
             .collect()
     }

@@ -2,6 +2,7 @@
 //! asks, once the user has allowed that origin.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pkcs11_bridge_protocol::SUBPROTOCOL;
 use pkcs11_bridge_protocol::call::Call;
@@ -153,20 +154,20 @@ impl Bridge {
     /// Follows the state file until the future is dropped: origins that are revoked there are cut off.
     pub(crate) async fn follow_approvals(&self) {
         let Some(file) = self.approvals.file() else { return std::future::pending().await };
-        let watch = match Watch::start(file) {
-            Ok(watch) => watch,
-            Err(error) => {
-                tracing::warn!(%error, "changes of the state file take effect with the next start");
-                return std::future::pending().await;
-            }
-        };
         loop {
-            // What was changed before the watch began counts too.
+            // It is there before the file is read, so that no change goes unseen.
+            let watch = Watch::start(file);
             for origin in self.consent.reload() {
                 tracing::info!(%origin, "revoked");
                 self.supervisor.revoke(&origin);
             }
-            watch.changed().await;
+            match watch {
+                Ok(watch) => watch.changed().await,
+                Err(error) => {
+                    tracing::warn!(%error, "the state file cannot be watched; it is read again in a while");
+                    tokio::time::sleep(UNWATCHED_PAUSE).await;
+                }
+            }
         }
     }
 
@@ -211,6 +212,8 @@ fn state(module: &Module, session: &OriginSession) -> ModuleState {
         ModuleState::Missing
     }
 }
+
+const UNWATCHED_PAUSE: Duration = Duration::from_secs(10);
 
 fn no_session() -> Failure {
     Failure::new(Row::OriginNotApproved, "This page has no origin of its own.")

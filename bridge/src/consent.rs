@@ -11,10 +11,11 @@ use pkcs11_bridge_protocol::failure::{Failure, Row};
 use tokio::sync::watch;
 
 use crate::approvals::Approvals;
-use crate::dialog::{Answer, Busy, Dialogs, Question, text};
+use crate::dialog::{Answer, Asking, Busy, Dialogs, Question, text};
 use crate::lock::lock;
 use crate::origin::{AllowedOrigins, Approval, Origin, RequestOrigin};
-use silences::Silences;
+use crate::origins::days;
+use silences::{DENIED, Silence, Silences};
 
 /// Decides about origins.
 pub(crate) struct Consent {
@@ -99,14 +100,19 @@ impl Consent {
         if let Some(question) = questions.get(origin) {
             return Ok(question.subscribe());
         }
-        if let Some(left) = lock(&self.silences).left(origin, Instant::now()) {
-            return Err(self.silenced(origin, left));
+        if let Some(silence) = lock(&self.silences).of(origin, Instant::now()) {
+            return Err(self.silenced(origin, silence));
         }
         let (question, verdict) = watch::channel(None);
         questions.insert(origin.clone(), question.clone());
         let (this, origin) = (Arc::clone(self), origin.clone());
+        let asked = tokio::spawn({
+            let (this, origin, question) = (Arc::clone(&this), origin.clone(), question.clone());
+            async move { this.question(&origin, &question).await }
+        });
         tokio::spawn(async move {
-            let said = this.question(&origin, &question).await;
+            // Whatever happens to the question, those who wait for it hear of it.
+            let said = asked.await.unwrap_or(Verdict::Busy);
             tracing::info!(%origin, verdict = ?said, "consent");
             lock(&this.questions).remove(&origin);
             question.send_replace(Some(said));
@@ -117,7 +123,7 @@ impl Consent {
     /// Asks the user. A question that is shown stays until it is answered, also where its page is gone:
     /// a page could make dialogs flicker otherwise. One that is not shown yet goes with its page.
     async fn question(&self, origin: &Origin, waiting: &watch::Sender<Option<Verdict>>) -> Verdict {
-        let mut turn = match self.dialogs.turn().await {
+        let mut turn = match self.dialogs.turn(Asking::Consent).await {
             Ok(turn) => turn,
             Err(Busy) => return Verdict::Busy,
         };
@@ -138,7 +144,9 @@ impl Consent {
                 lock(&self.silences).not_answered(origin, Instant::now());
                 Verdict::NotAnswered
             }
+            Answer::Stopping => Verdict::Busy,
             Answer::Unavailable(reason) => {
+                lock(&self.silences).not_asked(origin, Instant::now());
                 let command = self.command(origin);
                 tracing::warn!(%origin, %reason, command, "the user cannot be asked");
                 Verdict::Unavailable
@@ -154,14 +162,14 @@ impl Consent {
         } else {
             ""
         };
-        let days = self.lifetime.as_secs() / SECONDS_OF_A_DAY;
+        let days = days(self.lifetime.as_secs() / SECONDS_OF_A_DAY);
         Question::Confirm {
             text: text::lines([
                 "pkcs11-bridge: may this site use the smart cards and tokens of this computer?".to_owned(),
                 format!("\n    {shown}\n{punycode}"),
-                "If you allow it, the site can see their certificates. It can sign only once a PIN was entered."
+                "If you allow it, the site can see their certificates. To sign, most tokens want their PIN."
                     .to_owned(),
-                format!("An approval is remembered for {days} days."),
+                format!("An approval is remembered for {days}."),
             ]),
             yes: "Allow".to_owned(),
             no: "Deny".to_owned(),
@@ -171,8 +179,8 @@ impl Consent {
     fn refusal(&self, origin: &Origin, verdict: &Verdict) -> Failure {
         let message = match verdict {
             Verdict::Denied | Verdict::Allowed => {
-                let left = lock(&self.silences).left(origin, Instant::now());
-                return self.silenced(origin, left.unwrap_or_default());
+                let silence = lock(&self.silences).of(origin, Instant::now());
+                return self.silenced(origin, silence.unwrap_or(Silence::SaidNo(DENIED)));
             }
             Verdict::NotAnswered => format!(
                 "The bridge asked the user whether {origin} may use tokens on this computer, and got \
@@ -184,18 +192,41 @@ impl Consent {
                 "The user could not be asked whether {origin} may use tokens on this computer, because \
                  other questions of the bridge wait for an answer. Answer them and try again."
             ),
-            Verdict::Unavailable => format!(
+            Verdict::Unavailable => return self.unavailable(origin),
+        };
+        Failure::new(Row::OriginNotApproved, message)
+    }
+
+    fn silenced(&self, origin: &Origin, silence: Silence) -> Failure {
+        match silence {
+            Silence::NotAsked => self.unavailable(origin),
+            Silence::SaidNo(left) => self.denied(origin, left),
+            Silence::OfAll(left) => Failure::new(
+                Row::OriginNotApproved,
+                format!(
+                    "The user has turned down several sites, so that the bridge asks about no other \
+                     for {} min. To approve {origin}, run {}",
+                    minutes(left),
+                    self.command_for_page(origin)
+                ),
+            ),
+        }
+    }
+
+    fn unavailable(&self, origin: &Origin) -> Failure {
+        Failure::new(
+            Row::OriginNotApproved,
+            format!(
                 "The origin {origin} is not approved to use tokens on this computer, and the bridge \
                  cannot ask: it has neither a pinentry program that works nor a terminal. To approve \
                  the origin, run {}",
                 self.command_for_page(origin)
             ),
-        };
-        Failure::new(Row::OriginNotApproved, message)
+        )
     }
 
-    fn silenced(&self, origin: &Origin, left: Duration) -> Failure {
-        let minutes = left.as_secs().div_ceil(60).max(1);
+    fn denied(&self, origin: &Origin, left: Duration) -> Failure {
+        let minutes = minutes(left);
         Failure::new(
             Row::OriginNotApproved,
             format!(
@@ -228,6 +259,10 @@ impl Consent {
             _ => self.command(origin),
         }
     }
+}
+
+fn minutes(left: Duration) -> u64 {
+    left.as_secs().div_ceil(60).max(1)
 }
 
 fn opaque() -> Failure {

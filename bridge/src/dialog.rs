@@ -40,6 +40,8 @@ pub(crate) enum Answer {
     Pin(Pin),
     Cancelled,
     TimedOut,
+    /// The bridge stops.
+    Stopping,
     /// The question could not be shown; the text says why.
     Unavailable(String),
 }
@@ -67,7 +69,8 @@ struct Showing<Q> {
 pub(crate) struct Dialogs {
     settings: DialogSettings,
     screen: Arc<Mutex<()>>,
-    waiting: Semaphore,
+    waiting_for_consent: Semaphore,
+    waiting_for_pins: Semaphore,
     closed: CancellationToken,
 }
 
@@ -77,14 +80,26 @@ pub(crate) struct Turn {
     _screen: OwnedMutexGuard<()>,
 }
 
+/// What the user is to be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asking {
+    Consent,
+    Pin,
+}
+
 /// Other questions were in the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Busy;
 
 impl Dialogs {
     pub(crate) fn new(settings: DialogSettings) -> Self {
-        let (screen, waiting) = (Arc::default(), Semaphore::new(MAX_WAITING));
-        Self { settings, screen, waiting, closed: CancellationToken::new() }
+        Self {
+            settings,
+            screen: Arc::default(),
+            waiting_for_consent: Semaphore::new(MAX_WAITING_FOR_CONSENT),
+            waiting_for_pins: Semaphore::new(MAX_WAITING_FOR_PINS),
+            closed: CancellationToken::new(),
+        }
     }
 
     /// How long a question is shown.
@@ -97,11 +112,16 @@ impl Dialogs {
         self.closed.cancel();
     }
 
-    /// Waits until no other question is shown, for as long as one may be, in a queue that has an end.
-    pub(crate) async fn turn(self: &Arc<Self>) -> Result<Turn, Busy> {
-        let _place = self.waiting.try_acquire().map_err(|_| Busy)?;
+    /// Waits until no other question is shown, in a queue that has an end. Any page can have consent
+    /// asked for, so that few such questions wait, and those of approved pages wait longer.
+    pub(crate) async fn turn(self: &Arc<Self>, asking: Asking) -> Result<Turn, Busy> {
+        let (places, limit) = match asking {
+            Asking::Consent => (&self.waiting_for_consent, self.settings.limit),
+            Asking::Pin => (&self.waiting_for_pins, 4 * self.settings.limit),
+        };
+        let _place = places.try_acquire().map_err(|_| Busy)?;
         let screen = Arc::clone(&self.screen).lock_owned();
-        let _screen = timeout(self.settings.limit, screen).await.map_err(|_| Busy)?;
+        let _screen = timeout(limit, screen).await.map_err(|_| Busy)?;
         Ok(Turn { dialogs: Arc::clone(self), _screen })
     }
 }
@@ -111,9 +131,7 @@ impl Turn {
     pub(crate) async fn ask(&mut self, question: &Question) -> Answer {
         tokio::select! {
             biased;
-            () = self.dialogs.closed.cancelled() => {
-                Answer::Unavailable("the bridge stops".to_owned())
-            }
+            () = self.dialogs.closed.cancelled() => Answer::Stopping,
             answer = self.show(question) => answer,
         }
     }
@@ -139,5 +157,6 @@ impl Turn {
 }
 
 /// Questions that wait for others to be answered.
-const MAX_WAITING: usize = 8;
+const MAX_WAITING_FOR_CONSENT: usize = 2;
+const MAX_WAITING_FOR_PINS: usize = 8;
 const GRACE: Duration = Duration::from_secs(1);

@@ -68,7 +68,11 @@ impl FromStr for Origin {
         }
         let host = match url.host().ok_or(OriginError::NotAnOrigin)? {
             Host::Domain(name) if name.contains('*') => return Err(OriginError::Wildcard),
-            Host::Domain("") => return Err(OriginError::NotAnOrigin),
+            // URLs allow more, which no name of a computer has: it would deceive in a dialog, and be a
+            // command in the line that a user copies.
+            Host::Domain(name) if name.is_empty() || !name.bytes().all(is_of_name) => {
+                return Err(OriginError::NotAnOrigin);
+            }
             host => host.to_string(),
         };
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
@@ -146,6 +150,10 @@ impl FromIterator<Origin> for AllowedOrigins {
     }
 }
 
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b'_')
+}
+
 const SCHEMES: [&str; 5] =
     ["https", "http", "chrome-extension", "moz-extension", "safari-web-extension"];
 
@@ -210,6 +218,12 @@ mod tests {
             "https://app.example https://other.example",
             "https://äpp.example",
             "https://app.example%00",
+            "https://a;reboot;.evil.test",
+            "https://$(id).test",
+            "https://bank.example,ok=yes.evil.test",
+            "https://bank.example~.evil.test",
+            "moz-extension://%20%0a",
+            "moz-extension://A-b",
             "NULL",
             "file://",
             "data:text/html,x",

@@ -31,17 +31,17 @@ pub(crate) enum OriginsError {
 }
 
 pub(crate) fn run(args: OriginsArgs) -> Result<(), OriginsError> {
-    let (allowed, days) = about_origins(args.config.as_deref())?;
+    let (allowed, default_days) = about_origins(args.config.as_deref())?;
     let file = args.state_file.map(StateFile::at).or_else(StateFile::in_home);
     let file = file.ok_or(OriginsError::NoFile)?;
     let mut out = io::stdout().lock();
     match args.command {
         OriginsCommand::List => list(&mut out, &allowed, &file),
         OriginsCommand::Allow { origin, days: wanted } => {
-            let days = wanted.unwrap_or(days);
-            let lifetime = Duration::from_secs(days * SECONDS_OF_A_DAY);
+            let count = wanted.unwrap_or(default_days);
+            let lifetime = Duration::from_secs(count * SECONDS_OF_A_DAY);
             file.approve(&origin, Approved::from_now(lifetime))?;
-            writeln!(out, "{origin} may use tokens for {}.", plural(days))?;
+            writeln!(out, "{origin} may use tokens for {}.", days(count))?;
             Ok(())
         }
         OriginsCommand::Revoke { origin } => {
@@ -52,7 +52,10 @@ pub(crate) fn run(args: OriginsArgs) -> Result<(), OriginsError> {
             if !was_there {
                 return Err(OriginsError::NotApproved(origin));
             }
-            writeln!(out, "{origin} may not use tokens any more.")?;
+            writeln!(
+                out,
+                "{origin} may not use tokens any more, unless a running bridge has it from --allow-origin."
+            )?;
             Ok(())
         }
     }
@@ -70,7 +73,7 @@ fn list(
     }
     for (origin, approved) in remembered.iter().filter(|(origin, _)| !allowed.contain(origin)) {
         let left = approved.expires.saturating_sub(now).div_ceil(SECONDS_OF_A_DAY);
-        writeln!(out, "{origin}  for another {}", plural(left))?;
+        writeln!(out, "{origin}  for another {}", days(left))?;
     }
     if allowed.len() == 0 && remembered.is_empty() {
         writeln!(
@@ -81,7 +84,8 @@ fn list(
     Ok(())
 }
 
-fn plural(days: u64) -> String {
+/// A number of days in words.
+pub(crate) fn days(days: u64) -> String {
     if days == 1 { "1 day".to_owned() } else { format!("{days} days") }
 }
 

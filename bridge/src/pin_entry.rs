@@ -14,20 +14,21 @@ use pkcs11_bridge_protocol::call::Call;
 use pkcs11_bridge_protocol::failure::{ErrorObject, Row};
 use pkcs11_bridge_protocol::pin::Pin;
 use pkcs11_bridge_protocol::result::PinEntry as Policy;
+use pkcs11_bridge_protocol::slot_id::SlotId;
 use serde_json::value::RawValue;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::bridge::Caller;
-use crate::dialog::{Answer, Busy, Dialogs, Question, Turn, text};
+use crate::dialog::{Answer, Asking, Busy, Dialogs, Question, Turn, text};
 use crate::lock::lock;
 use crate::modules::Module;
 use crate::origin::{Origin, RequestOrigin};
 use crate::pipe::{Entry, Leave, Outcome, PinRequest};
 use crate::supervisor::{Errand, OriginSession, Supervisor, WorkerProcess};
 use attempts::Attempts;
-use history::History;
+use history::{History, Place};
 pub(crate) use words::Purpose;
 
 /// What all origins' PIN entry shares.
@@ -74,7 +75,7 @@ impl PinEntry {
         if let Some(result) = signing.without_pin().await?.done()? {
             return Ok(result);
         }
-        let mut history = self.history(signing.caller.origin()).lock_owned().await;
+        let history = self.history(signing.caller.origin()).lock_owned().await;
         // Meanwhile the same PIN may have been entered, or refused.
         let request = match signing.without_pin().await? {
             Outcome::PinNeeded(request) => request,
@@ -85,16 +86,16 @@ impl PinEntry {
             let (_, outcome) = self.attempt(signing, &request, Leave::OfPage, history).await?;
             return outcome?.result();
         }
-        history.share_refusal(signing.arrived)?;
+        let place = signing.place();
+        history.share_refusal(&place, signing.arrived)?;
         history.pause().await;
-        history.ask();
         let (mut history, result) = match request.entry {
             Entry::Pinpad => self.by_pinpad(signing, &request, history).await?,
             Entry::Software => self.by_dialog(signing, request, history).await?,
         };
         match &result {
-            Ok(_) => history.succeed(),
-            Err(error) if ends_entry(error) => history.dismiss(error),
+            Ok(_) => history.succeed(&place),
+            Err(error) if ends_entry(error) => history.dismiss(&place, error),
             Err(_) => {}
         }
         result
@@ -121,19 +122,22 @@ impl PinEntry {
         mut history: Held,
     ) -> Result<(Held, Result<Outcome>)> {
         let alone = self.attempts.turn(request, signing.module);
-        let alone = timeout(ATTEMPT_WAIT, alone).await.map_err(|_| words::busy())?;
-        let errand = signing.own(leave).await?;
+        let mut token = timeout(ATTEMPT_WAIT, alone).await.map_err(|_| words::busy())?;
+        token.check(request, &leave)?;
+        let of_page = matches!(leave, Leave::OfPage);
+        let (errand, place) = (signing.own(leave).await?, signing.place());
         let tried = tokio::spawn(async move {
             let outcome = errand.carry_out().await;
-            history.note(&outcome);
-            drop(alone);
+            history.note(&place, &outcome);
+            token.note(of_page, &outcome);
+            drop(token);
             (history, outcome)
         });
         Ok(tried.await.map_err(|_| words::login_ended())?)
     }
 
     async fn turn(&self) -> Result<Turn> {
-        Ok(self.dialogs.turn().await.map_err(|Busy| words::busy())?)
+        Ok(self.dialogs.turn(Asking::Pin).await.map_err(|Busy| words::busy())?)
     }
 
     /// Tells the user to look at the reader, for as long as the reader waits for the PIN: that is until
@@ -142,9 +146,10 @@ impl PinEntry {
         &self,
         signing: &Signing<'_>,
         request: &PinRequest,
-        history: Held,
+        mut history: Held,
     ) -> Result<(Held, Result<Box<RawValue>>)> {
         let mut turn = self.turn().await?;
+        history.ask(&signing.place());
         let message = Question::Message { text: signing.purpose.pinpad(signing.caller, request) };
         let (errand, gone) = (signing.own(Leave::Pinpad).await?, signing.session.gone().clone());
         let entered = tokio::spawn(async move {
@@ -174,6 +179,7 @@ impl PinEntry {
         mut history: Held,
     ) -> Result<(Held, Result<Box<RawValue>>)> {
         let mut turn = self.turn().await?;
+        history.ask(&signing.place());
         let mut wrong: Option<ErrorObject> = None;
         for _ in 0..MAX_ATTEMPTS {
             let question = Question::Pin {
@@ -204,8 +210,10 @@ impl PinEntry {
                 Answer::TimedOut => words::timed_out(self.dialogs.limit()),
                 Answer::Unavailable(reason) => {
                     tracing::warn!(%reason, "the user cannot be asked for a PIN");
+                    history.not_asked(&signing.place());
                     words::unavailable(signing, &request, self.policy)
                 }
+                Answer::Stopping => words::stopping(),
                 Answer::Cancelled | Answer::Yes | Answer::No => words::cancelled(),
             };
             return Ok((history, Err(failure.into())));
@@ -230,7 +238,9 @@ fn ends_entry(error: &ErrorObject) -> bool {
 /// Whether the user may enter the PIN once more: it was wrong or could not be tried, and as far as is
 /// known more than one try is left.
 fn may_be_mended(error: &ErrorObject) -> bool {
+    let mended = ["CKR_PIN_INCORRECT", "CKR_PIN_INVALID", "CKR_PIN_LEN_RANGE"];
     error.is_of(Row::PinIncorrect)
+        && error.data.pkcs11.as_deref().is_some_and(|ckr| mended.contains(&ckr))
 }
 
 impl Signing<'_> {
@@ -240,6 +250,15 @@ impl Signing<'_> {
             Call::SignDataBatch(params) => params.pin.as_ref(),
             _ => None,
         }
+    }
+
+    fn place(&self) -> Place {
+        let slot = match self.call {
+            Call::SignData(params) => params.slot_id,
+            Call::SignDataBatch(params) => params.slot_id,
+            _ => SlotId(0),
+        };
+        (self.module.name.clone(), slot)
     }
 
     /// Carries out a call for which a login has to be there already.

@@ -22,7 +22,7 @@ pub fn write(home: &Home, origins: &[(&str, i64)]) {
         .map(|(origin, seconds)| ((*origin).to_owned(), approved(*seconds)))
         .collect();
     let content = json!({ "version": 1, "origins": origins });
-    write_text(home, &content.to_string());
+    write_text(home, content.to_string());
 }
 
 /// Writes anything as the state file, in one step.

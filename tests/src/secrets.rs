@@ -4,7 +4,7 @@
 //!
 //! One of less than eight bytes is not searched for: it would be found by chance.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 use std::sync::{LazyLock, Mutex, MutexGuard};
@@ -17,12 +17,12 @@ use crate::token::{PIN, SO_PIN, WRONG_PIN};
 
 /// Registers a PIN.
 pub fn register(pin: &str) {
-    registered().pins.extend(forms_of_pin(pin));
+    registered().pins.add(forms_of_pin(pin));
 }
 
 /// Registers data to be signed.
 pub fn register_data(data: impl AsRef<[u8]>) {
-    registered().data.extend(forms(data.as_ref()));
+    registered().data.add(forms(data.as_ref()));
 }
 
 /// Registers what the parameters of a call hold: `pin`, and `data`, which may be a list.
@@ -71,13 +71,38 @@ pub fn assert_none_below(folder: &Path) {
 }
 
 struct Secrets {
-    pins: BTreeSet<String>,
-    data: BTreeSet<String>,
+    pins: Forms,
+    data: Forms,
+}
+
+/// Texts by their first bytes, so that where they are searched for is gone through once, however many
+/// they are.
+#[derive(Default)]
+struct Forms(HashMap<[u8; SHORTEST], BTreeSet<String>>);
+
+impl Forms {
+    fn add(&mut self, forms: impl IntoIterator<Item = String>) {
+        for form in forms {
+            let start = *form.as_bytes().first_chunk().expect("none is shorter");
+            self.0.entry(start).or_default().insert(form);
+        }
+    }
+
+    /// The first of them in a text, and where it stands there.
+    fn find_in(&self, text: &str) -> Option<(&str, usize)> {
+        let text = text.as_bytes();
+        text.windows(SHORTEST).enumerate().find_map(|(at, start)| {
+            let mut forms = self.0.get(start)?.iter();
+            let form = forms.find(|form| text[at..].starts_with(form.as_bytes()))?;
+            Some((form.as_str(), at))
+        })
+    }
 }
 
 static SECRETS: LazyLock<Mutex<Secrets>> = LazyLock::new(|| {
-    let pins = [PIN, SO_PIN, WRONG_PIN].into_iter().flat_map(forms_of_pin).collect();
-    Mutex::new(Secrets { pins, data: BTreeSet::new() })
+    let mut pins = Forms::default();
+    pins.add([PIN, SO_PIN, WRONG_PIN].into_iter().flat_map(forms_of_pin));
+    Mutex::new(Secrets { pins, data: Forms::default() })
 });
 
 fn registered() -> MutexGuard<'static, Secrets> {
@@ -114,8 +139,8 @@ fn forms(secret: &[u8]) -> Vec<String> {
 }
 
 /// What was found and where, without the secret itself.
-fn find(kind: &str, secrets: &BTreeSet<String>, text: &str) -> Option<String> {
-    let (secret, at) = secrets.iter().find_map(|secret| Some((secret, text.find(secret)?)))?;
+fn find(kind: &str, secrets: &Forms, text: &str) -> Option<String> {
+    let (secret, at) = secrets.find_in(text)?;
     let number = text[..at].matches('\n').count() + 1;
     let line_start = text[..at].rfind('\n').map_or(0, |end| end + 1);
     let line = text[line_start..].lines().next().unwrap_or_default().replace(secret, "•••");

@@ -10,6 +10,7 @@ mod bridge {
     pub mod command_line;
     pub mod configuration;
     pub mod consent;
+    pub mod consent_floods;
     pub mod consent_queue;
     pub mod consent_text;
     pub mod demo;
@@ -33,6 +34,7 @@ mod bridge {
     pub mod pin_pauses;
     pub mod pin_policy;
     pub mod pin_tries;
+    pub mod pin_tries_untold;
     pub mod pinentry_failures;
     pub mod pinpad;
     pub mod pinpad_calls;
@@ -43,6 +45,7 @@ mod bridge {
     pub mod same_user;
     pub mod signing;
     pub mod state_file;
+    pub mod state_file_places;
     pub mod terminal_dialogs;
     pub mod token_removed;
     pub mod two_origins;

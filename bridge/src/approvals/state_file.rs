@@ -16,7 +16,7 @@ use crate::origin::Origin;
 /// The approvals in a state file.
 pub(crate) type Remembered = BTreeMap<Origin, Approved>;
 
-/// From when to when an origin is approved, in seconds since 1970.
+/// From when, for people who read the file, and until when an origin is approved, in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Approved {
@@ -54,7 +54,7 @@ pub(crate) enum StateError {
 
 impl StateFile {
     pub(crate) fn at(path: PathBuf) -> Self {
-        Self { path }
+        Self { path: std::path::absolute(&path).unwrap_or(path) }
     }
 
     /// The file in the platform's folder for state; `None` where the user has no home folder.
@@ -83,12 +83,8 @@ impl StateFile {
         }
     }
 
-    /// Adds an approval, and gives all that there are then.
-    pub(crate) fn approve(
-        &self,
-        origin: &Origin,
-        approved: Approved,
-    ) -> Result<Remembered, StateError> {
+    /// Adds an approval.
+    pub(crate) fn approve(&self, origin: &Origin, approved: Approved) -> Result<(), StateError> {
         self.change(|remembered| {
             remembered.insert(origin.clone(), approved);
         })
@@ -101,22 +97,27 @@ impl StateFile {
         Ok(was_there)
     }
 
-    fn change(&self, change: impl FnOnce(&mut Remembered)) -> Result<Remembered, StateError> {
+    fn change(&self, change: impl FnOnce(&mut Remembered)) -> Result<(), StateError> {
         self.locked(|| {
             let before = self.read_or_set_aside()?;
             let mut remembered = before.clone();
             change(&mut remembered);
-            if remembered != before {
-                self.write(&remembered).map_err(|source| self.write_error(source))?;
+            if remembered == before {
+                return Ok(());
             }
-            Ok(remembered)
+            self.write(&remembered).map_err(|source| self.write_error(source))
         })
     }
 
     /// One program at a time: the bridge and the command line may change it at once.
     fn locked<T>(&self, work: impl FnOnce() -> Result<T, StateError>) -> Result<T, StateError> {
         let lock = self.prepare_folder().and_then(|()| {
-            let lock = File::create(self.path.with_extension("lock"))?;
+            // What stands there under that name is not ours to empty.
+            let lock = File::options()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(self.beside("lock"))?;
             lock.lock()?;
             Ok(lock)
         });
@@ -157,13 +158,15 @@ impl StateFile {
     }
 
     fn free_name(&self) -> PathBuf {
-        let name = |number: u32| {
-            let mut name = self.path.clone().into_os_string();
-            name.push(format!(".unreadable-{number}"));
-            PathBuf::from(name)
-        };
+        let name = |number: u32| self.beside(&format!("unreadable-{number}"));
         // Numbers of the lock's holder only, so that nobody takes it meanwhile.
         (1..).map(name).find(|path| fs::symlink_metadata(path).is_err()).unwrap_or_else(|| name(0))
+    }
+
+    fn beside(&self, ending: &str) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(format!(".{ending}"));
+        name.into()
     }
 
     fn write(&self, origins: &Remembered) -> io::Result<()> {

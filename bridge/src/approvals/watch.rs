@@ -1,5 +1,6 @@
 //! Tells when the state file was changed.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use notify::{Config, Event, PollWatcher, RecursiveMode, Watcher};
@@ -7,7 +8,8 @@ use tokio::sync::Notify;
 
 use super::StateFile;
 
-/// Looks at the file until it is dropped.
+/// Looks at the file until it was changed; then another one has to be started, because the folder may be
+/// another one too.
 pub(crate) struct Watch {
     changed: Arc<Notify>,
     _watcher: Box<dyn Watcher + Send>,
@@ -19,7 +21,8 @@ impl Watch {
     pub(crate) fn start(file: &StateFile) -> notify::Result<Self> {
         file.prepare_folder()?;
         let changed = Arc::new(Notify::new());
-        let name = file.path().file_name().map(ToOwned::to_owned);
+        let (name, folder) =
+            (file.path().file_name().map(ToOwned::to_owned), file.folder().to_owned());
         let tell = {
             let changed = Arc::clone(&changed);
             move |event: notify::Result<Event>| {
@@ -27,8 +30,9 @@ impl Watch {
                 // too.
                 let concerns = event.map_or(true, |event| {
                     let of_file =
-                        || event.paths.iter().any(|path| path.file_name() == name.as_deref());
-                    event.need_rescan() || (!event.kind.is_access() && of_file())
+                        |path: &PathBuf| path.file_name() == name.as_deref() || *path == folder;
+                    event.need_rescan()
+                        || (!event.kind.is_access() && event.paths.iter().any(of_file))
                 });
                 if concerns {
                     changed.notify_one();

@@ -22,7 +22,11 @@ pub(crate) fn foreign(text: &str, max: usize) -> String {
 
 /// Lines as one text that a pinentry takes.
 pub(crate) fn lines<const N: usize>(lines: [String; N]) -> String {
-    within(lines.join("\n").chars(), MAX_LEN)
+    let text = lines.join("\n");
+    if encoded_len(&text) <= MAX_LEN {
+        return text;
+    }
+    within(text.chars(), MAX_LEN - ELLIPSIS.len()) + ELLIPSIS.trim_end()
 }
 
 /// The same text in an error of the dialog.
@@ -36,7 +40,8 @@ fn harmless(c: char) -> char {
         // Qt takes a text that looks like it for HTML.
         '<' => '‹',
         '>' => '›',
-        ' ' => ' ',
+        // Letters by their category, and yet not seen: Hangul fillers, blank Braille.
+        '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}' => '\u{fffd}',
         c if is_plain(c) => c,
         _ => '\u{fffd}',
     }
@@ -111,6 +116,8 @@ mod tests {
             '\u{a0}',
             '\u{301}',
             '\u{e0041}',
+            '\u{3164}',
+            '\u{2800}',
         ] {
             assert_eq!(foreign(&format!("a{c}b"), 200), "a\u{fffd}b", "{:x}", u32::from(c));
         }

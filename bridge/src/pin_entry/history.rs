@@ -1,28 +1,35 @@
 //! What an origin has done with PINs lately. It outlives the origin's connections and workers, so that a
 //! page gains nothing by coming anew.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use pkcs11_bridge_protocol::failure::{ErrorObject, Row};
+use pkcs11_bridge_protocol::slot_id::SlotId;
 use tokio::time::{Instant, sleep_until};
 
+use crate::modules::ModuleName;
 use crate::pipe::{Outcome, unix_micros};
 
 /// Whoever holds it may have a PIN tried.
 #[derive(Default)]
 pub(super) struct History {
-    /// Wrong PINs of the page and dialogs without a right one, in a row.
-    failures: u32,
+    /// Wrong PINs of the page and dialogs without a right one, in a row for each slot: that a page knows
+    /// the PIN of one token makes good nothing on another.
+    failures: HashMap<Place, u32>,
     /// When the next PIN may be tried, or the user be asked again.
     free: Option<Instant>,
     /// The end of the last PIN entry by the user, for the calls that waited for it.
-    refused: Option<(u64, ErrorObject)>,
+    refused: HashMap<Place, (u64, ErrorObject)>,
 }
+
+/// Where a token is.
+pub(super) type Place = (ModuleName, SlotId);
 
 impl History {
     /// Whether something of it is still needed.
     pub(super) fn is_of_use(&self) -> bool {
-        self.failures > 0
+        !self.failures.is_empty()
     }
 
     /// Waits as long as the failures demand.
@@ -33,41 +40,57 @@ impl History {
     }
 
     /// Notes what became of a PIN that was sent to the token.
-    pub(super) fn note(&mut self, outcome: &Result<Outcome, ErrorObject>) {
+    pub(super) fn note(&mut self, place: &Place, outcome: &Result<Outcome, ErrorObject>) {
         match outcome {
-            Ok(Outcome::Done(_)) => self.succeed(),
-            Ok(Outcome::Failed(error)) | Err(error) if may_have_been_wrong(error) => self.fail(),
+            Ok(Outcome::Done(_)) => self.succeed(place),
+            Ok(Outcome::Failed(error)) | Err(error) if may_have_been_wrong(error) => {
+                self.fail(place);
+            }
             Ok(_) | Err(_) => {}
         }
     }
 
     /// The token got the right PIN.
-    pub(super) fn succeed(&mut self) {
-        (self.failures, self.free) = (0, None);
+    pub(super) fn succeed(&mut self, place: &Place) {
+        self.failures.remove(place);
+        if self.failures.is_empty() {
+            self.free = None;
+        }
     }
 
     /// The user is asked. That counts as a failure until the right PIN has come, because a page may
     /// withdraw the question and ask anew.
-    pub(super) fn ask(&mut self) {
-        self.fail();
+    pub(super) fn ask(&mut self, place: &Place) {
+        self.fail(place);
+    }
+
+    /// The user could not be asked after all, which is nobody's failure.
+    pub(super) fn not_asked(&mut self, place: &Place) {
+        match self.failures.get_mut(place) {
+            Some(failures) if *failures > 1 => *failures -= 1,
+            _ => self.succeed(place),
+        }
     }
 
     /// The user did not enter it. Calls that were waiting meanwhile get the same answer: one dialog that
     /// is cancelled is not followed by another for each of them.
-    pub(super) fn dismiss(&mut self, error: &ErrorObject) {
-        self.refused = Some((unix_micros(), error.clone()));
-        self.free = Some(Instant::now() + pause_after(self.failures.saturating_sub(1)));
+    pub(super) fn dismiss(&mut self, place: &Place, error: &ErrorObject) {
+        self.refused.insert(place.clone(), (unix_micros(), error.clone()));
+        let before = self.failures.get(place).map_or(0, |failures| failures.saturating_sub(1));
+        self.free = self.free.max(Some(Instant::now() + pause_after(before)));
     }
 
-    fn fail(&mut self) {
-        self.free = Some(Instant::now() + pause_after(self.failures));
-        self.failures = self.failures.saturating_add(1);
+    fn fail(&mut self, place: &Place) {
+        let failures = self.failures.entry(place.clone()).or_default();
+        self.free = self.free.max(Some(Instant::now() + pause_after(*failures)));
+        *failures = failures.saturating_add(1);
     }
 
     /// Fails for a call that came before the user ended the last PIN entry.
-    pub(super) fn share_refusal(&self, arrived: u64) -> Result<(), ErrorObject> {
-        match &self.refused {
-            Some((at, error)) if arrived <= *at => Err(error.clone()),
+    pub(super) fn share_refusal(&self, place: &Place, arrived: u64) -> Result<(), ErrorObject> {
+        match self.refused.get(place) {
+            // A clock that was set back meanwhile tells nothing.
+            Some((at, error)) if arrived <= *at && *at <= unix_micros() => Err(error.clone()),
             _ => Ok(()),
         }
     }

@@ -119,6 +119,22 @@ pub(super) fn not_from_page() -> Failure {
     Failure::bad_argument("pin", problem)
 }
 
+pub(super) fn tries_not_told(request: &PinRequest) -> Failure {
+    Failure::new(
+        Row::PinFinalTry,
+        format!(
+            "Wrong PINs came from pages for the token \"{}\", which does not tell how many tries are \
+             left: no further one is sent to it. Sign without `pin`: the user is then asked on the \
+             desktop.",
+            request.token_label
+        ),
+    )
+}
+
+pub(super) fn stopping() -> Failure {
+    Failure::new(Row::PinEntryCancelled, "The bridge stops, so the user was not asked for the PIN.")
+}
+
 pub(super) fn busy() -> Failure {
     let message = "The user could not be asked for the PIN, because another question of the bridge was \
                    not answered. Answer it and try again.";
@@ -166,4 +182,4 @@ pub(super) fn login_ended() -> Failure {
 
 const MAX_ORIGIN: usize = 300;
 const MAX_LABEL: usize = 100;
-const MAX_SUBJECT: usize = 200;
+const MAX_SUBJECT: usize = 150;

@@ -159,6 +159,11 @@ impl Connection {
             let method = call.method();
             match bridge.answer(&caller, call, &control).await {
                 Ok(result) => encode(&Reply::success(reply_to, result)),
+                Err(error) if error.is_of(Row::OriginNotApproved) => {
+                    // Any page can have these; consent itself says once what came of it.
+                    tracing::debug!(origin = %caller.origin(), method, "call of a page not approved");
+                    encode(&Reply::<()>::failure(Some(reply_to), error))
+                }
                 Err(error) => {
                     tracing::info!(
                         origin = %caller.origin(),

@@ -2,7 +2,6 @@
 //! its slots every second.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -17,43 +16,54 @@ use super::worker_process::WorkerProcess;
 use crate::lock::lock;
 use crate::pipe::{Leave, unix_micros};
 
-/// The slots of a worker that may be logged in, with when they were signed with last.
+/// The slots of a worker that may be logged in.
 #[derive(Default)]
 pub(super) struct Logins {
-    last_used: Mutex<HashMap<SlotId, Instant>>,
-    used: Notify,
+    slots: Mutex<HashMap<SlotId, Use>>,
+    changed: Notify,
     /// Cancelled when the worker is let go of.
     pub(super) gone: CancellationToken,
 }
 
-impl Logins {
-    /// Notes a call that may log in, whatever becomes of it.
-    pub(super) fn begin(&self, call: &Call) {
-        let Some(slot) = slot_of(call) else { return };
-        if let Entry::Vacant(entry) = lock(&self.last_used).entry(slot) {
-            entry.insert(Instant::now());
-            self.used.notify_one();
-        }
-    }
+struct Use {
+    /// When it was signed with last, or may have been logged in to.
+    last: Instant,
+    /// Calls that may be using the login now.
+    calls: usize,
+}
 
-    /// Notes a call that has signed.
-    pub(super) fn renew(&self, call: &Call) {
-        if let Some(slot) = slot_of(call) {
-            lock(&self.last_used).insert(slot, Instant::now());
-        }
+/// A call that may log in or use a login, for as long as it lives.
+pub(super) struct InUse {
+    logins: Arc<Logins>,
+    slot: SlotId,
+    signed: bool,
+}
+
+impl Logins {
+    /// Notes a call; `None` where it needs no login.
+    pub(super) fn begin(self: &Arc<Self>, call: &Call) -> Option<InUse> {
+        let slot = match call {
+            Call::SignData(params) => params.slot_id,
+            Call::SignDataBatch(params) => params.slot_id,
+            _ => return None,
+        };
+        let new = || Use { last: Instant::now(), calls: 0 };
+        lock(&self.slots).entry(slot).or_insert_with(new).calls += 1;
+        Some(InUse { logins: Arc::clone(self), slot, signed: false })
     }
 
     /// Returns when a login has been idle for `limit`, which is noted no more.
     async fn idle_for(&self, limit: Duration) -> SlotId {
         loop {
-            let oldest = lock(&self.last_used)
+            let oldest = lock(&self.slots)
                 .iter()
-                .map(|(slot, used)| (*slot, *used + limit))
+                .filter(|(_, used)| used.calls == 0)
+                .map(|(slot, used)| (*slot, used.last + limit))
                 .min_by_key(|(_, end)| *end);
             match oldest {
-                None => self.used.notified().await,
+                None => self.changed.notified().await,
                 Some((slot, end)) if end <= Instant::now() => {
-                    lock(&self.last_used).remove(&slot);
+                    lock(&self.slots).remove(&slot);
                     return slot;
                 }
                 Some((_, end)) => sleep_until(end).await,
@@ -62,11 +72,22 @@ impl Logins {
     }
 }
 
-fn slot_of(call: &Call) -> Option<SlotId> {
-    match call {
-        Call::SignData(params) => Some(params.slot_id),
-        Call::SignDataBatch(params) => Some(params.slot_id),
-        _ => None,
+impl InUse {
+    /// The call has signed.
+    pub(super) fn signed(&mut self) {
+        self.signed = true;
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        if let Some(used) = lock(&self.logins.slots).get_mut(&self.slot) {
+            used.calls = used.calls.saturating_sub(1);
+            if self.signed {
+                used.last = Instant::now();
+            }
+        }
+        self.logins.changed.notify_one();
     }
 }
 

@@ -120,15 +120,11 @@ impl WorkerProcess {
         let frame = pipe::encode(&Job { id, arrived, call, leave }).map_err(|error| {
             Failure::new(Row::Internal, format!("The call cannot be passed on: {error}."))
         })?;
-        let report = self.calls.add(id, call.method(), deadline_of(call), permit)?;
-        self.logins.begin(call);
+        let hold = (permit, self.logins.begin(call));
+        let report = self.calls.add(id, call.method(), deadline_of(call), hold)?;
         // Where nobody writes any more the worker has ended, and the report says so.
         let _ = self.frames.send(frame);
-        let outcome = report.await.unwrap_or_else(|_| Err(self.calls.end()))?;
-        if let Outcome::Done(_) = outcome {
-            self.logins.renew(call);
-        }
-        Ok(outcome)
+        report.await.unwrap_or_else(|_| Err(self.calls.end()))
     }
 
     /// The logins that it has.
@@ -190,6 +186,8 @@ fn busy(module: &Module, call: &Call) -> Failure {
 fn deadline_of(call: &Call) -> Duration {
     match call {
         Call::SignData(_) | Call::SignDataBatch(_) => SIGN_DEADLINE,
+        // It waits for the signatures that are being made.
+        Call::Logout(_) => SIGN_DEADLINE + READ_DEADLINE,
         _ => READ_DEADLINE,
     }
 }

@@ -166,11 +166,16 @@ async fn a_pin_of_a_length_that_the_token_does_not_take_is_refused() {
 async fn a_pin_is_taken_as_it_is() {
     let story = Story::new();
     let mut page = story.bridge.connect().await;
-    for changed in [format!("{PIN} "), format!(" {PIN}"), format!("{PIN}\0"), format!("{PIN}\n")] {
-        assert_wrong_pin(
-            "a PIN with something around it",
-            &story.sign_with(&mut page, &changed).await,
-        );
+    let mut other = story.bridge.connect_as(OTHER_ORIGIN).await;
+    // Each waits for its own wrong ones only.
+    for (page, changed) in [
+        (&mut page, [format!("{PIN} "), format!("{PIN}\0")]),
+        (&mut other, [format!(" {PIN}"), format!("{PIN}\n")]),
+    ] {
+        for pin in changed {
+            let outcome = story.sign_with(page, &pin).await;
+            assert_wrong_pin("a PIN with something around it", &outcome);
+        }
     }
     page.result("signData", story.with_pin.clone()).await;
 }

@@ -1,7 +1,8 @@
 //! How many PINs reach the token for what a page does: one login for any number of signatures, and
 //! none that is sent twice by mistake.
 
-use cryptoki_sys::CKR_USER_ALREADY_LOGGED_IN;
+use cryptoki_sys::{CKR_PIN_EXPIRED, CKR_USER_ALREADY_LOGGED_IN};
+use pkcs11_bridge_tests::pinentry::Answer;
 use pkcs11_bridge_tests::refusal::{assert_ckr, assert_refused};
 use pkcs11_bridge_tests::request::{sign_data, with};
 use pkcs11_bridge_tests::test_module::{Rule, User};
@@ -92,4 +93,19 @@ async fn that_somebody_is_logged_in_already_proves_no_pin() {
     always.remove();
     desk.assert_signed("the right PIN", &desk.sign_with(&mut other, PIN).await);
     assert_eq!(desk.judged(), [WRONG_LOGIN, RIGHT_LOGIN]);
+}
+
+/// It is the right one, and no other will do until it was changed.
+#[tokio::test]
+async fn a_pin_that_has_expired_is_not_asked_for_again() {
+    let desk = Desk::new();
+    let mut page = desk.bridge.connect().await;
+    desk.module.add(Rule::on_login(User::User).refuse(CKR_PIN_EXPIRED));
+    desk.pinentry.answer(Answer::pin(PIN));
+    for outcome in [desk.sign(&mut page).await, desk.sign_with(&mut page, PIN).await] {
+        assert_refused("an expired PIN", &outcome, WRONG, &["expired", "change it"]);
+        assert_ckr("an expired PIN", &outcome, "CKR_PIN_EXPIRED");
+    }
+    desk.pinentry.assert_dialogs(1);
+    assert_eq!(desk.module.count("C_Login"), 2);
 }

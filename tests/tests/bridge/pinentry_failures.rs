@@ -61,8 +61,7 @@ async fn a_state_file_of_ones_own_is_in_the_log_and_not_told_to_the_page() {
 #[tokio::test]
 async fn a_pinentry_that_fails_is_told_of_and_the_next_call_asks_anew() {
     let (pinentry, bridge) = open("");
-    let mut page = bridge.connect_as(NEW).await;
-    for (what, answer) in [
+    let failures = [
         ("it ends at its start", Answer::exit().at_start()),
         ("it is killed at its start", Answer::killed().at_start()),
         ("it refuses to start", Answer::error(83_886_081, "General error").at_start()),
@@ -75,14 +74,24 @@ async fn a_pinentry_that_fails_is_told_of_and_the_next_call_asks_anew() {
         ("binary", Answer::binary()),
         ("no UTF-8", Answer::invalid_utf8()),
         ("an unknown word", Answer::say("MAYBE\n")),
-    ] {
+    ];
+    for (number, (what, answer)) in failures.into_iter().enumerate() {
+        let mut page = bridge.connect_as(&format!("https://site-{number}.example")).await;
         pinentry.answer(answer);
-        let outcome = page.call("hello", json!({})).await;
-        assert_refused(what, &outcome, NOT_APPROVED, &CANNOT_ASK);
+        for _ in 0..2 {
+            let outcome = page.call("hello", json!({})).await;
+            assert_refused(what, &outcome, NOT_APPROVED, &CANNOT_ASK[..2]);
+        }
         assert_no_process(what, &bridge, &pinentry);
     }
+    // A moment later it is tried anew.
+    let mut page = bridge.connect_as("https://site-0.example").await;
     pinentry.answer(Answer::allow());
-    page.result("hello", json!({})).await;
+    let start = Instant::now();
+    while page.call("hello", json!({})).await.is_err() {
+        assert!(start.elapsed() < STOP_LIMIT);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// A bridge whose pinentry hangs in one way or another.

@@ -2,10 +2,13 @@
 //! of wrong PINs and of the last try, and the message about a reader's pinpad. Pictures of them are kept in
 //! `tests/artifacts`.
 
+use std::time::Duration;
+
 use pkcs11_bridge_tests::desktop::Desktop;
 use pkcs11_bridge_tests::refusal::assert_refused;
 use pkcs11_bridge_tests::test_module::Pinpad;
 use pkcs11_bridge_tests::token::PIN;
+use tokio::time::sleep;
 
 use super::desk::{Desk, LAST_TRY, RIGHT_LOGIN, WRONG_LOGIN, wrong_pin};
 use super::pinpad::play;
@@ -46,6 +49,8 @@ async fn the_window_about_the_reader_closes_when_the_pin_was_entered_there() {
     page.request("signData", desk.without_pin()).await;
     desktop.wait_for_window();
     desk.module.wait_until_waiting("C_Login", 1);
+    // Nothing tells when it has been drawn.
+    sleep(Duration::from_millis(300)).await;
     desktop.screenshot("window-4-pinpad");
     desk.module.release_pinpad();
     desk.assert_signed("the PIN on the reader", &page.reply().await.1);

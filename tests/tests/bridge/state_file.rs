@@ -26,7 +26,7 @@ fn unreadable() -> Vec<Vec<u8>> {
         good.replace("99999999999", "-1").into(),
         good.replace(NEW, "https://*.example").into(),
         good.replace(NEW, "null").into(),
-        // 2 MB of blanks would be JSON still.
+        // 2 MB, of which the blanks are JSON.
         [good.as_bytes(), " ".repeat(2 << 20).as_bytes()].concat(),
     ]
 }

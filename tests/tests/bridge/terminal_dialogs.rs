@@ -6,7 +6,7 @@ use pkcs11_bridge_tests::bridge::{Bridge, ORIGIN, Setup};
 use pkcs11_bridge_tests::digest::from_base64;
 use pkcs11_bridge_tests::handshake::Handshake;
 use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
-use pkcs11_bridge_tests::program::{Home, STOP_LIMIT};
+use pkcs11_bridge_tests::program::{Home, Program, STOP_LIMIT};
 use pkcs11_bridge_tests::refusal::{Outcome, assert_refused};
 use pkcs11_bridge_tests::request::{MESSAGE, sign_data, with, without};
 use pkcs11_bridge_tests::socket::Socket;
@@ -188,19 +188,43 @@ async fn where_a_pinentry_fails_the_terminal_asks() {
     assert_eq!(terminal.settings(), before);
 }
 
-#[tokio::test]
-async fn a_bridge_in_the_background_does_not_use_the_terminal() {
-    let (terminal, home) = (Terminal::new(), Home::new());
+/// A bridge in the hands of bash, and a page of [`NEW`].
+async fn job(terminal: &Terminal, home: &Home, script: &str) -> (Program, Socket) {
+    let config = home.path().join("config.toml");
+    std::fs::write(&config, "dialog_seconds = 1").unwrap();
     let bridge = home.command();
     let mut shell = Command::new("bash");
-    shell.args(["--norc", "-i", "-c", "\"$@\" & wait", "bash"]).arg(bridge.get_program());
-    shell.args(["serve", "--listen", "127.0.0.1:0"]);
+    shell.args(["--norc", "-i", "-c", script, "bash"]).arg(bridge.get_program());
+    shell.args(["serve", "--listen", "127.0.0.1:0", "--config"]).arg(config);
     shell.envs(bridge.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let mut program = terminal.start(&shell);
     let address = program.expect_line("listening on ws://").parse().unwrap();
-    let mut page = Handshake::of(address).origin(Some(NEW)).open().await.unwrap();
+    let page = Handshake::of(address).origin(Some(NEW)).open().await.unwrap();
+    (program, page)
+}
+
+#[tokio::test]
+async fn a_bridge_in_the_background_does_not_use_the_terminal() {
+    let (terminal, home) = (Terminal::new(), Home::new());
+    let (_program, mut page) = job(&terminal, &home, "\"$@\" & wait").await;
     terminal.type_text("yes\n");
     let outcome = page.call("hello", json!({})).await;
     assert_refused("in the background", &outcome, NOT_APPROVED, &["cannot ask", COMMAND]);
     assert!(!terminal.shown().contains(NEW), "{}", terminal.shown());
+}
+
+#[tokio::test]
+async fn a_bridge_that_is_sent_to_the_background_while_it_asks_goes_on() {
+    let (terminal, home) = (Terminal::new(), Home::new());
+    // What bash says of the job tells whether it was stopped again.
+    let script = "\"$@\"; bg; sleep 4; jobs; wait";
+    let (program, mut page) = job(&terminal, &home, script).await;
+    page.request("hello", json!({})).await;
+    terminal.wait_for(YES_OR_NO, 1);
+    // Ctrl-Z
+    terminal.type_text("\x1a");
+    assert_refused("nobody answers", &answered(&mut page).await, NOT_APPROVED, &[]);
+    let outcome = page.call("hello", json!({})).await;
+    assert_refused("a second call", &outcome, NOT_APPROVED, &["not asked again"]);
+    eprintln!("{}", program.stderr());
 }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::lock::lock;
 use crate::modules::Module;
 use crate::pipe::{Outcome, Report};
+use crate::supervisor::idle::InUse;
 
 /// Who waits for which report. Once the worker has ended nobody can be added.
 pub(super) struct CallsInFlight {
@@ -32,8 +33,11 @@ struct Waiting {
     answer: oneshot::Sender<Result<Outcome, Failure>>,
     limit: Duration,
     deadline: Instant,
-    _place: OwnedSemaphorePermit,
+    hold: Hold,
 }
+
+/// What a call holds until the worker is done with it: its place, and the login.
+pub(super) type Hold = (OwnedSemaphorePermit, Option<InUse>);
 
 pub(super) type Answer = oneshot::Receiver<Result<Outcome, Failure>>;
 
@@ -68,7 +72,7 @@ impl CallsInFlight {
         id: u64,
         method: &'static str,
         limit: Duration,
-        place: OwnedSemaphorePermit,
+        hold: Hold,
     ) -> Result<Answer, Failure> {
         let (answer, receiver) = oneshot::channel();
         let mut waiting = lock(&self.waiting);
@@ -76,13 +80,17 @@ impl CallsInFlight {
             return Err(self.end());
         }
         let deadline = Instant::now() + limit;
-        waiting.insert(id, Waiting { method, answer, limit, deadline, _place: place });
+        waiting.insert(id, Waiting { method, answer, limit, deadline, hold });
         self.added.notify_one();
         Ok(receiver)
     }
 
     pub(super) fn complete(&self, report: Report) {
-        if let Some(waiting) = lock(&self.waiting).remove(&report.id) {
+        let waiting = lock(&self.waiting).remove(&report.id);
+        if let Some(mut waiting) = waiting {
+            if let (Outcome::Done(_), (_, Some(in_use))) = (&report.outcome, &mut waiting.hold) {
+                in_use.signed();
+            }
             // The caller may have gone: then nobody wants the report.
             let _ = waiting.answer.send(Ok(report.outcome));
         }
@@ -91,7 +99,7 @@ impl CallsInFlight {
     /// Returns when a call has passed its deadline, after it was told so.
     pub(super) async fn overdue(&self) {
         loop {
-            let next = lock(&self.waiting).values().map(|waiting| waiting.deadline).min();
+            let next = first_due(&lock(&self.waiting)).map(|(_, due)| due);
             let Some(deadline) = next else {
                 self.added.notified().await;
                 continue;
@@ -108,10 +116,8 @@ impl CallsInFlight {
     }
 
     fn fail_overdue(&self) -> bool {
-        let now = Instant::now();
         let mut waiting = lock(&self.waiting);
-        let Some(id) = waiting.iter().find(|(_, call)| call.deadline <= now).map(|(id, _)| *id)
-        else {
+        let Some((id, _)) = first_due(&waiting).filter(|(_, due)| *due <= Instant::now()) else {
             return false;
         };
         if let Some(call) = waiting.remove(&id) {
@@ -145,4 +151,14 @@ impl CallsInFlight {
             )
         })
     }
+}
+
+/// The call that has to be answered first, and when. A call may have to wait for one that is given more
+/// time, as where a person enters a PIN at the reader and the module lets nobody else in meanwhile.
+fn first_due(waiting: &HashMap<u64, Waiting>) -> Option<(u64, Instant)> {
+    let due = |call: &Waiting| {
+        let longer = waiting.values().filter(|other| other.limit > call.limit);
+        longer.map(|other| other.deadline).max().max(Some(call.deadline)).unwrap_or(call.deadline)
+    };
+    waiting.iter().map(|(id, call)| (*id, due(call))).min_by_key(|(_, due)| *due)
 }

@@ -2,7 +2,7 @@
 //! and the PIN for a single signature. `CKR_USER_ALREADY_LOGGED_IN` is never taken as proof of a PIN,
 //! and no PIN goes to the token without the bridge's leave.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLockReadGuard};
 
 use cryptoki::error::{Error, RvError};
@@ -98,6 +98,22 @@ impl From<Failure> for LoginError {
     }
 }
 
+/// That a login is under way, told to other calls until this is dropped.
+struct LoggingIn<'a>(&'a AtomicBool);
+
+impl<'a> LoggingIn<'a> {
+    fn tell(flag: &'a AtomicBool) -> Self {
+        flag.store(true, Ordering::Release);
+        Self(flag)
+    }
+}
+
+impl Drop for LoggingIn<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
 /// A page's PIN that the token refused. Calls that were made before it did so and bring the same one
 /// get the same answer, and the token is not asked again: a page that signs three things at once with
 /// one mistyped PIN would use up three tries.
@@ -144,10 +160,8 @@ impl SlotState {
             let mut login = self.write_login();
             // Another call may have been quicker.
             if !login.covers(pins.of_page) {
-                self.logging_in.store(true, Ordering::Release);
-                let logged_in = self.log_in_with(attempt, &token, &mut login);
-                self.logging_in.store(false, Ordering::Release);
-                logged_in?;
+                let _told = LoggingIn::tell(&self.logging_in);
+                self.log_in_with(attempt, &token, &mut login)?;
             }
         }
     }
@@ -190,7 +204,12 @@ impl SlotState {
 
     fn check_refused(&self, pin: &Pin, arrived: u64) -> Result<(), Failure> {
         match &*lock(&self.refused) {
-            Some(refused) if arrived <= refused.at && refused.proof.matches(pin) => {
+            // A clock that was set back meanwhile tells nothing.
+            Some(refused)
+                if arrived <= refused.at
+                    && refused.at <= unix_micros()
+                    && refused.proof.matches(pin) =>
+            {
                 Err(refused.failure.clone())
             }
             _ => Ok(()),
