@@ -4,31 +4,26 @@
 
 mod attempts;
 mod history;
+mod signing;
 mod words;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pkcs11_bridge_protocol::call::Call;
 use pkcs11_bridge_protocol::failure::{ErrorObject, Row};
-use pkcs11_bridge_protocol::pin::Pin;
 use pkcs11_bridge_protocol::result::PinEntry as Policy;
-use pkcs11_bridge_protocol::slot_id::SlotId;
 use serde_json::value::RawValue;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
-use crate::bridge::Caller;
 use crate::dialog::{Answer, Asking, Busy, Dialogs, Question, Turn, text};
 use crate::lock::lock;
-use crate::modules::Module;
 use crate::origin::{Origin, RequestOrigin};
 use crate::pipe::{Entry, Leave, Outcome, PinRequest};
-use crate::supervisor::{Errand, OriginSession, Supervisor, WorkerProcess};
 use attempts::Attempts;
-use history::{History, Place};
+use history::History;
+pub(crate) use signing::Signing;
 pub(crate) use words::Purpose;
 
 /// What all origins' PIN entry shares.
@@ -37,20 +32,6 @@ pub(crate) struct PinEntry {
     dialogs: Arc<Dialogs>,
     origins: Mutex<HashMap<Origin, Arc<AsyncMutex<History>>>>,
     attempts: Attempts,
-}
-
-/// A call that needs a login.
-#[derive(Clone, Copy)]
-pub(crate) struct Signing<'a> {
-    pub(crate) supervisor: &'a Arc<Supervisor>,
-    pub(crate) caller: &'a Caller,
-    pub(crate) session: &'a Arc<OriginSession>,
-    pub(crate) module: &'a Arc<Module>,
-    pub(crate) call: &'a Call,
-    /// What the user is told of it.
-    pub(crate) purpose: Purpose<'a>,
-    /// When the bridge took it, in microseconds since 1970.
-    pub(crate) arrived: u64,
 }
 
 /// The right to have a PIN of the origin tried.
@@ -241,87 +222,6 @@ fn may_be_mended(error: &ErrorObject) -> bool {
     let mended = ["CKR_PIN_INCORRECT", "CKR_PIN_INVALID", "CKR_PIN_LEN_RANGE"];
     error.is_of(Row::PinIncorrect)
         && error.data.pkcs11.as_deref().is_some_and(|ckr| mended.contains(&ckr))
-}
-
-impl Signing<'_> {
-    fn pin_of_page(&self) -> Option<&Pin> {
-        match self.call {
-            Call::SignData(params) => params.pin.as_ref(),
-            Call::SignDataBatch(params) => params.pin.as_ref(),
-            _ => None,
-        }
-    }
-
-    fn place(&self) -> Place {
-        let slot = match self.call {
-            Call::SignData(params) => params.slot_id,
-            Call::SignDataBatch(params) => params.slot_id,
-            _ => SlotId(0),
-        };
-        (self.module.name.clone(), slot)
-    }
-
-    /// Carries out a call for which a login has to be there already.
-    pub(crate) async fn without_asking(&self) -> Result<Box<RawValue>> {
-        self.without_pin().await?.result()
-    }
-
-    async fn without_pin(&self) -> Result<Outcome> {
-        self.send(&Leave::Nothing).await
-    }
-
-    /// The call with all that it needs, to go on without whoever made it.
-    async fn own(&self, leave: Leave) -> Result<OwnedErrand> {
-        Ok(OwnedErrand {
-            worker: self.supervisor.worker(self.session, self.module).await?,
-            stopping: self.supervisor.stopping().clone(),
-            call: self.call.clone(),
-            leave,
-            arrived: self.arrived,
-        })
-    }
-
-    async fn send(&self, leave: &Leave) -> Result<Outcome> {
-        let errand = Errand { call: self.call, leave, arrived: self.arrived };
-        self.supervisor.call(self.session, self.module, &errand).await
-    }
-}
-
-/// A call with a PIN, which keeps its worker.
-struct OwnedErrand {
-    worker: Arc<WorkerProcess>,
-    stopping: CancellationToken,
-    call: Call,
-    leave: Leave,
-    arrived: u64,
-}
-
-impl OwnedErrand {
-    async fn carry_out(self) -> Result<Outcome> {
-        let Self { call, leave, arrived, .. } = &self;
-        let errand = Errand { call, leave, arrived: *arrived };
-        tokio::select! {
-            outcome = self.worker.call(&errand) => Ok(outcome?),
-            () = self.stopping.cancelled() => Err(words::login_ended().into()),
-        }
-    }
-}
-
-impl Outcome {
-    /// The result, where there is one already.
-    fn done(self) -> Result<Option<Box<RawValue>>> {
-        match self {
-            Self::Done(result) => Ok(Some(result)),
-            Self::Failed(error) => Err(error),
-            Self::PinNeeded(_) | Self::LoggingIn => Ok(None),
-        }
-    }
-
-    /// The result; a call for which all was done has to have one.
-    pub(crate) fn result(self) -> Result<Box<RawValue>> {
-        let missing = || words::login_ended().into();
-        self.done()?.ok_or_else(missing)
-    }
 }
 
 /// A person who has entered a wrong PIN so many times in a row has mistaken the card.

@@ -30,7 +30,7 @@ mod unix {
         /// `None` where the bridge has no terminal, or another program is in its foreground.
         pub(crate) fn of_bridge() -> Option<Self> {
             let stdin = io::stdin();
-            if !isatty(&stdin) || tcgetpgrp(&stdin).ok()? != getpgrp() {
+            if !isatty(&stdin) || !is_in_foreground() {
                 return None;
             }
             let device = ttyname(&stdin, Vec::new()).ok()?.into_string().ok()?;
@@ -44,8 +44,16 @@ mod unix {
 
     impl Drop for Terminal {
         fn drop(&mut self) {
+            // From the background that would stop the bridge, and the shell has set its own.
+            if !is_in_foreground() {
+                return;
+            }
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.settings);
         }
+    }
+
+    fn is_in_foreground() -> bool {
+        tcgetpgrp(io::stdin()).is_ok_and(|group| group == getpgrp())
     }
 
     /// Asks in the terminal of that device.

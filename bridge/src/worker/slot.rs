@@ -1,6 +1,7 @@
 //! What the worker keeps of one slot between calls: sessions, the login, certificates, keys and
 //! mechanisms. All of it is dropped and read anew once the token turns out to be another.
 
+mod attempt;
 mod login;
 mod refusal;
 

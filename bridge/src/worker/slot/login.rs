@@ -12,6 +12,8 @@ use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::pin::Pin;
 
 use super::SlotState;
+use super::attempt::Attempt;
+pub(in crate::worker) use super::attempt::Pins;
 use super::refusal::{check_length, final_try, pin_locked, wrong_pin};
 use crate::lock::lock;
 use crate::pipe::{Entry, Leave, PinRequest, Tries, Want, unix_micros};
@@ -36,47 +38,6 @@ impl Login {
             (Self::LoggedOut, _) => false,
             (Self::ByPin(proof), Some(pin)) => proof.matches(pin),
             (Self::ByPin(_), None) | (Self::ByPinpad, _) => true,
-        }
-    }
-}
-
-/// The PINs of one call, and which of them may go to the token.
-pub(in crate::worker) struct Pins<'a> {
-    pub(in crate::worker) of_page: Option<&'a Pin>,
-    pub(in crate::worker) leave: &'a Leave,
-    /// When the bridge took the call, in microseconds since 1970.
-    pub(in crate::worker) arrived: u64,
-}
-
-/// A PIN on its way to the token.
-#[derive(Clone, Copy)]
-enum Attempt<'a> {
-    OfPage(&'a Pin),
-    Entered(&'a Pin),
-    Pinpad,
-}
-
-impl<'a> Attempt<'a> {
-    /// `None` where there is no leave for a PIN that this token takes: also where the try would be the
-    /// last, and the user did not know when the PIN was entered.
-    fn of(pins: &Pins<'a>, entry: Entry, tries: Tries) -> Option<Self> {
-        match (entry, pins.leave, pins.of_page) {
-            (Entry::Pinpad, Leave::Pinpad, _) => Some(Self::Pinpad),
-            (Entry::Software, Leave::Entered(_, told), _)
-                if tries == Tries::Last && *told != tries =>
-            {
-                None
-            }
-            (Entry::Software, Leave::Entered(pin, _), _) => Some(Self::Entered(pin)),
-            (Entry::Software, Leave::OfPage, Some(pin)) => Some(Self::OfPage(pin)),
-            _ => None,
-        }
-    }
-
-    fn pin(self) -> Option<&'a Pin> {
-        match self {
-            Self::OfPage(pin) | Self::Entered(pin) => Some(pin),
-            Self::Pinpad => None,
         }
     }
 }
