@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::lock::lock;
 use crate::origin::Origin;
+use state_file::Stamp;
 pub(crate) use state_file::{Approved, Remembered, StateError, StateFile, unix_seconds};
 pub(crate) use watch::Watch;
 
@@ -25,6 +26,8 @@ struct Known {
     remembered: Remembered,
     /// Those that could not be written to the file, until when they hold.
     unsaved: BTreeMap<Origin, u64>,
+    /// The file as it was last looked into for an origin that was not known.
+    stamp: Option<Stamp>,
 }
 
 impl Approvals {
@@ -45,6 +48,21 @@ impl Approvals {
         let (known, now) = (lock(&self.known), unix_seconds(SystemTime::now()));
         let remembered = known.remembered.get(origin).map(|approved| approved.expires);
         remembered.max(known.unsaved.get(origin).copied()).is_some_and(|expires| now < expires)
+    }
+
+    /// Whether the file approves an origin that is not known to be approved: the watch tells of a change a
+    /// moment later, and the user should not be asked what was just answered on the command line. The
+    /// file is read only where it was changed since it was last looked into here.
+    pub(crate) fn learn(&self, origin: &Origin) -> bool {
+        let Some(file) = &self.file else { return false };
+        let stamp = file.stamp();
+        if std::mem::replace(&mut lock(&self.known).stamp, stamp) == stamp {
+            return false;
+        }
+        let read = file.read().unwrap_or_default();
+        // What was taken away is found when the watch tells of it.
+        lock(&self.known).remembered.extend(read);
+        self.hold(origin)
     }
 
     /// Approves an origin from now on, also where that cannot be written down.
@@ -79,10 +97,10 @@ impl Approvals {
             Remembered::new()
         });
         let now = unix_seconds(SystemTime::now());
-        let before = std::mem::replace(
-            &mut *lock(&self.known),
-            Known { remembered: read.clone(), unsaved: BTreeMap::new() },
-        );
+        let mut known = lock(&self.known);
+        let stamp = known.stamp;
+        let after = Known { remembered: read.clone(), unsaved: BTreeMap::new(), stamp };
+        let before = std::mem::replace(&mut *known, after);
         before
             .remembered
             .into_iter()

@@ -64,6 +64,9 @@ impl Consent {
             return Ok(());
         }
         let RequestOrigin::Tuple(origin) = origin else { return Err(opaque()) };
+        if self.approvals.learn(origin) {
+            return Ok(());
+        }
         let mut verdict = self.join_question(origin)?;
         let verdict = match verdict.wait_for(Option::is_some).await {
             Ok(verdict) => verdict.clone(),

@@ -44,6 +44,14 @@ pub(crate) struct StateFile {
     path: PathBuf,
 }
 
+/// A state of the file. It is replaced and not written to, so that it is another file each time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    file: u64,
+    modified: Option<SystemTime>,
+    len: u64,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StateError {
     #[error("the state file {path} cannot be read ({problem}), and not be set aside: {source}")]
@@ -72,6 +80,16 @@ impl StateFile {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What tells one state of the file from another; `None` where there is none.
+    pub(super) fn stamp(&self) -> Option<Stamp> {
+        let metadata = fs::metadata(&self.path).ok()?;
+        #[cfg(unix)]
+        let file = std::os::unix::fs::MetadataExt::ino(&metadata);
+        #[cfg(not(unix))]
+        let file = 0;
+        Some(Stamp { file, modified: metadata.modified().ok(), len: metadata.len() })
     }
 
     /// The approvals that still hold; none where there is no file. A file that cannot be read is set

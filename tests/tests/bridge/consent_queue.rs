@@ -173,14 +173,14 @@ async fn a_bridge_that_stops_closes_its_dialog() {
     for answer in [Answer::allow().held(), Answer::hang(), Answer::hang().at_start()] {
         let (pinentry, bridge) = open("");
         pinentry.answer(answer);
-        let mut page = calling(&bridge, NEW).await;
-        let mut waiting = calling(&bridge, OTHER).await;
+        let page = calling(&bridge, NEW).await;
+        let waiting = calling(&bridge, OTHER).await;
         assert!(wait_until(STOP_LIMIT, || pinentry.starts() == 1));
         let dialogs = bridge.dialogs();
         assert_eq!(dialogs.len(), 1, "{dialogs:?}");
 
         let stopping = spawn_blocking(move || bridge.end_by(Signal::TERM));
-        for page in [&mut page, &mut waiting] {
+        for mut page in [page, waiting] {
             assert_refused("a call that waits", &page.reply().await.1, NOT_APPROVED, &[]);
             assert_eq!(page.close_code().await, 1001);
         }

@@ -26,6 +26,7 @@ pub fn shown(dialog: &Dialog) -> &str {
 
 #[tokio::test]
 async fn an_origin_is_shown_whole_on_a_line_of_its_own() {
+    let (pinentry, bridge) = open("");
     for origin in [
         NEW,
         "http://localhost:8080",
@@ -34,10 +35,13 @@ async fn an_origin_is_shown_whole_on_a_line_of_its_own() {
         "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
         "https://a-very-long-name.of-a-department.of-an-organisation.of-some-country.example:65535",
     ] {
-        let dialog = dialog_about(origin).await;
+        pinentry.answer(Answer::allow());
+        bridge.connect_as(origin).await.result("hello", json!({})).await;
+        let dialog = pinentry.dialogs().pop().expect("a dialog");
         assert_eq!(shown(&dialog), origin);
         assert!(!dialog.description().contains("xn--"), "{dialog:?}");
     }
+    pinentry.assert_dialogs(6);
 }
 
 #[tokio::test]

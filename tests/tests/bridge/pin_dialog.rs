@@ -127,7 +127,12 @@ async fn calls_side_by_side_share_one_dialog_and_what_comes_of_it() {
 async fn a_dialog_that_nobody_answers_ends_by_itself() {
     let desk = Desk::new("dialog_seconds = 1");
     let mut page = desk.bridge.connect().await;
-    for answer in [Answer::pin(PIN).held(), Answer::time_out(), Answer::hang()] {
+    let mut other = desk.bridge.connect_as(OTHER_ORIGIN).await;
+    for (page, answer) in [
+        (&mut other, Answer::pin(PIN).held()),
+        (&mut desk.bridge.connect_as(OTHER_ORIGIN).await, Answer::time_out()),
+        (&mut page, Answer::hang()),
+    ] {
         desk.pinentry.answer(answer);
         let outcome = page.call("signData", desk.without_pin.clone()).await;
         assert_refused("no PIN", &outcome, (408, "110"), &["within 1 s", "try again"]);
@@ -217,6 +222,7 @@ async fn a_bridge_that_stops_closes_the_dialog_for_a_pin() {
         let stopping = spawn_blocking(move || bridge.end_by(Signal::TERM));
         assert!(page.reply().await.1.is_err());
         assert_eq!(page.close_code().await, 1001);
+        drop(page);
         assert_eq!(stopping.await.unwrap().code, Some(0));
         pinentry.expect_no_process();
     }

@@ -159,7 +159,7 @@ async fn a_pinentry_that_hangs_is_ended_at_the_time_limit() {
 /// The library that talks to it waits for its goodbye, so that the answer may come too late.
 #[tokio::test]
 async fn a_pinentry_that_answers_and_does_not_end_is_ended() {
-    for answer in [Answer::allow(), Answer::deny()] {
+    join_all([Answer::allow(), Answer::deny()].map(async |answer| {
         let (pinentry, bridge) = open("dialog_seconds = 1");
         pinentry.answer(answer.lingering());
         let start = Instant::now();
@@ -169,5 +169,6 @@ async fn a_pinentry_that_answers_and_does_not_end_is_ended() {
         if pinentry.assert_dialogs(1)[0].answer() == "deny" {
             assert_refused("a denial", &outcome, NOT_APPROVED, &[]);
         }
-    }
+    }))
+    .await;
 }

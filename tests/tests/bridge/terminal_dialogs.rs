@@ -162,6 +162,7 @@ async fn a_bridge_that_stops_gives_the_terminal_its_settings_back() {
     let stopping = spawn_blocking(move || bridge.end_by(Signal::TERM));
     assert!(answered(&mut page).await.is_err());
     assert_eq!(page.close_code().await, 1001);
+    drop(page);
     assert_eq!(stopping.await.unwrap().code, Some(0));
     assert_eq!(terminal.settings(), before);
 }
@@ -206,17 +207,19 @@ async fn job(terminal: &Terminal, home: &Home, script: &str) -> (Program, Socket
 #[tokio::test]
 async fn a_bridge_in_the_background_does_not_use_the_terminal() {
     let (terminal, home) = (Terminal::new(), Home::new());
-    let (_program, mut page) = job(&terminal, &home, "\"$@\" & wait").await;
+    let (program, mut page) = job(&terminal, &home, "\"$@\" & wait").await;
     terminal.type_text("yes\n");
     let outcome = page.call("hello", json!({})).await;
     assert_refused("in the background", &outcome, NOT_APPROVED, &["cannot ask", COMMAND]);
     assert!(!terminal.shown().contains(NEW), "{}", terminal.shown());
+    drop(page);
+    program.end_by(Signal::HUP);
 }
 
 #[tokio::test]
 async fn a_bridge_that_is_sent_to_the_background_while_it_asks_goes_on() {
     let (terminal, home) = (Terminal::new(), Home::new());
-    let (_program, mut page) = job(&terminal, &home, "\"$@\"; bg; wait").await;
+    let (program, mut page) = job(&terminal, &home, "\"$@\"; bg; wait").await;
     page.request("hello", json!({})).await;
     terminal.wait_for(YES_OR_NO, 1);
     // Ctrl-Z
@@ -224,4 +227,6 @@ async fn a_bridge_that_is_sent_to_the_background_while_it_asks_goes_on() {
     assert_refused("nobody answers", &answered(&mut page).await, NOT_APPROVED, &[]);
     let outcome = page.call("hello", json!({})).await;
     assert_refused("a second call", &outcome, NOT_APPROVED, &["not asked again"]);
+    drop(page);
+    program.end_by(Signal::HUP);
 }

@@ -16,12 +16,13 @@ const BOTH_WAYS: [[&str; 2]; 2] = [[ORIGIN, OTHER_ORIGIN], [OTHER_ORIGIN, ORIGIN
 
 /// A and B on one token, both approved by the user, and A logged in.
 struct Two {
-    pinentry: Pinentry,
-    bridge: Bridge,
-    with_pin: Value,
-    without_pin: Value,
+    // A bridge waits a little for pages that it has to close, so that they go first.
     a: Socket,
     b: Socket,
+    bridge: Bridge,
+    pinentry: Pinentry,
+    with_pin: Value,
+    without_pin: Value,
     _token: TestToken,
 }
 
