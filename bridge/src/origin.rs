@@ -28,7 +28,7 @@ pub(crate) enum OriginError {
 }
 
 /// The `Origin` header of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum RequestOrigin {
     /// An origin that can be compared.
     Tuple(Origin),

@@ -123,7 +123,7 @@ async fn serve(
     places: Arc<Places>,
     stop: CancellationToken,
 ) {
-    match places.take(bridge.approval(&origin)) {
+    match places.take(&origin, bridge.approval(&origin)) {
         Some(place) => Connection::new(socket, bridge, origin, place).run(stop).await,
         None => connection::refuse_for_now(socket).await,
     }

@@ -45,7 +45,7 @@
 //! | a frame of [`MAX_FRAME_LEN`] bytes from the page | the connection is closed with 1009 |
 //! | [`MAX_IN_FLIGHT`] requests in flight per connection | the request fails with 429/802 |
 //! | [`MAX_UNAPPROVED_LEN`] bytes of requests in flight on a connection whose origin is not approved yet | the request fails with 429/802 |
-//! | [`MAX_CONNECTIONS`] connections, [`MAX_UNAPPROVED_CONNECTIONS`] of them of origins that are not approved | a further one is closed with 1013 |
+//! | [`MAX_CONNECTIONS`] connections, [`MAX_UNAPPROVED_CONNECTIONS`] of them of origins that are not approved, [`MAX_UNAPPROVED_CONNECTIONS_PER_ORIGIN`] of one such origin | a further one is closed with 1013 |
 //! | [`MAX_BATCH`] hashes in a `signDataBatch` | the request fails with 400/801 |
 //! | [`HANDSHAKE_SECONDS`] for the handshake | the socket is closed |
 //!
@@ -84,6 +84,9 @@ pub const MAX_CONNECTIONS: usize = 64;
 
 /// How many of them may be of origins that are not approved: any page can open such connections.
 pub const MAX_UNAPPROVED_CONNECTIONS: usize = 16;
+
+/// How many of those may be of one origin.
+pub const MAX_UNAPPROVED_CONNECTIONS_PER_ORIGIN: usize = 4;
 
 /// How many hashes one `signDataBatch` may have.
 pub const MAX_BATCH: usize = 1000;

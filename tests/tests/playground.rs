@@ -183,6 +183,8 @@ async fn the_demo_leads_from_consent_to_a_signature_with_each_of_its_keys() {
     visit.log_out("Logged out").await;
     visit.browser.click("#pin-in-page").await;
     visit.browser.click("#fill-pin").await;
+    // An RSA key would sign the same text as before.
+    visit.browser.fill("#sign-text", "another text").await;
     visit.browser.click("#sign-button").await;
     visit.signature(&signature).await;
     pinentry.assert_dialogs(2);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pkcs11_bridge_protocol::{
     HANDSHAKE_SECONDS, MAX_CONNECTIONS, MAX_FRAME_LEN, MAX_IN_FLIGHT, MAX_UNAPPROVED_CONNECTIONS,
+    MAX_UNAPPROVED_CONNECTIONS_PER_ORIGIN,
 };
 use pkcs11_bridge_tests::bridge::{Bridge, Setup};
 use pkcs11_bridge_tests::refusal::assert_refused;
@@ -114,6 +115,19 @@ async fn pages_that_are_not_approved_leave_room_for_those_that_are() {
     }
     let mut page = bridge.connect().await;
     page.result("signData", sign_data(&token, KeyType::P256.id(), "sha256")).await;
+}
+
+#[tokio::test]
+async fn a_page_that_is_not_approved_leaves_room_for_others_like_it() {
+    let (_token, bridge) = open();
+    let mut strangers = Vec::new();
+    for _ in 0..MAX_UNAPPROVED_CONNECTIONS_PER_ORIGIN {
+        strangers.push(bridge.connect_as("https://stranger.example").await);
+    }
+    let mut one_more = bridge.connect_as("https://stranger.example").await;
+    assert_eq!(one_more.close_code().await, 1013);
+    let outcome = bridge.connect_as("https://other.example").await.call("hello", json!({})).await;
+    assert_refused("another stranger", &outcome, (401, "500"), &["approved"]);
 }
 
 #[tokio::test]
