@@ -230,7 +230,7 @@ pub(crate) fn folders() -> Option<impl AppStrategy> {
     .ok()
 }
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 #[cfg(not(target_os = "macos"))]
 const DEFAULT_PINENTRY: &str = "pinentry";
 #[cfg(target_os = "macos")]

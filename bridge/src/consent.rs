@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use pkcs11_bridge_protocol::failure::{Failure, Row};
 use tokio::sync::watch;
 
-use crate::approvals::Approvals;
+use crate::approvals::{Approvals, StateFile};
+use crate::config::DAY;
 use crate::dialog::{Answer, Asking, Busy, Dialogs, Question, text};
 use crate::lock::lock;
 use crate::origin::{AllowedOrigins, Approval, Origin, RequestOrigin};
@@ -165,7 +166,7 @@ impl Consent {
         } else {
             ""
         };
-        let days = days(self.lifetime.as_secs() / SECONDS_OF_A_DAY);
+        let days = days(self.lifetime.as_secs() / DAY.as_secs());
         Question::Confirm {
             text: text::lines([
                 "pkcs11-bridge: may this site use the smart cards and tokens of this computer?".to_owned(),
@@ -240,26 +241,21 @@ impl Consent {
         )
     }
 
-    /// What approves an origin on the command line.
+    /// What approves an origin on the command line, for the log.
     fn command(&self, origin: &Origin) -> String {
-        match self.approvals.file() {
-            Some(file) if !file.is_default() => format!(
-                "pkcs11-bridge origins allow {origin} --state-file {}",
-                file.path().display()
-            ),
-            _ => format!("pkcs11-bridge origins allow {origin}"),
-        }
+        self.command_with(origin, |file| file.path().display().to_string())
     }
 
-    /// A page learns no path.
+    /// The same for a page, which learns no path.
     fn command_for_page(&self, origin: &Origin) -> String {
+        self.command_with(origin, |_| "FILE (see the bridge's log)".to_owned())
+    }
+
+    fn command_with(&self, origin: &Origin, name: impl FnOnce(&StateFile) -> String) -> String {
+        let command = format!("pkcs11-bridge origins allow {origin}");
         match self.approvals.file() {
-            Some(file) if !file.is_default() => {
-                format!(
-                    "pkcs11-bridge origins allow {origin} --state-file FILE (see the bridge's log)"
-                )
-            }
-            _ => self.command(origin),
+            Some(file) if !file.is_default() => format!("{command} --state-file {}", name(file)),
+            _ => command,
         }
     }
 }
@@ -276,4 +272,3 @@ fn opaque() -> Failure {
 
 /// A name of the DNS has at most 253 bytes.
 const MAX_ORIGIN: usize = 300;
-const SECONDS_OF_A_DAY: u64 = 24 * 60 * 60;

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::approvals::{Approved, StateError, StateFile, unix_seconds};
 use crate::cli::{OriginsArgs, OriginsCommand};
-use crate::config::{ConfigError, about_origins};
+use crate::config::{ConfigError, DAY, about_origins};
 use crate::origin::{AllowedOrigins, Origin};
 
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +39,7 @@ pub(crate) fn run(args: OriginsArgs) -> Result<(), OriginsError> {
         OriginsCommand::List => list(&mut out, &allowed, &file),
         OriginsCommand::Allow { origin, days: wanted } => {
             let count = wanted.unwrap_or(default_days);
-            let lifetime = Duration::from_secs(count * SECONDS_OF_A_DAY);
+            let lifetime = Duration::from_secs(count * DAY.as_secs());
             file.approve(&origin, Approved::from_now(lifetime))?;
             writeln!(out, "{origin} may use tokens for {}.", days(count))?;
             Ok(())
@@ -72,7 +72,7 @@ fn list(
         writeln!(out, "{origin}  always, by the configuration file")?;
     }
     for (origin, approved) in remembered.iter().filter(|(origin, _)| !allowed.contain(origin)) {
-        let left = approved.expires.saturating_sub(now).div_ceil(SECONDS_OF_A_DAY);
+        let left = approved.expires.saturating_sub(now).div_ceil(DAY.as_secs());
         writeln!(out, "{origin}  for another {}", days(left))?;
     }
     if allowed.len() == 0 && remembered.is_empty() {
@@ -88,5 +88,3 @@ fn list(
 pub(crate) fn days(days: u64) -> String {
     if days == 1 { "1 day".to_owned() } else { format!("{days} days") }
 }
-
-const SECONDS_OF_A_DAY: u64 = 24 * 60 * 60;

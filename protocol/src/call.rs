@@ -108,6 +108,15 @@ impl Call {
             Self::Logout(params) => Some(params.module.as_deref()),
         }
     }
+
+    /// The slot whose token signs, where the call has something signed.
+    pub fn signing_slot(&self) -> Option<SlotId> {
+        match self {
+            Self::SignData(params) => Some(params.slot_id),
+            Self::SignDataBatch(params) => Some(params.slot_id),
+            _ => None,
+        }
+    }
 }
 
 /// Parameters of `hello`: none.

@@ -236,6 +236,7 @@ const MAX_LEN: u64 = 1 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::DAY;
 
     fn origin(text: &str) -> Origin {
         text.parse().unwrap()
@@ -246,8 +247,6 @@ mod tests {
         let file = StateFile::at(folder.path().join("state/approvals.json"));
         (folder, file)
     }
-
-    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
     #[test]
     fn what_is_approved_is_read_again_until_it_expires() {

@@ -24,7 +24,7 @@ pub(super) struct History {
 }
 
 /// Where a token is.
-pub(super) type Place = (ModuleName, SlotId);
+pub(super) type Place = (ModuleName, Option<SlotId>);
 
 impl History {
     /// Whether something of it is still needed.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use pkcs11_bridge_protocol::call::Call;
 use pkcs11_bridge_protocol::pin::Pin;
-use pkcs11_bridge_protocol::slot_id::SlotId;
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
@@ -41,12 +40,7 @@ impl Signing<'_> {
     }
 
     pub(super) fn place(&self) -> Place {
-        let slot = match self.call {
-            Call::SignData(params) => params.slot_id,
-            Call::SignDataBatch(params) => params.slot_id,
-            _ => SlotId(0),
-        };
-        (self.module.name.clone(), slot)
+        (self.module.name.clone(), self.call.signing_slot())
     }
 
     /// Carries out a call for which a login has to be there already.

@@ -42,11 +42,7 @@ pub(super) struct InUse {
 impl Logins {
     /// Notes a call; `None` where it needs no login.
     pub(super) fn begin(self: &Arc<Self>, call: &Call) -> Option<InUse> {
-        let slot = match call {
-            Call::SignData(params) => params.slot_id,
-            Call::SignDataBatch(params) => params.slot_id,
-            _ => return None,
-        };
+        let slot = call.signing_slot()?;
         let new = || Use { last: Instant::now(), calls: 0 };
         lock(&self.slots).entry(slot).or_insert_with(new).calls += 1;
         Some(InUse { logins: Arc::clone(self), slot, signed: false })

@@ -14,13 +14,17 @@ pub(super) trait InContext<T> {
 
 impl<T> InContext<T> for Result<T, Error> {
     fn context(self, operation: &str) -> Result<T, Failure> {
-        self.map_err(|error| match error {
-            Error::Pkcs11(reason, _) => Failure::from_ckr(rv(reason), operation),
-            error => Failure::new(
-                Row::Internal,
-                format!("While {operation}: the module failed ({error})."),
-            ),
-        })
+        self.map_err(|error| failure(&error, operation))
+    }
+}
+
+/// The failure that an error of the module is. `operation` completes "while …".
+pub(super) fn failure(error: &Error, operation: &str) -> Failure {
+    match error {
+        Error::Pkcs11(reason, _) => Failure::from_ckr(rv(*reason), operation),
+        error => {
+            Failure::new(Row::Internal, format!("While {operation}: the module failed ({error})."))
+        }
     }
 }
 

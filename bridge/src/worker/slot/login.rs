@@ -18,7 +18,7 @@ use super::refusal::{check_length, final_try, pin_locked, wrong_pin};
 use crate::lock::lock;
 use crate::pipe::{Entry, Leave, PinRequest, Tries, Want, unix_micros};
 use crate::worker::certificates::TokenCertificate;
-use crate::worker::failures::{AsFailure, InContext};
+use crate::worker::failures::{AsFailure, InContext, failure};
 use crate::worker::pin::PinProof;
 
 /// Whether this process is logged in to the token.
@@ -241,12 +241,12 @@ impl SlotState {
         let Err(error) = result else { return Ok(()) };
         let wrong = matches!(error, Error::Pkcs11(RvError::PinIncorrect, _));
         let label = token.label();
-        let failure =
-            match Err::<(), _>(error).context(&format!("logging in to the token \"{label}\"")) {
-                Err(failure) if wrong => wrong_pin(failure, label, self.token_info().ok().as_ref()),
-                Err(failure) => failure,
-                Ok(()) => return Ok(()),
-            };
+        let failure = failure(&error, &format!("logging in to the token \"{label}\""));
+        let failure = if wrong {
+            wrong_pin(failure, label, self.token_info().ok().as_ref())
+        } else {
+            failure
+        };
         if let (true, Attempt::OfPage(pin)) = (wrong, attempt) {
             let (proof, at) = (PinProof::of(pin)?, unix_micros());
             *lock(&self.refused) = Some(RefusedPin { proof, at, failure: failure.clone() });
