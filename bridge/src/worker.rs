@@ -115,7 +115,8 @@ fn carry_out(module: &LoadedModule, job: Job<Call, Leave>) -> Outcome {
         }
         Call::VerifySignedData(params) => outcome(sign::verify(module, params)),
         Call::Logout(params) => outcome(module.log_out(params.slot_id)),
-        Call::Hello(_) | Call::Modules(_) | Call::Cancel(_) => {
+        Call::WatchSlots(_) => outcome(reading::tokens(module)),
+        Call::Hello(_) | Call::Modules(_) | Call::Cancel(_) | Call::UnwatchSlots(_) => {
             Failure::new(Row::Internal, "The bridge passed on a call that it has to answer itself.")
                 .into()
         }

@@ -90,6 +90,11 @@ methods! {
     Cancel = "cancel" -> bool;
     /// Ends the origin's login. The result says whether there was one.
     Logout = "logout" -> bool;
+    /// From now on the connection gets a `slot` event for each token that is put into a slot of the module
+    /// or taken out of one. The result is `false` where it had them already.
+    WatchSlots = "watchSlots" -> bool;
+    /// No more of these events. The result says whether the connection had them.
+    UnwatchSlots = "unwatchSlots" -> bool;
 }
 
 impl Call {
@@ -106,6 +111,8 @@ impl Call {
             Self::VerifySignedData(params) => Some(params.module.as_deref()),
             Self::SignDataBatch(params) => Some(params.module.as_deref()),
             Self::Logout(params) => Some(params.module.as_deref()),
+            Self::WatchSlots(params) => Some(params.module.as_deref()),
+            Self::UnwatchSlots(params) => Some(params.module.as_deref()),
         }
     }
 
@@ -298,4 +305,22 @@ pub enum SignatureFormat {
     Raw,
     /// `ECDSA-Sig-Value` in DER (RFC 3279, 2.2.3).
     Der,
+}
+
+/// Parameters of `watchSlots`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WatchSlots {
+    /// As in [`Info::module`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
+}
+
+/// Parameters of `unwatchSlots`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnwatchSlots {
+    /// As in [`Info::module`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
 }

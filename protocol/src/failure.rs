@@ -72,7 +72,7 @@ rows! {
     NotFound: -32000, 412, "404";
     /// The token cannot do that algorithm.
     AlgorithmUnsupported: -32000, 412, "405";
-    /// More requests were in flight on the connection than the limit.
+    /// At a limit: of the requests in flight on the connection, or of the modules in use.
     TooManyRequests: -32000, 429, "802";
     /// The page itself cancelled it.
     Cancelled: -32000, 499, "803";

@@ -30,6 +30,14 @@
 //! ← {"jsonrpc":"2.0","method":"progress","params":{"id":7,"done":250,"total":1000}}
 //! ```
 //!
+//! After a `watchSlots` it sends `slot` whenever a token is put into a slot of that module or taken out of
+//! one, until `unwatchSlots` or the end of the connection. Where the module was ended meanwhile, what has
+//! changed since is told once it is there again.
+//!
+//! ```text
+//! ← {"jsonrpc":"2.0","method":"slot","params":{"kind":"inserted","module":"card","slot_id":1,"token":{…}}}
+//! ```
+//!
 //! # The user
 //! The first call of an origin that is not approved waits until the user has said yes or no, for at
 //! most [`USER_SECONDS`] from when the question is shown; so does one that needs a PIN which it does
@@ -47,9 +55,17 @@
 //! | [`MAX_UNAPPROVED_LEN`] bytes of requests in flight on a connection whose origin is not approved yet | the request fails with 429/802 |
 //! | [`MAX_CONNECTIONS`] connections, [`MAX_UNAPPROVED_CONNECTIONS`] of them of origins that are not approved, [`MAX_UNAPPROVED_CONNECTIONS_PER_ORIGIN`] of one such origin | a further one is closed with 1013 |
 //! | [`MAX_BATCH`] hashes in a `signDataBatch` | the request fails with 400/801 |
+//! | [`MAX_WORKERS`] modules in use at the same time, each pair of module and origin counted | the request fails with 429/802 |
 //! | [`HANDSHAKE_SECONDS`] for the handshake | the socket is closed |
+//! | [`MESSAGE_SECONDS`] from the first byte of a message to its last | the connection is closed with 1008 |
+//! | [`WRITE_SECONDS`] for the peer to take what was sent to it | the socket is closed |
 //!
-//! A bridge that stops closes its connections with 1001.
+//! A bridge that stops takes no more requests, answers those in flight within [`STOP_SECONDS`], the rest with
+//! 500/900, and closes its connections with 1001.
+//!
+//! Each request is answered once, on the connection that it came from, unless that is closed before. A module
+//! that crashes or hangs fails the requests in flight on it (500/900, 408/900), and the next one starts it
+//! afresh; one that does so three times within a minute is set aside for the origin (412/300).
 
 #![forbid(unsafe_code)]
 
@@ -99,3 +115,15 @@ pub const MAX_UNAPPROVED_LEN: usize = 256 << 10;
 
 /// How many seconds a peer has for the handshake.
 pub const HANDSHAKE_SECONDS: u64 = 5;
+
+/// How many seconds a peer has for a message, from its first byte to its last.
+pub const MESSAGE_SECONDS: u64 = 30;
+
+/// How many seconds a peer has to take what was sent to it.
+pub const WRITE_SECONDS: u64 = 10;
+
+/// How many seconds a bridge that stops gives the requests in flight.
+pub const STOP_SECONDS: u64 = 5;
+
+/// How many workers the bridge runs at a time: one for each module and origin in use.
+pub const MAX_WORKERS: usize = 16;

@@ -15,10 +15,10 @@ use std::path::{Path, PathBuf};
 
 use pkcs11_bridge_protocol::call::{
     Call, Cancel, Certificates, Hello, Info, Logout, Method, Modules, SignData, SignDataBatch,
-    Slots, Token, VerifySignedData,
+    Slots, Token, UnwatchSlots, VerifySignedData, WatchSlots,
 };
 use pkcs11_bridge_protocol::ckr;
-use pkcs11_bridge_protocol::event::{Event, Progress};
+use pkcs11_bridge_protocol::event::{Event, Progress, Slot};
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
 use pkcs11_bridge_protocol::message::{Id, Incoming, Notification, Reply, Request};
 use pkcs11_bridge_protocol::result::HelloInfo;
@@ -78,6 +78,8 @@ fn requests() {
             Call::SignDataBatch(params) => Request::encode(id, params),
             Call::Cancel(params) => Request::encode(id, params),
             Call::Logout(params) => Request::encode(id, params),
+            Call::WatchSlots(params) => Request::encode(id, params),
+            Call::UnwatchSlots(params) => Request::encode(id, params),
         };
         sample.assert_is(&encoded.unwrap());
     }
@@ -98,6 +100,8 @@ fn results() {
             SignDataBatch::NAME => assert_result::<SignDataBatch>(&sample),
             Cancel::NAME => assert_result::<Cancel>(&sample),
             Logout::NAME => assert_result::<Logout>(&sample),
+            WatchSlots::NAME => assert_result::<WatchSlots>(&sample),
+            UnwatchSlots::NAME => assert_result::<UnwatchSlots>(&sample),
             _ => panic!("{} is the result of no method", sample.path.display()),
         }
     }
@@ -120,16 +124,26 @@ fn decoded_result<M: Method>(sample: &Sample) -> (Id, M::Result) {
 #[test]
 fn events() {
     let samples = Sample::all("event");
-    assert!(samples.iter().any(|sample| sample.subject() == Progress::NAME));
-    for sample in samples {
-        let Ok(Incoming::Event { method, params: Some(params) }) = Incoming::decode(&sample.text)
-        else {
-            panic!("{} is no event", sample.path.display());
-        };
-        assert_eq!((method.as_str(), sample.subject()), (Progress::NAME, Progress::NAME));
-        let progress: Progress = serde_json::from_str(params.get()).unwrap();
-        sample.assert_is(&Notification::new(&progress).encode().unwrap());
+    for name in [Progress::NAME, Slot::NAME] {
+        assert!(samples.iter().any(|sample| sample.subject() == name), "{name} has no sample");
     }
+    for sample in samples {
+        match sample.subject() {
+            Progress::NAME => assert_event::<Progress>(&sample),
+            Slot::NAME => assert_event::<Slot>(&sample),
+            _ => panic!("{} is no event", sample.path.display()),
+        }
+    }
+}
+
+fn assert_event<E: Event>(sample: &Sample) {
+    let Ok(Incoming::Event { method, params: Some(params) }) = Incoming::decode(&sample.text)
+    else {
+        panic!("{} is no event", sample.path.display());
+    };
+    assert_eq!(method, E::NAME);
+    let event: E = serde_json::from_str(params.get()).unwrap();
+    sample.assert_is(&Notification::new(&event).encode().unwrap());
 }
 
 #[test]

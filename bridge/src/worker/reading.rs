@@ -9,6 +9,7 @@ use pkcs11_bridge_protocol::slot_id::SlotId;
 
 use super::failures::InContext;
 use super::module::LoadedModule;
+use crate::pipe::Tokens;
 
 pub(super) fn info(module: &LoadedModule) -> Result<LibraryInfo, Failure> {
     let info = module.context().get_library_info().context("asking the module for its info")?;
@@ -55,6 +56,15 @@ pub(super) fn token(
     }
     let slots = module.context().get_slots_with_token().context("listing the slots")?;
     Ok(OneOrMany::Many(readable(slots, |slot| token_info(module, slot))))
+}
+
+/// The slots with a token, and the tokens as far as they can be read.
+pub(super) fn tokens(module: &LoadedModule) -> Result<Tokens, Failure> {
+    let slots = module.context().get_slots_with_token().context("listing the slots")?;
+    Ok(slots
+        .into_iter()
+        .map(|slot| (SlotId(slot.id()), token_info(module, slot).ok()))
+        .collect())
 }
 
 fn slot_info(module: &LoadedModule, slot: Slot) -> Result<SlotInfo, Failure> {
