@@ -15,6 +15,10 @@ mod bridge {
     pub mod consent_text;
     pub mod demo;
     pub mod desk;
+    pub mod faults;
+    pub mod faults_lengths;
+    pub mod faults_objects;
+    pub mod faulty;
     pub mod handshake;
     pub mod limits;
     pub mod login;
