@@ -22,6 +22,7 @@ mod pipe;
 mod program;
 mod rsa_public_key;
 mod server;
+mod slot_events;
 mod stop;
 mod supervisor;
 mod worker;
@@ -56,7 +57,7 @@ fn main() -> ExitCode {
         Some(Command::Demo(args)) => run(async { Ok(demo::run(args).await?) }),
         Some(Command::Origins(args)) => origins::run(args).map_err(Failed::from),
         Some(Command::Dialog) => return dialog::show(),
-        Some(Command::Worker(args)) => return worker::run(&args.module),
+        Some(Command::Worker(args)) => return worker::run(&args),
         Some(Command::DemoToken(args)) => {
             demo::make_token(&args.module).map_err(|error| Failed::Demo(error.into()))
         }

@@ -60,9 +60,9 @@ impl Connection {
         origin: RequestOrigin,
         place: Place,
     ) -> Self {
-        let caller = Arc::new(bridge.caller(origin));
-        let (calls, in_flight, events) =
-            (JoinSet::new(), HashMap::new(), mpsc::channel(MAX_EVENTS));
+        let events = mpsc::channel(MAX_EVENTS);
+        let caller = Arc::new(bridge.caller(origin, events.0.clone()));
+        let (calls, in_flight) = (JoinSet::new(), HashMap::new());
         Self { socket, bridge, caller, calls, in_flight, events, place }
     }
 
