@@ -155,7 +155,8 @@ impl Bridge {
             Call::WatchSlots(_) => {
                 let events = &caller.slot_events;
                 let began = !events.has(&module.name)
-                    && events.begin(&module.name, self.supervisor.watch_slots(session, module).await?);
+                    && events
+                        .begin(&module.name, self.supervisor.watch_slots(session, module).await?);
                 Ok(pipe::encode_result(&began)?)
             }
             Call::UnwatchSlots(_) => {

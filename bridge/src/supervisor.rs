@@ -78,7 +78,9 @@ impl Sessions {
         let sessions: Vec<_> = lock(&self.0).values().filter_map(Weak::upgrade).collect();
         let least_used = sessions
             .iter()
-            .filter_map(|session| session.least_used().map(|(module, time)| (session, module, time)))
+            .filter_map(|session| {
+                session.least_used().map(|(module, time)| (session, module, time))
+            })
             .max_by_key(|(_, _, time)| *time);
         if let Some((session, module, time)) = least_used
             && session.let_go(&module, time)

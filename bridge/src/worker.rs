@@ -189,7 +189,9 @@ fn die_with_the_bridge(bridge: u32) -> ControlFlow<()> {
         tracing::warn!(%error, "the worker may outlive its bridge for as long as a call takes");
     }
     match getppid() {
-        Some(parent) if u32::try_from(parent.as_raw_pid()) == Ok(bridge) => ControlFlow::Continue(()),
+        Some(parent) if u32::try_from(parent.as_raw_pid()) == Ok(bridge) => {
+            ControlFlow::Continue(())
+        }
         _ => ControlFlow::Break(()),
     }
 }

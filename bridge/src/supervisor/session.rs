@@ -105,9 +105,7 @@ impl OriginSession {
         let unused = workers.iter().filter_map(|(module, start)| {
             if self.watches(module) { None } else { Some((module, start.unused_for()?)) }
         });
-        unused
-            .max_by_key(|(_, time)| *time)
-            .map(|(module, time)| (module.clone(), time))
+        unused.max_by_key(|(_, time)| *time).map(|(module, time)| (module.clone(), time))
     }
 
     /// Lets go of a module's worker, if nobody has used it for that time. Says whether it did.

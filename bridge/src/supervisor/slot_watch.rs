@@ -109,7 +109,11 @@ impl Looking {
             pause = match seen {
                 Ok(tokens) => {
                     self.learn(told, tokens);
-                    if self.trust == Trust::Proven { LOOK_INTERVAL_WHERE_TOLD } else { LOOK_INTERVAL }
+                    if self.trust == Trust::Proven {
+                        LOOK_INTERVAL_WHERE_TOLD
+                    } else {
+                        LOOK_INTERVAL
+                    }
                 }
                 Err(error) => {
                     tracing::debug!(module = %self.module.name, error.message, "no look at the slots");

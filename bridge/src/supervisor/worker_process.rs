@@ -73,7 +73,9 @@ impl WorkerProcess {
     pub(super) async fn start(around: Surroundings, place: Place) -> Result<Self, ErrorObject> {
         let Surroundings { module, limits, turn, .. } = &around;
         let Ok(one_at_a_time) = timeout(limits.read, Arc::clone(turn).lock_owned()).await else {
-            return Err(not_started(module, limits.read, "waited for another page to start it").into());
+            return Err(
+                not_started(module, limits.read, "waited for another page to start it").into()
+            );
         };
         // A process that is given up on is killed with its handle.
         let Ok(started) = timeout(limits.read, greeted(&around)).await else {
