@@ -173,10 +173,11 @@ async fn each_return_value_of_signing_is_told_and_the_next_call_works() {
 
 #[tokio::test]
 async fn rubbish_in_the_pipe_fails_what_is_in_flight_and_is_never_an_answer() {
-    let forged = br#"{"id":1000000,"outcome":{"Done":"forged"}}"#;
+    let forged = br#"{"Report":{"id":1000000,"outcome":{"Done":"forged"}}}"#;
     let forged = [&(forged.len() as u32).to_le_bytes()[..], forged].concat();
-    let faulty = Faulty::configured("read_deadline_seconds = 3\nsign_deadline_seconds = 3");
-    for (what, rubbish, rows) in [
+    let lines = "read_deadline_seconds = 3\nsign_deadline_seconds = 3";
+    let faulty = Faulty::set_up(lines, (0..6).map(origin));
+    for (number, (what, rubbish, rows)) in [
         ("text", b"reader 0: card inserted\n".to_vec(), &[FAILED][..]),
         ("a frame of another", vec![2, 0, 0, 0, b'{', b'}'], &[FAILED]),
         ("an empty frame", vec![0; 4], &[FAILED]),
@@ -184,9 +185,11 @@ async fn rubbish_in_the_pipe_fails_what_is_in_flight_and_is_never_an_answer() {
         // What follows is taken for a part of it.
         ("half a frame", vec![0, 0, 16, 0, b'x'], &[FAILED, OVERDUE]),
         ("a report of no call", forged, &[]),
-    ] {
-        let origin = "https://app.example";
-        let mut page = faulty.bridge.connect_as(origin).await;
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut page = faulty.bridge.connect_as(&origin(number)).await;
         faulty.assert_works(&mut page).await;
         let rule = Rule::on("C_GetInfo").next(1).shows(Fault::WriteRubbish(rubbish));
         let rule = faulty.module.add(rule);
@@ -295,6 +298,16 @@ async fn a_leak_is_the_workers_own_and_ends_with_it() {
     let grown = resident(faulty.bridge.pid()).saturating_sub(before);
     assert!(grown < 20 << 10, "the bridge grew by {grown} KiB");
     faulty.assert_works(&mut page).await;
+
+    // Not all of the computer's memory, either.
+    faulty.module.add(Rule::on("C_GetInfo").shows(Fault::Leak(200 << 20)));
+    let mut outcomes = Vec::new();
+    while !outcomes.last().is_some_and(Outcome::is_err) {
+        assert!(outcomes.len() < 10, "the worker has more than 2 GB");
+        outcomes.push(page.call("info", json!({})).await);
+    }
+    assert_refused("out of memory", &outcomes[outcomes.len() - 1], FAILED, &[NAME]);
+    page.result("info", json!({})).await;
     page.close().await;
     faulty.bridge.expect_workers(0);
     let _: Value = faulty.bridge.connect().await.result("info", json!({})).await;

@@ -29,22 +29,21 @@ pub struct Faulty {
 impl Faulty {
     /// With the bridge's own limits.
     pub fn new() -> Self {
-        Self::configured("")
+        Self::set_up("", [])
     }
 
     /// With more lines in the bridge's configuration.
     pub fn configured(lines: &str) -> Self {
-        Self::set_up(lines, |setup| setup)
+        Self::set_up(lines, [])
     }
 
     /// With more origins that are allowed: three failures on one of them set the module aside for it.
     pub fn for_origins(origins: impl IntoIterator<Item = String>) -> Self {
-        Self::set_up("", |setup| {
-            origins.into_iter().fold(setup, |setup, origin| setup.origin(&origin))
-        })
+        Self::set_up("", origins)
     }
 
-    fn set_up(lines: &str, more: impl FnOnce(Setup) -> Setup) -> Self {
+    /// With both.
+    pub fn set_up(lines: &str, origins: impl IntoIterator<Item = String>) -> Self {
         let (token, healthy) = (TestToken::new(), TestToken::new());
         let module = TestModule::over(&token);
         let softhsm = format!(
@@ -54,7 +53,8 @@ impl Faulty {
         );
         let configuration = format!("{lines}\n{}\n{softhsm}", module.configuration());
         let setup = Setup::on_test_module(&module).config(&configuration);
-        Self { bridge: more(setup).start(), module, token, healthy }
+        let setup = origins.into_iter().fold(setup, |setup, origin| setup.origin(&origin));
+        Self { bridge: setup.start(), module, token, healthy }
     }
 
     /// Parameters of `signData` with the PIN.
