@@ -45,7 +45,7 @@ impl Ground {
 
     /// A worker that nobody needs makes room soon, so that one too many is not one too many for ever.
     pub(super) fn configuration(&self) -> String {
-        let mut text = String::new();
+        let mut text = "worker_idle_seconds = 2\n".to_owned();
         for name in MODULES.iter().chain(&ONE_TOO_MANY) {
             text += &format!("[[modules]]\nname = \"{name}\"\npath = \"{MODULE}\"\n");
         }
