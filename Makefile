@@ -4,13 +4,14 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check pkg
+.PHONY: help demo test bench check pkg
 
 export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/pkg/node_modules/.bin:$(PATH)
 
 PKG_TOOLS   := cc wasm-target wasm-bindgen npm-packages
 DEMO_TOOLS  := $(PKG_TOOLS) softhsm2
 TEST_TOOLS  := $(DEMO_TOOLS) openssl opensc chromium desktop wasm-pack
+BENCH_TOOLS := $(DEMO_TOOLS) openssl opensc
 CHECK_TOOLS := $(PKG_TOOLS) cargo-deny shellcheck
 
 NEED  := @setup/install-missing.sh
@@ -39,6 +40,13 @@ test: ## Run all tests, on real tokens and in a real browser
 	CHROMEDRIVER=$(CHROMEDRIVER) $(CARGO) test --no-fail-fast -p pkcs11-bridge-tests
 	npm --prefix pkg run test:types
 	@echo "All tests passed: protocol, bridge, end to end on SoftHSM tokens, in Chromium, and the TypeScript types."
+
+# Each benchmark is a file in tests/benches, and fails where something came out that must not.
+bench: ## Measure the bridge as it is released, on SoftHSM tokens (LOAD_SECONDS=60: how long the load run takes)
+	$(NEED) $(BENCH_TOOLS)
+	$(BUILD)
+	$(CARGO) build --release -p pkcs11-bridge
+	PKCS11_BRIDGE_BIN=$(CURDIR)/target/release/pkcs11-bridge $(CARGO) bench -p pkcs11-bridge-tests
 
 # The comments of the command line's options are its help text, where an address stands bare.
 RUSTDOCFLAGS := -D warnings -A rustdoc::bare_urls
