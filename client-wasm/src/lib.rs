@@ -18,10 +18,12 @@ mod events;
 mod hash;
 mod incoming;
 mod module_config;
+mod object;
 mod pkcs11;
 mod reply;
 mod rest_exception;
 mod socket;
+mod value;
 
 use std::alloc::System;
 
