@@ -70,6 +70,15 @@ impl From<CertificateInfo> for Certificate {
     }
 }
 
+#[cfg(feature = "fuzzing")]
+impl Certificate {
+    /// Why it cannot be parsed; `None` where it was.
+    pub(crate) fn problem(&self) -> Option<&str> {
+        assert!(self.parsed.is_some() != self.parse_error.is_some());
+        self.parse_error.as_deref()
+    }
+}
+
 fn content(der: &[u8]) -> der::Result<Content> {
     // `Raw` also takes serial numbers that are longer than RFC 5280 allows. Cards have them.
     let certificate = CertificateInner::<Raw>::from_der(der)?;
