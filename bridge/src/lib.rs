@@ -25,6 +25,7 @@ mod program;
 pub mod readers;
 mod rsa_public_key;
 mod server;
+mod slot_events;
 mod stop;
 mod supervisor;
 mod worker;
@@ -88,7 +89,7 @@ fn carry_out(command: Command) -> Result<ExitCode, Cause> {
         Command::Demo(args) => block_on(async { Ok(demo::run(args).await?) })?,
         Command::Origins(args) => origins::run(args)?,
         Command::Dialog => return Ok(dialog::show()),
-        Command::Worker(args) => return Ok(worker::run(&args.module)),
+        Command::Worker(args) => return Ok(worker::run(&args)),
         Command::DemoToken(args) => demo::make_token(&args.module).map_err(DemoError::from)?,
     }
     Ok(ExitCode::SUCCESS)

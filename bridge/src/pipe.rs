@@ -51,6 +51,14 @@ pub(crate) enum Leave {
     Pinpad,
 }
 
+/// What a worker says after its greeting.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Told {
+    Report(Report),
+    /// The module says that a token was put into one of its slots or taken out of one.
+    SlotEvent,
+}
+
 /// What became of a job.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Report {
@@ -67,6 +75,19 @@ pub(crate) enum Outcome {
     PinNeeded(PinRequest),
     /// Another call is logging in, which may take as long as a person does. Nothing was sent to the token.
     LoggingIn,
+    /// The module says that it is not initialised any more. Nothing was done that must not be done again.
+    ModuleLost(ErrorObject),
+}
+
+impl Outcome {
+    /// Whether another call of this worker would fail because the module is not initialised.
+    pub(crate) fn says_module_lost(&self) -> bool {
+        match self {
+            Self::ModuleLost(_) => true,
+            Self::Failed(error) => error.data.pkcs11.as_deref() == Some(NOT_INITIALIZED),
+            Self::Done(_) | Self::PinNeeded(_) | Self::LoggingIn => false,
+        }
+    }
 }
 
 /// The token and the key that want a PIN, as far as whoever is asked for it has to know.
@@ -199,6 +220,8 @@ fn body_len(header: [u8; HEADER_LEN]) -> io::Result<usize> {
     Ok(len as usize)
 }
 
+/// Said by a module that has lost its state.
+pub(crate) const NOT_INITIALIZED: &str = "CKR_CRYPTOKI_NOT_INITIALIZED";
 const HEADER_LEN: usize = 4;
 /// Room for the certificates of a very full token.
 const MAX_LEN: u32 = 64 << 20;

@@ -4,6 +4,7 @@
 mod connection;
 mod handshake;
 mod listener;
+mod paced;
 mod peer;
 mod places;
 

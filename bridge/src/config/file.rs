@@ -35,6 +35,12 @@ pub(super) struct ConfigFile {
     pub(super) dialog_seconds: Option<u64>,
     /// After how many seconds without a signature a login ends; 300 if missing.
     pub(super) login_idle_seconds: Option<u64>,
+    /// How many seconds a module has to start, and for each call that only reads; 30 if missing.
+    pub(super) read_deadline_seconds: Option<u64>,
+    /// How many seconds a module has for a signature, with a person at the reader's pinpad; 120 if missing.
+    pub(super) sign_deadline_seconds: Option<u64>,
+    /// After how many seconds without a call a module is let go of; 600 if missing.
+    pub(super) worker_idle_seconds: Option<u64>,
     /// The modules that pages may name.
     pub(super) modules: Vec<ModuleEntry>,
 }
