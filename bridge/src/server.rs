@@ -23,6 +23,8 @@ use tokio_util::task::TaskTracker;
 use crate::bridge::Bridge;
 use crate::config::{Listen, Settings};
 use connection::Connection;
+#[cfg(feature = "fuzzing")]
+pub(crate) use handshake::read_handshake;
 use listener::LoopbackListener;
 use places::Places;
 

@@ -11,6 +11,8 @@ mod failures;
 mod key;
 mod module;
 mod pin;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod readers;
 mod reading;
 mod sessions;
 mod sign;
