@@ -74,6 +74,13 @@ impl Settings {
         Self::merge(args, file)
     }
 
+    /// The settings that a configuration file of that text makes, where no modules are looked for.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn of_file(text: &str) -> Result<Self, ConfigError> {
+        let file = ConfigFile::parse(text, Path::new("config.toml"))?;
+        Self::merge(ServeArgs::default(), ConfigFile { detect_modules: Some(false), ..file })
+    }
+
     fn merge(args: ServeArgs, file: ConfigFile) -> Result<Self, ConfigError> {
         let listen = match args.listen.or(file.listen) {
             Some(address) if !is_loopback(address.ip()) => {

@@ -21,6 +21,8 @@ mod origins;
 mod pin_entry;
 mod pipe;
 mod program;
+#[cfg(feature = "fuzzing")]
+pub mod readers;
 mod rsa_public_key;
 mod server;
 mod slot_events;

@@ -178,7 +178,7 @@ pub(crate) fn read<M: DeserializeOwned>(reader: &mut impl Read) -> io::Result<Op
     }
     let mut body = Zeroizing::new(vec![0; body_len(header)?]);
     reader.read_exact(&mut body)?;
-    Ok(Some(serde_json::from_slice(&body)?))
+    decode(&body).map(Some)
 }
 
 /// Reads frames at the end that serves many workers. Giving up on the next frame loses nothing.
@@ -190,9 +190,14 @@ pub(crate) fn reader<R: AsyncRead>(input: R) -> FrameReader<R> {
         .new_read(input)
 }
 
-/// The message in a frame of a [`reader`].
+/// The message in a frame of a [`reader`]. The error says where it is none, and not what stands there: it
+/// may be a part of a PIN.
 pub(crate) fn decode<M: DeserializeOwned>(frame: &[u8]) -> io::Result<M> {
-    Ok(serde_json::from_slice(frame)?)
+    serde_json::from_slice(frame).map_err(|error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        let problem = format!("a frame of {} bytes is no message ({place})", frame.len());
+        io::Error::new(io::ErrorKind::InvalidData, problem)
+    })
 }
 
 /// The time of day in microseconds since 1970, which bridge and worker have in common.
@@ -253,6 +258,14 @@ mod tests {
     fn what_is_no_frame_is_an_error() {
         for bytes in [&[0xff; 8][..], &[4, 0, 0, 0, b'"'], &[2, 0, 0, 0, b'"', b'x']] {
             assert!(read::<String>(&mut &bytes[..]).is_err(), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_repeats_no_value() {
+        for text in [r#""47114711""#, "47114711", r#"{"Entered":47114711}"#, r#"{"47114711":0}"#] {
+            let error = decode::<Leave>(text.as_bytes()).err().unwrap().to_string();
+            assert!(error.contains("column") && !error.contains("47114711"), "{error}");
         }
     }
 }

@@ -9,17 +9,35 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 use wasm_bindgen::prelude::*;
 
+use crate::object::is_absent;
+use crate::value::{Problem, Value, one_of};
+
 /// Decodes an object with one field for each parameter, such as that of `signData`. `name` is what
 /// the object is called where it stands itself for a missing or mistyped argument.
 pub(crate) fn object<T: DeserializeOwned>(name: &str, value: &JsValue) -> Result<T, ErrorObject> {
     let mut fields = Fields::of(name, value)?;
-    T::deserialize(&mut fields).map_err(|error| bad_argument(&fields.name, &error))
+    T::deserialize(&mut fields).map_err(|problem| bad_argument(&fields.name, problem))
+}
+
+/// The fields of an object of options, in the order of their names, `undefined` where they are missing. The
+/// object may be missing too.
+pub(crate) fn fields<const N: usize>(
+    name: &str,
+    value: &JsValue,
+    names: [&'static str; N],
+) -> Result<[JsValue; N], ErrorObject> {
+    let mut values = [const { JsValue::UNDEFINED }; N];
+    if is_absent(value) {
+        return Ok(values);
+    }
+    let mut fields = Fields::of(name, value)?;
+    fields.sort(&names, &mut values)?;
+    Ok(values)
 }
 
 /// Decodes an argument that stands alone.
 pub(crate) fn alone<T: DeserializeOwned>(name: &str, value: JsValue) -> Result<T, ErrorObject> {
-    T::deserialize(serde_wasm_bindgen::Deserializer::from(value))
-        .map_err(|error| bad_argument(name, &error))
+    T::deserialize(Value(value)).map_err(|problem| bad_argument(name, problem))
 }
 
 /// A function of the page's, or `None` where it was left out.
@@ -31,26 +49,13 @@ pub(crate) fn function(name: &str, value: JsValue) -> Result<Option<Function>, F
     function.map(Some).map_err(|_| Failure::bad_argument(name, "has to be a function."))
 }
 
-/// Whether an argument was left out. Pages also write `null` for that.
-pub(crate) fn is_absent(value: &JsValue) -> bool {
-    value.is_undefined() || value.is_null()
-}
-
-fn bad_argument(path: &str, error: &serde_wasm_bindgen::Error) -> ErrorObject {
-    let text = error.to_string();
-    // What starts otherwise was thrown by the browser, over a value that is not what it looks like.
-    let detail = text.strip_prefix("Error: ").unwrap_or("is of the wrong type");
-    let detail = if detail.contains("BigInt outside") { "is out of range" } else { detail };
-    let path = shortened(path);
-    let message = if detail.starts_with("missing field") {
-        format!("{detail}.")
-    } else if let Some(rest) = detail.strip_prefix("unknown field `") {
-        let expected = rest.split_once("`, expected ").map_or("no field", |(_, expected)| expected);
-        format!("unknown field `{path}`; expected {expected}.")
-    } else if let Some((_, expected)) = detail.rsplit_once(", expected ") {
-        format!("`{path}` has to be {}.", in_javascript(expected))
-    } else {
-        format!("`{path}` {detail}.")
+fn bad_argument(name: &str, problem: Problem) -> ErrorObject {
+    let name = shortened(name);
+    let message = match problem {
+        Problem::Expected(what) => format!("`{name}` has to be {}.", in_javascript(&what)),
+        Problem::Missing(field) => format!("missing field `{field}`."),
+        Problem::Unknown(fields) => format!("unknown field `{name}`; expected {fields}."),
+        Problem::Other(what) => format!("`{name}` {what}."),
     };
     Failure::new(Row::BadArgument, message).into()
 }
@@ -59,6 +64,7 @@ fn bad_argument(path: &str, error: &serde_wasm_bindgen::Error) -> ErrorObject {
 fn in_javascript(expected: &str) -> &str {
     match expected {
         "u16" | "u32" => "a whole number in its range",
+        "a sequence" => "an array",
         other => other,
     }
 }
@@ -73,8 +79,7 @@ fn shortened(name: &str) -> String {
     short
 }
 
-/// The fields of an object, all of them: serde-wasm-bindgen looks only for those that a struct
-/// has, so that a misspelt one would go unnoticed.
+/// The fields of an object, all of them, so that a misspelt one does not go unnoticed.
 struct Fields {
     entries: Array,
     at: u32,
@@ -83,9 +88,9 @@ struct Fields {
 }
 
 impl<'de> Deserializer<'de> for &mut Fields {
-    type Error = serde_wasm_bindgen::Error;
+    type Error = Problem;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
         visitor.visit_map(self)
     }
 
@@ -97,26 +102,23 @@ impl<'de> Deserializer<'de> for &mut Fields {
 }
 
 impl<'de> MapAccess<'de> for &mut Fields {
-    type Error = serde_wasm_bindgen::Error;
+    type Error = Problem;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
-    ) -> Result<Option<K::Value>, Self::Error> {
+    ) -> Result<Option<K::Value>, Problem> {
         if self.at == self.entries.length() {
             return Ok(None);
         }
-        self.name = self.entry(0).as_string().unwrap_or_default();
+        self.name = self.key();
         seed.deserialize(self.name.as_str().into_deserializer()).map(Some)
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(
-        &mut self,
-        seed: V,
-    ) -> Result<V::Value, Self::Error> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Problem> {
         let value = self.entry(1);
         self.at += 1;
-        seed.deserialize(serde_wasm_bindgen::Deserializer::from(value))
+        seed.deserialize(Value(value))
     }
 }
 
@@ -125,10 +127,27 @@ impl Fields {
         if !value.is_object() || Array::is_array(value) {
             return Err(Failure::bad_argument(name, "has to be an object."));
         }
-        // A getter of the page's own may throw, which serde-wasm-bindgen does not expect.
+        // A getter of the page's own may throw.
         let fields = assign(&Object::new(), value)
             .map_err(|_| Failure::bad_argument(name, "has a field that cannot be read."))?;
         Ok(Self { entries: Object::entries(&fields), at: 0, name: String::new() })
+    }
+
+    /// Puts each value at the place of its name.
+    fn sort(&mut self, names: &[&'static str], values: &mut [JsValue]) -> Result<(), ErrorObject> {
+        while self.at < self.entries.length() {
+            let key = self.key();
+            let Some(place) = names.iter().position(|name| *name == key) else {
+                return Err(bad_argument(&key, Problem::Unknown(one_of(names))));
+            };
+            values[place] = self.entry(1);
+            self.at += 1;
+        }
+        Ok(())
+    }
+
+    fn key(&self) -> String {
+        self.entry(0).as_string().unwrap_or_default()
     }
 
     fn entry(&self, side: u32) -> JsValue {

@@ -2,39 +2,28 @@
 
 use std::rc::Rc;
 
-use js_sys::{Array, Function, Reflect};
+use js_sys::{Array, Function};
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure};
-use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
-use crate::arguments::{self, is_absent};
+use crate::arguments;
 use crate::connection::{Connection, Reply, cancelled};
+use crate::incoming::error_object;
+use crate::object::{field, is_absent, set};
 use crate::reply::unreadable;
 use crate::rest_exception::RestException;
 
 /// The options of the page.
-#[derive(Default)]
 pub(crate) struct Options {
     pub(crate) on_progress: Option<Function>,
     pub(crate) signal: Option<AbortSignal>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct OptionFields {
-    #[serde(default, with = "serde_wasm_bindgen::preserve")]
-    on_progress: JsValue,
-    #[serde(default, with = "serde_wasm_bindgen::preserve")]
-    signal: JsValue,
-}
-
 impl Options {
     pub(crate) fn from_js(options: &JsValue) -> Result<Self, ErrorObject> {
-        if is_absent(options) {
-            return Ok(Self::default());
-        }
-        let OptionFields { on_progress, signal } = arguments::object("options", options)?;
+        let [on_progress, signal] =
+            arguments::fields("options", options, ["onProgress", "signal"])?;
         let signal = if is_absent(&signal) {
             None
         } else {
@@ -73,14 +62,14 @@ impl Batch {
     /// [`RestException`].
     pub(crate) async fn items(self) -> Result<JsValue, ErrorObject> {
         let items: Array = self.reply.result().await?.dyn_into().map_err(|_| unreadable())?;
-        let name = JsValue::from("error");
         for item in items.iter() {
-            let error = Reflect::get(&item, &name).map_err(|_| unreadable())?;
+            if !item.is_object() {
+                return Err(unreadable().into());
+            }
+            let error = field(&item, "error");
             if !error.is_undefined() {
-                let error: ErrorObject =
-                    serde_wasm_bindgen::from_value(error).map_err(|_| unreadable())?;
-                Reflect::set(&item, &name, &RestException::from(error))
-                    .map_err(|_| unreadable())?;
+                let error = error_object(&error).ok_or_else(unreadable)?;
+                set(&item, "error", &RestException::from(error));
             }
         }
         Ok(items.into())

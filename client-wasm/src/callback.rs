@@ -2,12 +2,13 @@
 
 use std::pin::Pin;
 
-use js_sys::{Array, Object, Promise, Reflect};
+use js_sys::{Array, Promise};
 use pkcs11_bridge_protocol::failure::ErrorObject;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::arguments;
+use crate::object::record;
 use crate::rest_exception::RestException;
 
 /// What a method does before it answers; the value is the response's `data`.
@@ -48,16 +49,6 @@ pub(crate) fn answer(callback: JsValue, work: Work) -> Promise {
 
 fn response(data: JsValue) -> JsValue {
     record(&[("data", &data), ("success", &JsValue::TRUE)])
-}
-
-/// An object with these fields.
-pub(crate) fn record(fields: &[(&str, &JsValue)]) -> JsValue {
-    let object = Object::new();
-    for (name, value) in fields {
-        // A new object takes every field.
-        let _ = Reflect::set(&object, &JsValue::from(*name), value);
-    }
-    object.into()
 }
 
 /// Hands over what a function of the page threw, as the browser does with an event listener's.

@@ -8,27 +8,16 @@ mod usage;
 use std::borrow::Cow;
 
 use pkcs11_bridge_protocol::octets::Octets;
-use pkcs11_bridge_protocol::result::CertificateInfo;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use wasm_bindgen::JsValue;
 use x509_cert::certificate::{CertificateInner, Raw};
 use x509_cert::der::{self, Decode};
 use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage};
 
+use crate::object::{field, set};
+use crate::value::Value;
 use key::Key;
-
-/// An element of the result of `certificates`, with what the certificate says.
-#[derive(Serialize)]
-pub(crate) struct Certificate {
-    id: String,
-    base64: Octets,
-    label: String,
-    /// `null` where it cannot be parsed
-    parsed: Option<Content>,
-    /// Why it cannot be parsed
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parse_error: Option<String>,
-}
 
 /// What a certificate says (RFC 5280, section 4.1).
 #[derive(Serialize)]
@@ -58,15 +47,32 @@ pub(crate) struct Content {
     fingerprint_sha256: String,
 }
 
-impl From<CertificateInfo> for Certificate {
-    /// Parses the certificate. One that cannot be parsed is still there, with the reason.
-    fn from(info: CertificateInfo) -> Self {
-        let CertificateInfo { id, base64, label } = info;
-        let (parsed, parse_error) = match content(base64.as_ref()) {
-            Ok(content) => (Some(content), None),
-            Err(error) => (None, Some(format!("It is no X.509 certificate in DER: {error}."))),
-        };
-        Self { id, base64, label, parsed, parse_error }
+/// Adds to an element of the result of `certificates` what the certificate says, as `parsed`. Where it
+/// cannot be parsed that is `null`, and `parse_error` says why.
+pub(crate) fn describe(certificate: &JsValue) -> Option<()> {
+    let Octets(der) = Octets::deserialize(Value(field(certificate, "base64"))).ok()?;
+    let serializer = serde_wasm_bindgen::Serializer::new().serialize_missing_as_null(true);
+    let parsed = match parse(&der) {
+        Ok(content) => content.serialize(&serializer).ok()?,
+        Err(error) => {
+            set(certificate, "parse_error", &JsValue::from(error));
+            JsValue::NULL
+        }
+    };
+    set(certificate, "parsed", &parsed);
+    Some(())
+}
+
+fn parse(der: &[u8]) -> Result<Content, String> {
+    content(der).map_err(|error| format!("It is no X.509 certificate in DER: {error}."))
+}
+
+#[cfg(feature = "fuzzing")]
+impl Certificate {
+    /// Why it cannot be parsed; `None` where it was.
+    pub(crate) fn problem(&self) -> Option<&str> {
+        assert!(self.parsed.is_some() != self.parse_error.is_some());
+        self.parse_error.as_deref()
     }
 }
 
@@ -139,7 +145,7 @@ mod tests {
             fingerprint_sha256: "daf141c11d600834cff74625dc3bbeada6b877fc334ebe36298ed33dc9d82cb4"
                 .to_owned(),
         };
-        assert_eq!(parse(include_bytes!("../tests/certificates/rsa-2048.der")), expected);
+        assert_eq!(parse(include_bytes!("../tests/certificates/rsa-2048.der")).unwrap(), expected);
     }
 
     #[test]
@@ -149,64 +155,50 @@ mod tests {
             (include_bytes!("../tests/certificates/ec-secp256k1.der"), "secp256k1", Some(256)),
             (include_bytes!("../tests/certificates/ec-sect233k1.der"), "1.3.132.0.26", None),
         ] {
-            let content = parse(der);
+            let content = parse(der).unwrap();
             assert_eq!(content.key_type, "EC");
             assert_eq!(content.curve.as_deref(), Some(curve));
             assert_eq!(content.key_size, bits);
         }
-        let content = parse(include_bytes!("../tests/certificates/ed25519.der"));
+        let content = parse(include_bytes!("../tests/certificates/ed25519.der")).unwrap();
         assert_eq!(content.key_type, "Ed25519");
         assert_eq!((content.curve, content.key_size), (None, Some(256)));
     }
 
     #[test]
     fn old_strings_and_unheard_of_types_in_names() {
-        let bmp = parse(include_bytes!("../tests/certificates/ec-p521.der"));
+        let bmp = parse(include_bytes!("../tests/certificates/ec-p521.der")).unwrap();
         let unheard = "1.3.6.1.4.1.55555.1=#1e0c007300650063006f006e0064";
         let subject = format!("CN=\\#hash\\; a=b,OU=first+{unheard},O=Société 日本,C=FR");
         assert_eq!(bmp.subject, subject);
-        let t61 = parse(include_bytes!("../tests/certificates/ec-secp256k1.der"));
+        let t61 = parse(include_bytes!("../tests/certificates/ec-secp256k1.der")).unwrap();
         assert_eq!(t61.subject, "CN=Zoë,OU=first,O=Société,C=FR");
-        let spaces = parse(include_bytes!("../tests/certificates/ed25519.der"));
+        let spaces = parse(include_bytes!("../tests/certificates/ed25519.der")).unwrap();
         assert_eq!(spaces.subject, "CN=\\ spaces\\ ");
     }
 
     #[test]
     fn serial_numbers_of_every_kind() {
-        let zero = parse(include_bytes!("../tests/certificates/ec-p521.der"));
+        let zero = parse(include_bytes!("../tests/certificates/ec-p521.der")).unwrap();
         assert_eq!(zero.serial_number, "00");
-        let high_bit = parse(include_bytes!("../tests/certificates/ec-secp256k1.der"));
+        let high_bit = parse(include_bytes!("../tests/certificates/ec-secp256k1.der")).unwrap();
         assert_eq!(high_bit.serial_number, "80");
-        let too_long = parse(include_bytes!("../tests/certificates/ed25519.der"));
+        let too_long = parse(include_bytes!("../tests/certificates/ed25519.der")).unwrap();
         assert_eq!(too_long.serial_number, "0102030405060708090a0b0c0d0e0f101112131415161718");
     }
 
     #[test]
     fn what_has_no_usage_has_no_names() {
-        let content = parse(include_bytes!("../tests/certificates/ec-secp256k1.der"));
+        let content = parse(include_bytes!("../tests/certificates/ec-secp256k1.der")).unwrap();
         assert!(content.key_usage.is_empty() && content.extended_key_usage.is_empty());
     }
 
     #[test]
-    fn what_is_no_certificate_says_so_and_stays() {
+    fn what_is_no_certificate_says_so() {
         let whole = include_bytes!("../tests/certificates/rsa-2048.der");
         for der in [&whole[..0], &whole[..100], &whole[1..], b"PEM?"] {
-            let certificate = Certificate::from(info(der));
-            assert!(certificate.parsed.is_none());
-            let error = certificate.parse_error.unwrap();
+            let error = parse(der).unwrap_err();
             assert!(error.starts_with("It is no X.509 certificate in DER: "), "{error}");
-            assert_eq!((certificate.id.as_str(), certificate.base64.as_ref()), ("01", der));
         }
-    }
-
-    fn parse(der: &[u8]) -> Content {
-        let Certificate { parsed, parse_error, .. } = info(der).into();
-        assert_eq!(parse_error, None);
-        parsed.unwrap()
-    }
-
-    fn info(der: &[u8]) -> CertificateInfo {
-        let (id, label) = ("01".to_owned(), "Signing".to_owned());
-        CertificateInfo { id, base64: der.to_vec().into(), label }
     }
 }

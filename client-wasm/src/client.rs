@@ -7,13 +7,13 @@ use js_sys::Promise;
 use pkcs11_bridge_protocol::PORTS;
 use pkcs11_bridge_protocol::call::{Hello, Modules};
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure};
-use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
-use crate::arguments::{self, is_absent};
+use crate::arguments;
 use crate::callback::answer;
 use crate::connection::{Connection, Limits};
 use crate::module_config;
+use crate::object::is_absent;
 use crate::pkcs11::AbstractPkcs11;
 use crate::reply::result;
 use crate::rest_exception::RestException;
@@ -98,32 +98,14 @@ struct Options {
     limits: Limits,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct OptionFields {
-    #[serde(default)]
-    ports: Option<Vec<u16>>,
-    #[serde(default, with = "serde_wasm_bindgen::preserve")]
-    module_config: JsValue,
-    #[serde(default)]
-    timeout: Option<u32>,
-}
-
 impl Options {
     fn from_js(options: &JsValue) -> Result<Self, ErrorObject> {
-        let OptionFields { ports, module_config, timeout } = if is_absent(options) {
-            Default::default()
-        } else {
-            arguments::object("options", options)?
-        };
+        let names = ["ports", "moduleConfig", "timeout"];
+        let [ports, module_config, timeout] = arguments::fields("options", options, names)?;
         Ok(Self {
-            ports: port_range(ports)?,
-            module: if is_absent(&module_config) {
-                None
-            } else {
-                module_config::path_here(&module_config)?
-            },
-            limits: limits(timeout)?,
+            ports: port_range(arguments::alone("ports", ports)?)?,
+            module: module_config::path_here(&module_config)?,
+            limits: limits(arguments::alone("timeout", timeout)?)?,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use wasm_bindgen::prelude::*;
 use web_sys::{CustomEvent, CustomEventInit};
 
-use crate::callback::record;
+use crate::object::record;
 use crate::socket::Closed;
 
 /// The page's listeners.

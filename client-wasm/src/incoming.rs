@@ -1,11 +1,12 @@
 //! What the bridge sends, decoded. The browser reads the JSON: that is small and fast, and a
 //! result, whose names are those of the JavaScript API already, goes to the page untouched.
 
-use js_sys::{JSON, Reflect};
+use js_sys::JSON;
 use pkcs11_bridge_protocol::event::{self, Event};
-use pkcs11_bridge_protocol::failure::ErrorObject;
-use serde::Deserialize;
-use wasm_bindgen::prelude::*;
+use pkcs11_bridge_protocol::failure::{ErrorData, ErrorObject};
+use wasm_bindgen::JsValue;
+
+use crate::object::{field, is_absent};
 
 /// A frame from the bridge.
 pub(crate) enum Incoming {
@@ -26,7 +27,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     fn from_js(params: &JsValue) -> Option<Self> {
-        let number = |name: &str| Reflect::get(params, &JsValue::from(name)).ok()?.as_f64();
+        let number = |name: &str| field(params, name).as_f64();
         Some(Self { id: number("id")? as u64, done: number("done")?, total: number("total")? })
     }
 }
@@ -34,45 +35,56 @@ impl Progress {
 /// The frame breaks the protocol.
 pub(crate) struct Unreadable;
 
-/// Either kind of message (JSON-RPC 2.0, sections 4.1 and 5). A result may be `false` or `null`,
-/// but not missing.
-#[derive(Deserialize)]
-struct Message {
-    #[serde(default)]
-    id: Option<u64>,
-    #[serde(default)]
-    method: Option<String>,
-    #[serde(default, with = "serde_wasm_bindgen::preserve")]
-    params: JsValue,
-    #[serde(default, with = "serde_wasm_bindgen::preserve")]
-    result: JsValue,
-    #[serde(default)]
-    error: Option<ErrorObject>,
-}
-
 impl Incoming {
+    /// Reads either kind of message (JSON-RPC 2.0, sections 4.1 and 5).
     pub(crate) fn decode(text: &str) -> Result<Self, Unreadable> {
         let message = JSON::parse(text).map_err(|_| Unreadable)?;
-        let message = serde_wasm_bindgen::from_value(message).map_err(|_| Unreadable)?;
-        match message {
-            Message { id: Some(id), method: None, result, error: None, .. }
-                if !result.is_undefined() =>
-            {
-                Ok(Self::Reply { id, outcome: Ok(result) })
-            }
-            Message { id: Some(id), method: None, result, error: Some(error), .. }
-                if result.is_undefined() =>
-            {
-                Ok(Self::Reply { id, outcome: Err(error) })
-            }
-            Message { id: None, method, params, .. } => {
-                let progress = match method.as_deref() {
-                    Some(event::Progress::NAME) => Progress::from_js(&params),
-                    _ => None,
-                };
-                Ok(progress.map_or(Self::Other, Self::Progress))
-            }
-            _ => Err(Unreadable),
+        if !message.is_object() {
+            return Err(Unreadable);
         }
+        let member = |name: &str| field(&message, name);
+        let (id, method, error) = (member("id"), member("method"), member("error"));
+        let result = member("result");
+        if is_absent(&id) {
+            return match (method.as_string(), is_absent(&method)) {
+                (Some(method), _) => Ok(Self::event(&method, &member("params"))),
+                (None, true) => Ok(Self::Other),
+                (None, false) => Err(Unreadable),
+            };
+        }
+        // A result may be `false` or `null`, but not missing.
+        let outcome = match (is_absent(&error), result.is_undefined()) {
+            (true, false) => Ok(result),
+            (false, true) => Err(error_object(&error).ok_or(Unreadable)?),
+            _ => return Err(Unreadable),
+        };
+        let id = id.as_f64().filter(|id| id.fract() == 0.0 && *id >= 0.0).ok_or(Unreadable)?;
+        if !is_absent(&method) {
+            return Err(Unreadable);
+        }
+        Ok(Self::Reply { id: id as u64, outcome })
     }
+
+    fn event(name: &str, params: &JsValue) -> Self {
+        let progress = match name {
+            event::Progress::NAME => Progress::from_js(params),
+            _ => None,
+        };
+        progress.map_or(Self::Other, Self::Progress)
+    }
+}
+
+/// The error of a reply, or of an element of a batch.
+pub(crate) fn error_object(error: &JsValue) -> Option<ErrorObject> {
+    let data = field(error, "data");
+    let pkcs11 = field(&data, "pkcs11");
+    Some(ErrorObject {
+        code: field(error, "code").as_f64()? as i32,
+        message: field(error, "message").as_string()?,
+        data: ErrorData {
+            status: field(&data, "status").as_f64()? as u16,
+            code: field(&data, "code").as_string()?,
+            pkcs11: if is_absent(&pkcs11) { None } else { Some(pkcs11.as_string()?) },
+        },
+    })
 }

@@ -1,11 +1,11 @@
 //! Which PKCS#11 module a page means: the file that it named for its platform.
 
-use js_sys::{Reflect, global};
+use js_sys::global;
 use pkcs11_bridge_protocol::failure::ErrorObject;
-use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
 use crate::arguments;
+use crate::object::field;
 
 #[wasm_bindgen(module = "/js/module_config.js")]
 extern "C" {
@@ -19,21 +19,12 @@ extern "C" {
     pub fn new(linux: Option<&str>, mac: Option<&str>, win: Option<&str>) -> ModuleConfig;
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Paths {
-    #[serde(default)]
-    linux: Option<String>,
-    #[serde(default)]
-    mac: Option<String>,
-    #[serde(default)]
-    win: Option<String>,
-}
-
 /// The path for the platform that the page runs on; `None` where there is none, and the bridge's
 /// default module is meant.
 pub(crate) fn path_here(config: &JsValue) -> Result<Option<String>, ErrorObject> {
-    let Paths { linux, mac, win } = arguments::object("moduleConfig", config)?;
+    let [linux, mac, win] = arguments::fields("moduleConfig", config, ["linux", "mac", "win"])?;
+    let path = |name, path| arguments::alone::<Option<String>>(name, path);
+    let (linux, mac, win) = (path("linux", linux)?, path("mac", mac)?, path("win", win)?);
     let path = match platform().as_deref() {
         Some(name) if name.starts_with("Win") => win,
         Some(name) if name.starts_with("Mac") || name.starts_with("mac") => mac,
@@ -46,11 +37,7 @@ pub(crate) fn path_here(config: &JsValue) -> Result<Option<String>, ErrorObject>
 /// `navigator.userAgentData.platform` ("Windows", "macOS", "Linux") where the browser has it,
 /// otherwise `navigator.platform` ("Win32", "MacIntel", "Linux x86_64").
 fn platform() -> Option<String> {
-    let member = |object: &JsValue, name: &str| Reflect::get(object, &JsValue::from(name)).ok();
-    let navigator = member(&global(), "navigator")?;
-    member(&navigator, "userAgentData")
-        .and_then(|data| member(&data, "platform"))
-        .and_then(|name| name.as_string())
-        .filter(|name| !name.is_empty())
-        .or_else(|| member(&navigator, "platform")?.as_string())
+    let navigator = field(&global(), "navigator");
+    let name = |of: &JsValue| field(of, "platform").as_string().filter(|name| !name.is_empty());
+    name(&field(&navigator, "userAgentData")).or_else(|| name(&navigator))
 }

@@ -9,13 +9,13 @@ use pkcs11_bridge_protocol::call::{
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure};
 use pkcs11_bridge_protocol::pin::Pin;
 use pkcs11_bridge_protocol::slot_id::SlotId;
-use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
-use crate::arguments::{self, is_absent};
+use crate::arguments;
 use crate::batch::{Batch, Options};
 use crate::callback::answer;
 use crate::connection::Connection;
+use crate::object::is_absent;
 use crate::reply;
 
 /// The functions of one PKCS#11 module.
@@ -70,7 +70,7 @@ impl AbstractPkcs11 {
         let params = arguments::alone("slotId", slot_id)
             .map(|slot_id| Certificates { module: self.module.clone(), slot_id });
         let reply = params.and_then(|params| {
-            let parse = CertificateOptions::from_js(&options)?;
+            let parse = parse_certs(&options)?;
             Ok((self.connection.call(params, |_| ()), parse))
         });
         answer(
@@ -161,21 +161,11 @@ impl AbstractPkcs11 {
     }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct CertificateOptions {
-    #[serde(default)]
-    parse_certs: Option<bool>,
-}
-
-impl CertificateOptions {
-    fn from_js(options: &JsValue) -> Result<bool, ErrorObject> {
-        if is_absent(options) {
-            return Ok(false);
-        }
-        let options: Self = arguments::object("options", options)?;
-        Ok(options.parse_certs.unwrap_or(false))
-    }
+/// Whether `options` ask for parsed certificates.
+fn parse_certs(options: &JsValue) -> Result<bool, ErrorObject> {
+    let [parse_certs] = arguments::fields("options", options, ["parseCerts"])?;
+    let parse_certs: Option<bool> = arguments::alone("parseCerts", parse_certs)?;
+    Ok(parse_certs.unwrap_or(false))
 }
 
 fn optional_slot(slot_id: JsValue) -> Result<Option<SlotId>, ErrorObject> {

@@ -1,11 +1,11 @@
 //! From the bridge's reply to the `data` of the response.
 
+use js_sys::Array;
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
-use pkcs11_bridge_protocol::result::CertificateInfo;
-use serde::Serialize;
+use wasm_bindgen::JsCast;
 
 use crate::callback::Work;
-use crate::certificate::Certificate;
+use crate::certificate;
 use crate::connection::Reply;
 
 /// Waits for a reply and passes its result on as it is.
@@ -13,15 +13,15 @@ pub(crate) fn result(reply: Result<Reply, ErrorObject>) -> Work {
     Box::pin(async move { reply?.result().await })
 }
 
-/// Waits for the reply to `certificates` and parses each one.
+/// Waits for the reply to `certificates` and adds what each one says.
 pub(crate) fn certificates(reply: Result<Reply, ErrorObject>) -> Work {
     Box::pin(async move {
         let result = reply?.result().await?;
-        let certificates: Vec<CertificateInfo> =
-            serde_wasm_bindgen::from_value(result).map_err(|_| unreadable())?;
-        let certificates: Vec<_> = certificates.into_iter().map(Certificate::from).collect();
-        let serializer = serde_wasm_bindgen::Serializer::new().serialize_missing_as_null(true);
-        certificates.serialize(&serializer).map_err(|_| unreadable().into())
+        let list: Array = result.dyn_into().map_err(|_| unreadable())?;
+        for certificate in list.iter() {
+            certificate::describe(&certificate).ok_or_else(unreadable)?;
+        }
+        Ok(list.into())
     })
 }
 

@@ -22,6 +22,7 @@ mod bridge {
     pub mod faulty;
     pub mod handshake;
     pub mod idle_workers;
+    pub mod killed_bridge;
     pub mod limits;
     pub mod login;
     pub mod login_counts;

@@ -87,6 +87,22 @@ fn check(headers: &HeaderMap, port: u16) -> Result<RequestOrigin, Refusal> {
     if offered { Ok(origin) } else { Err(Refusal::Protocol) }
 }
 
+/// The origin that a request, as its bytes arrive, comes from; otherwise why it is refused.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_handshake(bytes: &[u8], port: u16) -> Result<RequestOrigin, String> {
+    use tokio_tungstenite::tungstenite::handshake::machine::TryParse;
+    use tokio_tungstenite::tungstenite::handshake::server::create_response;
+
+    let (_, request) = Request::try_parse(bytes)
+        .map_err(|error| error.to_string())?
+        .ok_or("the request has no end")?;
+    create_response(&request).map_err(|error| error.to_string())?;
+    check(request.headers(), port).map_err(|refusal| {
+        forbidden(&refusal);
+        refusal.to_string()
+    })
+}
+
 fn check_user(user: PeerUser) -> Result<(), Refusal> {
     match user {
         PeerUser::Same => Ok(()),

@@ -12,9 +12,10 @@ use wasm_bindgen::JsValue;
 
 use super::dialer::{Dialer, Pauses};
 use super::{Connection, Link, failures};
-use crate::callback::{record, report};
+use crate::callback::report;
 use crate::events::Direction;
 use crate::incoming::{Incoming, Progress, Unreadable};
+use crate::object::record;
 use crate::socket::{Arrival, Closed, Socket};
 
 impl Connection {

@@ -76,8 +76,12 @@ async fn of_sign_data_batch() {
     for (argument, options, problem) in [
         ("undefined".to_owned(), NONE, "`data` has to be an object"),
         (good.replace(", data: ['AQI=']", ""), NONE, "missing field `data`"),
-        (good.replace("['AQI=']", "'AQI='"), NONE, "`data` is of the wrong type"),
-        (good.replace("['AQI=']", "7"), NONE, "`data` is of the wrong type"),
+        (
+            good.replace("['AQI=']", "'AQI='"),
+            NONE,
+            "`data` has to be an array of 1 to 1000 strings",
+        ),
+        (good.replace("['AQI=']", "7"), NONE, "`data` has to be an array of 1 to 1000 strings"),
         (good.replace("'AQI='", "'AQI=', undefined"), NONE, "`data` has to be standard base64"),
         (good.replace("AQI=", &format!("{SECRET}-")), NONE, "`data` is not standard base64"),
         (format!("{good}, pin: {SECRET}"), NONE, "`pin` has to be a string"),
@@ -147,7 +151,7 @@ async fn of_connect() {
     for (options, problem) in [
         ("7", "`options` has to be an object"),
         ("({ port: 1 })", "unknown field `port`"),
-        ("({ ports: 24911 })", "`ports` is of the wrong type"),
+        ("({ ports: 24911 })", "`ports` has to be an array"),
         ("({ ports: ['24911', 24915] })", "`ports` has to be a whole number"),
         ("({ ports: [24911] })", "`ports` has to be the first and the last"),
         ("({ ports: [24911, 24912, 24913] })", "`ports` has to be the first and the last"),
