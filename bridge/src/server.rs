@@ -128,7 +128,12 @@ async fn serve(
 ) {
     match places.take(&origin, bridge.approval(&origin)) {
         Some(place) => Connection::new(socket, bridge, origin, place).run(stop).await,
-        None => connection::refuse_for_now(socket).await,
+        None => {
+            // Whoever comes again and again is not waited for.
+            if let Some(_place) = places.take_for_goodbye() {
+                connection::refuse_for_now(socket).await;
+            }
+        }
     }
 }
 

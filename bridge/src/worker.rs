@@ -26,6 +26,8 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, Once};
+use std::thread;
+use std::time::Duration;
 
 use pkcs11_bridge_protocol::call::Call;
 use pkcs11_bridge_protocol::failure::{Failure, Row};
@@ -81,7 +83,9 @@ fn serve(
     let take_turns = || {
         loop {
             let job = pipe::read(&mut *lock(&input));
-            let Ok(Some(job)): io::Result<Option<Job<Call, Leave>>> = job else { return };
+            let Ok(Some(job)): io::Result<Option<Job<Call, Leave>>> = job else {
+                return end_soon();
+            };
             let id = job.id;
             if let (Call::WatchSlots(_), Some(once)) = (&job.call, &slot_events) {
                 once.call_once(|| slot_events::tell(module.context().clone(), Arc::clone(&output)));
@@ -98,7 +102,7 @@ fn serve(
             }
         }
     };
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for _ in 1..threads {
             scope.spawn(take_turns);
         }
@@ -182,6 +186,20 @@ fn own_pipes() -> io::Result<(impl Read + Send, impl Write + Send)> {
     Ok((io::stdin(), io::stdout()))
 }
 
+/// Ends the process where a call hangs that another thread has, because nobody waits for it any more.
+fn end_soon() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let end = || {
+            thread::sleep(GRACE);
+            std::process::exit(1);
+        };
+        if let Err(error) = thread::Builder::new().spawn(end) {
+            tracing::warn!(%error, "the worker may wait for a call that hangs");
+        }
+    });
+}
+
 /// The end of the pipe is noticed between two calls; a bridge that was killed takes a worker with it
 /// in the middle of one, too. Breaks where the bridge is gone already.
 #[cfg(target_os = "linux")]
@@ -218,5 +236,7 @@ fn limit_memory() {
 #[cfg(not(target_os = "linux"))]
 fn limit_memory() {}
 
+/// More than the bridge waits, where it is there still.
+const GRACE: Duration = Duration::from_secs(5);
 #[cfg(target_os = "linux")]
 const MAX_MEMORY: u64 = 1 << 30;

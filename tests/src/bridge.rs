@@ -256,6 +256,11 @@ impl Bridge {
         self.program.take().expect("it runs").end_by(Signal::TERM);
     }
 
+    /// Ends it by SIGKILL, in the middle of whatever it does, to be started again.
+    pub fn kill(&mut self) {
+        self.program.take().expect("it runs").end_by(Signal::KILL);
+    }
+
     /// Starts it again on the port that it had.
     pub fn start_again(&mut self) {
         self.setup.listen = Some(self.address.to_string());

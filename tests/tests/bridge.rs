@@ -16,6 +16,7 @@ mod bridge {
     pub mod demo;
     pub mod desk;
     pub mod handshake;
+    pub mod killed_bridge;
     pub mod limits;
     pub mod login;
     pub mod login_counts;

@@ -13,8 +13,8 @@ use crate::modules::ModuleName;
 #[derive(Default)]
 pub(super) struct Faults {
     record: Mutex<Record>,
-    /// Whether its `C_WaitForSlotEvent` was seen to keep all other calls out.
-    waiting_hangs: AtomicBool,
+    /// Whether it hung or crashed while it may have been in `C_WaitForSlotEvent`.
+    waited_badly: AtomicBool,
 }
 
 #[derive(Default)]
@@ -87,16 +87,17 @@ impl Faults {
         let mut record = lock(&self.record);
         record.recover(now);
         record.recent.retain(|failure| now.saturating_duration_since(*failure) < WINDOW);
-        self.waiting_hangs() || record.pauses > 0 || !record.recent.is_empty()
+        !self.may_wait() || record.pauses > 0 || !record.recent.is_empty()
     }
 
-    /// The module is not to wait for slot events any more.
-    pub(super) fn note_waiting_hangs(&self) {
-        self.waiting_hangs.store(true, Ordering::Relaxed);
+    /// Its `C_WaitForSlotEvent` is not called any more.
+    pub(super) fn wait_no_more(&self) {
+        self.waited_badly.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn waiting_hangs(&self) -> bool {
-        self.waiting_hangs.load(Ordering::Relaxed)
+    /// Whether its `C_WaitForSlotEvent` may be called.
+    pub(super) fn may_wait(&self) -> bool {
+        !self.waited_badly.load(Ordering::Relaxed)
     }
 }
 

@@ -34,7 +34,7 @@ impl WorkerLimits {
             Call::SignData(_) | Call::SignDataBatch(_) => self.sign,
             // It waits for the signatures that are being made.
             Call::Logout(_) => self.sign + self.read,
-            // Nobody but the bridge waits for it, and where it hangs it is C_WaitForSlotEvent that keeps
+            // Nobody but the bridge waits for it, and where it hangs it may be C_WaitForSlotEvent that keeps
             // all others out.
             Call::WatchSlots(_) => self.read.min(LOOK_DEADLINE),
             _ => self.read,

@@ -238,7 +238,7 @@ fn spawn(module: &Module, faults: &Faults) -> io::Result<Child> {
         .arg(&module.path)
         .arg("--bridge")
         .arg(std::process::id().to_string())
-        .args(faults.waiting_hangs().then_some("--no-slot-events"))
+        .args((!faults.may_wait()).then_some("--no-slot-events"))
         .envs(&module.env)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

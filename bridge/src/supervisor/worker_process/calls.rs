@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use pkcs11_bridge_protocol::call::{Method, WatchSlots};
 use pkcs11_bridge_protocol::failure::{Failure, Row};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
@@ -22,6 +23,8 @@ pub(super) struct CallsInFlight {
     waiting: Mutex<HashMap<u64, Waiting>>,
     added: Notify,
     open: AtomicBool,
+    /// Whether the slots were looked at: then the module may be waiting for slot events, too.
+    looked: AtomicBool,
     /// Why the process ended, once it is known.
     end: Mutex<Option<Failure>>,
 }
@@ -49,6 +52,7 @@ impl CallsInFlight {
             waiting: Mutex::default(),
             added: Notify::new(),
             open: AtomicBool::new(true),
+            looked: AtomicBool::new(false),
             end: Mutex::default(),
         }
     }
@@ -67,6 +71,10 @@ impl CallsInFlight {
         self.open.store(false, Ordering::Release);
     }
 
+    pub(super) fn have_looked(&self) -> bool {
+        self.looked.load(Ordering::Relaxed)
+    }
+
     /// Notes a call that is about to be sent; `None` where the worker takes none any more.
     pub(super) fn add(
         &self,
@@ -79,6 +87,9 @@ impl CallsInFlight {
         let mut waiting = lock(&self.waiting);
         if !self.is_open() {
             return None;
+        }
+        if method == WatchSlots::NAME {
+            self.looked.store(true, Ordering::Relaxed);
         }
         let deadline = Instant::now() + limit;
         waiting.insert(id, Waiting { method, answer, limit, deadline, hold });

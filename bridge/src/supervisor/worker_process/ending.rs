@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use pkcs11_bridge_protocol::call::{Method, WatchSlots};
 use pkcs11_bridge_protocol::failure::{Failure, Row};
 use tokio::process::{Child, ChildStdout};
 use tokio::sync::{Notify, OwnedMutexGuard, watch};
@@ -75,6 +74,9 @@ impl Attended {
                 let reason = ended(&module, &end_now(&mut child).await);
                 tracing::warn!(module = %module.name, pid, "{reason}");
                 faults.note(Instant::now());
+                if calls.have_looked() {
+                    faults.wait_no_more();
+                }
                 calls.close(&reason);
             }
             End::Garbled => {
@@ -84,15 +86,14 @@ impl Attended {
                 calls.close(&reason);
                 let _ = end_at_once(&mut child).await;
             }
-            End::Hung(WatchSlots::NAME) if !faults.waiting_hangs() => {
-                tracing::warn!(module = %module.name, pid, "C_WaitForSlotEvent kept all other calls out");
-                faults.note_waiting_hangs();
-                calls.close(&hung(&module));
-                let _ = end_at_once(&mut child).await;
-            }
             End::Hung(method) => {
                 tracing::warn!(module = %module.name, pid, method, "a worker hung and is ended");
-                faults.note(Instant::now());
+                if calls.have_looked() && faults.may_wait() {
+                    // It may be that alone which has kept all calls out.
+                    faults.wait_no_more();
+                } else {
+                    faults.note(Instant::now());
+                }
                 calls.close(&hung(&module));
                 let _ = end_at_once(&mut child).await;
             }
