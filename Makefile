@@ -4,19 +4,21 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check pkg
+.PHONY: help demo test bench check fuzz pkg
 
 export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/pkg/node_modules/.bin:$(PATH)
 
 PKG_TOOLS   := cc wasm-target wasm-bindgen npm-packages
 DEMO_TOOLS  := $(PKG_TOOLS) softhsm2
 TEST_TOOLS  := $(DEMO_TOOLS) openssl opensc chromium desktop wasm-pack
+BENCH_TOOLS := $(DEMO_TOOLS) openssl opensc
 CHECK_TOOLS := $(PKG_TOOLS) cargo-deny shellcheck
+FUZZ_TOOLS  := cc c++ cargo-fuzz
 
 NEED  := @setup/install-missing.sh
 CARGO := cargo --locked
 BUILD := @pkg/build.sh
-SCRIPTS := .ci/run pkg/build.sh setup/*.sh
+SCRIPTS := .ci/run fuzz/run.sh pkg/build.sh setup/*.sh
 
 # Looked for by the recipe's shell, when it has been installed.
 CHROMEDRIVER ?= $$(command -v chromedriver || command -v /snap/bin/chromium.chromedriver)
@@ -35,10 +37,18 @@ export RUST_TEST_THREADS ?= 4
 test: ## Run all tests, on real tokens and in a real browser
 	$(NEED) $(TEST_TOOLS)
 	$(BUILD)
-	$(CARGO) test --workspace --exclude pkcs11-bridge-client --exclude pkcs11-bridge-tests
+	$(CARGO) test --workspace --exclude pkcs11-bridge-client --exclude pkcs11-bridge-tests --exclude pkcs11-bridge-fuzz
+	$(CARGO) test -p pkcs11-bridge-fuzz
 	CHROMEDRIVER=$(CHROMEDRIVER) $(CARGO) test --no-fail-fast -p pkcs11-bridge-tests
 	npm --prefix pkg run test:types
-	@echo "All tests passed: protocol, bridge, end to end on SoftHSM tokens, in Chromium, and the TypeScript types."
+	@echo "All tests passed: protocol, bridge, the corpus of the fuzz targets, end to end on SoftHSM tokens, in Chromium, and the TypeScript types."
+
+# Each benchmark is a file in tests/benches, and fails where something came out that must not.
+bench: ## Measure the bridge as it is released, on SoftHSM tokens (LOAD_SECONDS=60: how long the load run takes)
+	$(NEED) $(BENCH_TOOLS)
+	$(BUILD)
+	$(CARGO) build --release -p pkcs11-bridge
+	PKCS11_BRIDGE_BIN=$(CURDIR)/target/release/pkcs11-bridge $(CARGO) bench -p pkcs11-bridge-tests
 
 # The comments of the command line's options are its help text, where an address stands bare.
 RUSTDOCFLAGS := -D warnings -A rustdoc::bare_urls
@@ -55,6 +65,10 @@ check: ## Check format, lints, documentation, dependencies and scripts
 	cargo deny --locked check $(DENY_CHECKS)
 	shellcheck $(SCRIPTS)
 	@echo "All checks passed$(if $(DENY_CHECKS),; of the dependencies only: $(DENY_CHECKS))."
+
+fuzz: ## Fuzz what reads a peer's bytes (FUZZ_SECONDS=60 in all, FUZZ_TARGET=name for one, FUZZ_INPUT=file to read that once)
+	$(NEED) $(FUZZ_TOOLS)
+	fuzz/run.sh $(FUZZ_TARGET) $(FUZZ_INPUT)
 
 pkg: ## Build the npm package into pkg/dist and print its size
 	$(NEED) $(PKG_TOOLS)

@@ -74,6 +74,7 @@ browser_is_there() {
 purpose() {
     case $1 in
     cc) echo "a C compiler and linker, which Rust programs are built with" ;;
+    c++) echo "a C++ compiler, which libFuzzer is built with" ;;
     softhsm2) echo "SoftHSM, a PKCS#11 module that keeps its tokens in files" ;;
     openssl) echo "OpenSSL, which checks signatures independently" ;;
     opensc) echo "OpenSC, whose pkcs11-tool sets up the tokens of tests" ;;
@@ -85,12 +86,14 @@ purpose() {
     wasm-pack) echo "wasm-pack, which runs tests of WebAssembly in a browser" ;;
     npm-packages) echo "wasm-opt (binaryen) and TypeScript, from npm" ;;
     cargo-deny) echo "cargo-deny, which checks the dependencies' licences and advisories" ;;
+    cargo-fuzz) echo "cargo-fuzz, which builds and runs fuzz targets" ;;
     esac
 }
 
 debian_packages() {
     case $1 in
     cc) echo "gcc libc6-dev" ;;
+    c++) echo "g++" ;;
     chromium) echo "chromium chromium-driver" ;;
     opensc) echo "opensc libpcsclite1" ;;
     desktop) echo "xvfb xdotool maim pinentry-gtk2" ;;
@@ -104,6 +107,7 @@ by_hand() {
     rust) echo "Rust $(rust_min) or later, with rustup: https://rustup.rs" ;;
     node) echo "Node.js $NODE_MIN or later, with npm: https://nodejs.org" ;;
     cc) echo "a C compiler: gcc (Fedora, Arch), xcode-select --install (macOS)" ;;
+    c++) echo "a C++ compiler: gcc-c++ (Fedora), gcc (Arch), xcode-select --install (macOS)" ;;
     softhsm2) echo "SoftHSM 2: softhsm (Fedora, Arch, Homebrew)" ;;
     openssl) echo "OpenSSL: openssl (Fedora, Arch, Homebrew)" ;;
     opensc) echo "OpenSC: opensc (Fedora, Homebrew), opensc and pcsclite (Arch)" ;;
@@ -176,7 +180,7 @@ install() {
         ;;
     # Without --locked: its own lock file names versions that cannot always be had.
     wasm-bindgen) from_crates_io wasm-bindgen-cli --version "$(bindgen_version)" ;;
-    wasm-pack | cargo-deny) from_crates_io "$1" --locked ;;
+    wasm-pack | cargo-deny | cargo-fuzz) from_crates_io "$1" --locked ;;
     npm-packages) quietly npm --prefix pkg ci --no-audit --no-fund ;;
     esac
 }

@@ -12,6 +12,8 @@ use crate::lock::lock;
 use crate::origin::Origin;
 use state_file::Stamp;
 pub(crate) use state_file::{Approved, Remembered, StateError, StateFile, unix_seconds};
+#[cfg(feature = "fuzzing")]
+pub(crate) use state_file::{parse, write_text};
 pub(crate) use watch::Watch;
 
 /// What the user has approved.

@@ -9,6 +9,7 @@ use pkcs11_bridge_protocol::call::Call;
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
 use pkcs11_bridge_protocol::result::{HelloInfo, ModuleInfo, ModuleState};
 use serde_json::value::RawValue;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::approvals::{Approvals, Watch};
@@ -20,6 +21,7 @@ use crate::modules::{Module, Modules};
 use crate::origin::{Approval, RequestOrigin};
 use crate::pin_entry::{PinEntry, Purpose, Signing};
 use crate::pipe::{self, Leave};
+use crate::slot_events::SlotEvents;
 use crate::supervisor::{Errand, OriginSession, Supervisor, revoked};
 
 /// What all connections share.
@@ -38,6 +40,7 @@ pub(crate) struct Caller {
     session: Option<Arc<OriginSession>>,
     /// For an origin that cannot be approved, and so not be revoked.
     never: CancellationToken,
+    slot_events: SlotEvents,
 }
 
 impl Caller {
@@ -67,7 +70,7 @@ impl Bridge {
             pins: PinEntry::new(settings.pin_entry, Arc::clone(&dialogs)),
             dialogs,
             approvals,
-            supervisor: Arc::new(Supervisor::new(settings.login_idle)),
+            supervisor: Arc::new(Supervisor::new(settings.workers)),
         }
     }
 
@@ -76,13 +79,18 @@ impl Bridge {
         self.consent.approval(origin)
     }
 
-    /// The caller that a new connection of `origin` is.
-    pub(crate) fn caller(&self, origin: RequestOrigin) -> Caller {
+    /// The caller that a new connection of `origin` is, which hears of `events`.
+    pub(crate) fn caller(&self, origin: RequestOrigin, events: mpsc::Sender<String>) -> Caller {
         let session = match &origin {
             RequestOrigin::Tuple(origin) => Some(self.supervisor.session(origin)),
             RequestOrigin::Opaque => None,
         };
-        Caller { origin, session, never: CancellationToken::new() }
+        Caller {
+            origin,
+            session,
+            never: CancellationToken::new(),
+            slot_events: SlotEvents::new(events),
+        }
     }
 
     /// Carries out one call. Nothing of a module is touched for an origin that is not approved.
@@ -144,6 +152,16 @@ impl Bridge {
             Call::Logout(_) if !session.is_running(&module.name) => {
                 Ok(pipe::encode_result(&false)?)
             }
+            Call::WatchSlots(_) => {
+                let events = &caller.slot_events;
+                let began = !events.has(&module.name)
+                    && events
+                        .begin(&module.name, self.supervisor.watch_slots(session, module).await?);
+                Ok(pipe::encode_result(&began)?)
+            }
+            Call::UnwatchSlots(_) => {
+                Ok(pipe::encode_result(&caller.slot_events.end(&module.name))?)
+            }
             call => {
                 let errand = Errand { call: &call, leave: &Leave::Nothing, arrived };
                 self.supervisor.call(session, module, &errand).await?.result()
@@ -197,19 +215,21 @@ impl Bridge {
             .map(|module| ModuleInfo {
                 name: module.name.to_string(),
                 description: module.description.clone(),
-                state: state(module, session),
+                state: self.state(module, session),
             })
             .collect()
     }
-}
 
-fn state(module: &Module, session: &OriginSession) -> ModuleState {
-    if session.is_running(&module.name) {
-        ModuleState::Running
-    } else if module.path.is_file() {
-        ModuleState::Available
-    } else {
-        ModuleState::Missing
+    fn state(&self, module: &Module, session: &OriginSession) -> ModuleState {
+        if session.is_running(&module.name) {
+            ModuleState::Running
+        } else if self.supervisor.is_set_aside(session, module) {
+            ModuleState::SetAside
+        } else if module.path.is_file() {
+            ModuleState::Available
+        } else {
+            ModuleState::Missing
+        }
     }
 }
 

@@ -106,6 +106,14 @@ pub(crate) struct DemoArgs {
 pub(crate) struct WorkerArgs {
     #[arg(long)]
     pub(crate) module: PathBuf,
+
+    /// The process id of the bridge, which the worker does not outlive
+    #[arg(long)]
+    pub(crate) bridge: u32,
+
+    /// Never wait for slot events in the module
+    #[arg(long)]
+    pub(crate) no_slot_events: bool,
 }
 
 #[derive(Debug, Args)]

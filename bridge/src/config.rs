@@ -19,6 +19,7 @@ use crate::cli::ServeArgs;
 use crate::dialog::DialogSettings;
 use crate::modules::{self, Module, ModuleName, Modules};
 use crate::origin::AllowedOrigins;
+use crate::supervisor::WorkerLimits;
 use file::{ConfigFile, ModuleEntry};
 
 /// What the bridge runs with.
@@ -33,8 +34,7 @@ pub(crate) struct Settings {
     pub(crate) approval_lifetime: Duration,
     pub(crate) pin_entry: PinEntry,
     pub(crate) dialogs: DialogSettings,
-    /// How long a login is kept that nobody signs with.
-    pub(crate) login_idle: Duration,
+    pub(crate) workers: WorkerLimits,
 }
 
 /// Where the bridge listens.
@@ -74,6 +74,13 @@ impl Settings {
         Self::merge(args, file)
     }
 
+    /// The settings that a configuration file of that text makes, where no modules are looked for.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn of_file(text: &str) -> Result<Self, ConfigError> {
+        let file = ConfigFile::parse(text, Path::new("config.toml"))?;
+        Self::merge(ServeArgs::default(), ConfigFile { detect_modules: Some(false), ..file })
+    }
+
     fn merge(args: ServeArgs, file: ConfigFile) -> Result<Self, ConfigError> {
         let listen = match args.listen.or(file.listen) {
             Some(address) if !is_loopback(address.ip()) => {
@@ -92,7 +99,12 @@ impl Settings {
                 pinentry: pinentry(file.pinentry_program),
                 limit: seconds("dialog_seconds", file.dialog_seconds, USER_SECONDS)?,
             },
-            login_idle: seconds("login_idle_seconds", file.login_idle_seconds, 300)?,
+            workers: WorkerLimits {
+                read: seconds("read_deadline_seconds", file.read_deadline_seconds, 30)?,
+                sign: seconds("sign_deadline_seconds", file.sign_deadline_seconds, 120)?,
+                idle: seconds("worker_idle_seconds", file.worker_idle_seconds, 600)?,
+                login_idle: seconds("login_idle_seconds", file.login_idle_seconds, 300)?,
+            },
             state_file: args.state_file.map(StateFile::at).or_else(StateFile::in_home),
             origins: args.allow_origins.into_iter().chain(file.allow_origins).collect(),
         })
@@ -112,7 +124,7 @@ impl Settings {
                 pinentry: pinentry(None),
                 limit: Duration::from_secs(USER_SECONDS),
             },
-            login_idle: Duration::from_secs(300),
+            workers: WorkerLimits::default(),
         }
     }
 }

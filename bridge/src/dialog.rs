@@ -18,6 +18,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use process::DialogProcess;
+#[cfg(feature = "fuzzing")]
+pub(crate) use process::read_answer;
 pub(crate) use shown::run as show;
 use terminal::Terminal;
 

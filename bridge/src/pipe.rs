@@ -51,6 +51,14 @@ pub(crate) enum Leave {
     Pinpad,
 }
 
+/// What a worker says after its greeting.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Told {
+    Report(Report),
+    /// The module says that a token was put into one of its slots or taken out of one.
+    SlotEvent,
+}
+
 /// What became of a job.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Report {
@@ -67,6 +75,19 @@ pub(crate) enum Outcome {
     PinNeeded(PinRequest),
     /// Another call is logging in, which may take as long as a person does. Nothing was sent to the token.
     LoggingIn,
+    /// The module says that it is not initialised any more. Nothing was done that must not be done again.
+    ModuleLost(ErrorObject),
+}
+
+impl Outcome {
+    /// Whether another call of this worker would fail because the module is not initialised.
+    pub(crate) fn says_module_lost(&self) -> bool {
+        match self {
+            Self::ModuleLost(_) => true,
+            Self::Failed(error) => error.data.pkcs11.as_deref() == Some(NOT_INITIALIZED),
+            Self::Done(_) | Self::PinNeeded(_) | Self::LoggingIn => false,
+        }
+    }
 }
 
 /// The token and the key that want a PIN, as far as whoever is asked for it has to know.
@@ -157,7 +178,7 @@ pub(crate) fn read<M: DeserializeOwned>(reader: &mut impl Read) -> io::Result<Op
     }
     let mut body = Zeroizing::new(vec![0; body_len(header)?]);
     reader.read_exact(&mut body)?;
-    Ok(Some(serde_json::from_slice(&body)?))
+    decode(&body).map(Some)
 }
 
 /// Reads frames at the end that serves many workers. Giving up on the next frame loses nothing.
@@ -169,9 +190,14 @@ pub(crate) fn reader<R: AsyncRead>(input: R) -> FrameReader<R> {
         .new_read(input)
 }
 
-/// The message in a frame of a [`reader`].
+/// The message in a frame of a [`reader`]. The error says where it is none, and not what stands there: it
+/// may be a part of a PIN.
 pub(crate) fn decode<M: DeserializeOwned>(frame: &[u8]) -> io::Result<M> {
-    Ok(serde_json::from_slice(frame)?)
+    serde_json::from_slice(frame).map_err(|error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        let problem = format!("a frame of {} bytes is no message ({place})", frame.len());
+        io::Error::new(io::ErrorKind::InvalidData, problem)
+    })
 }
 
 /// The time of day in microseconds since 1970, which bridge and worker have in common.
@@ -194,6 +220,8 @@ fn body_len(header: [u8; HEADER_LEN]) -> io::Result<usize> {
     Ok(len as usize)
 }
 
+/// Said by a module that has lost its state.
+pub(crate) const NOT_INITIALIZED: &str = "CKR_CRYPTOKI_NOT_INITIALIZED";
 const HEADER_LEN: usize = 4;
 /// Room for the certificates of a very full token.
 const MAX_LEN: u32 = 64 << 20;
@@ -230,6 +258,14 @@ mod tests {
     fn what_is_no_frame_is_an_error() {
         for bytes in [&[0xff; 8][..], &[4, 0, 0, 0, b'"'], &[2, 0, 0, 0, b'"', b'x']] {
             assert!(read::<String>(&mut &bytes[..]).is_err(), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_repeats_no_value() {
+        for text in [r#""47114711""#, "47114711", r#"{"Entered":47114711}"#, r#"{"47114711":0}"#] {
+            let error = decode::<Leave>(text.as_bytes()).err().unwrap().to_string();
+            assert!(error.contains("column") && !error.contains("47114711"), "{error}");
         }
     }
 }

@@ -4,6 +4,7 @@
 mod connection;
 mod handshake;
 mod listener;
+mod paced;
 mod peer;
 mod places;
 
@@ -22,6 +23,8 @@ use tokio_util::task::TaskTracker;
 use crate::bridge::Bridge;
 use crate::config::{Listen, Settings};
 use connection::Connection;
+#[cfg(feature = "fuzzing")]
+pub(crate) use handshake::read_handshake;
 use listener::LoopbackListener;
 use places::Places;
 
@@ -125,7 +128,12 @@ async fn serve(
 ) {
     match places.take(&origin, bridge.approval(&origin)) {
         Some(place) => Connection::new(socket, bridge, origin, place).run(stop).await,
-        None => connection::refuse_for_now(socket).await,
+        None => {
+            // Whoever comes again and again is not waited for.
+            if let Some(_place) = places.take_for_goodbye() {
+                connection::refuse_for_now(socket).await;
+            }
+        }
     }
 }
 

@@ -1,18 +1,22 @@
 //! Who may use which worker: one worker for each pair of module and origin, started by the first
-//! call and ended when the origin's last connection closes.
+//! call and ended when the origin's last connection closes, or when nobody has used it for a while.
 
+mod faults;
 mod idle;
+mod limits;
+mod places;
+mod session;
+mod slot_watch;
 mod worker_process;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
+use std::time::Instant;
 
-use futures_util::future::{BoxFuture, FutureExt, Shared};
+use futures_util::future::FutureExt;
 use pkcs11_bridge_protocol::call::Call;
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
 use tokio::sync::Mutex as AsyncMutex;
-use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,8 +24,14 @@ use crate::lock::lock;
 use crate::modules::{Module, ModuleName};
 use crate::origin::Origin;
 use crate::pipe::{Leave, Outcome};
-pub(crate) use worker_process::WorkerProcess;
-pub(crate) use worker_process::revoked;
+use faults::Faults;
+pub(crate) use limits::WorkerLimits;
+use places::Places;
+pub(crate) use session::OriginSession;
+use session::Start;
+pub(crate) use slot_watch::Seen;
+use worker_process::{Delivery, Surroundings};
+pub(crate) use worker_process::{WorkerProcess, revoked};
 
 /// A call on its way to a worker, with the PIN that may go to the token for it.
 pub(crate) struct Errand<'a> {
@@ -33,10 +43,12 @@ pub(crate) struct Errand<'a> {
 
 /// All origins that are connected.
 pub(crate) struct Supervisor {
-    /// How long a login is kept that nobody signs with.
-    login_idle: Duration,
-    sessions: Mutex<HashMap<Origin, Weak<OriginSession>>>,
+    limits: WorkerLimits,
+    sessions: Arc<Sessions>,
+    places: Arc<Places>,
     turns: Mutex<HashMap<ModuleName, TurnLock>>,
+    /// What went wrong, also of origins that are gone: a page could come again at once.
+    faults: Mutex<HashMap<(Origin, ModuleName), Arc<Faults>>>,
     endings: TaskTracker,
     stopping: CancellationToken,
 }
@@ -45,43 +57,48 @@ pub(crate) struct Supervisor {
 /// still belong to the worker that lets go of it: starts and ends on one module are one at a time.
 pub(crate) type TurnLock = Arc<AsyncMutex<()>>;
 
-/// The workers of one origin. Each of its connections holds one; the last one to go ends them.
+/// The origins that have connections.
 #[derive(Default)]
-pub(crate) struct OriginSession {
-    workers: Mutex<HashMap<ModuleName, Start>>,
-    revoked: CancellationToken,
-    gone: CancellationToken,
-}
+struct Sessions(Mutex<HashMap<Origin, Weak<OriginSession>>>);
 
-/// A worker from its start on. Whoever calls meanwhile waits for the same start and shares what
-/// comes of it.
-struct Start {
-    outcome: Shared<BoxFuture<'static, Result<Arc<WorkerProcess>, ErrorObject>>>,
-    task: AbortHandle,
-}
+impl Sessions {
+    fn of(&self, origin: &Origin) -> Arc<OriginSession> {
+        let mut sessions = lock(&self.0);
+        sessions.retain(|_, session| session.strong_count() > 0);
+        if let Some(session) = sessions.get(origin).and_then(Weak::upgrade) {
+            return session;
+        }
+        let session = Arc::new(OriginSession::new(origin.clone()));
+        sessions.insert(origin.clone(), Arc::downgrade(&session));
+        session
+    }
 
-impl Start {
-    fn is_alive(&self) -> bool {
-        match self.outcome.peek() {
-            None => true,
-            Some(Ok(worker)) => worker.is_alive(),
-            Some(Err(_)) => false,
+    /// Lets go of the worker, of any origin, that was not used for the longest time.
+    fn let_go_of_one(&self) {
+        let sessions: Vec<_> = lock(&self.0).values().filter_map(Weak::upgrade).collect();
+        let least_used = sessions
+            .iter()
+            .filter_map(|session| {
+                session.least_used().map(|(module, time)| (session, module, time))
+            })
+            .max_by_key(|(_, _, time)| *time);
+        if let Some((session, module, time)) = least_used
+            && session.let_go(&module, time)
+        {
+            tracing::info!(origin = %session.origin, %module, "a worker makes room for another");
         }
     }
 }
 
-impl Drop for Start {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
 impl Supervisor {
-    pub(crate) fn new(login_idle: Duration) -> Self {
+    pub(crate) fn new(limits: WorkerLimits) -> Self {
+        let sessions = Arc::<Sessions>::default();
         Self {
-            login_idle,
-            sessions: Mutex::default(),
+            limits,
+            places: Arc::new(Places::new(Arc::clone(&sessions))),
+            sessions,
             turns: Mutex::default(),
+            faults: Mutex::default(),
             endings: TaskTracker::new(),
             stopping: CancellationToken::new(),
         }
@@ -89,32 +106,36 @@ impl Supervisor {
 
     /// What a connection of `origin` has to hold as long as it lives.
     pub(crate) fn session(&self, origin: &Origin) -> Arc<OriginSession> {
-        let mut sessions = lock(&self.sessions);
-        sessions.retain(|_, session| session.strong_count() > 0);
-        if let Some(session) = sessions.get(origin).and_then(Weak::upgrade) {
-            return session;
-        }
-        let session = Arc::new(OriginSession::default());
-        sessions.insert(origin.clone(), Arc::downgrade(&session));
-        session
+        self.sessions.of(origin)
     }
 
     /// Carries out a call on the origin's worker for the module, which is started where there is
-    /// none.
+    /// none. A call that no worker has got, or for which nothing was done because the module had lost its
+    /// state, goes to another worker.
     pub(crate) async fn call(
         &self,
-        session: &OriginSession,
+        session: &Arc<OriginSession>,
         module: &Arc<Module>,
         errand: &Errand<'_>,
     ) -> Result<Outcome, ErrorObject> {
-        Ok(self.worker(session, module).await?.call(errand).await?)
+        for _ in 1..MAX_WORKERS_PER_CALL {
+            match self.worker(session, module).await?.deliver(errand).await? {
+                Delivery::Done(Outcome::ModuleLost(_)) | Delivery::NotSent(_) => {}
+                Delivery::Done(outcome) => return Ok(outcome),
+            }
+        }
+        let outcome = self.worker(session, module).await?.call(errand).await?;
+        if let Outcome::ModuleLost(_) = outcome {
+            self.faults(session, module).note(Instant::now());
+        }
+        Ok(outcome)
     }
 
     /// The origin's worker for the module, which is started where there is none. Whoever holds it keeps
     /// it, also where the last connection of the origin goes.
     pub(crate) async fn worker(
         &self,
-        session: &OriginSession,
+        session: &Arc<OriginSession>,
         module: &Arc<Module>,
     ) -> Result<Arc<WorkerProcess>, ErrorObject> {
         let outcome = {
@@ -122,7 +143,9 @@ impl Supervisor {
             match workers.get(&module.name).filter(|start| start.is_alive()) {
                 Some(start) => start.outcome.clone(),
                 None => {
-                    let start = self.start(module);
+                    let faults = self.faults(session, module);
+                    faults.admit(&module.name)?;
+                    let start = self.start(session, module, faults);
                     let outcome = start.outcome.clone();
                     workers.insert(module.name.clone(), start);
                     outcome
@@ -132,15 +155,34 @@ impl Supervisor {
         outcome.await
     }
 
-    fn start(&self, module: &Arc<Module>) -> Start {
-        let turn = Arc::clone(lock(&self.turns).entry(module.name.clone()).or_default());
-        let start = WorkerProcess::start(Arc::clone(module), turn, self.endings.clone());
-        let (endings, login_idle) = (self.endings.clone(), self.login_idle);
+    fn start(
+        &self,
+        session: &Arc<OriginSession>,
+        module: &Arc<Module>,
+        faults: Arc<Faults>,
+    ) -> Start {
+        let surroundings = Surroundings {
+            module: Arc::clone(module),
+            limits: self.limits,
+            turn: Arc::clone(lock(&self.turns).entry(module.name.clone()).or_default()),
+            faults,
+            slot_events: session.slot_events.clone(),
+            endings: self.endings.clone(),
+        };
+        let (places, endings, limits) =
+            (Arc::clone(&self.places), self.endings.clone(), self.limits);
+        let (session, name) = (Arc::downgrade(session), module.name.clone());
         // A task of its own: it goes on where the caller who began it does not wait for it.
         let task = self.endings.spawn(async move {
-            let worker = Arc::new(start.await?);
-            let logins = Arc::clone(worker.logins());
-            endings.spawn(idle::log_out(Arc::downgrade(&worker), logins, login_idle));
+            let place = places.take().await?;
+            let worker = Arc::new(WorkerProcess::start(surroundings, place).await?);
+            let (used, gone) = (Arc::downgrade(&worker), worker.gone().clone());
+            endings.spawn(gone.clone().run_until_cancelled_owned(idle::log_out(
+                used,
+                Arc::clone(worker.logins()),
+                limits.login_idle,
+            )));
+            endings.spawn(gone.run_until_cancelled_owned(idle::let_go(session, name, limits.idle)));
             Ok(worker)
         });
         let abort = task.abort_handle();
@@ -153,16 +195,22 @@ impl Supervisor {
         Start { outcome: outcome.boxed().shared(), task: abort }
     }
 
+    fn faults(&self, session: &OriginSession, module: &Module) -> Arc<Faults> {
+        let (mut all, now) = (lock(&self.faults), Instant::now());
+        all.retain(|_, faults| Arc::strong_count(faults) > 1 || faults.is_of_use(now));
+        Arc::clone(all.entry((session.origin.clone(), module.name.clone())).or_default())
+    }
+
+    /// Whether the module is set aside for the origin.
+    pub(crate) fn is_set_aside(&self, session: &OriginSession, module: &Module) -> bool {
+        self.faults(session, module).set_aside(Instant::now()).is_some()
+    }
+
     /// Ends an origin's workers and has its connections closed, whatever they are at.
     pub(crate) fn revoke(&self, origin: &Origin) {
-        let session = lock(&self.sessions).remove(origin).and_then(|session| session.upgrade());
+        let session = lock(&self.sessions.0).remove(origin).and_then(|session| session.upgrade());
         if let Some(session) = session {
-            session.revoked.cancel();
-            for (_, start) in lock(&session.workers).drain() {
-                if let Some(Ok(worker)) = start.outcome.peek() {
-                    worker.end_now();
-                }
-            }
+            session.revoke();
         }
     }
 
@@ -179,27 +227,4 @@ impl Supervisor {
     }
 }
 
-impl Drop for OriginSession {
-    fn drop(&mut self) {
-        self.gone.cancel();
-    }
-}
-
-impl OriginSession {
-    /// Cancelled when the origin is revoked.
-    pub(crate) fn revoked(&self) -> &CancellationToken {
-        &self.revoked
-    }
-
-    /// Cancelled when the last connection of the origin is gone.
-    pub(crate) fn gone(&self) -> &CancellationToken {
-        &self.gone
-    }
-
-    /// Whether the origin has a live worker for the module.
-    pub(crate) fn is_running(&self, module: &ModuleName) -> bool {
-        lock(&self.workers).get(module).is_some_and(
-            |start| matches!(start.outcome.peek(), Some(Ok(worker)) if worker.is_alive()),
-        )
-    }
-}
+const MAX_WORKERS_PER_CALL: usize = 3;

@@ -11,30 +11,36 @@ mod failures;
 mod key;
 mod module;
 mod pin;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod readers;
 mod reading;
 mod sessions;
 mod sign;
 mod single_part;
 mod slot;
+mod slot_events;
 mod verifier;
 
 use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, Once};
+use std::thread;
+use std::time::Duration;
 
 use pkcs11_bridge_protocol::call::Call;
-use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
+use pkcs11_bridge_protocol::failure::{Failure, Row};
 use serde::Serialize;
 
+use crate::cli::WorkerArgs;
 use crate::lock::lock;
-use crate::pipe::{self, Greeting, Job, Leave, Outcome, Report};
+use crate::pipe::{self, Greeting, Job, Leave, NOT_INITIALIZED, Outcome, Report, Told};
 use module::LoadedModule;
 use slot::{LoginError, Pins};
 
 /// Runs until the bridge closes the pipe.
-pub(crate) fn run(path: &Path) -> ExitCode {
+pub(crate) fn run(args: &WorkerArgs) -> ExitCode {
     let (input, mut output) = match own_pipes() {
         Ok(pipes) => pipes,
         Err(error) => {
@@ -42,8 +48,11 @@ pub(crate) fn run(path: &Path) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    die_with_the_bridge();
-    let module = match LoadedModule::load(path) {
+    if die_with_the_bridge(args.bridge).is_break() {
+        return ExitCode::FAILURE;
+    }
+    limit_memory();
+    let module = match LoadedModule::load(&args.module) {
         Ok(module) => module,
         Err(failure) => {
             let _ = pipe::write(&mut output, &Greeting::Failed(failure.into()));
@@ -54,43 +63,46 @@ pub(crate) fn run(path: &Path) -> ExitCode {
     if pipe::write(&mut output, &Greeting::Ready { threads }).is_err() {
         return ExitCode::FAILURE;
     }
-    serve(&module, threads, input, output);
+    let slot_events = (threads > 1 && !args.no_slot_events).then(Once::new);
+    serve(&module, threads, slot_events, input, output);
     module.finalize();
     ExitCode::SUCCESS
 }
 
+/// `slot_events` is there where the module may be waited on for them.
 fn serve(
     module: &LoadedModule,
     threads: usize,
+    slot_events: Option<Once>,
     input: impl Read + Send,
-    output: impl Write + Send,
+    output: impl Write + Send + 'static,
 ) {
     // Not buffered, so that no PIN stays behind in a buffer.
     let input = Mutex::new(input);
-    let output = Mutex::new(output);
+    let output = Arc::new(Mutex::new(output));
     let take_turns = || {
         loop {
             let job = pipe::read(&mut *lock(&input));
-            let Ok(Some(job)): io::Result<Option<Job<Call, Leave>>> = job else { return };
+            let Ok(Some(job)): io::Result<Option<Job<Call, Leave>>> = job else {
+                return end_soon();
+            };
             let id = job.id;
+            if let (Call::WatchSlots(_), Some(once)) = (&job.call, &slot_events) {
+                once.call_once(|| slot_events::tell(module.context().clone(), Arc::clone(&output)));
+            }
             // A module's nonsense may make a library panic; that ends this call alone.
             let outcome = catch_unwind(AssertUnwindSafe(|| carry_out(module, job)))
                 .unwrap_or_else(|_| panicked().into());
-            let lost = matches!(&outcome, Outcome::Failed(error) if module_lost_its_state(error));
-            let report = Report { id, outcome };
-            let frame = pipe::encode(&report)
-                .or_else(|error| pipe::encode(&Report { id, outcome: too_long(&error).into() }));
-            let written = frame.and_then(|frame| lock(&output).write_all(&frame));
-            if lost {
-                // The next call gets a process that initialises the module.
-                std::process::exit(1);
-            }
-            if written.is_err() {
+            let frame = pipe::encode(&Told::Report(Report { id, outcome })).or_else(|error| {
+                let outcome = too_long(&error).into();
+                pipe::encode(&Told::Report(Report { id, outcome }))
+            });
+            if frame.and_then(|frame| lock(&output).write_all(&frame)).is_err() {
                 return;
             }
         }
     };
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for _ in 1..threads {
             scope.spawn(take_turns);
         }
@@ -127,7 +139,9 @@ fn with_login<R: Serialize>(result: Result<R, LoginError>) -> Outcome {
     match result {
         Err(LoginError::PinNeeded(request)) => Outcome::PinNeeded(request),
         Err(LoginError::LoggingIn) => Outcome::LoggingIn,
-        Err(LoginError::Failed(failure) | LoginError::PinSent(failure)) => failure.into(),
+        Err(LoginError::Failed(failure)) => outcome::<()>(Err(failure)),
+        // Never sent again.
+        Err(LoginError::PinSent(failure)) => failure.into(),
         Ok(result) => outcome(Ok(result)),
     }
 }
@@ -143,12 +157,14 @@ fn too_long(error: &io::Error) -> Failure {
     Failure::new(Row::Internal, format!("The result cannot be passed on: {error}."))
 }
 
-fn module_lost_its_state(error: &ErrorObject) -> bool {
-    error.data.pkcs11.as_deref() == Some("CKR_CRYPTOKI_NOT_INITIALIZED")
-}
-
 fn outcome<R: Serialize>(result: Result<R, Failure>) -> Outcome {
-    result.and_then(|result| pipe::encode_result(&result)).map_or_else(Outcome::from, Outcome::Done)
+    match result.and_then(|result| pipe::encode_result(&result)) {
+        Ok(result) => Outcome::Done(result),
+        Err(failure) if failure.pkcs11.as_deref() == Some(NOT_INITIALIZED) => {
+            Outcome::ModuleLost(failure.into())
+        }
+        Err(failure) => failure.into(),
+    }
 }
 
 /// Takes the pipes for the worker alone: what a module reads from standard input is empty, and what
@@ -170,16 +186,57 @@ fn own_pipes() -> io::Result<(impl Read + Send, impl Write + Send)> {
     Ok((io::stdin(), io::stdout()))
 }
 
+/// Ends the process where a call hangs that another thread has, because nobody waits for it any more.
+fn end_soon() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let end = || {
+            thread::sleep(GRACE);
+            std::process::exit(1);
+        };
+        if let Err(error) = thread::Builder::new().spawn(end) {
+            tracing::warn!(%error, "the worker may wait for a call that hangs");
+        }
+    });
+}
+
 /// The end of the pipe is noticed between two calls; a bridge that was killed takes a worker with it
-/// in the middle of one, too.
+/// in the middle of one, too. Breaks where the bridge is gone already.
 #[cfg(target_os = "linux")]
-fn die_with_the_bridge() {
-    if let Err(error) =
-        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
-    {
+fn die_with_the_bridge(bridge: u32) -> ControlFlow<()> {
+    use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+    if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
         tracing::warn!(%error, "the worker may outlive its bridge for as long as a call takes");
+    }
+    match getppid() {
+        Some(parent) if u32::try_from(parent.as_raw_pid()) == Ok(bridge) => {
+            ControlFlow::Continue(())
+        }
+        _ => ControlFlow::Break(()),
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn die_with_the_bridge() {}
+fn die_with_the_bridge(_bridge: u32) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+/// A module that leaks, or is told of a length that is none, ends its own process and not the computer's
+/// memory.
+#[cfg(target_os = "linux")]
+fn limit_memory() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Data);
+    limit.current = Some(limit.current.map_or(MAX_MEMORY, |current| current.min(MAX_MEMORY)));
+    if let Err(error) = setrlimit(Resource::Data, limit) {
+        tracing::warn!(%error, "the worker's memory cannot be limited");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn limit_memory() {}
+
+/// More than the bridge waits, where it is there still.
+const GRACE: Duration = Duration::from_secs(5);
+#[cfg(target_os = "linux")]
+const MAX_MEMORY: u64 = 1 << 30;

@@ -67,6 +67,15 @@ fn parse(der: &[u8]) -> Result<Content, String> {
     content(der).map_err(|error| format!("It is no X.509 certificate in DER: {error}."))
 }
 
+#[cfg(feature = "fuzzing")]
+impl Certificate {
+    /// Why it cannot be parsed; `None` where it was.
+    pub(crate) fn problem(&self) -> Option<&str> {
+        assert!(self.parsed.is_some() != self.parse_error.is_some());
+        self.parse_error.as_deref()
+    }
+}
+
 fn content(der: &[u8]) -> der::Result<Content> {
     // `Raw` also takes serial numbers that are longer than RFC 5280 allows. Cards have them.
     let certificate = CertificateInner::<Raw>::from_der(der)?;

@@ -20,14 +20,12 @@ mod incoming;
 mod module_config;
 mod object;
 mod pkcs11;
+#[cfg(feature = "fuzzing")]
+pub mod readers;
 mod reply;
 mod rest_exception;
 mod socket;
 mod value;
-
-use std::alloc::System;
-
-use zeroizing_alloc::ZeroAlloc;
 
 pub use client::{Client, connect};
 pub use hash::hash;
@@ -35,5 +33,8 @@ pub use module_config::ModuleConfig;
 pub use pkcs11::AbstractPkcs11;
 pub use rest_exception::RestException;
 
+// Elsewhere no page's PIN passes through it.
+#[cfg(target_family = "wasm")]
 #[global_allocator]
-static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
+static MEMORY: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);

@@ -214,18 +214,12 @@ impl Bridge {
 
     /// Its worker processes.
     pub fn workers(&self) -> Vec<Process> {
-        self.processes_of("worker")
+        workers_of(self.pid())
     }
 
     /// Its processes that show a question to the user.
     pub fn dialogs(&self) -> Vec<Process> {
-        self.processes_of("dialog")
-    }
-
-    fn processes_of(&self, command: &str) -> Vec<Process> {
-        let mut all = processes::descendants(self.pid());
-        all.retain(|process| process.arguments.get(1).is_some_and(|argument| argument == command));
-        all
+        processes_of(self.pid(), "dialog")
     }
 
     /// Waits until it has that many worker processes. Panics where it comes to have another number.
@@ -256,6 +250,11 @@ impl Bridge {
         self.program.take().expect("it runs").end_by(Signal::TERM);
     }
 
+    /// Ends it by SIGKILL, in the middle of whatever it does, to be started again.
+    pub fn kill(&mut self) {
+        self.program.take().expect("it runs").end_by(Signal::KILL);
+    }
+
     /// Starts it again on the port that it had.
     pub fn start_again(&mut self) {
         self.setup.listen = Some(self.address.to_string());
@@ -272,6 +271,17 @@ impl Bridge {
     fn program(&self) -> &Program {
         self.program.as_ref().expect("it runs")
     }
+}
+
+/// The worker processes of the bridge that has this process id.
+pub fn workers_of(bridge: u32) -> Vec<Process> {
+    processes_of(bridge, "worker")
+}
+
+fn processes_of(bridge: u32, command: &str) -> Vec<Process> {
+    let mut all = processes::descendants(bridge);
+    all.retain(|process| process.arguments.get(1).is_some_and(|argument| argument == command));
+    all
 }
 
 /// How long it may take until what was logged is read.

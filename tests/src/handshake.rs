@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 
 use pkcs11_bridge_protocol::SUBPROTOCOL;
 use tokio::net::TcpStream;
-use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue, Request, StatusCode};
+use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::socket::{Socket, within};
 
@@ -61,17 +61,21 @@ impl Handshake {
     /// Opens the WebSocket. Fails with the HTTP status of a refusal; panics on anything else.
     pub async fn open(self) -> Result<Socket, StatusCode> {
         let stream = TcpStream::connect(self.address).await.expect("the bridge listens");
-        // As browsers do; otherwise a second small frame waits for the answer to the first.
-        stream.set_nodelay(true).expect("a socket option");
-        match within(client_async(self.request(), stream)).await {
-            Ok((stream, response)) => {
-                let protocol = response.headers().get("sec-websocket-protocol");
-                assert_eq!(protocol.and_then(|name| name.to_str().ok()), Some(SUBPROTOCOL));
-                Ok(Socket::new(stream))
-            }
+        match self.upgrade(stream).await {
+            Ok(stream) => Ok(Socket::new(stream)),
             Err(Error::Http(response)) => Err(response.status()),
             Err(error) => panic!("neither a WebSocket nor a refusal: {error}"),
         }
+    }
+
+    /// Opens the WebSocket on a socket that is connected to the bridge.
+    pub async fn upgrade(self, stream: TcpStream) -> Result<WebSocketStream<TcpStream>, Error> {
+        // As browsers do; otherwise a second small frame waits for the answer to the first.
+        stream.set_nodelay(true).expect("a socket option");
+        let (stream, response) = within(client_async(self.request(), stream)).await?;
+        let protocol = response.headers().get("sec-websocket-protocol");
+        assert_eq!(protocol.and_then(|name| name.to_str().ok()), Some(SUBPROTOCOL));
+        Ok(stream)
     }
 
     fn request(&self) -> Request<()> {

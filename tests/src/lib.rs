@@ -11,6 +11,7 @@ pub mod desktop;
 pub mod digest;
 pub mod handshake;
 pub mod http;
+pub mod load;
 pub mod openssl;
 pub mod package;
 pub mod pinentry;

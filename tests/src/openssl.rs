@@ -6,6 +6,7 @@ use std::process::Command;
 use der::asn1::UintRef;
 use der::{Encode, Sequence};
 
+use crate::program::run;
 use crate::secrets;
 use crate::token::Issued;
 
@@ -57,6 +58,23 @@ pub fn sign(issued: &Issued, hash: &[u8]) -> Vec<u8> {
     let output = command.output().expect("openssl");
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout
+}
+
+/// The public key of a certificate, as `SubjectPublicKeyInfo` in DER.
+pub fn public_key(certificate: &Path) -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (pem, der) = (folder.path().join("key.pem"), folder.path().join("key.der"));
+    run(Command::new("openssl")
+        .args(["x509", "-noout", "-pubkey", "-in"])
+        .arg(certificate)
+        .arg("-out")
+        .arg(&pem));
+    run(Command::new("openssl")
+        .args(["pkey", "-pubin", "-outform", "DER", "-in"])
+        .arg(&pem)
+        .arg("-out")
+        .arg(&der));
+    std::fs::read(der).expect("the key")
 }
 
 /// The subject and the issuer of a certificate.

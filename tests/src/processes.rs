@@ -35,6 +35,33 @@ pub fn descendants(ancestor: u32) -> Vec<Process> {
     found
 }
 
+/// When a process was started, in ticks of a clock that starts with the system (proc_pid_stat(5)).
+pub fn start_time(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The state, behind the name in parentheses, is field 3.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(22 - 3)?.parse().ok()
+}
+
+/// Memory of a process that is not swapped out, in bytes: now, and at most since its start.
+pub fn memory(pid: u32) -> Option<(u64, u64)> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let kibibytes = |name: &str| -> Option<u64> {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().next()?.parse().ok()
+    };
+    Some((kibibytes("VmRSS:")? << 10, kibibytes("VmHWM:")? << 10))
+}
+
+/// How many file descriptors a process has open.
+pub fn file_descriptors(pid: u32) -> Option<u64> {
+    let folder = format!("/proc/{pid}/fd");
+    match fs::read_dir(&folder) {
+        Ok(entries) => Some(entries.count() as u64),
+        // The bridge does not let other programs of the user look into it; Linux tells the number still.
+        Err(_) => fs::metadata(&folder).ok().map(|folder| folder.len()),
+    }
+}
+
 /// Whether a process is there and has not ended.
 pub fn is_running(pid: u32) -> bool {
     find(pid).is_some()

@@ -18,8 +18,9 @@ use crate::{processes, secrets, workspace};
 /// How long a program may take to get ready, on a machine that is busy with other tests.
 pub const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// How long a program may take to stop by itself before it is killed.
-pub const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// How long a program may take to stop by itself before it is killed: a bridge answers what is in flight for
+/// 5 s, says goodbye for 1, and gives its workers 2.
+pub const STOP_LIMIT: Duration = Duration::from_secs(15);
 
 /// The binary: the one that `PKCS11_BRIDGE_BIN` names, otherwise that of this workspace, built.
 pub fn binary() -> &'static Path {

@@ -9,8 +9,10 @@ use std::time::Duration;
 use escargot::format::Message;
 use pkcs11_bridge_test_rules::call::{self, Line};
 pub use pkcs11_bridge_test_rules::call::{Call, Stage, User};
-pub use pkcs11_bridge_test_rules::card::{Card, Entry, Pinpad};
+pub use pkcs11_bridge_test_rules::card::{Card, Certificates, Entry, Pinpad, Vanished};
+pub use pkcs11_bridge_test_rules::fault::{CRASH_REPORT, Fault, Lie};
 pub use pkcs11_bridge_test_rules::rule::Rule;
+pub use pkcs11_bridge_test_rules::slot_events::SlotEvents;
 use pkcs11_bridge_test_rules::{FOLDER, Rules};
 use serde_json::json;
 use tempfile::TempDir;
@@ -38,7 +40,12 @@ impl TestModule {
             .prefix("pkcs11-bridge-test-module-")
             .tempdir()
             .expect("a folder");
-        let rules = Rules { over: MODULE.into(), rules: Vec::new(), cards: Default::default() };
+        let rules = Rules {
+            over: MODULE.into(),
+            rules: Vec::new(),
+            cards: Default::default(),
+            slot_events: SlotEvents::default(),
+        };
         rules.write(folder.path()).expect("a file");
         call::create(folder.path()).expect("a file");
         let (slot, softhsm) = (token.slot(), token.configuration());
@@ -77,6 +84,31 @@ impl TestModule {
     /// Has the person at a pinpad that is held go on.
     pub fn release_pinpad(&self) {
         self.play(|card| card.pinpad = card.pinpad.take().map(Pinpad::released));
+    }
+
+    /// Takes the token out of its slot.
+    pub fn pull(&self) {
+        self.play(Card::pull);
+    }
+
+    /// Puts the token back into its slot.
+    pub fn put_back(&self) {
+        self.play(Card::put_back);
+    }
+
+    /// Plays so many certificates more, all with that value. `unreadable` is what each is read with, where it
+    /// cannot be read.
+    pub fn play_certificates(&self, count: u32, value: &[u8], unreadable: Option<u64>) {
+        self.play(|card| {
+            let file = self.folder.path().join(format!("value-{}", card.certificates.len()));
+            std::fs::write(&file, value).expect("a file");
+            card.certificates.push(Certificates { count, value: file, unreadable });
+        });
+    }
+
+    /// Sets what `C_WaitForSlotEvent` does.
+    pub fn tell_slot_events(&self, how: SlotEvents) {
+        self.change(|rules| rules.slot_events = how);
     }
 
     /// The calls that have returned, in that order.
@@ -119,7 +151,7 @@ impl TestModule {
     }
 
     /// Waits until that many calls of a function, from the beginning, have been made to wait: by a rule,
-    /// or for a person at the pinpad. Panics where they are not.
+    /// for a person at the pinpad or for a slot event; or do not come back. Panics where they are not.
     #[track_caller]
     pub fn wait_until_waiting(&self, function: &str, count: usize) {
         let waiting =
@@ -130,10 +162,27 @@ impl TestModule {
 
     /// Runs OpenSC's `pkcs11-tool`, an independent user, on this module.
     pub fn pkcs11_tool(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new("pkcs11-tool");
+        self.pkcs11_tool_command(arguments).output().expect("pkcs11-tool")
+    }
+
+    /// The command that [`TestModule::pkcs11_tool`] runs.
+    pub fn pkcs11_tool_command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command("pkcs11-tool");
+        command.args(arguments);
+        command
+    }
+
+    /// A command that is told of this module by `--module`.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
         command.env(FOLDER, self.folder.path()).env("SOFTHSM2_CONF", &self.softhsm);
-        command.arg("--module").arg(library()).args(arguments);
-        command.output().expect("pkcs11-tool")
+        command.arg("--module").arg(library());
+        command
+    }
+
+    /// Its folder of rules, which is the working folder after [`Fault::ChangeFolderAndLocale`].
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     fn record(&self) -> Vec<Line> {

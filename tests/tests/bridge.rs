@@ -13,9 +13,16 @@ mod bridge {
     pub mod consent_floods;
     pub mod consent_queue;
     pub mod consent_text;
+    pub mod deadlines;
     pub mod demo;
     pub mod desk;
+    pub mod faults;
+    pub mod faults_lengths;
+    pub mod faults_objects;
+    pub mod faulty;
     pub mod handshake;
+    pub mod idle_workers;
+    pub mod killed_bridge;
     pub mod limits;
     pub mod login;
     pub mod login_counts;
@@ -39,15 +46,19 @@ mod bridge {
     pub mod pinpad;
     pub mod pinpad_calls;
     pub mod private_memory;
+    pub mod pulled_token;
     pub mod reading;
     pub mod real_windows;
     pub mod revocation;
     pub mod same_user;
+    pub mod set_aside;
     pub mod signing;
+    pub mod slot_events;
     pub mod state_file;
     pub mod state_file_places;
     pub mod terminal_dialogs;
     pub mod token_removed;
     pub mod two_origins;
+    pub mod worker_limit;
     pub mod workers;
 }

@@ -188,11 +188,9 @@ impl StateFile {
     }
 
     fn write(&self, origins: &Remembered) -> io::Result<()> {
-        let content = Content { version: VERSION, origins: origins.clone() };
         // Made with mode 0600.
         let mut file = tempfile::NamedTempFile::new_in(self.folder())?;
-        serde_json::to_writer_pretty(&mut file, &content)?;
-        file.write_all(b"\n")?;
+        write_text(&mut file, origins)?;
         file.as_file().sync_all()?;
         file.persist(&self.path)?;
         // The new name has to last too.
@@ -220,7 +218,12 @@ fn read(path: &Path) -> io::Result<Remembered> {
         Ok(_) => fs::read_to_string(path)?,
         Err(error) => return Err(error),
     };
-    let content: Content = serde_json::from_str(&text)?;
+    parse(&text)
+}
+
+/// What a state file of that text approves now.
+pub(crate) fn parse(text: &str) -> io::Result<Remembered> {
+    let content: Content = serde_json::from_str(text)?;
     if content.version != VERSION {
         let problem =
             format!("it is of version {}, and this program knows {VERSION}", content.version);
@@ -228,6 +231,13 @@ fn read(path: &Path) -> io::Result<Remembered> {
     }
     let now = unix_seconds(SystemTime::now());
     Ok(content.origins.into_iter().filter(|(_, approved)| now < approved.expires).collect())
+}
+
+/// Writes what [`parse`] reads.
+pub(crate) fn write_text(file: &mut impl Write, origins: &Remembered) -> io::Result<()> {
+    let content = Content { version: VERSION, origins: origins.clone() };
+    serde_json::to_writer_pretty(&mut *file, &content)?;
+    file.write_all(b"\n")
 }
 
 const VERSION: u32 = 1;

@@ -35,6 +35,12 @@ pub(super) struct ConfigFile {
     pub(super) dialog_seconds: Option<u64>,
     /// After how many seconds without a signature a login ends; 300 if missing.
     pub(super) login_idle_seconds: Option<u64>,
+    /// How many seconds a module has to start, and for each call that only reads; 30 if missing.
+    pub(super) read_deadline_seconds: Option<u64>,
+    /// How many seconds a module has for a signature, with a person at the reader's pinpad; 120 if missing.
+    pub(super) sign_deadline_seconds: Option<u64>,
+    /// After how many seconds without a call a module is let go of; 600 if missing.
+    pub(super) worker_idle_seconds: Option<u64>,
     /// The modules that pages may name.
     pub(super) modules: Vec<ModuleEntry>,
 }
@@ -57,7 +63,12 @@ impl ConfigFile {
     pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        toml::from_str(&text).map_err(|source| ConfigError::Parse { path: path.to_owned(), source })
+        Self::parse(&text, path)
+    }
+
+    /// `path` is for the error.
+    pub(super) fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|source| ConfigError::Parse { path: path.to_owned(), source })
     }
 }
 

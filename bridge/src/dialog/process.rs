@@ -4,7 +4,7 @@ use std::io;
 use std::process::Stdio;
 
 use serde::Serialize;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 use zeroize::Zeroizing;
 
@@ -38,7 +38,7 @@ impl DialogProcess {
 
     /// Waits for the user.
     pub(super) async fn answer(&mut self) -> io::Result<Answer> {
-        match self.read().await {
+        match read_answer(&mut self.output).await {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 if self.was_interrupted().await {
                     Ok(Answer::Cancelled)
@@ -48,18 +48,6 @@ impl DialogProcess {
             }
             answer => answer,
         }
-    }
-
-    async fn read(&mut self) -> io::Result<Answer> {
-        let mut len = [0; 4];
-        self.output.read_exact(&mut len).await?;
-        let len = u32::from_le_bytes(len) as usize;
-        if len > MAX_LEN {
-            return Err(io::Error::other("the answer is too long"));
-        }
-        let mut frame = Zeroizing::new(vec![0; len]);
-        self.output.read_exact(&mut frame).await?;
-        pipe::decode(&frame)
     }
 
     /// Whether the user pressed Ctrl-C at a question in the terminal.
@@ -74,6 +62,19 @@ impl DialogProcess {
     async fn was_interrupted(&mut self) -> bool {
         false
     }
+}
+
+/// Reads what the user said.
+pub(crate) async fn read_answer(output: &mut (impl AsyncRead + Unpin)) -> io::Result<Answer> {
+    let mut len = [0; 4];
+    output.read_exact(&mut len).await?;
+    let len = u32::from_le_bytes(len) as usize;
+    if len > MAX_LEN {
+        return Err(io::Error::other("the answer is too long"));
+    }
+    let mut frame = Zeroizing::new(vec![0; len]);
+    output.read_exact(&mut frame).await?;
+    pipe::decode(&frame)
 }
 
 /// Its own group is that of the pinentry too.

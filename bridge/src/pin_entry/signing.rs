@@ -94,7 +94,7 @@ impl Outcome {
     pub(super) fn done(self) -> Result<Option<Box<RawValue>>> {
         match self {
             Self::Done(result) => Ok(Some(result)),
-            Self::Failed(error) => Err(error),
+            Self::Failed(error) | Self::ModuleLost(error) => Err(error),
             Self::PinNeeded(_) | Self::LoggingIn => Ok(None),
         }
     }

@@ -2,6 +2,7 @@
 //! close code, and no peer can make it hold more than its limits.
 
 use std::collections::HashMap;
+use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +13,9 @@ use pkcs11_bridge_protocol::call::{Call, Cancel};
 use pkcs11_bridge_protocol::event::Progress;
 use pkcs11_bridge_protocol::failure::{Failure, Row};
 use pkcs11_bridge_protocol::message::{Id, Notification, Rejected, Reply, Request};
-use pkcs11_bridge_protocol::{MAX_IN_FLIGHT, MAX_UNAPPROVED_LEN};
+use pkcs11_bridge_protocol::{MAX_IN_FLIGHT, MAX_UNAPPROVED_LEN, STOP_SECONDS, WRITE_SECONDS};
 use serde::Serialize;
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
@@ -25,13 +25,14 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_util::sync::CancellationToken;
 
+use super::paced::Paced;
 use super::places::Place;
 use crate::batch::BatchControl;
 use crate::bridge::{Bridge, Caller};
 use crate::origin::{Approval, RequestOrigin};
 
 pub(super) struct Connection {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Paced>,
     bridge: Arc<Bridge>,
     caller: Arc<Caller>,
     calls: JoinSet<String>,
@@ -55,14 +56,16 @@ type Flow = ControlFlow<Option<CloseFrame>>;
 
 impl Connection {
     pub(super) fn new(
-        socket: WebSocketStream<TcpStream>,
+        mut socket: WebSocketStream<Paced>,
         bridge: Arc<Bridge>,
         origin: RequestOrigin,
         place: Place,
     ) -> Self {
-        let caller = Arc::new(bridge.caller(origin));
-        let (calls, in_flight, events) =
-            (JoinSet::new(), HashMap::new(), mpsc::channel(MAX_EVENTS));
+        // The handshake had a limit of its own.
+        socket.get_mut().message_done();
+        let events = mpsc::channel(MAX_EVENTS);
+        let caller = Arc::new(bridge.caller(origin, events.0.clone()));
+        let (calls, in_flight) = (JoinSet::new(), HashMap::new());
         Self { socket, bridge, caller, calls, in_flight, events, place }
     }
 
@@ -92,6 +95,7 @@ impl Connection {
     }
 
     async fn receive(&mut self, frame: Option<Result<Message, Error>>) -> Flow {
+        self.socket.get_mut().message_done();
         match frame {
             Some(Ok(Message::Text(text))) => match Request::decode(text.as_str()) {
                 Ok(request) => self.start(request, text.len()).await,
@@ -112,6 +116,9 @@ impl Connection {
             Some(Err(Error::Protocol(error))) => {
                 tracing::debug!(%error, "a peer broke the WebSocket protocol");
                 Flow::Break(Some(close_frame(CloseCode::Protocol, "not the WebSocket protocol")))
+            }
+            Some(Err(Error::Io(error))) if error.kind() == io::ErrorKind::TimedOut => {
+                Flow::Break(Some(close_frame(CloseCode::Policy, "a message took too long to come")))
             }
             Some(Err(_)) | None => Flow::Break(None),
         }
@@ -260,10 +267,24 @@ impl Connection {
                 }
             }
         });
-        if let Ok(Flow::Break(_)) = answered.await {
-            return None;
+        let flow = match answered.await {
+            Ok(flow) => flow,
+            // Nobody is left without a word.
+            Err(_) => timeout(CLOSE_GRACE, self.give_up()).await.unwrap_or(Flow::Break(None)),
+        };
+        flow.is_continue().then_some(end)
+    }
+
+    /// Answers what is in flight still.
+    async fn give_up(&mut self) -> Flow {
+        self.calls.abort_all();
+        for (_, InFlight { id, .. }) in std::mem::take(&mut self.in_flight) {
+            let message = "The bridge was stopped before the module had answered. Whether the call was \
+                           carried out is not known.";
+            let failure = Failure::new(Row::Internal, message);
+            self.feed(encode(&Reply::<()>::failure(Some(id), failure))).await?;
         }
-        Some(end)
+        self.flush().await
     }
 
     async fn send(&mut self, text: String) -> Flow {
@@ -283,14 +304,14 @@ impl Connection {
 }
 
 /// Tells a peer that there are too many connections.
-pub(super) async fn refuse_for_now(socket: WebSocketStream<TcpStream>) {
+pub(super) async fn refuse_for_now(socket: WebSocketStream<Paced>) {
     close(socket, close_frame(CloseCode::Again, "the bridge serves as many connections as it can"))
         .await;
 }
 
 /// Sends a close frame and waits a little for the peer to close too: what it still has to send is
 /// thrown away, because a socket closed over unread bytes would take the close frame with it.
-async fn close(mut socket: WebSocketStream<TcpStream>, frame: CloseFrame) {
+async fn close(mut socket: WebSocketStream<Paced>, frame: CloseFrame) {
     let goodbye = async {
         socket.close(Some(frame)).await.ok()?;
         let mut rest = [0; 16 << 10];
@@ -321,8 +342,8 @@ fn close_frame(code: CloseCode, reason: &'static str) -> CloseFrame {
     CloseFrame { code, reason: reason.into() }
 }
 
-const STOP_GRACE: Duration = Duration::from_secs(5);
+const STOP_GRACE: Duration = Duration::from_secs(STOP_SECONDS);
 const CLOSE_GRACE: Duration = Duration::from_secs(1);
 /// Events that wait to be written; whoever has more waits with them.
 const MAX_EVENTS: usize = 64;
-const WRITE_DEADLINE: Duration = Duration::from_secs(10);
+const WRITE_DEADLINE: Duration = Duration::from_secs(WRITE_SECONDS);

@@ -12,11 +12,12 @@ use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 
+use super::paced::Paced;
 use super::peer::{Ends, PeerUser};
 use crate::host;
 use crate::origin::{OriginError, RequestOrigin};
 
-pub(super) type Upgraded = (WebSocketStream<TcpStream>, RequestOrigin);
+pub(super) type Upgraded = (WebSocketStream<Paced>, RequestOrigin);
 
 /// Upgrades a connection; `None` where it was refused or broke off.
 pub(super) async fn upgrade(socket: TcpStream, port: u16) -> Option<Upgraded> {
@@ -46,7 +47,7 @@ pub(super) async fn upgrade(socket: TcpStream, port: u16) -> Option<Upgraded> {
         .read_buffer_size(READ_BUFFER_LEN)
         .max_message_size(Some(MAX_FRAME_LEN))
         .max_frame_size(Some(MAX_FRAME_LEN));
-    match accept_hdr_async_with_config(socket, check, Some(config)).await {
+    match accept_hdr_async_with_config(Paced::new(socket), check, Some(config)).await {
         Ok(socket) => origin.map(|origin| (socket, origin)),
         Err(error) => {
             tracing::debug!(%error, "a handshake broke off");
@@ -84,6 +85,22 @@ fn check(headers: &HeaderMap, port: u16) -> Result<RequestOrigin, Refusal> {
         .flat_map(|header| header.split(','))
         .any(|name| name.trim() == SUBPROTOCOL);
     if offered { Ok(origin) } else { Err(Refusal::Protocol) }
+}
+
+/// The origin that a request, as its bytes arrive, comes from; otherwise why it is refused.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_handshake(bytes: &[u8], port: u16) -> Result<RequestOrigin, String> {
+    use tokio_tungstenite::tungstenite::handshake::machine::TryParse;
+    use tokio_tungstenite::tungstenite::handshake::server::create_response;
+
+    let (_, request) = Request::try_parse(bytes)
+        .map_err(|error| error.to_string())?
+        .ok_or("the request has no end")?;
+    create_response(&request).map_err(|error| error.to_string())?;
+    check(request.headers(), port).map_err(|refusal| {
+        forbidden(&refusal);
+        refusal.to_string()
+    })
 }
 
 fn check_user(user: PeerUser) -> Result<(), Refusal> {

@@ -14,6 +14,7 @@ use crate::origin::{Approval, RequestOrigin};
 
 pub(super) struct Places {
     all: Arc<Semaphore>,
+    goodbyes: Arc<Semaphore>,
     unapproved: Arc<Semaphore>,
     origins: Mutex<HashMap<RequestOrigin, Weak<Semaphore>>>,
 }
@@ -40,6 +41,7 @@ impl Default for Places {
     fn default() -> Self {
         Self {
             all: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+            goodbyes: Arc::new(Semaphore::new(MAX_GOODBYES)),
             unapproved: Arc::new(Semaphore::new(MAX_UNAPPROVED_CONNECTIONS)),
             origins: Mutex::default(),
         }
@@ -60,6 +62,11 @@ impl Places {
         Some(Place { _of_all, of_unapproved })
     }
 
+    /// A place in which a peer is told that there is none.
+    pub(super) fn take_for_goodbye(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.goodbyes).try_acquire_owned().ok()
+    }
+
     fn of_origin(&self, origin: &RequestOrigin) -> Arc<Semaphore> {
         let mut origins = lock(&self.origins);
         origins.retain(|_, places| places.strong_count() > 0);
@@ -70,6 +77,8 @@ impl Places {
         })
     }
 }
+
+const MAX_GOODBYES: usize = 64;
 
 #[cfg(test)]
 mod tests {

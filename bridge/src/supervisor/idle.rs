@@ -1,5 +1,5 @@
-//! Ends logins that nobody signs with any more. Reading does not keep a login alive: a page may ask for
-//! its slots every second.
+//! Ends logins that nobody signs with any more, and workers that nobody uses. Reading does not keep a login
+//! alive: a page may ask for its slots every second.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
@@ -8,12 +8,12 @@ use std::time::Duration;
 use pkcs11_bridge_protocol::call::{Call, Logout};
 use pkcs11_bridge_protocol::slot_id::SlotId;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, sleep, sleep_until};
 
-use super::Errand;
 use super::worker_process::WorkerProcess;
+use super::{Errand, OriginSession};
 use crate::lock::lock;
+use crate::modules::ModuleName;
 use crate::pipe::{Leave, unix_micros};
 
 /// The slots of a worker that may be logged in.
@@ -21,8 +21,6 @@ use crate::pipe::{Leave, unix_micros};
 pub(super) struct Logins {
     slots: Mutex<HashMap<SlotId, Use>>,
     changed: Notify,
-    /// Cancelled when the worker is let go of.
-    pub(super) gone: CancellationToken,
 }
 
 struct Use {
@@ -46,6 +44,11 @@ impl Logins {
         let new = || Use { last: Instant::now(), calls: 0 };
         lock(&self.slots).entry(slot).or_insert_with(new).calls += 1;
         Some(InUse { logins: Arc::clone(self), slot, signed: false })
+    }
+
+    /// Whether no slot may be logged in.
+    pub(super) fn are_none(&self) -> bool {
+        lock(&self.slots).is_empty()
     }
 
     /// Returns when a login has been idle for `limit`, which is noted no more.
@@ -90,15 +93,24 @@ impl Drop for InUse {
 /// Logs out of each slot once it was idle for `limit`, as long as the worker is there.
 pub(super) async fn log_out(worker: Weak<WorkerProcess>, logins: Arc<Logins>, limit: Duration) {
     loop {
-        let slot = tokio::select! {
-            slot = logins.idle_for(limit) => slot,
-            () = logins.gone.cancelled() => return,
-        };
+        let slot = logins.idle_for(limit).await;
         let Some(worker) = worker.upgrade() else { return };
         let call = Call::Logout(Logout { module: None, slot_id: Some(slot) });
         let errand = Errand { call: &call, leave: &Leave::Nothing, arrived: unix_micros() };
         if worker.call(&errand).await.is_ok() {
             tracing::info!(%slot, "logged out, because nothing was signed for a while");
+        }
+    }
+}
+
+/// Lets go of a worker once nobody has used it for `limit`. Runs as long as the worker is there.
+pub(super) async fn let_go(session: Weak<OriginSession>, module: ModuleName, limit: Duration) {
+    loop {
+        sleep(limit).await;
+        let Some(session) = session.upgrade() else { return };
+        if session.let_go(&module, limit) {
+            tracing::info!(origin = %session.origin, %module, "a worker was not used for a while");
+            return;
         }
     }
 }

@@ -5,101 +5,116 @@ mod ending;
 
 use std::io;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use pkcs11_bridge_protocol::call::Call;
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
 use tokio::io::AsyncWriteExt;
-use tokio::process::{Child, ChildStdin, Command};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::faults::Faults;
 use super::idle::Logins;
-use super::{Errand, TurnLock};
+use super::places::Place;
+use super::{Errand, TurnLock, WorkerLimits};
+use crate::lock::lock;
 use crate::modules::Module;
-use crate::pipe::{self, Frame, Greeting, Job, Outcome};
+use crate::pipe::{self, Frame, FrameReader, Greeting, Job, Outcome};
 use crate::program;
 use calls::CallsInFlight;
 pub(crate) use ending::revoked;
-use ending::{Stop, attend, end_now, ended};
+use ending::{Attended, Stop, end_at_once, end_now, ended, garbled};
+
+/// What a worker process needs around it.
+pub(super) struct Surroundings {
+    pub(super) module: Arc<Module>,
+    pub(super) limits: WorkerLimits,
+    pub(super) turn: TurnLock,
+    /// Hears of the worker's crash or hang.
+    pub(super) faults: Arc<Faults>,
+    /// Hears of what the module says of its slots.
+    pub(super) slot_events: watch::Sender<()>,
+    /// Keeps the task that reaps the process.
+    pub(super) endings: TaskTracker,
+}
 
 /// A worker that has loaded its module. Dropping it ends the process.
 pub(crate) struct WorkerProcess {
-    frames: mpsc::UnboundedSender<Frame>,
+    frames: mpsc::Sender<Frame>,
     /// As many calls as the worker has threads: what waits here does not run into a deadline that
     /// would end the worker, and is gone with its caller.
     admission: Arc<Semaphore>,
     calls: Arc<CallsInFlight>,
+    limits: WorkerLimits,
     next_id: AtomicU64,
     stop: Arc<Stop>,
     turn: TurnLock,
     logins: Arc<Logins>,
+    last_used: Mutex<Instant>,
+    /// Cancelled when this is dropped.
+    gone: CancellationToken,
+}
+
+/// What became of a call that was to be delivered.
+pub(super) enum Delivery {
+    Done(Outcome),
+    /// The worker ended before it got the call, for that reason.
+    NotSent(Failure),
 }
 
 impl WorkerProcess {
-    /// Starts a worker and waits until it has initialised the module. `endings` keeps the task that
-    /// reaps the process.
-    pub(super) async fn start(
-        module: Arc<Module>,
-        turn: TurnLock,
-        endings: TaskTracker,
-    ) -> Result<Self, ErrorObject> {
-        let start = Self::start_in_turn(&module, &turn, &endings);
+    /// Starts a worker and waits until it has initialised the module.
+    pub(super) async fn start(around: Surroundings, place: Place) -> Result<Self, ErrorObject> {
+        let Surroundings { module, limits, turn, .. } = &around;
+        let Ok(one_at_a_time) = timeout(limits.read, Arc::clone(turn).lock_owned()).await else {
+            return Err(
+                not_started(module, limits.read, "waited for another page to start it").into()
+            );
+        };
         // A process that is given up on is killed with its handle.
-        timeout(START_DEADLINE, start).await.unwrap_or_else(|_| {
-            Err(Failure::new(
-                Row::DeadlinePassed,
-                format!(
-                    "Module `{}` did not start within {} s and was given up. Check the token and \
-                     its reader, then try again.",
-                    module.name,
-                    START_DEADLINE.as_secs()
-                ),
-            )
-            .into())
-        })
-    }
-
-    async fn start_in_turn(
-        module: &Arc<Module>,
-        turn: &TurnLock,
-        endings: &TaskTracker,
-    ) -> Result<Self, ErrorObject> {
-        let _one_at_a_time = turn.lock().await;
-        let cannot_start = |error: io::Error| {
-            Failure::new(
-                Row::Internal,
-                format!("The worker for module `{}` could not be started: {error}.", module.name),
-            )
+        let Ok(started) = timeout(limits.read, greeted(&around)).await else {
+            around.faults.note(Instant::now());
+            return Err(not_started(module, limits.read, "was given up").into());
         };
-        let mut child = spawn(module).map_err(cannot_start)?;
-        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(cannot_start(io::Error::other("it has no pipes")).into());
-        };
-        let mut output = pipe::reader(output);
-        let threads = match output.next().await.map(|frame| pipe::decode(&frame?)) {
-            Some(Ok(Greeting::Ready { threads })) => threads,
-            Some(Ok(Greeting::Failed(error))) => {
-                let _ = end_now(child).await;
-                let message = format!("Module `{}`: {}", module.name, error.message);
-                return Err(ErrorObject { message, ..error });
-            }
-            Some(Err(_)) | None => return Err(ended(module, &end_now(child).await).into()),
-        };
+        let (child, input, output, threads) = started?;
+        drop(one_at_a_time);
         tracing::info!(module = %module.name, pid = child.id(), "worker started");
 
+        let Surroundings { module, limits, turn, faults, slot_events, endings } = around;
         let admission = Arc::new(Semaphore::new(threads));
-        let calls = Arc::new(CallsInFlight::new(Arc::clone(module), Arc::clone(&admission)));
+        let calls = Arc::new(CallsInFlight::new(module, Arc::clone(&admission)));
         let stop = Arc::new(Stop::default());
-        let (frames, queue) = mpsc::unbounded_channel();
+        // No more frames than calls are admitted.
+        let (frames, queue) = mpsc::channel(threads);
         endings.spawn(write(input, queue));
-        endings.spawn(attend(child, output, Arc::clone(&calls), Arc::clone(&stop)));
-        let (next_id, turn) = (AtomicU64::new(1), Arc::clone(turn));
-        Ok(Self { frames, admission, calls, next_id, stop, turn, logins: Arc::default() })
+        let attended = Attended {
+            child,
+            output,
+            calls: Arc::clone(&calls),
+            stop: Arc::clone(&stop),
+            faults,
+            slot_events,
+            place,
+        };
+        endings.spawn(attended.to_its_end());
+        Ok(Self {
+            frames,
+            admission,
+            calls,
+            limits,
+            next_id: AtomicU64::new(1),
+            stop,
+            turn,
+            logins: Arc::default(),
+            last_used: Mutex::new(Instant::now()),
+            gone: CancellationToken::new(),
+        })
     }
 
     pub(super) fn is_alive(&self) -> bool {
@@ -108,12 +123,13 @@ impl WorkerProcess {
 
     /// Sends a call and waits for what becomes of it. The deadline counts from when the worker has
     /// a thread for it.
-    pub(crate) async fn call(&self, errand: &Errand<'_>) -> Result<Outcome, Failure> {
+    pub(super) async fn deliver(&self, errand: &Errand<'_>) -> Result<Delivery, Failure> {
+        self.note_use();
         let Errand { call, leave, arrived } = *errand;
         let admission = Arc::clone(&self.admission).acquire_owned();
         let permit = match timeout(QUEUE_DEADLINE, admission).await {
             Ok(Ok(permit)) => permit,
-            Ok(Err(_)) => return Err(self.calls.end()),
+            Ok(Err(_)) => return Ok(Delivery::NotSent(self.calls.end())),
             Err(_) => return Err(busy(self.calls.module(), call)),
         };
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
@@ -121,15 +137,42 @@ impl WorkerProcess {
             Failure::new(Row::Internal, format!("The call cannot be passed on: {error}."))
         })?;
         let hold = (permit, self.logins.begin(call));
-        let report = self.calls.add(id, call.method(), deadline_of(call), hold)?;
+        let Some(report) = self.calls.add(id, call.method(), self.limits.deadline_of(call), hold)
+        else {
+            return Ok(Delivery::NotSent(self.calls.end()));
+        };
         // Where nobody writes any more the worker has ended, and the report says so.
-        let _ = self.frames.send(frame);
-        report.await.unwrap_or_else(|_| Err(self.calls.end()))
+        let _ = self.frames.try_send(frame);
+        let outcome = report.await.unwrap_or_else(|_| Err(self.calls.end()));
+        self.note_use();
+        Ok(Delivery::Done(outcome?))
+    }
+
+    /// [`WorkerProcess::deliver`] for a call that goes to no other worker.
+    pub(crate) async fn call(&self, errand: &Errand<'_>) -> Result<Outcome, Failure> {
+        match self.deliver(errand).await? {
+            Delivery::Done(outcome) => Ok(outcome),
+            Delivery::NotSent(failure) => Err(failure),
+        }
     }
 
     /// The logins that it has.
     pub(super) fn logins(&self) -> &Arc<Logins> {
         &self.logins
+    }
+
+    /// Cancelled when the worker is let go of.
+    pub(super) fn gone(&self) -> &CancellationToken {
+        &self.gone
+    }
+
+    /// How long ago it was called last; `None` where it may be logged in.
+    pub(super) fn unused_for(&self) -> Option<Duration> {
+        self.logins.are_none().then(|| lock(&self.last_used).elapsed())
+    }
+
+    fn note_use(&self) {
+        *lock(&self.last_used) = Instant::now();
     }
 
     /// Ends the process in the middle of whatever it does.
@@ -140,13 +183,46 @@ impl WorkerProcess {
 
 impl Drop for WorkerProcess {
     fn drop(&mut self) {
-        self.logins.gone.cancel();
+        self.gone.cancel();
         self.stop.release(&self.turn);
     }
 }
 
+type Started = (Child, ChildStdin, FrameReader<ChildStdout>, usize);
+
+/// Starts the process and waits for its greeting.
+async fn greeted(around: &Surroundings) -> Result<Started, ErrorObject> {
+    let Surroundings { module, faults, .. } = around;
+    let cannot_start = |error: io::Error| {
+        Failure::new(
+            Row::Internal,
+            format!("The worker for module `{}` could not be started: {error}.", module.name),
+        )
+    };
+    let mut child = spawn(module, faults).map_err(cannot_start)?;
+    let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+        return Err(cannot_start(io::Error::other("it has no pipes")).into());
+    };
+    let mut output = pipe::reader(output);
+    let failure = match output.next().await.map(|frame| pipe::decode(&frame?)) {
+        Some(Ok(Greeting::Ready { threads })) => return Ok((child, input, output, threads)),
+        Some(Ok(Greeting::Failed(error))) => {
+            let _ = end_now(&mut child).await;
+            let message = format!("Module `{}`: {}", module.name, error.message);
+            return Err(ErrorObject { message, ..error });
+        }
+        Some(Err(_)) => {
+            let _ = end_at_once(&mut child).await;
+            garbled(module)
+        }
+        None => ended(module, &end_now(&mut child).await),
+    };
+    faults.note(Instant::now());
+    Err(failure.into())
+}
+
 /// Writes frames whole, whatever becomes of those who sent them. The pipe is closed with the worker.
-async fn write(mut input: ChildStdin, mut queue: mpsc::UnboundedReceiver<Frame>) {
+async fn write(mut input: ChildStdin, mut queue: mpsc::Receiver<Frame>) {
     while let Some(frame) = queue.recv().await {
         if input.write_all(&frame).await.is_err() {
             return;
@@ -154,12 +230,15 @@ async fn write(mut input: ChildStdin, mut queue: mpsc::UnboundedReceiver<Frame>)
     }
 }
 
-fn spawn(module: &Module) -> io::Result<Child> {
+fn spawn(module: &Module, faults: &Faults) -> io::Result<Child> {
     let mut command: Command = program::this()?;
     command
         .arg("worker")
         .arg("--module")
         .arg(&module.path)
+        .arg("--bridge")
+        .arg(std::process::id().to_string())
+        .args((!faults.may_wait()).then_some("--no-slot-events"))
         .envs(&module.env)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -183,17 +262,16 @@ fn busy(module: &Module, call: &Call) -> Failure {
     )
 }
 
-fn deadline_of(call: &Call) -> Duration {
-    match call {
-        Call::SignData(_) | Call::SignDataBatch(_) => SIGN_DEADLINE,
-        // It waits for the signatures that are being made.
-        Call::Logout(_) => SIGN_DEADLINE + READ_DEADLINE,
-        _ => READ_DEADLINE,
-    }
+fn not_started(module: &Module, limit: Duration, what: &str) -> Failure {
+    Failure::new(
+        Row::DeadlinePassed,
+        format!(
+            "Module `{}` did not start within {} s and {what}. Check the token and its reader, then try \
+             again.",
+            module.name,
+            limit.as_secs()
+        ),
+    )
 }
 
-const START_DEADLINE: Duration = Duration::from_secs(30);
 const QUEUE_DEADLINE: Duration = Duration::from_secs(120);
-const READ_DEADLINE: Duration = Duration::from_secs(30);
-/// Long enough for a person at a reader's pinpad.
-const SIGN_DEADLINE: Duration = Duration::from_secs(120);

@@ -38,11 +38,7 @@ impl TokenCertificate {
     /// Whose it is, for a person: the subject (RFC 4514), or the label where that cannot be read or
     /// is empty.
     pub(super) fn subject(&self) -> String {
-        Certificate::from_der(&self.der)
-            .map(|certificate| certificate.tbs_certificate().subject().to_string())
-            .ok()
-            .filter(|subject| !subject.is_empty())
-            .unwrap_or_else(|| self.label.clone())
+        subject(&self.der).unwrap_or_else(|| self.label.clone())
     }
 
     pub(super) fn public_key(&self) -> Result<&PublicKey, Failure> {
@@ -51,6 +47,12 @@ impl TokenCertificate {
             .as_ref()
             .map_err(Clone::clone)
     }
+}
+
+/// The subject (RFC 4514); `None` where it cannot be read or is empty.
+pub(super) fn subject(der: &[u8]) -> Option<String> {
+    let certificate = Certificate::from_der(der).ok()?;
+    Some(certificate.tbs_certificate().subject().to_string()).filter(|subject| !subject.is_empty())
 }
 
 pub(super) fn list(

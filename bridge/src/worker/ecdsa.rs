@@ -31,9 +31,9 @@ pub(super) fn to_der(raw: &[u8], curve: Curve) -> Option<Vec<u8>> {
 }
 
 #[derive(Sequence)]
-struct EcdsaSigValue<'a> {
-    r: UintRef<'a>,
-    s: UintRef<'a>,
+pub(super) struct EcdsaSigValue<'a> {
+    pub(super) r: UintRef<'a>,
+    pub(super) s: UintRef<'a>,
 }
 
 #[cfg(test)]

@@ -61,10 +61,7 @@ pub(super) fn token(
 /// The slots with a token, and the tokens as far as they can be read.
 pub(super) fn tokens(module: &LoadedModule) -> Result<Tokens, Failure> {
     let slots = module.context().get_slots_with_token().context("listing the slots")?;
-    Ok(slots
-        .into_iter()
-        .map(|slot| (SlotId(slot.id()), token_info(module, slot).ok()))
-        .collect())
+    Ok(slots.into_iter().map(|slot| (SlotId(slot.id()), token_info(module, slot).ok())).collect())
 }
 
 fn slot_info(module: &LoadedModule, slot: Slot) -> Result<SlotInfo, Failure> {

@@ -5,11 +5,12 @@
 use cryptoki_sys::{
     CK_ATTRIBUTE, CK_ATTRIBUTE_TYPE, CK_BBOOL, CK_BYTE, CK_MECHANISM, CK_OBJECT_CLASS,
     CK_OBJECT_HANDLE, CK_RV, CK_SESSION_HANDLE, CK_TRUE, CK_ULONG, CK_UNAVAILABLE_INFORMATION,
-    CKA_ALWAYS_AUTHENTICATE, CKA_CLASS, CKO_PRIVATE_KEY, CKR_BUFFER_TOO_SMALL, CKR_OK,
+    CKA_ALWAYS_AUTHENTICATE, CKA_CLASS, CKA_VALUE, CKO_PRIVATE_KEY, CKR_BUFFER_TOO_SMALL, CKR_OK,
     CKR_OPERATION_NOT_INITIALIZED, CKR_PIN_INCORRECT, CKR_USER_NOT_LOGGED_IN,
 };
 
 use crate::below::below;
+use crate::objects;
 use crate::sessions::{Signature, card_of, sessions};
 use crate::wrap::{About, Passing, pass_on, wrap};
 
@@ -20,12 +21,22 @@ pub(crate) unsafe extern "C" fn C_GetAttributeValue(
     count: CK_ULONG,
 ) -> CK_RV {
     wrap(About::of("C_GetAttributeValue").session(session), |passing| {
-        let result = pass_on!(passing, C_GetAttributeValue(session, object, template, count));
-        if is_played(session, object) && !template.is_null() {
+        let attributes = match template.is_null() {
+            true => &mut [],
             // SAFETY: the caller promises so many attributes.
-            let template = unsafe { std::slice::from_raw_parts_mut(template, count as usize) };
-            template.iter_mut().for_each(say_always);
+            false => unsafe { std::slice::from_raw_parts_mut(template, count as usize) },
+        };
+        let result = match objects::find(session, object) {
+            Some(played) => played.read(attributes),
+            None => pass_on!(passing, C_GetAttributeValue(session, object, template, count)),
+        };
+        if is_played(session, object) {
+            attributes.iter_mut().for_each(say_always);
         }
+        attributes.iter_mut().filter(|attribute| attribute.type_ == CKA_VALUE).for_each(|value| {
+            // SAFETY: the length stands in the attribute itself.
+            unsafe { passing.tell(result, !value.pValue.is_null(), &raw mut value.ulValueLen) };
+        });
         result
     })
 }
@@ -66,6 +77,8 @@ pub(crate) unsafe extern "C" fn C_Sign(
         }
         let result = pass_on!(passing, C_Sign(session, data, data_len, signature, signature_len));
         note_end(session, result, signature);
+        // SAFETY: the module below has just written the length there.
+        unsafe { passing.tell(result, !signature.is_null(), signature_len) };
         result
     })
 }
@@ -119,7 +132,8 @@ fn lacks_pin(session: CK_SESSION_HANDLE) -> bool {
     set(session, Signature::Free);
     let mut unseen = vec![0; 1 << 16];
     let mut len = unseen.len() as CK_ULONG;
-    if let Some(sign) = below().C_Sign {
+    let below = below();
+    if let Some(sign) = below.C_Sign {
         // SAFETY: data of no bytes, and a buffer of `len` bytes.
         unsafe { sign(session, [0].as_mut_ptr(), 0, unseen.as_mut_ptr(), &raw mut len) };
     }
@@ -161,7 +175,8 @@ fn is_private_key(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE) -> bool 
         pValue: (&raw mut class).cast(),
         ulValueLen: size_of::<CK_OBJECT_CLASS>() as CK_ULONG,
     };
-    let Some(read) = below().C_GetAttributeValue else { return false };
+    let below = below();
+    let Some(read) = below.C_GetAttributeValue else { return false };
     // SAFETY: one attribute, with room for its value.
     let result = unsafe { read(session, object, &raw mut template, 1) };
     result == CKR_OK && class == CKO_PRIVATE_KEY

@@ -1,6 +1,7 @@
 //! The module that calls are passed on to. It is loaded once and never unloaded.
 
-use std::sync::OnceLock;
+use std::ops::Deref;
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use cryptoki_sys::{CK_C_GetFunctionList, CK_FUNCTION_LIST, CKR_OK};
 use libloading::Library;
@@ -13,10 +14,38 @@ pub(crate) fn load() -> Result<&'static CK_FUNCTION_LIST, &'static String> {
     BELOW.get_or_init(load_once).as_ref()
 }
 
-/// Its functions.
-pub(crate) fn below() -> &'static CK_FUNCTION_LIST {
+/// Its functions, for one call of one of them.
+pub(crate) struct Below<G> {
+    functions: &'static CK_FUNCTION_LIST,
+    _others: G,
+}
+
+impl<G> Deref for Below<G> {
+    type Target = CK_FUNCTION_LIST;
+
+    fn deref(&self) -> &CK_FUNCTION_LIST {
+        self.functions
+    }
+}
+
+/// Its functions. Whoever holds them must not ask for them again.
+pub(crate) fn below() -> Below<RwLockReadGuard<'static, ()>> {
+    let others = INSIDE.read().unwrap_or_else(PoisonError::into_inner);
+    Below { functions: functions(), _others: others }
+}
+
+/// Its functions, with no other call in it: SoftHSM does not bear that sessions are closed which are in
+/// use.
+pub(crate) fn below_alone() -> Below<RwLockWriteGuard<'static, ()>> {
+    let others = INSIDE.write().unwrap_or_else(PoisonError::into_inner);
+    Below { functions: functions(), _others: others }
+}
+
+fn functions() -> &'static CK_FUNCTION_LIST {
     load().expect("whoever has the functions of this module has loaded the one below")
 }
+
+static INSIDE: RwLock<()> = RwLock::new(());
 
 fn load_once() -> Result<CK_FUNCTION_LIST, String> {
     let over = &rules().over;

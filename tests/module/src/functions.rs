@@ -1,12 +1,10 @@
 //! The list of all functions of PKCS#11 2.40. Most of them are passed on with nothing else done than for
 //! every call; the few with more to them stand in files of their own.
 
-use std::ffi::c_void;
-
 use cryptoki_sys::{
-    CK_ATTRIBUTE, CK_BBOOL, CK_BYTE, CK_FLAGS, CK_FUNCTION_LIST, CK_INFO, CK_MECHANISM,
-    CK_MECHANISM_INFO, CK_MECHANISM_TYPE, CK_OBJECT_HANDLE, CK_RV, CK_SESSION_HANDLE,
-    CK_SESSION_INFO, CK_SLOT_ID, CK_SLOT_INFO, CK_ULONG, CK_UTF8CHAR, CK_VERSION,
+    CK_ATTRIBUTE, CK_BYTE, CK_FUNCTION_LIST, CK_INFO, CK_MECHANISM, CK_MECHANISM_INFO,
+    CK_MECHANISM_TYPE, CK_OBJECT_HANDLE, CK_RV, CK_SESSION_HANDLE, CK_SESSION_INFO, CK_SLOT_ID,
+    CK_ULONG, CK_UTF8CHAR, CK_VERSION,
 };
 
 use crate::C_GetFunctionList;
@@ -14,7 +12,10 @@ use crate::always_authenticate::{
     C_GetAttributeValue, C_Sign, C_SignFinal, C_SignInit, C_SignUpdate,
 };
 use crate::login::C_Login;
-use crate::sessions::{C_CloseAllSessions, C_CloseSession, C_Finalize, C_OpenSession};
+use crate::objects::{C_FindObjects, C_FindObjectsFinal, C_FindObjectsInit};
+use crate::sessions::{C_CloseAllSessions, C_CloseSession, C_OpenSession};
+use crate::slot_events::{C_Finalize, C_Initialize, C_WaitForSlotEvent};
+use crate::slots::{C_GetMechanismList, C_GetSlotInfo, C_GetSlotList};
 use crate::token_info::C_GetTokenInfo;
 use crate::wrap::{About, pass_on, wrap};
 
@@ -37,15 +38,10 @@ macro_rules! forward {
 }
 
 forward! { nothing:
-    C_Initialize(a: *mut c_void);
     C_GetInfo(a: *mut CK_INFO);
-    C_GetSlotList(a: CK_BBOOL, b: *mut CK_SLOT_ID, c: *mut CK_ULONG);
-    C_WaitForSlotEvent(a: CK_FLAGS, b: *mut CK_SLOT_ID, c: *mut c_void);
 }
 
 forward! { slot:
-    C_GetSlotInfo(a: CK_SLOT_ID, b: *mut CK_SLOT_INFO);
-    C_GetMechanismList(a: CK_SLOT_ID, b: *mut CK_MECHANISM_TYPE, c: *mut CK_ULONG);
     C_GetMechanismInfo(a: CK_SLOT_ID, b: CK_MECHANISM_TYPE, c: *mut CK_MECHANISM_INFO);
     C_InitToken(a: CK_SLOT_ID, b: *mut CK_UTF8CHAR, c: CK_ULONG, d: *mut CK_UTF8CHAR);
 }
@@ -73,9 +69,6 @@ forward! { session:
     C_SetAttributeValue(
         a: CK_SESSION_HANDLE, b: CK_OBJECT_HANDLE, c: *mut CK_ATTRIBUTE, d: CK_ULONG
     );
-    C_FindObjectsInit(a: CK_SESSION_HANDLE, b: *mut CK_ATTRIBUTE, c: CK_ULONG);
-    C_FindObjects(a: CK_SESSION_HANDLE, b: *mut CK_OBJECT_HANDLE, c: CK_ULONG, d: *mut CK_ULONG);
-    C_FindObjectsFinal(a: CK_SESSION_HANDLE);
     C_EncryptInit(a: CK_SESSION_HANDLE, b: *mut CK_MECHANISM, c: CK_OBJECT_HANDLE);
     C_Encrypt(
         a: CK_SESSION_HANDLE, b: *mut CK_BYTE, c: CK_ULONG, d: *mut CK_BYTE, e: *mut CK_ULONG

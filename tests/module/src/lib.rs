@@ -7,10 +7,15 @@
 mod always_authenticate;
 mod below;
 mod counters;
+mod fault;
 mod folder;
 mod functions;
 mod login;
+mod objects;
+mod removal;
 mod sessions;
+mod slot_events;
+mod slots;
 mod token_info;
 mod wrap;
 

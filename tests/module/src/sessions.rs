@@ -1,18 +1,26 @@
-//! What this module has to remember of each session: its slot, and whether its signature needs the PIN.
+//! What this module has to remember of each session: its slot and the token in it, the played objects that
+//! it has found, and whether its signature needs the PIN.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{LazyLock, Mutex, MutexGuard};
 
-use cryptoki_sys::{CK_FLAGS, CK_NOTIFY, CK_RV, CK_SESSION_HANDLE, CK_SLOT_ID, CKR_OK};
+use cryptoki_sys::{
+    CK_FLAGS, CK_NOTIFY, CK_OBJECT_HANDLE, CK_RV, CK_SESSION_HANDLE, CK_SLOT_ID, CKR_OK,
+};
 use pkcs11_bridge_test_rules::card::Card;
 
 use crate::folder::rules;
+use crate::removal::moves_of;
 use crate::wrap::{About, pass_on, wrap};
 
 /// A session.
 pub(crate) struct Session {
     pub(crate) slot: CK_SLOT_ID,
     pub(crate) signature: Signature,
+    /// How often the token had been pulled and put back when the session was opened.
+    pub(crate) moves: u64,
+    /// The played objects that the search still has to give.
+    pub(crate) found: VecDeque<CK_OBJECT_HANDLE>,
 }
 
 /// Where a signature with a key that always authenticates stands.
@@ -49,11 +57,14 @@ pub(crate) unsafe extern "C" fn C_OpenSession(
     session: *mut CK_SESSION_HANDLE,
 ) -> CK_RV {
     wrap(About::of("C_OpenSession").slot(slot), |passing| {
+        // Before: a session that was opened while the token was pulled is none of the new one.
+        let moves = moves_of(slot);
         let result = pass_on!(passing, C_OpenSession(slot, flags, application, notify, session));
         if result == CKR_OK {
             // SAFETY: the module below has just written there.
             let handle = unsafe { session.read() };
-            sessions().insert(handle, Session { slot, signature: Signature::Free });
+            let found = VecDeque::new();
+            sessions().insert(handle, Session { slot, signature: Signature::Free, moves, found });
         }
         result
     })
@@ -75,12 +86,5 @@ pub(crate) unsafe extern "C" fn C_CloseAllSessions(slot: CK_SLOT_ID) -> CK_RV {
     wrap(About::of("C_CloseAllSessions").slot(slot), |passing| {
         sessions().retain(|_, session| session.slot != slot);
         pass_on!(passing, C_CloseAllSessions(slot))
-    })
-}
-
-pub(crate) unsafe extern "C" fn C_Finalize(reserved: *mut std::ffi::c_void) -> CK_RV {
-    wrap(About::of("C_Finalize"), |passing| {
-        sessions().clear();
-        pass_on!(passing, C_Finalize(reserved))
     })
 }

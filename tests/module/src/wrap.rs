@@ -1,16 +1,19 @@
-//! What is done with every call: the rules for its function are applied, and it is recorded.
+//! What is done with every call: the rules for its function are applied, what was taken out
+//! answers no more, and it is recorded.
 
 use std::thread::sleep;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use cryptoki_sys::{CK_FUNCTION_LIST, CK_RV, CK_SESSION_HANDLE, CK_SLOT_ID};
+use cryptoki_sys::{CK_FUNCTION_LIST, CK_RV, CK_SESSION_HANDLE, CK_SLOT_ID, CK_ULONG, CKR_OK};
 use pkcs11_bridge_test_rules::call::{self, Call, Line, Stage, User};
+use pkcs11_bridge_test_rules::fault::{Fault, Lie};
 use pkcs11_bridge_test_rules::rule::{Effect, Rule};
 
 use crate::below::below;
 use crate::counters::Counters;
 use crate::folder::{folder, rules, wait_while};
 use crate::sessions::slot_of;
+use crate::{fault, removal, slot_events};
 
 /// What a call is known by.
 pub(crate) struct About(Call);
@@ -45,23 +48,37 @@ impl About {
 }
 
 /// A call on its way.
-pub(crate) struct Passing(Call);
+pub(crate) struct Passing {
+    call: Call,
+    lie: Option<Lie>,
+}
 
 impl Passing {
     /// Calls the module below.
     pub(crate) fn pass_on(&mut self, call: impl FnOnce(&CK_FUNCTION_LIST) -> CK_RV) -> CK_RV {
-        self.0.stage = Stage::PassedOn;
-        call(below())
+        self.call.stage = Stage::PassedOn;
+        call(&below())
     }
 
     /// A card that is played has judged a PIN.
     pub(crate) fn played(&mut self) {
-        self.0.stage = Stage::Played;
+        self.call.stage = Stage::Played;
     }
 
-    /// Records that the call is made to wait.
+    /// A length or count is about to be told: the rules may want another one.
+    ///
+    /// # Safety
+    /// `len` points to one, or `result` is not `CKR_OK`.
+    pub(crate) unsafe fn tell(&self, result: CK_RV, room: bool, len: *mut CK_ULONG) {
+        if let (CKR_OK, Some(lie)) = (result, self.lie) {
+            // SAFETY: the caller's promise.
+            unsafe { *len = lie.instead_of(*len, room) };
+        }
+    }
+
+    /// Records that the call is made to wait, or that it does not come back.
     pub(crate) fn waits(&self) {
-        record(&Line::Waiting(self.0.clone()));
+        record(&Line::Waiting(self.call.clone()));
     }
 
     fn wait(&self, rule: &Rule) {
@@ -73,12 +90,16 @@ impl Passing {
             let mut same = rules.rules.iter().filter(|other| other.id() == rule.id());
             same.any(Rule::is_held)
         });
+        if !rule.faults().iter().all(Fault::comes_back) {
+            self.waits();
+        }
+        rule.faults().iter().for_each(fault::show);
     }
 
-    /// The first effect of the rules that fit, but for waiting, which they all do.
+    /// The first effect of the rules that fit, but for waiting and being faulty, which they all do.
     fn effect(&self) -> Effect {
         let mut effect = Effect::PassOn;
-        for rule in rules().rules.iter().filter(|rule| rule.fits(&self.0.function, self.0.user)) {
+        for rule in rules().rules.iter().filter(|rule| rule.fits(&self.call)) {
             let applies =
                 |window: std::ops::Range<u64>| window.contains(&Counters::next_call(rule.id()));
             if !rule.window().is_none_or(applies) {
@@ -93,18 +114,26 @@ impl Passing {
     }
 }
 
-/// Does `work` for a call, unless the rules refuse it.
+/// Does `work` for a call, unless the rules refuse it or what it concerns was taken out.
 pub(crate) fn wrap(about: About, work: impl FnOnce(&mut Passing) -> CK_RV) -> CK_RV {
-    let mut passing = Passing(about.0);
-    let result = match passing.effect() {
+    let mut passing = Passing { call: about.0, lie: None };
+    slot_events::wait_for_lock(&passing.call.function);
+    let effect = passing.effect();
+    let work =
+        |passing: &mut Passing| removal::refusal(&passing.call).unwrap_or_else(|| work(passing));
+    let result = match effect {
         Effect::PassOn => work(&mut passing),
         Effect::Refuse(ckr) => ckr,
         Effect::Fail(ckr) => {
             work(&mut passing);
             ckr
         }
+        Effect::Lie(lie) => {
+            passing.lie = Some(lie);
+            work(&mut passing)
+        }
     };
-    record(&Line::Returned(Call { result, ..passing.0 }));
+    record(&Line::Returned(Call { result, ..passing.call }));
     result
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// A line of the record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Line {
-    /// A call waits, by a rule or for a person at the pinpad.
+    /// A call waits, by a rule, for a person at the pinpad or for a slot event; or it never comes back.
     Waiting(Call),
     /// A call has returned.
     Returned(Call),

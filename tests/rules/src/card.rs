@@ -1,5 +1,7 @@
-//! What the token in a slot plays: a card with few tries, a pinpad, keys that want the PIN for each use.
+//! What the token in a slot plays: a card with few tries, a pinpad, keys that want the PIN for each use,
+//! more certificates than it has, and being taken out.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -28,6 +30,32 @@ pub struct Card {
     pub pinpad: Option<Pinpad>,
     /// Makes all private keys such as want this PIN for each use (`CKA_ALWAYS_AUTHENTICATE`).
     pub always_authenticate: Option<String>,
+    /// Certificates beside those of the token, for everybody to read.
+    pub certificates: Vec<Certificates>,
+    /// That the slot itself is gone.
+    pub vanished: Option<Vanished>,
+    /// How often it was pulled and put back.
+    moves: u64,
+}
+
+/// A slot that is gone: every call that names it is answered with `CKR_SLOT_ID_INVALID`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Vanished {
+    /// `C_GetSlotList` does not list it.
+    Unlisted,
+    /// `C_GetSlotList` still lists it.
+    StillListed,
+}
+
+/// So many certificate objects, each with a `CKA_ID` of its own.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Certificates {
+    /// How many.
+    pub count: u32,
+    /// The file with the value of each.
+    pub value: PathBuf,
+    /// The `CKR_*` that each is read with, where it cannot be read.
+    pub unreadable: Option<u64>,
 }
 
 impl Card {
@@ -43,7 +71,32 @@ impl Card {
             tries: None,
             pinpad: None,
             always_authenticate: None,
+            certificates: Vec::new(),
+            vanished: None,
+            moves: 0,
         }
+    }
+
+    /// Takes it out of its slot.
+    pub fn pull(&mut self) {
+        assert!(!self.is_out(), "it is out already");
+        self.moves += 1;
+    }
+
+    /// Puts it back into its slot.
+    pub fn put_back(&mut self) {
+        assert!(self.is_out(), "it is in its slot");
+        self.moves += 1;
+    }
+
+    /// Whether it is out of its slot.
+    pub fn is_out(&self) -> bool {
+        !self.moves.is_multiple_of(2)
+    }
+
+    /// How often it was pulled and put back. Sessions and logins end with each.
+    pub fn moves(&self) -> u64 {
+        self.moves
     }
 
     /// Under which the module counts the wrong PINs.

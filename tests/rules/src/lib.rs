@@ -4,7 +4,9 @@
 
 pub mod call;
 pub mod card;
+pub mod fault;
 pub mod rule;
+pub mod slot_events;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use card::Card;
 use rule::Rule;
+use slot_events::SlotEvents;
 
 /// The variable of the environment that names the folder to the module.
 pub const FOLDER: &str = "PKCS11_BRIDGE_TEST_MODULE";
@@ -29,6 +32,8 @@ pub struct Rules {
     pub rules: Vec<Rule>,
     /// What the tokens in some slots play, by the id of the slot.
     pub cards: BTreeMap<u64, Card>,
+    /// What `C_WaitForSlotEvent` does.
+    pub slot_events: SlotEvents,
 }
 
 impl Rules {

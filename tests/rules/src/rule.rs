@@ -1,10 +1,11 @@
-//! Rules for single functions: wait, refuse, change the outcome.
+//! Rules for single functions: wait, be faulty, refuse, change the outcome.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::call::User;
+use crate::call::{Call, User};
+use crate::fault::{Fault, Lie};
 use crate::new_id;
 
 /// What is done with calls of one function.
@@ -13,6 +14,7 @@ pub struct Rule {
     id: u64,
     function: String,
     user: Option<User>,
+    slot: Option<u64>,
     /// So many calls go by first.
     skip: u64,
     /// To so many calls it applies; `None` for all that follow.
@@ -21,11 +23,13 @@ pub struct Rule {
     sleep: u64,
     /// Whether the module waits until the rule is changed or gone.
     held: bool,
-    /// What it does then.
+    /// What it does then to its own process.
+    faults: Vec<Fault>,
+    /// What it does with the call at last.
     effect: Effect,
 }
 
-/// What becomes of a call. Further kinds of faults belong here.
+/// What becomes of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {
     /// It is passed on.
@@ -34,6 +38,8 @@ pub enum Effect {
     Refuse(u64),
     /// It is passed on, and then answered with a `CKR_*` all the same.
     Fail(u64),
+    /// It is passed on, and then answered with another length or count.
+    Lie(Lie),
 }
 
 impl Rule {
@@ -43,10 +49,12 @@ impl Rule {
             id: new_id(),
             function: function.to_owned(),
             user: None,
+            slot: None,
             skip: 0,
             times: None,
             sleep: 0,
             held: false,
+            faults: Vec::new(),
             effect: Effect::PassOn,
         }
     }
@@ -54,6 +62,11 @@ impl Rule {
     /// A rule for all `C_Login`s of a type of user.
     pub fn on_login(user: User) -> Self {
         Self { user: Some(user), ..Self::on("C_Login") }
+    }
+
+    /// Only for calls that concern a slot, be it by a session on it.
+    pub fn slot(self, slot: u64) -> Self {
+        Self { slot: Some(slot), ..self }
     }
 
     /// Only for the `n`th such call from now on, beginning with 1.
@@ -76,6 +89,12 @@ impl Rule {
         Self { held: true, ..self }
     }
 
+    /// Shows a fault, after those that it shows already. The call goes on where it comes back.
+    pub fn shows(mut self, fault: Fault) -> Self {
+        self.faults.push(fault);
+        self
+    }
+
     /// Answers with a `CKR_*` and does not pass the call on.
     pub fn refuse(self, ckr: u64) -> Self {
         Self { effect: Effect::Refuse(ckr), ..self }
@@ -86,14 +105,21 @@ impl Rule {
         Self { effect: Effect::Fail(ckr), ..self }
     }
 
+    /// Passes the call on and lies about the length or count that was asked for.
+    pub fn lie(self, lie: Lie) -> Self {
+        Self { effect: Effect::Lie(lie), ..self }
+    }
+
     /// Under which the module counts the calls that fit.
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// Whether it speaks of a call of that function, by that type of user where it is a `C_Login`.
-    pub fn fits(&self, function: &str, user: Option<User>) -> bool {
-        self.function == function && (self.user.is_none() || self.user == user)
+    /// Whether it speaks of such a call.
+    pub fn fits(&self, call: &Call) -> bool {
+        self.function == call.function
+            && (self.user.is_none() || self.user == call.user)
+            && (self.slot.is_none() || self.slot == call.slot)
     }
 
     /// Which of the calls that fit it applies to, beginning with 0; `None` for all.
@@ -112,6 +138,11 @@ impl Rule {
     /// Whether the module waits until the test releases the call.
     pub fn is_held(&self) -> bool {
         self.held
+    }
+
+    /// What it does to its own process, one after the other.
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
     }
 
     /// What becomes of the call.

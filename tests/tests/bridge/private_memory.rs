@@ -102,7 +102,8 @@ fn a_worker_that_crashes_dumps_no_core() {
     say_whether_cores_are_dumped(&home.temporary());
     for signal in CRASHES {
         let mut command = home.command();
-        command.args(["worker", "--module", MODULE]).env("SOFTHSM2_CONF", token.configuration());
+        command.args(["worker", "--module", MODULE, "--bridge", &std::process::id().to_string()]);
+        command.env("SOFTHSM2_CONF", token.configuration());
         // As the bridge does it, which is told nothing of the core.
         let mut shell = with_cores(&command, &home.temporary());
         let worker = Program::start_reading(&mut shell, Stdio::piped());

@@ -38,6 +38,8 @@ async fn hello_says_who_the_bridge_is() {
         "signDataBatch",
         "cancel",
         "logout",
+        "watchSlots",
+        "unwatchSlots",
     ];
     assert_eq!(hello["methods"], json!(methods));
     assert_eq!(hello["pin_entry"], "page-or-native");

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use pkcs11_bridge_protocol::call::{Method, WatchSlots};
 use pkcs11_bridge_protocol::failure::{Failure, Row};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
@@ -22,6 +23,8 @@ pub(super) struct CallsInFlight {
     waiting: Mutex<HashMap<u64, Waiting>>,
     added: Notify,
     open: AtomicBool,
+    /// Whether the slots were looked at: then the module may be waiting for slot events, too.
+    looked: AtomicBool,
     /// Why the process ended, once it is known.
     end: Mutex<Option<Failure>>,
 }
@@ -49,11 +52,12 @@ impl CallsInFlight {
             waiting: Mutex::default(),
             added: Notify::new(),
             open: AtomicBool::new(true),
+            looked: AtomicBool::new(false),
             end: Mutex::default(),
         }
     }
 
-    pub(super) fn module(&self) -> &Module {
+    pub(super) fn module(&self) -> &Arc<Module> {
         &self.module
     }
 
@@ -67,22 +71,30 @@ impl CallsInFlight {
         self.open.store(false, Ordering::Release);
     }
 
+    pub(super) fn have_looked(&self) -> bool {
+        self.looked.load(Ordering::Relaxed)
+    }
+
+    /// Notes a call that is about to be sent; `None` where the worker takes none any more.
     pub(super) fn add(
         &self,
         id: u64,
         method: &'static str,
         limit: Duration,
         hold: Hold,
-    ) -> Result<Answer, Failure> {
+    ) -> Option<Answer> {
         let (answer, receiver) = oneshot::channel();
         let mut waiting = lock(&self.waiting);
         if !self.is_open() {
-            return Err(self.end());
+            return None;
+        }
+        if method == WatchSlots::NAME {
+            self.looked.store(true, Ordering::Relaxed);
         }
         let deadline = Instant::now() + limit;
         waiting.insert(id, Waiting { method, answer, limit, deadline, hold });
         self.added.notify_one();
-        Ok(receiver)
+        Some(receiver)
     }
 
     pub(super) fn complete(&self, report: Report) {
@@ -96,8 +108,8 @@ impl CallsInFlight {
         }
     }
 
-    /// Returns when a call has passed its deadline, after it was told so.
-    pub(super) async fn overdue(&self) {
+    /// Returns when a call has passed its deadline, after it was told so: the name of its method.
+    pub(super) async fn overdue(&self) -> &'static str {
         loop {
             let next = first_due(&lock(&self.waiting)).map(|(_, due)| due);
             let Some(deadline) = next else {
@@ -106,8 +118,8 @@ impl CallsInFlight {
             };
             tokio::select! {
                 () = tokio::time::sleep_until(deadline) => {
-                    if self.fail_overdue() {
-                        return;
+                    if let Some(method) = self.fail_overdue() {
+                        return method;
                     }
                 }
                 () = self.added.notified() => {}
@@ -115,22 +127,19 @@ impl CallsInFlight {
         }
     }
 
-    fn fail_overdue(&self) -> bool {
+    fn fail_overdue(&self) -> Option<&'static str> {
         let mut waiting = lock(&self.waiting);
-        let Some((id, _)) = first_due(&waiting).filter(|(_, due)| *due <= Instant::now()) else {
-            return false;
-        };
-        if let Some(call) = waiting.remove(&id) {
-            let message = format!(
-                "Module `{}` did not answer {} within {} s and was ended. Check the token and its \
-                 reader, then try again.",
-                self.module.name,
-                call.method,
-                call.limit.as_secs()
-            );
-            let _ = call.answer.send(Err(Failure::new(Row::DeadlinePassed, message)));
-        }
-        true
+        let (id, _) = first_due(&waiting).filter(|(_, due)| *due <= Instant::now())?;
+        let call = waiting.remove(&id)?;
+        let message = format!(
+            "Module `{}` did not answer {} within {} s and was ended. Check the token and its reader, \
+             then try again.",
+            self.module.name,
+            call.method,
+            call.limit.as_secs()
+        );
+        let _ = call.answer.send(Err(Failure::new(Row::DeadlinePassed, message)));
+        Some(call.method)
     }
 
     /// Fails every call that waits.

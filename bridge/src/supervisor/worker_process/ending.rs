@@ -3,19 +3,21 @@
 use std::io;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use pkcs11_bridge_protocol::failure::{Failure, Row};
 use tokio::process::{Child, ChildStdout};
-use tokio::sync::{Notify, OwnedMutexGuard};
+use tokio::sync::{Notify, OwnedMutexGuard, watch};
 use tokio::time::timeout;
 
 use super::calls::CallsInFlight;
 use crate::lock::lock;
 use crate::modules::Module;
-use crate::pipe::{self, FrameReader};
+use crate::pipe::{self, FrameReader, Told};
 use crate::supervisor::TurnLock;
+use crate::supervisor::faults::Faults;
+use crate::supervisor::places::Place;
 
 /// That nobody needs a worker any more: it may log out and finalise the module.
 #[derive(Default)]
@@ -34,91 +36,143 @@ impl Stop {
     }
 }
 
-/// Hands out reports until the process ends or is to be ended, then reaps it.
-pub(super) async fn attend(
-    mut child: Child,
-    mut output: FrameReader<ChildStdout>,
-    calls: Arc<CallsInFlight>,
-    stop: Arc<Stop>,
-) {
-    let pid = child.id();
-    let module = calls.module();
-    let end = loop {
-        tokio::select! {
-            frame = output.next() => match frame.map(|frame| pipe::decode(&frame?)) {
-                Some(Ok(report)) => calls.complete(report),
-                Some(Err(error)) => {
-                    tracing::warn!(module = %module.name, pid, %error, "a worker sent no report");
-                    break End::Gone;
-                }
-                None => break End::Gone,
-            },
-            // A module may have started processes that keep the pipe open.
-            _ = child.wait() => {
-                while let Ok(Some(Ok(frame))) = timeout(REAP_GRACE, output.next()).await {
-                    let Ok(report) = pipe::decode(&frame) else { break };
-                    calls.complete(report);
-                }
-                break End::Gone;
-            }
-            () = calls.overdue() => break End::Hung,
-            () = stop.at_once.notified() => break End::Revoked,
-            () = stop.released.notified() => break End::Released,
-        }
-    };
-    calls.close_for_new();
-    match end {
-        End::Gone => {
-            let reason = ended(module, &end_now(child).await);
-            tracing::warn!(module = %module.name, pid, "{reason}");
-            calls.close(&reason);
-        }
-        End::Hung => {
-            tracing::warn!(module = %module.name, pid, "a worker hung and is ended");
-            calls.close(&hung(module));
-            let _ = end_at_once(&mut child).await;
-        }
-        End::Revoked => {
-            calls.close(&revoked());
-            let _ = end_at_once(&mut child).await;
-            tracing::info!(module = %module.name, pid, "worker ended, its origin was revoked");
-        }
-        End::Released => {
-            let turn = lock(&stop.turn).take();
-            // Its input is closed by now: it logs out, finalises the module and exits. What it
-            // still has to say nobody wants, and it must not wait for somebody to read it.
-            drop(output);
-            if timeout(END_GRACE, child.wait()).await.is_err() {
-                let _ = child.start_kill();
-                let _ = timeout(REAP_GRACE, child.wait()).await;
-            }
-            drop(turn);
-            let _ = child.wait().await;
-            tracing::info!(module = %module.name, pid, "worker ended");
-        }
-    }
+/// A worker process that was greeted, with all that hears of its end.
+pub(super) struct Attended {
+    pub(super) child: Child,
+    pub(super) output: FrameReader<ChildStdout>,
+    pub(super) calls: Arc<CallsInFlight>,
+    pub(super) stop: Arc<Stop>,
+    pub(super) faults: Arc<Faults>,
+    pub(super) slot_events: watch::Sender<()>,
+    /// Given back when the process is gone.
+    pub(super) place: Place,
 }
 
 enum End {
     /// By itself.
     Gone,
-    /// A call passed its deadline.
-    Hung,
+    /// Its module wrote into the pipe.
+    Garbled,
+    /// A call of that method passed its deadline.
+    Hung(&'static str),
     /// Nobody may use it any more.
     Revoked,
     /// Nobody needs it.
     Released,
 }
 
-/// Reaps a process whose pipe has closed. What it died of is worth a short wait.
-pub(super) async fn end_now(mut child: Child) -> io::Result<ExitStatus> {
-    match timeout(REAP_GRACE, child.wait()).await {
-        Ok(status) => status,
-        Err(_) => end_at_once(&mut child).await,
+impl Attended {
+    /// Hands out reports until the process ends or is to be ended, then reaps it.
+    pub(super) async fn to_its_end(mut self) {
+        let pid = self.child.id();
+        let module = Arc::clone(self.calls.module());
+        let end = self.end().await;
+        let Self { mut child, output, calls, stop, faults, slot_events: _, place } = self;
+        calls.close_for_new();
+        match end {
+            End::Gone => {
+                let reason = ended(&module, &end_now(&mut child).await);
+                tracing::warn!(module = %module.name, pid, "{reason}");
+                faults.note(Instant::now());
+                if calls.have_looked() {
+                    faults.wait_no_more();
+                }
+                calls.close(&reason);
+            }
+            End::Garbled => {
+                let reason = garbled(&module);
+                tracing::warn!(module = %module.name, pid, "{reason}");
+                faults.note(Instant::now());
+                calls.close(&reason);
+                let _ = end_at_once(&mut child).await;
+            }
+            End::Hung(method) => {
+                tracing::warn!(module = %module.name, pid, method, "a worker hung and is ended");
+                if calls.have_looked() && faults.may_wait() {
+                    // It may be that alone which has kept all calls out.
+                    faults.wait_no_more();
+                } else {
+                    faults.note(Instant::now());
+                }
+                calls.close(&hung(&module));
+                let _ = end_at_once(&mut child).await;
+            }
+            End::Revoked => {
+                calls.close(&revoked());
+                let _ = end_at_once(&mut child).await;
+                tracing::info!(module = %module.name, pid, "worker ended, its origin was revoked");
+            }
+            End::Released => {
+                let turn = lock(&stop.turn).take();
+                // Its input is closed by now: it logs out, finalises the module and exits. What it
+                // still has to say nobody wants, and it must not wait for somebody to read it.
+                drop(output);
+                if timeout(END_GRACE, child.wait()).await.is_err() {
+                    let _ = child.start_kill();
+                    let _ = timeout(REAP_GRACE, child.wait()).await;
+                }
+                drop(turn);
+                let _ = child.wait().await;
+                tracing::info!(module = %module.name, pid, "worker ended");
+            }
+        }
+        drop(place);
+    }
+
+    async fn end(&mut self) -> End {
+        let calls = Arc::clone(&self.calls);
+        loop {
+            tokio::select! {
+                frame = self.output.next() => match frame.map(|frame| pipe::decode(&frame?)) {
+                    Some(Ok(told)) => self.hear(told),
+                    Some(Err(error)) => {
+                        tracing::warn!(%error, "a worker sent what is no report");
+                        return End::Garbled;
+                    }
+                    None => return End::Gone,
+                },
+                // A module may have started processes that keep the pipe open.
+                _ = self.child.wait() => {
+                    while let Ok(Some(Ok(frame))) = timeout(REAP_GRACE, self.output.next()).await {
+                        let Ok(told) = pipe::decode(&frame) else { break };
+                        self.hear(told);
+                    }
+                    return End::Gone;
+                }
+                method = calls.overdue() => return End::Hung(method),
+                () = self.stop.at_once.notified() => return End::Revoked,
+                () = self.stop.released.notified() => return End::Released,
+            }
+        }
+    }
+
+    fn hear(&self, told: Told) {
+        match told {
+            Told::Report(report) => {
+                if report.outcome.says_module_lost() {
+                    // The next call gets a worker that initialises the module.
+                    self.calls.close_for_new();
+                } else {
+                    self.faults.worked();
+                }
+                self.calls.complete(report);
+            }
+            Told::SlotEvent => {
+                self.slot_events.send_replace(());
+            }
+        }
     }
 }
 
-async fn end_at_once(child: &mut Child) -> io::Result<ExitStatus> {
+/// Reaps a process whose pipe has closed. What it died of is worth a short wait.
+pub(super) async fn end_now(child: &mut Child) -> io::Result<ExitStatus> {
+    match timeout(REAP_GRACE, child.wait()).await {
+        Ok(status) => status,
+        Err(_) => end_at_once(child).await,
+    }
+}
+
+pub(super) async fn end_at_once(child: &mut Child) -> io::Result<ExitStatus> {
     child.start_kill()?;
     child.wait().await
 }
@@ -132,6 +186,18 @@ pub(super) fn ended(module: &Module, status: &io::Result<ExitStatus>) -> Failure
         Row::Internal,
         format!(
             "Module `{}` {how}. Nothing else was harmed; the next call starts it afresh.",
+            module.name
+        ),
+    )
+}
+
+/// What a call gets whose worker has sent what is no report.
+pub(super) fn garbled(module: &Module) -> Failure {
+    Failure::new(
+        Row::Internal,
+        format!(
+            "Module `{}` wrote into what is not its own, so that its answers cannot be read, and was ended. \
+             Nothing else was harmed; the next call starts it afresh.",
             module.name
         ),
     )

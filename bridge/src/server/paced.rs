@@ -1,0 +1,117 @@
+//! A socket that does not wait for ever for the rest of a message: whoever sends one byte a second, or half a
+//! frame, is given up.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use pkcs11_bridge_protocol::MESSAGE_SECONDS;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
+
+/// Reading fails with [`io::ErrorKind::TimedOut`] where a message was begun and is not done in time.
+pub(super) struct Paced<S = TcpStream> {
+    socket: S,
+    /// There from the first byte after the last message on.
+    deadline: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Paced<S> {
+    pub(super) fn new(socket: S) -> Self {
+        Self { socket, deadline: None }
+    }
+
+    /// What was begun is there whole. A next message may have begun with the bytes that came with its end:
+    /// those are few, and its time starts with the next ones.
+    pub(super) fn message_done(&mut self) {
+        self.deadline = None;
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        if let Poll::Ready(done) = Pin::new(&mut self.socket).poll_read(cx, buf) {
+            if buf.filled().len() > before && self.deadline.is_none() {
+                self.deadline = Some(Box::pin(sleep(DEADLINE)));
+            }
+            return Poll::Ready(done);
+        }
+        match &mut self.deadline {
+            Some(deadline) => {
+                deadline.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+            }
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
+
+const DEADLINE: Duration = Duration::from_secs(MESSAGE_SECONDS);
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::time::{advance, pause};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_message_that_does_not_end_is_given_up_and_silence_is_not() {
+        pause();
+        let (mut peer, socket) = duplex(64);
+        let mut socket = Paced::new(socket);
+        let mut byte = [0];
+        let mut poll = |socket: &mut Paced<_>| {
+            let mut buf = ReadBuf::new(&mut byte);
+            Pin::new(socket).poll_read(&mut Context::from_waker(Waker::noop()), &mut buf)
+        };
+        assert!(poll(&mut socket).is_pending());
+        advance(10 * DEADLINE).await;
+        assert!(poll(&mut socket).is_pending());
+
+        for _ in 0..3 {
+            peer.write_all(b"a").await.unwrap();
+            socket.read_u8().await.unwrap();
+            socket.message_done();
+            advance(DEADLINE).await;
+            assert!(poll(&mut socket).is_pending());
+        }
+
+        // Byte by byte, in one message.
+        for _ in 0..MESSAGE_SECONDS {
+            peer.write_all(b"a").await.unwrap();
+            socket.read_u8().await.unwrap();
+            assert!(poll(&mut socket).is_pending());
+            advance(Duration::from_secs(1)).await;
+        }
+        advance(Duration::from_secs(1)).await;
+        let Poll::Ready(Err(error)) = poll(&mut socket) else { panic!("it is not given up") };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+}

@@ -1,0 +1,5 @@
+//! What the process that shows a question says to the bridge.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| pkcs11_bridge_fuzz::check("answer", bytes));

@@ -1,0 +1,5 @@
+//! An origin as a person writes it, and the headers `Origin` and `Host`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| pkcs11_bridge_fuzz::check("origin", bytes));

@@ -1,0 +1,5 @@
+//! The frames of the pipe between bridge and worker.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| pkcs11_bridge_fuzz::check("pipe", bytes));

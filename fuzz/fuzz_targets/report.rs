@@ -1,0 +1,5 @@
+//! What a worker sends to the bridge.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| pkcs11_bridge_fuzz::check("report", bytes));

@@ -1,0 +1,112 @@
+//! The wire's decoders, in both directions.
+
+use pkcs11_bridge_protocol::call::{
+    Cancel, Certificates, Hello, Info, Logout, Method, Modules, SignData, SignDataBatch, Slots,
+    Token, UnwatchSlots, VerifySignedData, WatchSlots,
+};
+use pkcs11_bridge_protocol::event::{Event, Progress, Slot};
+use pkcs11_bridge_protocol::message::{Incoming, Notification, Reply, Request};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::Taken;
+
+/// A request of a page.
+pub(crate) fn request(bytes: &[u8]) -> Taken {
+    let text = utf8(bytes)?;
+    let request = Request::decode(text).map_err(|rejected| {
+        let message = rejected.failure.message;
+        assert!(message.len() < 1000 && !message.contains(char::is_control), "{message}");
+        message
+    })?;
+    let written = written(&request);
+    let Ok(again) = Request::decode(&written) else { panic!("{written} cannot be read") };
+    assert_eq!(self::written(&again), written);
+    Ok(())
+}
+
+fn written(Request { id, call }: &Request) -> String {
+    let id = serde_json::to_string(id).expect("an id can be written");
+    let call = serde_json::to_string(call).expect("a call can be written");
+    format!(r#"{{"jsonrpc":"2.0","id":{id},{}"#, &call[1..])
+}
+
+/// A reply or an event of the bridge.
+pub(crate) fn reply(bytes: &[u8]) -> Taken {
+    match Incoming::decode(utf8(bytes)?)? {
+        Incoming::Reply { id: Some(id), outcome: Ok(result) } => {
+            for check in RESULTS {
+                check(&result);
+            }
+            let written = Reply::success(id.clone(), &result).encode().expect("it can be written");
+            let Ok(Incoming::Reply { id: again, outcome: Ok(same) }) = Incoming::decode(&written)
+            else {
+                panic!("{written} cannot be read")
+            };
+            assert_eq!((again, same.get()), (Some(id), result.get()));
+        }
+        Incoming::Reply { id, outcome: Err(error) } => {
+            let reply = Reply::<()>::failure(id.clone(), error.clone());
+            let written = reply.encode().expect("it can be written");
+            let Ok(Incoming::Reply { id: again, outcome: Err(same) }) = Incoming::decode(&written)
+            else {
+                panic!("{written} cannot be read")
+            };
+            assert_eq!((again, same), (id, error));
+        }
+        // A bridge does not send it: the request had no id, and yet a result.
+        Incoming::Reply { id: None, .. } => {}
+        Incoming::Event { method, params: Some(params) } if method == Progress::NAME => {
+            event::<Progress>(&params);
+        }
+        Incoming::Event { method, params: Some(params) } if method == Slot::NAME => {
+            event::<Slot>(&params);
+        }
+        Incoming::Event { .. } => {}
+    }
+    Ok(())
+}
+
+fn event<E: Event>(params: &RawValue) {
+    let Ok(event) = serde_json::from_str::<E>(params.get()) else { return };
+    let written = Notification::new(&event).encode().expect("it can be written");
+    let Ok(Incoming::Event { method, params: Some(params) }) = Incoming::decode(&written) else {
+        panic!("{written} cannot be read")
+    };
+    assert_eq!(method, E::NAME);
+    let again: E = serde_json::from_str(params.get()).expect("what was written can be read");
+    assert_eq!(Notification::new(&again).encode().expect("it can be written"), written);
+}
+
+const RESULTS: [fn(&RawValue); 13] = [
+    result::<Cancel>,
+    result::<Certificates>,
+    result::<Hello>,
+    result::<Info>,
+    result::<Logout>,
+    result::<Modules>,
+    result::<SignData>,
+    result::<SignDataBatch>,
+    result::<Slots>,
+    result::<Token>,
+    result::<UnwatchSlots>,
+    result::<VerifySignedData>,
+    result::<WatchSlots>,
+];
+
+fn result<M: Method>(result: &RawValue) {
+    let read = |text: &str| serde_json::from_str::<M::Result>(text);
+    if let Ok(result) = read(result.get()) {
+        let written = to_text(&result);
+        assert_eq!(to_text(&read(&written).expect("what was written can be read")), written);
+    }
+}
+
+fn to_text(value: &(impl Serialize + DeserializeOwned)) -> String {
+    serde_json::to_string(value).expect("what was read can be written")
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, String> {
+    std::str::from_utf8(bytes).map_err(|error| error.to_string())
+}

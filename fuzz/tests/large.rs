@@ -1,0 +1,143 @@
+//! Long inputs, of shapes that a fuzzer does not come to. Each takes memory in proportion and a moment of
+//! time; one whose time grew with the square of its length would hold up the tests for minutes.
+
+use std::iter::repeat_n;
+
+#[test]
+fn json_in_every_shape() {
+    for (start, piece, end) in [
+        ("", "[", ""),
+        ("", "{\"a\":", ""),
+        ("\"", "a", "\""),
+        ("\"", "\\u0000", "\""),
+        ("\"", "\\ud83d\\ude00", "\""),
+        ("", "1", ""),
+        ("1e", "1", ""),
+        ("0.", "1", ""),
+        ("[", "0,", "0]"),
+        ("[", "\"\",", "\"\"]"),
+        ("[", "[],", "[]]"),
+        ("[", "{},", "{}]"),
+        ("{\"", "a", "\":0}"),
+        ("{", "\"a\":0,", "\"a\":0}"),
+        ("", " ", "0"),
+    ] {
+        let value = fill(start, piece, end);
+        for (target, text) in [
+            ("request", value.clone()),
+            ("request", format!(r#"{{"jsonrpc":"2.0","id":1,"method":"info","params":{value}}}"#)),
+            ("request", format!(r#"{{"jsonrpc":"2.0","id":{value},"method":{value}}}"#)),
+            ("request", batch(&value)),
+            ("reply", format!(r#"{{"jsonrpc":"2.0","id":1,"result":{value}}}"#)),
+            ("reply", format!(r#"{{"jsonrpc":"2.0","method":"slot","params":{value}}}"#)),
+            ("report", format!(r#"{{"id":1,"outcome":{{"Done":{value}}}}}"#)),
+            ("job", format!(r#"{{"call":{{"params":{value},"method":"info"}}}}"#)),
+            ("answer", format!(r#"{{"Pin":{value}}}"#)),
+            ("state-file", format!(r#"{{"version":1,"origins":{value}}}"#)),
+        ] {
+            pkcs11_bridge_fuzz::check(target, text.as_bytes());
+        }
+    }
+}
+
+fn batch(data: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":1,"method":"signDataBatch","params":{{"data":{data}}}}}"#)
+}
+
+#[test]
+fn text_in_every_shape() {
+    for (start, piece, end) in [
+        ("https://", "a", ".example"),
+        ("https://", "a.", "example"),
+        ("https://", "\u{e4}", ".example"),
+        ("https://", "%61", ""),
+        ("https://", "@", "a.example"),
+        ("https://", ":", ""),
+        ("https://[", "0:", "1]"),
+        ("https:", "/", "a.example"),
+        ("", "\u{202e}", ""),
+        ("", "%", ""),
+        ("", "\u{1f600}", ""),
+        ("a", "\u{301}", ""),
+        ("", "<", ""),
+        ("allow_origins = ", "[", ""),
+        ("allow_origins = [", "\"https://a.example\",", "]"),
+        ("", "[[modules]]\nname = \"a\"\npath = \"/a\"\n", ""),
+        ("", "a.", "a = 1"),
+        ("", "\n", "a = 1"),
+        ("description = \"\"\"", "\\\n", "\"\"\""),
+        ("GET / HTTP/1.1\r\n", "a: b\r\n", "\r\n"),
+        ("GET / HTTP/1.1\r\nHost: ", "a", "\r\n\r\n"),
+        ("GET /", "a", " HTTP/1.1\r\n\r\n"),
+        ("", "\r\n", ""),
+        ("", "\u{2}\0\0\0{}", ""),
+    ] {
+        let text = fill(start, piece, end);
+        for target in ["origin", "shown-text", "config-file", "handshake", "pipe", "signature"] {
+            pkcs11_bridge_fuzz::check(target, text.as_bytes());
+        }
+    }
+}
+
+#[test]
+fn certificates_in_every_shape() {
+    let whole = include_bytes!("../corpus/certificate/client.rsa-2048");
+    let common_name = der(0x30, &[&[0x06, 3, 0x55, 4, 3][..], &der(0x0c, b",")].concat());
+    let rdn = der(0x31, &common_name);
+    let extension = der(0x30, &[&[0x06, 3, 0x55, 29, 15][..], &der(4, &[3, 2, 0, 1])].concat());
+    for piece in [&common_name, &rdn, &extension, &vec![0x30, 0x80], &vec![0], &vec![0xff]] {
+        let many: Vec<u8> = repeat_n(piece, LEN / piece.len()).flatten().copied().collect();
+        let set = der(0x31, &many);
+        for name in [der(0x30, &many), der(0x30, &set), many, set] {
+            for certificate in [name.clone(), der(0x30, &name), with_subject(whole, &name)] {
+                pkcs11_bridge_fuzz::check("certificate", &certificate);
+            }
+        }
+    }
+}
+
+fn fill(start: &str, piece: &str, end: &str) -> String {
+    let room = LEN - start.len() - end.len();
+    format!("{start}{}{end}", piece.repeat(room / piece.len()))
+}
+
+fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(content.len()).unwrap().to_be_bytes();
+    [&[tag, 0x84][..], &len, content].concat()
+}
+
+/// The certificate with another issuer and subject.
+fn with_subject(certificate: &[u8], name: &[u8]) -> Vec<u8> {
+    let fields = children(children(certificate)[0]);
+    let mut fields: Vec<_> = fields.into_iter().map(<[u8]>::to_vec).collect();
+    (fields[3], fields[5]) = (name.to_vec(), name.to_vec());
+    let rest = children(certificate)[1..].concat();
+    der(0x30, &[der(0x30, &fields.concat()), rest].concat())
+}
+
+/// The elements in a constructed one, each with its tag and length.
+fn children(element: &[u8]) -> Vec<&[u8]> {
+    let (start, len) = content(element);
+    let (mut rest, mut found) = (&element[start..start + len], Vec::new());
+    while !rest.is_empty() {
+        let (start, len) = content(rest);
+        let (child, after) = rest.split_at(start + len);
+        found.push(child);
+        rest = after;
+    }
+    found
+}
+
+/// Where the content of the first element starts, and how long it is.
+fn content(element: &[u8]) -> (usize, usize) {
+    match usize::from(element[1]) {
+        len @ 0..0x80 => (2, len),
+        form => {
+            let start = 2 + (form & 0x7f);
+            (start, element[2..start].iter().fold(0, |len, byte| len << 8 | usize::from(*byte)))
+        }
+    }
+}
+
+/// A quarter of what a frame may have, because tests are not optimised.
+const LEN: usize = 256 << 10;

@@ -1,0 +1,21 @@
+//! The load run of `make bench`: 60 s, or as many as `LOAD_SECONDS` says. Prints a table, writes
+//! `target/bench/load.json`, and fails where a figure that has to be zero is not.
+
+use std::fs;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use pkcs11_bridge_tests::load::{self, Plan};
+use pkcs11_bridge_tests::workspace;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let seconds = std::env::var("LOAD_SECONDS").ok();
+    let seconds = seconds.map_or(60, |seconds| seconds.parse().expect("whole seconds"));
+    let report = load::run(Plan::of(Duration::from_secs(seconds))).await;
+    println!("{report}");
+    let folder = workspace().join("target/bench");
+    fs::create_dir_all(&folder).expect("a folder");
+    fs::write(folder.join("load.json"), format!("{:#}\n", report.to_json())).expect("a file");
+    if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,97 @@
+//! Faults of the module, in its own process.
+
+use std::ffi::{CStr, c_int};
+use std::fs;
+use std::process::{abort, exit};
+use std::thread::{park, spawn};
+
+use pkcs11_bridge_test_rules::fault::{CRASH_REPORT, Fault};
+
+use crate::folder::folder;
+
+/// Shows one.
+pub(crate) fn show(fault: &Fault) {
+    match fault {
+        Fault::Segfault => segfault(),
+        Fault::Abort => abort(),
+        Fault::Exit(status) => exit(*status),
+        Fault::Hang => wait_for_ever(),
+        Fault::Spin => loop {
+            std::hint::spin_loop();
+        },
+        Fault::WriteRubbish(bytes) => write_to_every_pipe(bytes),
+        Fault::Leak(len) => leak(*len),
+        Fault::StartThreads(count) => (0..*count).for_each(|_| drop(spawn(|| wait_for_ever()))),
+        Fault::ChangeFolderAndLocale => change_folder_and_locale(),
+        Fault::HandleSignals => handle_signals(),
+    }
+}
+
+fn segfault() {
+    let nobodys = std::ptr::without_provenance_mut::<u32>(16);
+    // SAFETY: this is what the test wants. Nothing is ever mapped there, so that the system ends the process.
+    unsafe { nobodys.write_volatile(1) };
+}
+
+fn wait_for_ever() -> ! {
+    loop {
+        park();
+    }
+}
+
+/// Those that can only be read from refuse it.
+fn write_to_every_pipe(bytes: &[u8]) {
+    for entry in fs::read_dir("/proc/self/fd").expect("Linux").flatten() {
+        let is_pipe = fs::read_link(entry.path())
+            .is_ok_and(|target| target.to_string_lossy().starts_with("pipe:"));
+        let number = entry.file_name().to_str().and_then(|name| name.parse::<c_int>().ok());
+        if let (Some(number), true) = (number, is_pipe || entry.file_name() == "1") {
+            // SAFETY: so many bytes stand there. Whose file it is this does not care about.
+            unsafe { libc::write(number, bytes.as_ptr().cast(), bytes.len()) };
+        }
+    }
+}
+
+fn leak(len: usize) {
+    // Not zero: the system gives memory only once something else is written to it.
+    std::hint::black_box(Box::leak(vec![0xa5_u8; len].into_boxed_slice()));
+}
+
+fn change_folder_and_locale() {
+    std::env::set_current_dir(folder()).expect("a folder");
+    // With a comma in decimal numbers, where the computer has one.
+    let wanted = [c"de_DE.UTF-8", c"C.UTF-8", c"C"];
+    let is_set = |locale: &&CStr| {
+        // SAFETY: a string that ends with zero. Other threads of the caller may read the locale meanwhile,
+        // which is the fault.
+        !unsafe { libc::setlocale(libc::LC_ALL, locale.as_ptr()) }.is_null()
+    };
+    assert!(wanted.iter().any(is_set), "no locale");
+}
+
+fn handle_signals() {
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGPIPE, libc::SIGCHLD] {
+        handle(signal, pass_by);
+    }
+    for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT] {
+        handle(signal, report_crash);
+    }
+}
+
+fn handle(signal: c_int, handler: extern "C" fn(c_int)) {
+    // SAFETY: the handlers call only what a handler may call (signal-safety(7)).
+    let before = unsafe { libc::signal(signal, handler as *const () as libc::sighandler_t) };
+    assert_ne!(before, libc::SIG_ERR);
+}
+
+extern "C" fn pass_by(_: c_int) {}
+
+extern "C" fn report_crash(signal: c_int) {
+    // SAFETY: so many bytes stand there, and all three may be called by a handler. The signal waits until
+    // the handler has returned, and then ends the process.
+    unsafe {
+        libc::write(libc::STDERR_FILENO, CRASH_REPORT.as_ptr().cast(), CRASH_REPORT.len());
+        libc::signal(signal, libc::SIG_DFL);
+        libc::raise(signal);
+    }
+}

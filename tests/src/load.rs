@@ -1,0 +1,102 @@
+//! A load run: many pages of several origins on one bridge and a real SoftHSM2 token, each with many requests in
+//! flight, while workers are killed, connections cut off in the middle of a frame, and limits run into. What comes
+//! of every single request is kept account of, and every answer is compared with what was asked for.
+
+mod ask;
+mod footprint;
+mod ground;
+mod judge;
+mod ledger;
+mod mix;
+mod page;
+mod report;
+mod tally;
+mod trouble;
+mod visit;
+mod writer;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::bridge::{Setup, workers_of};
+use crate::processes;
+use footprint::Watch;
+use ground::Ground;
+use page::Page;
+use tally::Tally;
+use trouble::Troublemaker;
+
+pub use footprint::{Footprint, Footprints};
+pub use report::Report;
+pub use tally::Figures;
+
+/// How much load, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// How long requests are sent.
+    pub duration: Duration,
+    /// How many origins there are.
+    pub origins: usize,
+    /// How many connections they have together.
+    pub connections: usize,
+    /// How many requests are in flight on each.
+    pub in_flight: usize,
+    /// How often a worker is killed, a connection cut off and a limit run into.
+    pub trouble_every: Duration,
+}
+
+impl Plan {
+    /// 64 connections of 8 origins, 32 requests in flight on each, and trouble every two seconds.
+    pub fn of(duration: Duration) -> Self {
+        let trouble_every = Duration::from_secs(2);
+        Self { duration, origins: 8, connections: 64, in_flight: 32, trouble_every }
+    }
+}
+
+/// Runs it, and returns when everything that it started has ended.
+pub async fn run(plan: Plan) -> Report {
+    let ground = Arc::new(Ground::new(plan.origins));
+    let mut setup = Setup::new().token(&ground.token).config(&ground.configuration());
+    for origin in &ground.origins {
+        setup = setup.origin(origin);
+    }
+    let bridge = setup.start();
+    let tally = Arc::new(Tally::default());
+    let watch = Watch::start(bridge.pid());
+
+    let stop = CancellationToken::new();
+    let mut pages = Vec::new();
+    let mut troubles = Vec::new();
+    for number in 0..plan.connections {
+        let (page, trouble) = Page::new(number, plan.in_flight, &ground, &tally, bridge.address());
+        pages.push(tokio::spawn(page.run(stop.clone())));
+        troubles.push(trouble);
+    }
+    let start = Instant::now();
+    Troublemaker::new(plan, &bridge, Arc::clone(&tally), troubles).run().await;
+    stop.cancel();
+    for page in pages {
+        page.await.expect("no page panics");
+    }
+    let elapsed = start.elapsed();
+
+    let left_over = left_over(bridge.pid()).await;
+    let footprints = watch.finish();
+    ground.judge.confirm_by_openssl(&ground.token, &tally);
+    // Here, where a secret in what the bridge wrote fails the run.
+    drop(bridge);
+    Report { plan, elapsed, figures: tally.figures(), footprints, left_over }
+}
+
+/// How many workers are left when all pages have gone and they have had time to end.
+async fn left_over(bridge: u32) -> usize {
+    let look = move || {
+        processes::wait_until(ENDING_LIMIT, || workers_of(bridge).is_empty());
+        workers_of(bridge).len()
+    };
+    tokio::task::spawn_blocking(look).await.expect("nobody panics")
+}
+
+const ENDING_LIMIT: Duration = Duration::from_secs(30);

@@ -1,0 +1,100 @@
+//! Whether a signature is that of a certificate's key over what one request asked for. Every one is checked in
+//! software, and a sample of them by the command line of OpenSSL.
+
+use std::sync::Mutex;
+
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
+
+use super::ground::KEYS;
+use super::tally::Tally;
+use crate::digest::{base64, digest, from_base64};
+use crate::openssl;
+use crate::secrets;
+use crate::token::{KeyType, TestToken};
+
+/// The algorithm of all signatures: what is signed is the SHA-256 hash of a message.
+pub(super) const ALGORITHM: &str = "sha256";
+
+/// A signature that was made by OpenSSL before the run.
+pub(super) struct Known {
+    pub(super) key: KeyType,
+    /// In base64.
+    pub(super) hash: String,
+    /// In base64; ECDSA in DER.
+    pub(super) signature: String,
+}
+
+/// A key, a hash, and the signature that was found right.
+type Sample = (KeyType, Vec<u8>, Vec<u8>);
+
+pub(super) struct Judge {
+    keys: [ParsedPublicKey; KEYS.len()],
+    /// The certificate of each type of key that the token has, in base64.
+    certificates: Vec<(KeyType, String)>,
+    known: Vec<Known>,
+    sample: Mutex<Vec<Sample>>,
+}
+
+impl Judge {
+    pub(super) fn of(token: &TestToken) -> Self {
+        let keys = KEYS.map(|key| {
+            let public = openssl::public_key(&token.issued(key).certificate());
+            let parsed = match key {
+                KeyType::P256 => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, public),
+                _ => ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public),
+            };
+            parsed.expect("a public key")
+        });
+        let of_certificate = |key| (key, base64(&token.issued(key).certificate_bytes()));
+        let certificates = KeyType::ALL.into_iter().map(of_certificate).collect();
+        let make = |number: usize| {
+            let key = KEYS[number % KEYS.len()];
+            let hash = digest(ALGORITHM, format!("made beforehand: {number}").as_bytes());
+            let signature = base64(&openssl::sign(&token.issued(key), &hash));
+            Known { key, hash: base64(&hash), signature }
+        };
+        let known = (0..KNOWN).map(make).collect();
+        Self { keys, certificates, known, sample: Mutex::default() }
+    }
+
+    pub(super) fn known(&self) -> &[Known] {
+        &self.known
+    }
+
+    pub(super) fn certificates(&self) -> &[(KeyType, String)] {
+        &self.certificates
+    }
+
+    /// Whether a signature, in base64, is that of a key over the hash of a message.
+    pub(super) fn accepts(&self, key: KeyType, message: &[u8], signature: &str) -> bool {
+        let signature = from_base64(signature);
+        let at = KEYS.iter().position(|of| *of == key).expect("one of those that sign");
+        let accepted = self.keys[at].verify_sig(message, &signature).is_ok();
+        if accepted && fastrand::usize(..SAMPLED_OF) == 0 {
+            let mut sample = self.sample.lock().expect("nobody panics with it");
+            if sample.len() < MAX_SAMPLE {
+                sample.push((key, digest(ALGORITHM, message), signature));
+            }
+        }
+        accepted
+    }
+
+    /// Has OpenSSL check the sample.
+    pub(super) fn confirm_by_openssl(&self, token: &TestToken, tally: &Tally) {
+        for (key, hash, signature) in self.sample.lock().expect("nobody panics with it").iter() {
+            secrets::register_data(hash);
+            let der = openssl::der_of_raw_ecdsa;
+            let signature = if key.is_rsa() { signature.clone() } else { der(signature) };
+            let certificate = token.issued(*key).certificate();
+            let verifies = openssl::verifies(&certificate, ALGORITHM, hash, &signature);
+            tally.count(|figures| {
+                figures.confirmed_by_openssl += u64::from(verifies);
+                figures.wrong_signature += u64::from(!verifies);
+            });
+        }
+    }
+}
+
+const KNOWN: usize = 8;
+const SAMPLED_OF: usize = 50;
+const MAX_SAMPLE: usize = 50;

@@ -1,0 +1,182 @@
+//! What pages ask for: all methods, most often those that pages call most.
+
+use pkcs11_bridge_protocol::MAX_BATCH;
+use pkcs11_bridge_protocol::failure::Row;
+use pkcs11_bridge_protocol::message::Id;
+use serde_json::{Value, json};
+
+use super::ask::{Aim, Ask, Expected};
+use super::ground::{Ground, KEYS, MODULES, ONE_TOO_MANY};
+use super::judge::ALGORITHM;
+use crate::digest::{base64, digest};
+use crate::secrets;
+use crate::token::{KeyType, PIN};
+
+/// The choices of one page.
+pub(super) struct Mix {
+    page: usize,
+    origin: usize,
+    asked: u64,
+    random: fastrand::Rng,
+}
+
+impl Mix {
+    pub(super) fn new(page: usize, origin: usize) -> Self {
+        let random = fastrand::Rng::with_seed(page as u64);
+        Self { page, origin, asked: 0, random }
+    }
+
+    /// The next request. `batch` is one that can be cancelled.
+    pub(super) fn next(&mut self, ground: &Ground, batch: Option<&Id>) -> Ask {
+        let Some(module) = self.module(ground) else { return self.of_the_bridge() };
+        let with = |params: Value| with_module(params, module);
+        let slot = ground.token.slot();
+        let either_slot = if self.random.bool() { slot } else { ground.second_slot };
+        match self.random.u32(..100) {
+            0..10 => self.of_the_bridge(),
+            10..16 => Ask::new("info", with(json!({})), Expected::Info),
+            16..24 => {
+                let token_present = self.random.bool();
+                let params = with(json!({ "token_present": token_present }));
+                Ask::new("slots", params, Expected::Slots)
+            }
+            24..32 => {
+                let expected = Expected::Token { slot: either_slot };
+                Ask::new("token", with(json!({ "slot_id": either_slot })), expected)
+            }
+            32..36 => Ask::new("token", with(json!({})), Expected::Tokens),
+            36..42 => {
+                let expected = Expected::Certificates { slot: either_slot };
+                Ask::new("certificates", with(json!({ "slot_id": either_slot })), expected)
+            }
+            42..62 => self.sign(ground, module, KeyType::P256),
+            62..74 => self.sign(ground, module, KeyType::Rsa2048),
+            74..86 => self.verify(ground, module),
+            86..90 => {
+                let length = self.random.usize(2..=16);
+                self.sign_batch(ground, module, length)
+            }
+            90..93 => {
+                let id = batch.cloned().unwrap_or(Id::Number(0));
+                Ask::new("cancel", json!({ "id": id }), Expected::Either)
+            }
+            93..96 => Ask::new("watchSlots", with(json!({})), Expected::Either),
+            96..98 => Ask::new("unwatchSlots", with(json!({})), Expected::Either),
+            98 if self.random.u32(..10) == 0 => {
+                Ask::new("logout", with(json!({})), Expected::Either)
+            }
+            _ => self.misspelt(),
+        }
+    }
+
+    /// More than may be in flight, all of them slow.
+    pub(super) fn one_too_many_in_flight(&mut self, ground: &Ground) -> Ask {
+        self.sign(ground, 0, KeyType::Rsa2048).aiming_at(Aim::OneTooManyInFlight)
+    }
+
+    pub(super) fn too_long_batch(&mut self, ground: &Ground) -> Ask {
+        self.sign_batch(ground, 0, MAX_BATCH + 1).aiming_at(Aim::TooLongBatch)
+    }
+
+    pub(super) fn one_too_many_workers() -> impl Iterator<Item = Ask> {
+        ONE_TOO_MANY.into_iter().map(|name| {
+            let ask = Ask::new("info", json!({ "module": name }), Expected::Info);
+            ask.aiming_at(Aim::OneTooManyWorkers)
+        })
+    }
+
+    fn module(&mut self, ground: &Ground) -> Option<usize> {
+        // One of them has most of the work.
+        let module = usize::from(self.random.u32(..4) == 0);
+        let usable = |module: &usize| ground.is_usable(self.origin, *module);
+        [module, 1 - module].into_iter().find(usable)
+    }
+
+    /// What the bridge answers by itself.
+    fn of_the_bridge(&mut self) -> Ask {
+        if self.random.bool() {
+            Ask::new("hello", json!({}), Expected::Hello)
+        } else {
+            Ask::new("modules", json!({}), Expected::Modules)
+        }
+    }
+
+    fn sign(&mut self, ground: &Ground, module: usize, key: KeyType) -> Ask {
+        let message = self.message();
+        let data = json!(hash_of(&message));
+        let params = self.signing_params(ground, module, key, data);
+        Ask::new("signData", params, Expected::Signature { key, message })
+    }
+
+    fn sign_batch(&mut self, ground: &Ground, module: usize, length: usize) -> Ask {
+        let key = self.key();
+        let messages: Vec<_> = (0..length).map(|_| self.message()).collect();
+        let data: Vec<_> = messages.iter().map(|message| hash_of(message)).collect();
+        let params = self.signing_params(ground, module, key, json!(data));
+        Ask::new("signDataBatch", params, Expected::Signatures { key, messages })
+    }
+
+    /// With the PIN where the origin is not logged in.
+    fn signing_params(&self, ground: &Ground, module: usize, key: KeyType, data: Value) -> Value {
+        let mut params = json!({
+            "slot_id": ground.token.slot(),
+            "cert_id": key.id(),
+            "algorithm_reference": ALGORITHM,
+            "data": data,
+        });
+        if !ground.is_logged_in(self.origin, module) {
+            params["pin"] = json!(PIN);
+        }
+        with_module(params, module)
+    }
+
+    fn verify(&mut self, ground: &Ground, module: usize) -> Ask {
+        let known = ground.known();
+        let one = &known[self.random.usize(..known.len())];
+        let other = &known[self.random.usize(..known.len())];
+        let params = json!({
+            "slot_id": ground.token.slot(),
+            "cert_id": one.key.id(),
+            "algorithm_reference": ALGORITHM,
+            "data": one.hash,
+            "signature": if self.random.bool() { &one.signature } else { &other.signature },
+            "signature_format": "der",
+        });
+        let is_right = params["signature"] == one.signature.as_str();
+        Ask::new("verifySignedData", with_module(params, module), Expected::Verdict(is_right))
+    }
+
+    /// A method that there is not, whose name the answer has to hold.
+    fn misspelt(&mut self) -> Ask {
+        let name = format!("sign{}-{}", self.page, self.asked);
+        self.asked += 1;
+        let named = format!("`{name}`");
+        Ask::new(&name, json!({}), Expected::Refusal(Row::UnknownMethod, named))
+    }
+
+    fn key(&mut self) -> KeyType {
+        KEYS[self.random.usize(..KEYS.len())]
+    }
+
+    /// One that no other request signs.
+    fn message(&mut self) -> Vec<u8> {
+        self.asked += 1;
+        let message = format!("message {} of page {}", self.asked, self.page).into_bytes();
+        if self.asked <= REGISTERED {
+            secrets::register_data(digest(ALGORITHM, &message));
+        }
+        message
+    }
+}
+
+fn with_module(mut params: Value, module: usize) -> Value {
+    params["module"] = json!(MODULES[module]);
+    params
+}
+
+fn hash_of(message: &[u8]) -> String {
+    base64(&digest(ALGORITHM, message))
+}
+
+/// How many of a page's hashes are searched for in what the bridge writes; all of them would take too long.
+const REGISTERED: u64 = 20;

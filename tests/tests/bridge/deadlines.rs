@@ -1,0 +1,156 @@
+//! Modules that hang: the call is given up when its time is over, what else is in flight on the worker is
+//! answered once, and the process is gone.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use pkcs11_bridge_tests::bridge::Setup;
+use pkcs11_bridge_tests::processes::{is_running, wait_until};
+use pkcs11_bridge_tests::refusal::{Outcome, assert_refused};
+use pkcs11_bridge_tests::socket::Socket;
+use pkcs11_bridge_tests::test_module::{Fault, NAME, Rule};
+use serde_json::json;
+
+use super::faulty::{FAILED, Faulty, OVERDUE};
+
+const HANGS: [Fault; 2] = [Fault::Hang, Fault::Spin];
+
+async fn replies<const N: usize>(page: &mut Socket, ids: [u64; N]) -> [Outcome; N] {
+    let mut outcomes = HashMap::new();
+    for _ in ids {
+        let (id, outcome) = page.reply().await;
+        let id = id.as_u64().unwrap();
+        assert!(ids.contains(&id), "a reply to {id}");
+        assert!(outcomes.insert(id, outcome).is_none(), "a second reply to {id}");
+    }
+    ids.map(|id| outcomes.remove(&id).unwrap())
+}
+
+fn assert_gone(faulty: &Faulty, pid: u32) {
+    assert!(wait_until(Duration::from_secs(20), || !is_running(pid)), "{pid} goes on");
+    let workers = faulty.bridge.workers();
+    assert!(workers.iter().all(|worker| worker.pid != pid), "{workers:?}");
+}
+
+#[test]
+fn they_are_whole_seconds_from_one_to_a_day() {
+    for key in ["read_deadline_seconds", "sign_deadline_seconds", "worker_idle_seconds"] {
+        for value in ["0", "86401", "-1", "1.5", "\"1\""] {
+            let finished = Setup::new().config(&format!("{key} = {value}\n")).run_to_end();
+            assert_eq!(finished.code, Some(2), "{key} = {value}: {}", finished.stderr);
+            assert!(finished.stderr.contains(key), "{key} = {value}: {}", finished.stderr);
+        }
+        Setup::new().config(&format!("{key} = 86400\n")).start();
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_hangs_is_given_up() {
+    let faulty = Faulty::configured("read_deadline_seconds = 2");
+    for (number, fault) in (1..).zip(HANGS) {
+        let what = format!("{fault:?}");
+        let mut page = faulty.bridge.connect().await;
+        faulty.assert_works(&mut page).await;
+        let worker = faulty.module.calls_of("C_GetInfo").last().unwrap().pid;
+        let rule = faulty.module.add(Rule::on("C_GetTokenInfo").next(1).shows(fault));
+        let held = faulty.module.add(Rule::on("C_GetInfo").held());
+        let work = async {
+            let start = Instant::now();
+            let hanging = page.request("token", faulty.slot()).await;
+            // Those that come later are not overdue when the first one is.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let other = page.request("info", json!({})).await;
+            let [hanging, other] = replies(&mut page, [hanging, other]).await;
+            assert_refused(&what, &hanging, OVERDUE, &[NAME, "token", "2 s"]);
+            assert_refused(&what, &other, FAILED, &[NAME]);
+            assert!(start.elapsed() >= Duration::from_secs(2));
+        };
+        let (_, served) = faulty.beside_healthy(work).await;
+        assert!(served > 2, "{served}");
+        faulty.module.wait_until_waiting("C_GetTokenInfo", number);
+        assert_gone(&faulty, worker);
+        rule.remove();
+        held.remove();
+        faulty.assert_works(&mut page).await;
+        page.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_signature_that_hangs_is_given_up_later() {
+    let faulty = Faulty::configured("read_deadline_seconds = 1\nsign_deadline_seconds = 4");
+    for fault in HANGS {
+        let what = format!("{fault:?}");
+        let mut page = faulty.bridge.connect().await;
+        faulty.assert_works(&mut page).await;
+        let worker = faulty.module.calls_of("C_GetInfo").last().unwrap().pid;
+        let rule = faulty.module.add(Rule::on("C_Sign").next(1).shows(fault));
+        let work = async {
+            let start = Instant::now();
+            let id = page.request("signData", faulty.signing()).await;
+            // Those that only read go on beside it.
+            let mut other = faulty.bridge.connect().await;
+            while start.elapsed() < Duration::from_secs(2) {
+                other.result("token", faulty.slot()).await;
+            }
+            let [outcome] = replies(&mut page, [id]).await;
+            assert_refused(&what, &outcome, OVERDUE, &[NAME, "signData", "4 s"]);
+            assert!(start.elapsed() >= Duration::from_secs(4));
+            other.close().await;
+        };
+        faulty.beside_healthy(work).await;
+        assert_gone(&faulty, worker);
+        rule.remove();
+        faulty.assert_works(&mut page).await;
+        page.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_slow_is_waited_for() {
+    let faulty = Faulty::configured("read_deadline_seconds = 20\nsign_deadline_seconds = 20");
+    let mut page = faulty.bridge.connect().await;
+    let pause = Duration::from_secs(2);
+    for function in ["C_GetTokenInfo", "C_Sign"] {
+        faulty.module.add(Rule::on(function).next(1).sleep(pause));
+    }
+    let work = async {
+        let start = Instant::now();
+        faulty.assert_works(&mut page).await;
+        assert!(start.elapsed() >= 2 * pause);
+    };
+    let (_, served) = faulty.beside_healthy(work).await;
+    assert!(served > 2, "{served}");
+}
+
+#[tokio::test]
+async fn a_start_that_hangs_is_given_up() {
+    let faulty = Faulty::configured("read_deadline_seconds = 2");
+    for fault in HANGS {
+        let rule = faulty.module.add(Rule::on("C_Initialize").next(1).shows(fault.clone()));
+        let mut page = faulty.bridge.connect().await;
+        let outcome = faulty.beside_healthy(page.call("info", json!({}))).await.0;
+        assert_refused(&format!("{fault:?}"), &outcome, OVERDUE, &[NAME, "2 s"]);
+        rule.remove();
+        faulty.assert_works(&mut page).await;
+        page.close().await;
+        faulty.bridge.expect_workers(0);
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_leaves_a_hanging_call_takes_the_worker_with_it() {
+    let faulty = Faulty::new();
+    for fault in HANGS {
+        let mut page = faulty.bridge.connect().await;
+        let rule = faulty.module.add(Rule::on("C_GetInfo").next(1).shows(fault));
+        page.request("info", json!({})).await;
+        let before = faulty.module.count("C_GetInfo");
+        faulty.bridge.expect_workers(1);
+        assert!(wait_until(Duration::from_secs(20), || faulty.module.count("C_Initialize") > 0));
+        page.close().await;
+        faulty.bridge.expect_workers(0);
+        assert_eq!(faulty.module.count("C_GetInfo"), before);
+        rule.remove();
+    }
+}

@@ -1,0 +1,206 @@
+//! One bad slot or object spoils nothing else, and many objects are no harm.
+
+use cryptoki_sys::{
+    CKR_DEVICE_ERROR, CKR_FUNCTION_FAILED, CKR_GENERAL_ERROR, CKR_OBJECT_HANDLE_INVALID,
+};
+use pkcs11_bridge_tests::digest::from_base64;
+use pkcs11_bridge_tests::refusal::assert_refused;
+use pkcs11_bridge_tests::request::with;
+use pkcs11_bridge_tests::test_module::{Rule, Vanished};
+use pkcs11_bridge_tests::token::{KeyType, LABEL};
+use serde_json::{Value, json};
+
+use super::faulty::{FAILED, Faulty, NO_SLOT};
+
+/// The `id` of a certificate that is played.
+fn id(number: u32) -> String {
+    format!("{:08x}", 0xf000_0000 | number)
+}
+
+fn find<'a>(certificates: &'a Value, id: &str) -> Option<&'a Value> {
+    certificates.as_array().expect("an array").iter().find(|certificate| certificate["id"] == id)
+}
+
+fn ids(of: &Value) -> Vec<u64> {
+    of.as_array().expect("an array").iter().map(|one| one["slot_id"].as_u64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_no_der_harms_nobody_else() {
+    let faulty = Faulty::new();
+    let mut page = faulty.bridge.connect().await;
+    let right = page.result("certificates", faulty.slot()).await;
+    let whole = faulty.token.issued(KeyType::P256).certificate_bytes();
+    let values =
+        [b"no DER at all".to_vec(), whole[..100].to_vec(), vec![0x30; 5000], vec![0x30, 0x80]];
+    let count = values.len() as u32;
+    for value in &values {
+        faulty.module.play_certificates(1, value, None);
+    }
+    let work = async {
+        let told = page.result("certificates", faulty.slot()).await;
+        for certificate in right.as_array().unwrap() {
+            assert!(told.as_array().unwrap().contains(certificate), "{certificate}");
+        }
+        for (number, value) in (0..count).zip(&values) {
+            // It is given as it is, or not at all.
+            if let Some(certificate) = find(&told, &id(number)) {
+                assert_eq!(from_base64(certificate["base64"].as_str().unwrap()), *value);
+            }
+            let params = with(&faulty.signing(), "cert_id", id(number));
+            let outcome = page.call("signData", params).await;
+            let error = outcome.as_ref().unwrap_err();
+            assert!(["404", "900"].contains(&error.data.code.as_str()), "{error:?}");
+            assert!(error.message.contains("certificate"), "{error:?}");
+        }
+        faulty.assert_works(&mut page).await;
+    };
+    faulty.beside_healthy(work).await;
+}
+
+#[tokio::test]
+async fn a_certificate_of_2_mb_is_told() {
+    let faulty = Faulty::new();
+    let long = vec![0x5a; 2 << 20];
+    faulty.module.play_certificates(1, &long, None);
+    let mut page = faulty.bridge.connect().await;
+    let work = async {
+        let told = page.result("certificates", faulty.slot()).await;
+        let certificate = find(&told, &id(0)).expect("it is listed");
+        assert!(from_base64(certificate["base64"].as_str().unwrap()) == long);
+        assert!(find(&told, KeyType::P256.id()).is_some());
+        faulty.assert_works(&mut page).await;
+    };
+    faulty.beside_healthy(work).await;
+}
+
+#[tokio::test]
+async fn ten_thousand_certificates_are_told() {
+    let faulty = Faulty::new();
+    let der = faulty.token.issued(KeyType::P384).certificate_bytes();
+    let count = 10_000;
+    faulty.module.play_certificates(count, &der, None);
+    let mut page = faulty.bridge.connect().await;
+    let work = async {
+        let told = page.result("certificates", faulty.slot()).await;
+        let told = told.as_array().unwrap();
+        assert_eq!(told.len(), count as usize + KeyType::ALL.len());
+        let last = find_last(told, &id(count - 1));
+        assert_eq!(from_base64(last["base64"].as_str().unwrap()), der);
+        // A key among them is found.
+        page.result("signData", faulty.signing()).await;
+    };
+    let (_, served) = faulty.beside_healthy(work).await;
+    assert!(served > 2, "{served}");
+}
+
+fn find_last<'a>(told: &'a [Value], id: &str) -> &'a Value {
+    told.iter().rfind(|certificate| certificate["id"] == id).expect("it is listed")
+}
+
+#[tokio::test]
+async fn a_certificate_that_cannot_be_read_harms_nobody_else() {
+    let faulty = Faulty::new();
+    let mut page = faulty.bridge.connect().await;
+    let right = page.result("certificates", faulty.slot()).await;
+    let der = faulty.token.issued(KeyType::P384).certificate_bytes();
+    let values = [
+        CKR_DEVICE_ERROR,
+        CKR_GENERAL_ERROR,
+        CKR_FUNCTION_FAILED,
+        CKR_OBJECT_HANDLE_INVALID,
+        0x8000_0102,
+    ];
+    for value in values {
+        faulty.module.play_certificates(1, &der, Some(value));
+    }
+    faulty.module.play_certificates(1, &der, None);
+    let work = async {
+        let told = page.result("certificates", faulty.slot()).await;
+        for certificate in right.as_array().unwrap() {
+            assert!(told.as_array().unwrap().contains(certificate), "{certificate}");
+        }
+        assert!(find(&told, &id(values.len() as u32)).is_some(), "{told}");
+        let params = with(&faulty.signing(), "cert_id", id(0));
+        assert_refused("unreadable", &page.call("signData", params).await, (412, "404"), &[]);
+        faulty.assert_works(&mut page).await;
+    };
+    faulty.beside_healthy(work).await;
+}
+
+#[tokio::test]
+async fn a_slot_that_cannot_be_read_harms_nobody_else() {
+    let faulty = Faulty::new();
+    let second = faulty.token.add_token("Second token");
+    let mut page = faulty.bridge.connect().await;
+    assert_eq!(page.result("token", json!({})).await.as_array().unwrap().len(), 3);
+    for value in [CKR_DEVICE_ERROR, CKR_GENERAL_ERROR, 0x8000_0102] {
+        for function in ["C_GetTokenInfo", "C_GetSlotInfo"] {
+            let rule = faulty.module.add(Rule::on(function).slot(second).refuse(value));
+            let method = if function == "C_GetTokenInfo" { "token" } else { "slots" };
+            let told = ids(&page.result(method, json!({})).await);
+            assert!(told.contains(&faulty.token.slot()) && !told.contains(&second), "{told:?}");
+            if function == "C_GetTokenInfo" {
+                let outcome = page.call("token", json!({ "slot_id": second })).await;
+                assert_refused("the bad slot", &outcome, FAILED, &[]);
+            }
+            faulty.assert_works(&mut page).await;
+            rule.remove();
+        }
+    }
+    let told = page.result("token", json!({ "slot_id": second })).await;
+    assert_eq!(told["label"], "Second token");
+}
+
+#[tokio::test]
+async fn a_slot_that_vanishes_between_two_calls_is_told() {
+    let faulty = Faulty::new();
+    let second = faulty.token.add_token("Second token");
+    let mut page = faulty.bridge.connect().await;
+    let work = async {
+        for vanished in [Vanished::Unlisted, Vanished::StillListed] {
+            faulty.assert_works(&mut page).await;
+            faulty.module.play(|card| card.vanished = Some(vanished));
+            for method in ["slots", "token"] {
+                let told = ids(&page.result(method, json!({})).await);
+                assert!(told.contains(&second), "{told:?}");
+                assert!(!told.contains(&faulty.token.slot()), "{told:?}");
+            }
+            for (method, params) in faulty.calls().into_iter().skip(2) {
+                let what = format!("{method} after {vanished:?}");
+                let outcome = page.call(method, params).await;
+                assert_refused(&what, &outcome, NO_SLOT, &["slot"]);
+            }
+            let others = page.result("certificates", json!({ "slot_id": second })).await;
+            assert_eq!(others, json!([]));
+            faulty.module.play(|card| card.vanished = None);
+            let told = page.result("token", faulty.slot()).await;
+            assert_eq!(told["label"], LABEL);
+            page.result("signData", faulty.signing()).await;
+        }
+    };
+    faulty.beside_healthy(work).await;
+}
+
+/// The list says that it is there, and it is gone before it can be asked.
+#[tokio::test]
+async fn a_slot_that_vanishes_in_the_middle_of_a_call_is_left_out() {
+    let faulty = Faulty::new();
+    let second = faulty.token.add_token("Second token");
+    let mut page = faulty.bridge.connect().await;
+    faulty.assert_works(&mut page).await;
+    for (number, (method, function)) in
+        (1..).zip([("slots", "C_GetSlotInfo"), ("token", "C_GetTokenInfo")])
+    {
+        let held = faulty.module.add(Rule::on(function).slot(faulty.token.slot()).next(1).held());
+        page.request(method, json!({})).await;
+        faulty.module.wait_until_waiting(function, 1);
+        faulty.module.play(|card| card.vanished = Some(Vanished::Unlisted));
+        held.remove();
+        let told = ids(&page.reply().await.1.unwrap());
+        assert!(told.contains(&second), "{told:?} {number}");
+        assert!(!told.contains(&faulty.token.slot()), "{told:?}");
+        faulty.module.play(|card| card.vanished = None);
+    }
+    faulty.assert_works(&mut page).await;
+}

@@ -1,0 +1,122 @@
+//! What the tests of faulty modules stand on: a bridge with the module of the tests, which is the default
+//! one, and SoftHSM's own beside it, which has to be served whatever the other one does.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use pkcs11_bridge_tests::bridge::{Bridge, SOFTHSM, Setup};
+use pkcs11_bridge_tests::request::{sign_data, with};
+use pkcs11_bridge_tests::socket::Socket;
+use pkcs11_bridge_tests::test_module::TestModule;
+use pkcs11_bridge_tests::token::{KeyType, MODULE, TestToken};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+// Rows of the error table.
+pub const FAILED: (u16, &str) = (500, "900");
+pub const OVERDUE: (u16, &str) = (408, "900");
+pub const SET_ASIDE: (u16, &str) = (412, "300");
+pub const NO_SLOT: (u16, &str) = (412, "1");
+
+/// All that stands on it. The bridge is ended first.
+pub struct Faulty {
+    pub bridge: Bridge,
+    pub module: TestModule,
+    pub token: TestToken,
+    healthy: TestToken,
+}
+
+impl Faulty {
+    /// With the bridge's own limits.
+    pub fn new() -> Self {
+        Self::set_up("", [])
+    }
+
+    /// With more lines in the bridge's configuration.
+    pub fn configured(lines: &str) -> Self {
+        Self::set_up(lines, [])
+    }
+
+    /// With more origins that are allowed: three failures on one of them set the module aside for it.
+    pub fn for_origins(origins: impl IntoIterator<Item = String>) -> Self {
+        Self::set_up("", origins)
+    }
+
+    /// With both.
+    pub fn set_up(lines: &str, origins: impl IntoIterator<Item = String>) -> Self {
+        let (token, healthy) = (TestToken::new(), TestToken::new());
+        let module = TestModule::over(&token);
+        let softhsm = format!(
+            "[[modules]]\nname = \"{SOFTHSM}\"\npath = {}\nenv = {{ SOFTHSM2_CONF = {} }}\n",
+            json!(MODULE),
+            json!(healthy.configuration().to_str().expect("a path in UTF-8")),
+        );
+        let configuration = format!("{lines}\n{}\n{softhsm}", module.configuration());
+        let setup = Setup::on_test_module(&module).config(&configuration);
+        let setup = origins.into_iter().fold(setup, |setup, origin| setup.origin(&origin));
+        Self { bridge: setup.start(), module, token, healthy }
+    }
+
+    /// Parameters of `signData` with the PIN.
+    pub fn signing(&self) -> Value {
+        sign_data(&self.token, KeyType::P256.id(), "sha256")
+    }
+
+    /// Parameters of a method that names the slot only.
+    pub fn slot(&self) -> Value {
+        json!({ "slot_id": self.token.slot() })
+    }
+
+    /// A call of each kind that goes to a module.
+    pub fn calls(&self) -> [(&'static str, Value); 5] {
+        [
+            ("info", json!({})),
+            ("slots", json!({})),
+            ("token", self.slot()),
+            ("certificates", self.slot()),
+            ("signData", self.signing()),
+        ]
+    }
+
+    /// Makes a call of each kind, which have to be answered.
+    pub async fn assert_works(&self, page: &mut Socket) {
+        for (method, params) in self.calls() {
+            page.result(method, params).await;
+        }
+    }
+
+    /// Does `work`, while another page of the same origin has the healthy module read and sign, one call after
+    /// the other, all of which have to be answered soon. Gives how many there were, too.
+    pub async fn beside_healthy<T>(&self, work: impl Future<Output = T>) -> (T, usize) {
+        let mut page = self.bridge.connect().await;
+        let signing =
+            with(&sign_data(&self.healthy, KeyType::P256.id(), "sha256"), "module", SOFTHSM);
+        page.result("signData", signing.clone()).await;
+        let done = Cell::new(false);
+        let work = async {
+            let result = work.await;
+            done.set(true);
+            result
+        };
+        let others = async {
+            let mut count = 0;
+            while !done.get() || count == 0 {
+                for (method, params) in
+                    [("slots", json!({ "module": SOFTHSM })), ("signData", signing.clone())]
+                {
+                    let answer = timeout(SOON, page.result(method, params)).await;
+                    answer.unwrap_or_else(|_| panic!("{method} of the healthy module waits"));
+                    count += 1;
+                }
+            }
+            count
+        };
+        let result = tokio::join!(work, others);
+        page.close().await;
+        result
+    }
+}
+
+/// How long a healthy module may take on a machine that is busy with other tests: less than what a faulty one
+/// may make it wait, where one had to wait for the other.
+const SOON: Duration = Duration::from_secs(20);

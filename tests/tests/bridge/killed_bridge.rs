@@ -1,0 +1,116 @@
+//! A bridge that ends while calls are in flight: by SIGKILL, which it cannot answer, or by SIGTERM while a
+//! module does not answer.
+
+use pkcs11_bridge_tests::approvals;
+use pkcs11_bridge_tests::bridge::{ORIGIN, Setup};
+use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
+use pkcs11_bridge_tests::processes::{self, is_running};
+use pkcs11_bridge_tests::refusal::assert_refused;
+use pkcs11_bridge_tests::request::{sign_data, without};
+use pkcs11_bridge_tests::test_module::{Rule, TestModule};
+use pkcs11_bridge_tests::token::{KeyType, PIN, TestToken};
+use rustix::process::Signal;
+use serde_json::json;
+use std::time::Duration;
+use tokio::task::spawn_blocking;
+
+use super::consent::NEW;
+use super::desk::Desk;
+
+#[tokio::test]
+async fn one_that_is_killed_while_it_signs_leaves_no_worker_and_its_approvals_whole() {
+    let (token, pinentry) = (TestToken::new(), Pinentry::new());
+    let module = TestModule::over(&token);
+    let mut bridge = Setup::on_test_module(&module).pinentry(&pinentry).start();
+    let mut page = bridge.connect_as(NEW).await;
+    pinentry.answer(Answer::allow());
+    let params = sign_data(&token, KeyType::P256.id(), "sha256");
+    page.result("signData", params.clone()).await;
+    // One origin signs while another has just been approved, which has the state file written.
+    let held = module.add(Rule::on("C_Sign").held());
+    page.request("signData", params.clone()).await;
+    module.wait_until_waiting("C_Sign", 1);
+    pinentry.answer(Answer::allow());
+    bridge.connect_as("https://newer.example").await.result("hello", json!({})).await;
+    let workers = bridge.workers();
+    assert_eq!(workers.len(), 1);
+
+    bridge.kill();
+    for worker in workers {
+        let ended = processes::wait_until(Duration::from_secs(20), || !is_running(worker.pid));
+        assert!(ended, "{worker:?} outlives its bridge");
+    }
+    held.remove();
+    assert_eq!(approvals::origins(bridge.home()), [NEW, "https://newer.example"]);
+    bridge.start_again();
+    assert!(approvals::set_aside(bridge.home()).is_empty());
+
+    // Nobody is asked again, and the login is over.
+    let mut page = bridge.connect_as(NEW).await;
+    pinentry.answer(Answer::pin(PIN));
+    page.result("signData", without(&params, "pin")).await;
+    pinentry.assert_dialogs(3);
+}
+
+#[tokio::test]
+async fn one_that_is_killed_before_its_worker_has_loaded_the_module_leaves_none() {
+    let token = TestToken::new();
+    let module = TestModule::over(&token);
+    let mut bridge = Setup::on_test_module(&module).start();
+    module.add(Rule::on("C_Initialize").held());
+    let mut page = bridge.connect().await;
+    page.request("slots", json!({})).await;
+    module.wait_until_waiting("C_Initialize", 1);
+    let workers = bridge.workers();
+    assert_eq!(workers.len(), 1);
+    bridge.kill();
+    let ended = processes::wait_until(Duration::from_secs(20), || !is_running(workers[0].pid));
+    assert!(ended, "{workers:?} outlives its bridge");
+}
+
+#[tokio::test]
+async fn one_that_is_stopped_answers_what_the_module_does_not_and_takes_nothing_new() {
+    let Desk { bridge, pinentry: _pinentry, module, token } = Desk::new();
+    let mut page = bridge.connect().await;
+    let params = sign_data(&token, KeyType::P256.id(), "sha256");
+    page.result("signData", params.clone()).await;
+    let held = module.add(Rule::on("C_Sign").held());
+    let first = page.request("signData", params.clone()).await;
+    module.wait_until_waiting("C_Sign", 1);
+    let second = page.request("signData", params.clone()).await;
+    let third = page.request("slots", json!({})).await;
+    assert_eq!(page.reply().await.0, third, "reading does not wait for a signature");
+
+    let (workers, stopping) = (bridge.workers(), spawn_blocking(|| bridge.end_by(Signal::TERM)));
+    let mut answered = Vec::new();
+    for _ in 0..2 {
+        let (id, outcome) = page.reply().await;
+        assert_refused("a call in flight", &outcome, (500, "900"), &["stopped", "not known"]);
+        answered.push(id);
+    }
+    answered.sort_by_key(|id| id.as_u64());
+    assert_eq!(answered, [first, second]);
+    assert_eq!(page.close_code().await, 1001);
+    let finished = stopping.await.unwrap();
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    assert!(workers.iter().all(|worker| !is_running(worker.pid)), "{workers:?}");
+    held.remove();
+}
+
+/// The one that made the calls hears of nobody else's.
+#[tokio::test]
+async fn ids_belong_to_a_connection() {
+    let desk = Desk::new();
+    let (mut one, mut other) = (desk.bridge.connect().await, desk.bridge.connect_as(ORIGIN).await);
+    let ask = |id: u64, method: &str| {
+        json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": {} }).to_string()
+    };
+    for id in 0..50 {
+        one.send_text(&ask(id, "slots")).await;
+        other.send_text(&ask(id, "info")).await;
+    }
+    for _ in 0..50 {
+        assert!(one.reply().await.1.expect("slots").is_array());
+        assert!(other.reply().await.1.expect("the info").is_object());
+    }
+}

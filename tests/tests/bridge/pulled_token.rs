@@ -1,0 +1,209 @@
+//! A token that is pulled and put back: the next call simply works, whatever the module says of the old one.
+//! That the login ended with it is shown in `token_removed`.
+
+use cryptoki_sys::{
+    CKR_CRYPTOKI_NOT_INITIALIZED, CKR_DEVICE_REMOVED, CKR_OBJECT_HANDLE_INVALID,
+    CKR_SESSION_HANDLE_INVALID, CKR_TOKEN_NOT_PRESENT, CKR_USER_NOT_LOGGED_IN,
+};
+use pkcs11_bridge_tests::pinentry::Answer;
+use pkcs11_bridge_tests::refusal::assert_refused;
+use pkcs11_bridge_tests::request::{verify_signed_data, with};
+use pkcs11_bridge_tests::socket::Socket;
+use pkcs11_bridge_tests::test_module::Rule;
+use pkcs11_bridge_tests::token::PIN;
+use serde_json::{Value, json};
+
+use super::desk::{Desk, NO_TOKEN, RIGHT_LOGIN, item_of};
+
+const ENDS: [(&str, u64); 6] = [
+    ("CKR_DEVICE_REMOVED", CKR_DEVICE_REMOVED),
+    ("CKR_TOKEN_NOT_PRESENT", CKR_TOKEN_NOT_PRESENT),
+    ("CKR_SESSION_HANDLE_INVALID", CKR_SESSION_HANDLE_INVALID),
+    ("CKR_OBJECT_HANDLE_INVALID", CKR_OBJECT_HANDLE_INVALID),
+    ("CKR_USER_NOT_LOGGED_IN", CKR_USER_NOT_LOGGED_IN),
+    ("CKR_CRYPTOKI_NOT_INITIALIZED", CKR_CRYPTOKI_NOT_INITIALIZED),
+];
+
+async fn calls(desk: &Desk, page: &mut Socket) -> Vec<(&'static str, Value)> {
+    let slot = json!({ "slot_id": desk.token.slot() });
+    let signature = desk.sign_with(page, PIN).await.expect("a signature");
+    vec![
+        ("info", json!({})),
+        ("slots", json!({ "token_present": true })),
+        ("token", slot.clone()),
+        ("token", json!({})),
+        ("certificates", slot),
+        ("signData", desk.with_pin()),
+        ("verifySignedData", verify_signed_data(&desk.with_pin(), &signature)),
+        ("signDataBatch", with(&desk.batch(3), "pin", PIN)),
+        ("logout", json!({})),
+    ]
+}
+
+fn assert_answered(what: &str, method: &str, before: &Value, after: &Value) {
+    match method {
+        "signData" => assert!(after.is_string(), "{what}: {after}"),
+        "signDataBatch" => assert!((0..3).all(|at| item_of(after, at).is_ok()), "{what}: {after}"),
+        // The login went with the token.
+        "logout" => assert!(after.is_boolean(), "{what}: {after}"),
+        _ => assert_eq!(before, after, "{what}"),
+    }
+}
+
+#[tokio::test]
+async fn the_first_call_after_it_was_put_back_works() {
+    let desk = Desk::new();
+    let mut page = desk.bridge.connect().await;
+    for (method, params) in calls(&desk, &mut page).await {
+        desk.assert_signed("a login", &desk.sign_with(&mut page, PIN).await);
+        let before = page.result(method, params.clone()).await;
+        desk.sign_with(&mut page, PIN).await.expect("a login");
+        desk.module.pull();
+        desk.module.put_back();
+        let after = page.result(method, params).await;
+        assert_answered(method, method, &before, &after);
+        desk.assert_signed(method, &desk.sign_with(&mut page, PIN).await);
+    }
+    desk.pinentry.assert_dialogs(0);
+}
+
+#[tokio::test]
+async fn without_a_pin_the_user_is_asked_once() {
+    let desk = Desk::new();
+    let mut page = desk.bridge.connect().await;
+    desk.assert_signed("a login", &desk.sign_with(&mut page, PIN).await);
+    for number in 1..=3 {
+        desk.module.pull();
+        desk.module.put_back();
+        desk.pinentry.answer(Answer::pin(PIN));
+        desk.assert_signed("put back", &desk.sign(&mut page).await);
+        desk.assert_signed("again", &desk.sign(&mut page).await);
+        desk.pinentry.assert_dialogs(number);
+    }
+    assert_eq!(desk.judged(), [RIGHT_LOGIN; 4]);
+}
+
+#[tokio::test]
+async fn while_it_is_out_that_is_told_and_afterwards_all_works() {
+    let desk = Desk::new();
+    let mut page = desk.bridge.connect().await;
+    let all = calls(&desk, &mut page).await;
+    let slot = desk.token.slot();
+    for _ in 0..2 {
+        desk.sign_with(&mut page, PIN).await.expect("a login");
+        desk.module.pull();
+        for (method, params) in all.iter().filter(|(_, params)| params.get("slot_id").is_some()) {
+            let outcome = page.call(method, params.clone()).await;
+            assert_refused(method, &outcome, NO_TOKEN, &["token"]);
+        }
+        let of_slot = |slots: &Value| {
+            slots.as_array().unwrap().iter().find(|one| one["slot_id"] == slot).cloned()
+        };
+        for (method, params) in [("slots", json!({ "token_present": true })), ("token", json!({}))]
+        {
+            assert_eq!(of_slot(&page.result(method, params).await), None, "{method}");
+        }
+        let told = of_slot(&page.result("slots", json!({})).await).expect("the slot is there");
+        assert_eq!(told["flags"].as_u64().unwrap() & 1, 0, "{told}");
+        page.result("info", json!({})).await;
+        desk.module.put_back();
+        for (method, params) in &all {
+            page.result(method, params.clone()).await;
+        }
+    }
+    desk.pinentry.assert_dialogs(0);
+}
+
+#[tokio::test]
+async fn calls_that_it_is_pulled_from_are_answered_once_each() {
+    for back in [true, false] {
+        let desk = Desk::new();
+        let mut page = desk.bridge.connect().await;
+        desk.sign_with(&mut page, PIN).await.expect("a login");
+        let held = desk.module.add(Rule::on("C_Sign").held());
+        let mut open = page.request_many("signData", &desk.with_pin(), 4).await;
+        desk.module.wait_until_waiting("C_Sign", 4);
+        desk.module.pull();
+        if back {
+            desk.module.put_back();
+        }
+        held.remove();
+        while !open.is_empty() {
+            let (id, outcome) = page.reply().await;
+            assert!(open.remove(&id.as_u64().unwrap()), "a second reply to {id}");
+            if back {
+                desk.assert_signed("put back", &outcome);
+            } else {
+                assert_refused("pulled", &outcome, NO_TOKEN, &["token"]);
+            }
+        }
+        if !back {
+            desk.module.put_back();
+        }
+        desk.assert_signed("afterwards", &desk.sign_with(&mut page, PIN).await);
+    }
+}
+
+/// Whatever a module says of what is gone, and wherever it says so, the same call goes on.
+#[tokio::test]
+async fn each_way_to_say_it_is_understood_at_each_function() {
+    let desk = Desk::new();
+    let mut page = desk.bridge.connect().await;
+    let all = calls(&desk, &mut page).await;
+    let call = |name: &str| all.iter().find(|(method, _)| *method == name).cloned().unwrap();
+    for (method, functions) in [
+        ("signData", &["C_SignInit", "C_Sign"][..]),
+        ("certificates", &["C_FindObjectsInit", "C_FindObjects"]),
+        ("verifySignedData", &["C_GetSessionInfo"]),
+    ] {
+        let (method, params) = call(method);
+        for function in functions {
+            for (name, ckr) in ENDS {
+                let what = format!("{name} of {function}");
+                desk.sign_with(&mut page, PIN).await.expect("a login");
+                let before = page.result(method, params.clone()).await;
+                let rule = desk.module.add(Rule::on(function).next(1).refuse(ckr));
+                let outcome = page.call(method, params.clone()).await;
+                let met = desk.module.calls_of(function);
+                assert!(met.iter().any(|call| call.result == ckr), "{what}: nothing met it");
+                rule.remove();
+                let after = outcome.unwrap_or_else(|error| panic!("{what}: {error:?}"));
+                assert_answered(&what, method, &before, &after);
+                desk.assert_signed(&what, &desk.sign_with(&mut page, PIN).await);
+            }
+        }
+    }
+    desk.pinentry.assert_dialogs(0);
+}
+
+/// What is asked of the slot itself is told as it is, and the next call works.
+#[tokio::test]
+async fn what_is_said_of_the_slot_is_told() {
+    let desk = Desk::new();
+    let mut page = desk.bridge.connect().await;
+    let slot = json!({ "slot_id": desk.token.slot() });
+    for (name, ckr) in ENDS {
+        let rule = desk.module.add(Rule::on("C_GetTokenInfo").next(1).refuse(ckr));
+        let outcome = page.call("token", slot.clone()).await;
+        rule.remove();
+        match &outcome {
+            Ok(_) => assert_eq!(ckr, CKR_CRYPTOKI_NOT_INITIALIZED, "{name}"),
+            Err(error) => assert_eq!(error.data.pkcs11.as_deref(), Some(name)),
+        }
+        page.result("token", slot.clone()).await;
+        desk.assert_signed(name, &desk.sign_with(&mut page, PIN).await);
+    }
+}
+
+#[tokio::test]
+async fn a_module_that_loses_its_state_for_good_is_told_and_not_tried_for_ever() {
+    let desk = Desk::new();
+    let mut page = desk.bridge.connect().await;
+    let rule = Rule::on("C_GetTokenInfo").refuse(CKR_CRYPTOKI_NOT_INITIALIZED);
+    let rule = desk.module.add(rule);
+    let outcome = page.call("token", json!({ "slot_id": desk.token.slot() })).await;
+    assert_refused("lost", &outcome, (500, "900"), &["state"]);
+    assert!(desk.module.count("C_Initialize") <= 4, "{}", desk.module.count("C_Initialize"));
+    rule.remove();
+    desk.assert_signed("again", &desk.sign_with(&mut page, PIN).await);
+}

@@ -1,0 +1,159 @@
+//! A module that fails again and again is set aside for the origin that used it, for a while; for nobody else.
+
+use std::time::{Duration, Instant};
+
+use pkcs11_bridge_tests::bridge::{ORIGIN, SOFTHSM};
+use pkcs11_bridge_tests::refusal::{Outcome, assert_refused};
+use pkcs11_bridge_tests::socket::Socket;
+use pkcs11_bridge_tests::test_module::{Added, Fault, NAME, Rule};
+use serde_json::json;
+
+use super::faulty::{FAILED, Faulty, OVERDUE, SET_ASIDE};
+
+const OTHER: &str = "https://other.example";
+const PAUSE: Duration = Duration::from_secs(60);
+
+fn two_origins() -> Faulty {
+    Faulty::for_origins([OTHER.to_owned()])
+}
+
+fn crash(faulty: &Faulty, count: u64) -> Added<'_> {
+    faulty.module.add(Rule::on("C_GetInfo").next(count).shows(Fault::Segfault))
+}
+
+async fn state(page: &mut Socket, module: &str) -> String {
+    let modules = page.result("modules", json!({})).await;
+    let all = modules.as_array().unwrap();
+    let found = all.iter().find(|entry| entry["name"] == module).expect("a module of that name");
+    found["state"].as_str().unwrap().to_owned()
+}
+
+/// After how many seconds a module that is set aside is tried again.
+#[track_caller]
+fn seconds(outcome: &Outcome) -> u64 {
+    assert_refused("set aside", outcome, SET_ASIDE, &[NAME, "set aside", "tried again in"]);
+    let message = &outcome.as_ref().unwrap_err().message;
+    let (_, after) = message.split_once("tried again in ").unwrap();
+    let (number, unit) = after.split_once(' ').unwrap();
+    assert!(unit.starts_with("s."), "{message}");
+    number.parse().unwrap()
+}
+
+#[tokio::test]
+async fn three_crashes_within_a_minute_set_a_module_aside_for_that_origin() {
+    let faulty = two_origins();
+    let (mut page, mut other) =
+        (faulty.bridge.connect().await, faulty.bridge.connect_as(OTHER).await);
+    let crashes = crash(&faulty, 3);
+    for number in 1..=3 {
+        assert_eq!(state(&mut page, NAME).await, "available", "before crash {number}");
+        let outcome = page.call("info", json!({})).await;
+        assert_refused("a crash", &outcome, FAILED, &[NAME, "crashed (signal 11)"]);
+    }
+    crashes.remove();
+
+    let starts = faulty.module.count("C_Initialize");
+    let work = async {
+        for (method, params) in faulty.calls() {
+            let seconds = seconds(&page.call(method, params).await);
+            assert!((1..=60).contains(&seconds), "{method}: {seconds}");
+        }
+        assert_eq!(state(&mut page, NAME).await, "set_aside");
+        assert_eq!(state(&mut page, SOFTHSM).await, "running");
+    };
+    faulty.beside_healthy(work).await;
+    // Another page of the same origin, also where the first one comes back.
+    page.close().await;
+    let mut page = faulty.bridge.connect().await;
+    seconds(&page.call("token", faulty.slot()).await);
+    assert_eq!(faulty.module.count("C_Initialize"), starts, "it was started all the same");
+
+    assert_eq!(state(&mut other, NAME).await, "available");
+    faulty.assert_works(&mut other).await;
+    assert_eq!(state(&mut other, NAME).await, "running");
+    assert_eq!(state(&mut page, NAME).await, "set_aside");
+}
+
+#[tokio::test]
+async fn hangs_and_rubbish_and_failing_starts_count_too() {
+    let faulty = Faulty::configured("read_deadline_seconds = 2");
+    let mut page = faulty.bridge.connect().await;
+    faulty.assert_works(&mut page).await;
+    let faults = [
+        (Rule::on("C_GetInfo").shows(Fault::Hang), OVERDUE),
+        (Rule::on("C_GetInfo").shows(Fault::WriteRubbish(vec![0xff; 8])), FAILED),
+        (Rule::on("C_Initialize").shows(Fault::Abort), FAILED),
+    ];
+    for (rule, row) in faults {
+        let rule = faulty.module.add(rule.next(1));
+        assert_refused("a failure", &page.call("info", json!({})).await, row, &[NAME]);
+        rule.remove();
+    }
+    seconds(&page.call("info", json!({})).await);
+}
+
+#[tokio::test]
+async fn two_crashes_and_errors_of_the_token_set_nothing_aside() {
+    let faulty = Faulty::new();
+    let mut page = faulty.bridge.connect().await;
+    let crashes = crash(&faulty, 2);
+    for _ in 0..2 {
+        assert_refused("a crash", &page.call("info", json!({})).await, FAILED, &[NAME]);
+    }
+    crashes.remove();
+    let errors =
+        faulty.module.add(Rule::on("C_GetTokenInfo").refuse(cryptoki_sys::CKR_DEVICE_ERROR));
+    for _ in 0..10 {
+        assert_refused("an error", &page.call("token", faulty.slot()).await, FAILED, &[]);
+    }
+    errors.remove();
+    faulty.assert_works(&mut page).await;
+    assert_eq!(state(&mut page, NAME).await, "running");
+}
+
+/// Calls until the module is not set aside any more, and gives what the first call then got.
+async fn first_after_the_pause(page: &mut Socket) -> Outcome {
+    loop {
+        let outcome = page.call("info", json!({})).await;
+        match &outcome {
+            Err(error) if error.data.code == SET_ASIDE.1 => {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            _ => return outcome,
+        }
+    }
+}
+
+#[tokio::test]
+async fn after_a_minute_it_is_tried_and_one_that_fails_again_is_set_aside_for_longer() {
+    let faulty = two_origins();
+    let pages = (faulty.bridge.connect_as(ORIGIN).await, faulty.bridge.connect_as(OTHER).await);
+    let (mut page, mut other) = pages;
+    let start = Instant::now();
+    let crashes = crash(&faulty, 6);
+    for page in [&mut page, &mut other] {
+        for _ in 0..3 {
+            assert_refused("a crash", &page.call("info", json!({})).await, FAILED, &[NAME]);
+        }
+        assert!(seconds(&page.call("info", json!({})).await) <= 60);
+    }
+    crashes.remove();
+
+    // One of the two fails its trial.
+    let work = async {
+        let fails = crash(&faulty, 1);
+        let outcome = first_after_the_pause(&mut page).await;
+        assert_refused("the trial", &outcome, FAILED, &[NAME, "crashed (signal 11)"]);
+        fails.remove();
+    };
+    faulty.beside_healthy(work).await;
+    assert!(start.elapsed() >= PAUSE, "{:?}", start.elapsed());
+    let left = seconds(&page.call("info", json!({})).await);
+    assert!((90..=120).contains(&left), "{left}");
+    assert_eq!(state(&mut page, NAME).await, "set_aside");
+
+    first_after_the_pause(&mut other).await.expect("the module works again");
+    faulty.assert_works(&mut other).await;
+    assert_eq!(state(&mut other, NAME).await, "running");
+    seconds(&page.call("info", json!({})).await);
+}
