@@ -18,6 +18,7 @@ mod bridge {
     pub mod desk;
     pub mod faults;
     pub mod faults_lengths;
+    pub mod faults_logins;
     pub mod faults_objects;
     pub mod faulty;
     pub mod handshake;
