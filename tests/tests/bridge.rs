@@ -20,6 +20,8 @@ mod bridge {
     pub mod faults_lengths;
     pub mod faults_logins;
     pub mod faults_objects;
+    pub mod faults_of_process;
+    pub mod faults_returned;
     pub mod faulty;
     pub mod handshake;
     pub mod idle_workers;
