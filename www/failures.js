@@ -54,6 +54,7 @@ export const isModuleUnavailable = (error) => error?.status === 412 && String(er
 /** Failures after which the bridge may think otherwise of the module. */
 export const isModuleFailure = (error) => isLate(error) || isModuleUnavailable(error) || isInternal(error);
 const isInternal = (error) => error?.status === 500 && String(error.code) === "900";
+export const isSetAside = (error) => isModuleUnavailable(error) && / is set aside /.test(error.description ?? "");
 export const isLate = (error) => error.status === 408 && String(error.code) === "900";
 
 /** The call that was in flight when the connection was lost, where that is what the error tells. */
@@ -85,6 +86,8 @@ export function explain(error, connection = {}) {
   const row = `${error.status}/${error.code}`;
   const [title, advice] = isUnreachable(error)
     ? unanswered(error, connection)
-    : (ROWS[row] ?? ["The bridge reported an error"]);
+    : isSetAside(error)
+      ? ["The module is set aside for a while"]
+      : (ROWS[row] ?? ["The bridge reported an error"]);
   return { title, advice, row, pkcs11: error.pkcs11, text: error.description ?? error.message };
 }

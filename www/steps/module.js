@@ -35,13 +35,15 @@ export function moduleStep(store, browse) {
   let ticking = 0;
   store.watch(["info", "triedAgainAt"], ({ info, triedAgainAt }) => {
     clearInterval(ticking);
-    const trial = triedAgainAt && info.error ? el("p", { class: "trial", "data-testid": "trial" }) : undefined;
+    // Nobody wants to hear it every second.
+    const attributes = { class: "notice-advice", "data-testid": "trial", "aria-live": "off" };
+    const trial = triedAgainAt && info.error ? el("p", attributes) : undefined;
     showError(byId("info-error"), info.error, trial);
     if (!trial) return;
     const say = () => {
       trial.textContent =
-        `The bridge tries the module again at ${clock(triedAgainAt)}, in ${timeUntil(triedAgainAt)}. ` +
-        "This page then goes on by itself.";
+        `It is tried again at ${clock(triedAgainAt)}, in ${timeUntil(triedAgainAt)}, and this page then goes on ` +
+        "by itself.";
     };
     say();
     ticking = setInterval(say, 1_000);
