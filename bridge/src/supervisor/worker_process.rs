@@ -143,9 +143,12 @@ impl WorkerProcess {
         };
         // Where nobody writes any more the worker has ended, and the report says so.
         let _ = self.frames.try_send(frame);
-        let outcome = report.await.unwrap_or_else(|_| Err(self.calls.end()));
+        let outcome = report.await.unwrap_or_else(|_| Err(self.calls.end()))?;
+        if let (Call::Logout(params), Outcome::Done(_)) = (call, &outcome) {
+            self.logins.ended(params.slot_id);
+        }
         self.note_use();
-        Ok(Delivery::Done(outcome?))
+        Ok(Delivery::Done(outcome))
     }
 
     /// [`WorkerProcess::deliver`] for a call that goes to no other worker.

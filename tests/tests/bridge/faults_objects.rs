@@ -43,9 +43,9 @@ async fn a_certificate_that_is_no_der_harms_nobody_else() {
             assert!(told.as_array().unwrap().contains(certificate), "{certificate}");
         }
         for (number, value) in (0..count).zip(&values) {
-            // It is given as it is, or not at all.
+            // It is given as it is or as far as it makes sense, or not at all.
             if let Some(certificate) = find(&told, &id(number)) {
-                assert_eq!(from_base64(certificate["base64"].as_str().unwrap()), *value);
+                assert!(value.starts_with(&from_base64(certificate["base64"].as_str().unwrap())));
             }
             let params = with(&faulty.signing(), "cert_id", id(number));
             let outcome = page.call("signData", params).await;
@@ -61,7 +61,8 @@ async fn a_certificate_that_is_no_der_harms_nobody_else() {
 #[tokio::test]
 async fn a_certificate_of_2_mb_is_told() {
     let faulty = Faulty::new();
-    let long = vec![0x5a; 2 << 20];
+    // `SEQUENCE`, a length in three bytes, and so much of whatever it is.
+    let long = [&[0x30, 0x83, 0x20, 0, 0][..], &vec![0x5a; 2 << 20]].concat();
     faulty.module.play_certificates(1, &long, None);
     let mut page = faulty.bridge.connect().await;
     let work = async {

@@ -42,6 +42,13 @@ async fn it_stays_while_it_is_logged_in() {
     let mut page = faulty.bridge.connect().await;
     page.result("signData", faulty.signing()).await;
     assert_stays(&faulty, &mut page).await;
+}
+
+#[tokio::test]
+async fn it_ends_after_a_logout() {
+    let faulty = Faulty::configured("worker_idle_seconds = 1");
+    let mut page = faulty.bridge.connect().await;
+    page.result("signData", faulty.signing()).await;
     assert_eq!(page.result("logout", json!({})).await, true);
     faulty.bridge.expect_workers(0);
 }
