@@ -106,6 +106,8 @@ impl Connection {
                 let failure = Failure::new(Row::NotRequest, message);
                 self.reject(Rejected { id: None, failure }).await
             }
+            // Its pong is written before more is read, so that they do not pile up for who takes none.
+            Some(Ok(Message::Ping(_))) => self.flush().await,
             Some(Ok(_)) => Flow::Continue(()),
             Some(Err(Error::Capacity(_))) => {
                 Flow::Break(Some(close_frame(CloseCode::Size, "a message may have at most 1 MiB")))
