@@ -192,7 +192,10 @@ impl Supervisor {
                 Err(Failure::new(Row::Internal, message).into())
             })
         });
-        Start { outcome: outcome.boxed().shared(), task: abort }
+        let outcome = outcome.boxed().shared();
+        // Who looks at what came of it has to see it, also where nobody waits for it any more.
+        self.endings.spawn(outcome.clone().map(drop));
+        Start { outcome, task: abort }
     }
 
     fn faults(&self, session: &OriginSession, module: &Module) -> Arc<Faults> {
