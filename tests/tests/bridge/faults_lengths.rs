@@ -6,14 +6,10 @@ use pkcs11_bridge_tests::refusal::assert_refused;
 use pkcs11_bridge_tests::test_module::{Lie, Rule};
 use serde_json::{Value, json};
 
-use super::faulty::{FAILED, Faulty};
+use super::faulty::{FAILED, Faulty, origin};
 
 /// More than any computer has, and more than can be counted in bytes.
 const HUGE: [u64; 2] = [1 << 40, u64::MAX - 1];
-
-fn origin(number: usize) -> String {
-    format!("https://page-{number}.example")
-}
 
 #[tokio::test]
 async fn a_signature_of_another_length_is_withheld() {
