@@ -85,3 +85,18 @@ async fn it_stays_while_it_is_at_work() {
     page.reply().await.1.unwrap();
     faulty.bridge.expect_workers(0);
 }
+
+#[tokio::test]
+async fn it_ends_where_the_page_that_had_it_started_is_gone_by_then() {
+    let faulty = Faulty::configured("worker_idle_seconds = 1");
+    let mut other = faulty.bridge.connect().await;
+    let starting = faulty.module.add(Rule::on("C_Initialize").held());
+    let mut page = faulty.bridge.connect().await;
+    page.request("info", json!({})).await;
+    faulty.module.wait_until_waiting("C_Initialize", 1);
+    page.close().await;
+    starting.release();
+    faulty.bridge.expect_log("worker started");
+    faulty.bridge.expect_workers(0);
+    other.result("hello", json!({})).await;
+}
