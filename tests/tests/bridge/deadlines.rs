@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use pkcs11_bridge_tests::bridge::Setup;
 use pkcs11_bridge_tests::processes::{is_running, wait_until};
 use pkcs11_bridge_tests::refusal::{Outcome, assert_refused};
+use pkcs11_bridge_tests::request::with;
 use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::test_module::{Fault, NAME, Rule};
 use serde_json::json;
@@ -104,6 +105,35 @@ async fn a_signature_that_hangs_is_given_up_later() {
         faulty.assert_works(&mut page).await;
         page.close().await;
     }
+}
+
+#[tokio::test]
+async fn a_batch_that_hangs_is_answered_with_what_became_of_each() {
+    let faulty = Faulty::configured("sign_deadline_seconds = 3");
+    let mut page = faulty.bridge.connect().await;
+    faulty.assert_works(&mut page).await;
+    let hash = faulty.signing()["data"].clone();
+    let batch = with(&faulty.signing(), "data", vec![hash; 40]);
+    let rule = faulty.module.add(Rule::on("C_Sign").nth(10).shows(Fault::Hang));
+    let (result, _) = faulty.beside_healthy(page.result("signDataBatch", batch.clone())).await;
+    rule.remove();
+    let items = result.as_array().unwrap();
+    assert_eq!(items.len(), 40);
+    let mut overdue = 0;
+    for item in items {
+        if item.get("signature").is_none() {
+            let status = item["error"]["data"]["status"].as_u64().unwrap();
+            assert!([408, 412, 500].contains(&status), "{item}");
+            overdue += u32::from(status == 408);
+        }
+    }
+    assert_eq!(overdue, 1, "{result}");
+    assert!(items.iter().filter(|item| item.get("signature").is_some()).count() >= 9, "{result}");
+    let again = page.result("signDataBatch", batch).await;
+    assert!(
+        again.as_array().unwrap().iter().all(|item| item.get("signature").is_some()),
+        "{again}"
+    );
 }
 
 #[tokio::test]
