@@ -11,7 +11,7 @@ use super::faulty::{FAILED, Faulty, OVERDUE, origin};
 async fn rubbish_in_the_pipe_fails_what_is_in_flight_and_is_never_an_answer() {
     let forged = br#"{"Report":{"id":1000000,"outcome":{"Done":"forged"}}}"#;
     let forged = [&(forged.len() as u32).to_le_bytes()[..], forged].concat();
-    let lines = "read_deadline_seconds = 3\nsign_deadline_seconds = 3";
+    let lines = "read_deadline_seconds = 5\nsign_deadline_seconds = 5";
     let faulty = Faulty::set_up(lines, (0..6).map(origin));
     for (number, (what, rubbish, rows)) in [
         ("text", b"reader 0: card inserted\n".to_vec(), &[FAILED][..]),

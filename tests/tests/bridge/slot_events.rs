@@ -50,7 +50,7 @@ async fn assert_hears_nothing(what: &str, page: &mut Socket) {
 async fn each_page_that_watches_hears_of_each_change_once() {
     for how in ALL {
         let what = format!("{how:?}");
-        let faulty = Faulty::set_up("read_deadline_seconds = 2", [OTHER.to_owned()]);
+        let faulty = Faulty::set_up("read_deadline_seconds = 5", [OTHER.to_owned()]);
         faulty.module.tell_slot_events(how);
         let mut first = faulty.bridge.connect().await;
         let mut second = faulty.bridge.connect().await;
@@ -152,7 +152,7 @@ async fn nobody_looks_where_nobody_listens() {
         faulty.assert_works(&mut page).await;
         let assert_quiet = async |what: &str| {
             // A look may be under way.
-            tokio::time::sleep(Duration::from_millis(1500)).await;
+            tokio::time::sleep(Duration::from_secs(3)).await;
             let before = looks();
             tokio::time::sleep(Duration::from_secs(3)).await;
             assert_eq!(looks(), before, "{what}: {how:?}");
@@ -203,7 +203,7 @@ async fn a_module_that_returns_at_once_keeps_nobody_busy() {
 /// As some vendors' modules do.
 #[tokio::test]
 async fn a_module_that_lets_nobody_in_while_it_waits_is_not_waited_on_for_long() {
-    let faulty = Faulty::configured("read_deadline_seconds = 2\nsign_deadline_seconds = 3");
+    let faulty = Faulty::configured("read_deadline_seconds = 5\nsign_deadline_seconds = 5");
     faulty.module.tell_slot_events(SlotEvents::HoldingLock);
     let mut page = faulty.bridge.connect().await;
     faulty.assert_works(&mut page).await;
