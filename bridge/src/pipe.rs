@@ -2,15 +2,12 @@
 //! that many bytes of JSON. Both ends are this program, so that a frame that cannot be decoded means
 //! that the module has damaged its process.
 
-use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::num::NonZeroU8;
 use std::time::SystemTime;
 
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
 use pkcs11_bridge_protocol::pin::Pin;
-use pkcs11_bridge_protocol::result::TokenInfo;
-use pkcs11_bridge_protocol::slot_id::SlotId;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
@@ -18,12 +15,9 @@ use tokio::io::AsyncRead;
 use tokio_util::codec::{FramedRead, LengthDelimitedCodec};
 use zeroize::Zeroizing;
 
-/// The slots with a token, and the tokens as far as they can be read: what a worker sees when it looks.
-pub(crate) type Tokens = BTreeMap<SlotId, Option<TokenInfo>>;
-
 /// A call for the worker: a `Call`, by reference where it is sent.
 ///
-/// A `watchSlots` is the job to look once, and is answered by [`Tokens`].
+/// A `watchSlots` is the job to look once, and is answered by [`crate::tokens::Tokens`].
 ///
 /// A `signDataBatch` is the job that makes everything ready for the batch, which logs in and answers
 /// whether the key wants a PIN for every signature; each of the hashes is a `signData` of its own.

@@ -16,8 +16,9 @@ use crate::config::Settings;
 use crate::dialog::{self, Answer, text};
 use crate::host;
 use crate::origin::{Origin, OriginError, RequestOrigin};
-use crate::pipe::{self, Greeting, Job, Leave, Outcome, Report, Tokens, Told};
+use crate::pipe::{self, Greeting, Job, Leave, Outcome, Report, Told};
 use crate::server;
+use crate::tokens::Tokens;
 pub use crate::worker::readers::{certificate, signature};
 
 /// Whether the bytes were taken; otherwise the text of the error.

@@ -166,7 +166,7 @@ impl Supervisor {
             limits: self.limits,
             turn: Arc::clone(lock(&self.turns).entry(module.name.clone()).or_default()),
             faults,
-            slot_events: session.slot_events.clone(),
+            slot_events: session.slot_events(&module.name),
             endings: self.endings.clone(),
         };
         let (places, endings, limits) =

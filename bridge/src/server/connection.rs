@@ -95,7 +95,12 @@ impl Connection {
     }
 
     async fn receive(&mut self, frame: Option<Result<Message, Error>>) -> Flow {
-        self.socket.get_mut().message_done();
+        match &frame {
+            Some(Ok(Message::Ping(data) | Message::Pong(data))) => {
+                self.socket.get_mut().control_frame_done(data.len());
+            }
+            _ => self.socket.get_mut().message_done(),
+        }
         match frame {
             Some(Ok(Message::Text(text))) => match Request::decode(text.as_str()) {
                 Ok(request) => self.start(request, text.len()).await,
@@ -106,6 +111,8 @@ impl Connection {
                 let failure = Failure::new(Row::NotRequest, message);
                 self.reject(Rejected { id: None, failure }).await
             }
+            // Its pong waits to be written; a peer that takes none has as long as for a reply.
+            Some(Ok(Message::Ping(_))) => self.flush().await,
             Some(Ok(_)) => Flow::Continue(()),
             Some(Err(Error::Capacity(_))) => {
                 Flow::Break(Some(close_frame(CloseCode::Size, "a message may have at most 1 MiB")))

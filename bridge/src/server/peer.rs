@@ -1,9 +1,16 @@
 //! Whose socket is at the other end of a loopback connection. A program of another user of the computer
 //! could claim any origin and use this user's tokens.
 
+#[cfg(target_os = "linux")]
+mod sock_diag;
+#[cfg(target_os = "linux")]
+mod table;
+
 use std::io;
 use std::net::SocketAddr;
 
+#[cfg(target_os = "linux")]
+use sock_diag::OwnerError;
 use tokio::net::TcpStream;
 
 /// Both ends of a connection.
@@ -18,7 +25,7 @@ pub(super) struct Ends {
 pub(super) enum PeerUser {
     Same,
     Other,
-    /// The system's table of sockets does not have it.
+    /// The system does not have it.
     Unknown,
 }
 
@@ -30,21 +37,11 @@ impl Ends {
     /// Asks the system whose the peer's socket is.
     #[cfg(target_os = "linux")]
     pub(super) fn peer_user(self) -> PeerUser {
-        use procfs::net::{TcpNetEntry, tcp, tcp6};
-
-        let plain = |end: SocketAddr| SocketAddr::new(end.ip().to_canonical(), end.port());
-        let is_peer = |entry: &TcpNetEntry| {
-            plain(entry.local_address) == plain(self.peer)
-                && plain(entry.remote_address) == plain(self.bridge)
-        };
-        let in_table = |table: procfs::ProcResult<Vec<TcpNetEntry>>| {
-            table.ok()?.into_iter().find(is_peer).map(|entry| entry.uid)
-        };
-        // A socket for both families stands in the second table, also where it talks IPv4.
-        let uid = if self.peer.is_ipv4() {
-            in_table(tcp()).or_else(|| in_table(tcp6()))
-        } else {
-            in_table(tcp6())
+        let uid = match sock_diag::owner(self.peer, self.bridge) {
+            Ok(uid) => Some(uid),
+            // It is gone, or not open for both directions.
+            Err(OwnerError::NoSuchSocket) => None,
+            Err(OwnerError::Unavailable) => table::owner(self.peer, self.bridge),
         };
         match uid {
             Some(uid) if uid == rustix::process::geteuid().as_raw() => PeerUser::Same,

@@ -107,6 +107,63 @@ async fn a_signature_that_hangs_is_given_up_later() {
     }
 }
 
+/// As where a person enters the PIN at the reader, and the module lets nobody else in meanwhile.
+#[tokio::test]
+async fn a_read_that_has_to_wait_for_a_signature_has_its_time_afterwards() {
+    let faulty = Faulty::configured("read_deadline_seconds = 4\nsign_deadline_seconds = 60");
+    let mut page = faulty.bridge.connect().await;
+    faulty.assert_works(&mut page).await;
+    let worker = faulty.module.calls_of("C_GetInfo").last().unwrap().pid;
+    let signing = faulty.module.add(Rule::on("C_Sign").next(1).held());
+    let reading = faulty.module.add(Rule::on("C_GetInfo").next(1).held());
+    let signed = page.request("signData", faulty.signing()).await;
+    faulty.module.wait_until_waiting("C_Sign", 1);
+    let mut other = faulty.bridge.connect().await;
+    other.request("info", json!({})).await;
+    faulty.module.wait_until_waiting("C_GetInfo", 1);
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    signing.release();
+    let [outcome] = replies(&mut page, [signed]).await;
+    outcome.expect("the signature");
+    // What comes now is no reason to look at the clock and be done with it.
+    page.result("token", faulty.slot()).await;
+    reading.release();
+    other.reply().await.1.expect("the read");
+    assert!(is_running(worker), "the worker was ended");
+}
+
+/// Reads that hang are not kept for ever by signatures that are made all the while.
+#[tokio::test]
+async fn a_read_that_hangs_beside_signatures_is_given_up() {
+    let faulty = Faulty::configured("read_deadline_seconds = 1\nsign_deadline_seconds = 4");
+    let mut page = faulty.bridge.connect().await;
+    faulty.assert_works(&mut page).await;
+    let hangs = faulty.module.add(Rule::on("C_GetInfo").next(1).shows(Fault::Hang));
+    faulty.module.add(Rule::on("C_Sign").sleep(Duration::from_millis(500)));
+    let mut reading = faulty.bridge.connect().await;
+    reading.request("info", json!({})).await;
+    faulty.module.wait_until_waiting("C_GetInfo", 1);
+    let (given_up, signing) = (reading.reply(), async {
+        // In turns, so that there is always one.
+        let mut second = faulty.bridge.connect().await;
+        page.request("signData", faulty.signing()).await;
+        for _ in 0..60 {
+            second.request("signData", faulty.signing()).await;
+            if page.reply().await.1.is_err() {
+                return;
+            }
+            page.request("signData", faulty.signing()).await;
+            if second.reply().await.1.is_err() {
+                return;
+            }
+        }
+        panic!("it goes on beside the read that hangs");
+    });
+    let ((_, outcome), ()) = tokio::join!(given_up, signing);
+    assert_refused("the read", &outcome, OVERDUE, &[NAME, "info", "1 s"]);
+    hangs.remove();
+}
+
 #[tokio::test]
 async fn a_batch_that_hangs_is_answered_with_what_became_of_each() {
     let faulty = Faulty::configured("sign_deadline_seconds = 6");
