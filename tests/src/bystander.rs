@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Error;
 
-use crate::bridge::{Bridge, ORIGIN};
+use crate::bridge::Bridge;
 use crate::handshake::Handshake;
 use crate::processes;
 use crate::request::{sign_data, without};
@@ -52,16 +52,16 @@ pub const MAX_MEMORY: u64 = 100_000_000;
 pub const MAX_FILE_DESCRIPTORS: u64 = 400;
 
 impl Bystander {
-    /// A page that is logged in to a token, when this returns.
-    pub fn beside(bridge: &Bridge, token: &TestToken) -> Self {
+    /// A page of an approved origin, which is logged in to a token, when this returns.
+    pub fn beside(bridge: &Bridge, token: &TestToken, origin: &str) -> Self {
         let over = Arc::new(AtomicBool::new(false));
-        let (address, pid) = (bridge.address(), bridge.pid());
+        let (address, pid, origin) = (bridge.address(), bridge.pid(), origin.to_owned());
         let params = sign_data(token, KeyType::P256.id(), "sha256");
         let (ready, is_ready) = channel();
         let until = Arc::clone(&over);
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let page = Page { address, bridge: pid, params, service: Service::default() };
+            let page = Page { address, origin, bridge: pid, params, service: Service::default() };
             runtime.expect("a runtime").block_on(page.run(&ready, &until))
         });
         is_ready.recv().expect("the page is served before the others come");
@@ -90,6 +90,7 @@ impl Bystander {
 
 struct Page {
     address: SocketAddr,
+    origin: String,
     bridge: u32,
     params: Value,
     service: Service,
@@ -130,7 +131,7 @@ impl Page {
     async fn open(&mut self) -> Socket {
         loop {
             let socket = TcpStream::connect(self.address).await.expect("the bridge listens");
-            let handshake = Handshake::of(self.address).origin(Some(ORIGIN));
+            let handshake = Handshake::of(self.address).origin(Some(&self.origin));
             match handshake.upgrade(socket).await {
                 Ok(socket) => return Socket::new(socket),
                 Err(Error::Http(response)) => panic!("refused with {}", response.status()),

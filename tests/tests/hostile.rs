@@ -6,5 +6,8 @@ mod hostile {
     pub mod frames;
     pub mod ground;
     pub mod handshakes;
+    pub mod heavy;
     pub mod messages;
+    pub mod slow;
+    pub mod together;
 }

@@ -12,22 +12,32 @@ use pkcs11_bridge_tests::token::TestToken;
 pub struct Ground {
     bystander: Option<Bystander>,
     pub bridge: Bridge,
-    _token: TestToken,
+    token: TestToken,
     _alone: MutexGuard<'static, ()>,
 }
 
 impl Ground {
+    /// With a page of the approved origin.
     pub fn open() -> Self {
+        Self::of(ORIGIN)
+    }
+
+    /// With a page of another origin, which is approved too.
+    pub fn of(origin: &str) -> Self {
         static ALONE: Mutex<()> = Mutex::new(());
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let token = TestToken::new();
-        let bridge = Setup::on(&token).start();
-        let bystander = Some(Bystander::beside(&bridge, &token));
-        Self { bystander, bridge, _token: token, _alone: alone }
+        let bridge = Setup::on(&token).origin(origin).start();
+        let bystander = Some(Bystander::beside(&bridge, &token, origin));
+        Self { bystander, bridge, token, _alone: alone }
     }
 
     pub fn address(&self) -> SocketAddr {
         self.bridge.address()
+    }
+
+    pub fn token(&self) -> &TestToken {
+        &self.token
     }
 
     /// An open WebSocket of the approved origin.
