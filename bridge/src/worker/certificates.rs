@@ -161,7 +161,7 @@ fn read_one(session: &Session, object: ObjectHandle) -> Result<Option<TokenCerti
 
 /// How long a value in DER says that it is. What follows is none of it, and where a faulty module claims
 /// more than it has written, it is this process's memory.
-fn own_len(value: &[u8]) -> Option<usize> {
+pub(super) fn own_len(value: &[u8]) -> Option<usize> {
     let mut reader = SliceReader::new(value).ok()?;
     reader.tlv_bytes().ok().map(<[u8]>::len)
 }
