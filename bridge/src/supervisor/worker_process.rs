@@ -102,7 +102,7 @@ impl WorkerProcess {
             slot_events,
             place,
         };
-        endings.spawn(attended.to_its_end());
+        endings.spawn(attended.until_the_end());
         Ok(Self {
             frames,
             admission,

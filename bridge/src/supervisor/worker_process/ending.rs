@@ -63,7 +63,7 @@ enum End {
 
 impl Attended {
     /// Hands out reports until the process ends or is to be ended, then reaps it.
-    pub(super) async fn to_its_end(mut self) {
+    pub(super) async fn until_the_end(mut self) {
         let pid = self.child.id();
         let module = Arc::clone(self.calls.module());
         let end = self.end().await;
