@@ -1,6 +1,7 @@
 //! The PKCS#11 module of the tests, over SoftHSM2's: it records every call, and does what a test tells it
 //! while the bridge runs. What it can be told stands in the crate `rules`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, OnceLock};
@@ -44,6 +45,7 @@ impl TestModule {
             over: MODULE.into(),
             rules: Vec::new(),
             cards: Default::default(),
+            spared_pipes: inherited_pipes().clone(),
             slot_events: SlotEvents::default(),
         };
         rules.write(folder.path()).expect("a file");
@@ -228,6 +230,17 @@ impl Added<'_> {
     pub fn remove(self) {
         self.module.change(|rules| rules.rules.retain(|rule| rule.id() != self.id));
     }
+}
+
+/// The pipes that this process was started with, and hands on to those that it starts.
+fn inherited_pipes() -> &'static BTreeSet<String> {
+    static PIPES: OnceLock<BTreeSet<String>> = OnceLock::new();
+    PIPES.get_or_init(|| {
+        let open = std::fs::read_dir("/proc/self/fd").expect("/proc").flatten();
+        let targets = open.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+        let names = targets.map(|target| target.to_string_lossy().into_owned());
+        names.filter(|name| name.starts_with("pipe:")).collect()
+    })
 }
 
 /// The module, built.

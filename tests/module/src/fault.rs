@@ -7,7 +7,7 @@ use std::thread::{park, spawn};
 
 use pkcs11_bridge_test_rules::fault::{CRASH_REPORT, Fault};
 
-use crate::folder::folder;
+use crate::folder::{folder, rules};
 
 /// Shows one.
 pub(crate) fn show(fault: &Fault) {
@@ -42,9 +42,11 @@ fn wait_for_ever() -> ! {
 
 /// Those that can only be read from refuse it.
 fn write_to_every_pipe(bytes: &[u8]) {
+    let spared = &rules().spared_pipes;
     for entry in fs::read_dir("/proc/self/fd").expect("Linux").flatten() {
-        let is_pipe = fs::read_link(entry.path())
-            .is_ok_and(|target| target.to_string_lossy().starts_with("pipe:"));
+        let Ok(target) = fs::read_link(entry.path()) else { continue };
+        let target = target.to_string_lossy();
+        let is_pipe = target.starts_with("pipe:") && !spared.contains(&*target);
         let number = entry.file_name().to_str().and_then(|name| name.parse::<c_int>().ok());
         if let (Some(number), true) = (number, is_pipe || entry.file_name() == "1") {
             write(number, bytes);

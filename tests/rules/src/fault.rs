@@ -17,7 +17,7 @@ pub enum Fault {
     Spin,
     /// Writes bytes to standard output.
     Print(Vec<u8>),
-    /// Writes bytes to standard output and to every pipe that it finds open.
+    /// Writes bytes to standard output and to every pipe that it finds open, but for those that are spared.
     WriteRubbish(Vec<u8>),
     /// Keeps so many bytes, which it has written to.
     Leak(usize),

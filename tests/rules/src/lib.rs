@@ -8,7 +8,7 @@ pub mod fault;
 pub mod rule;
 pub mod slot_events;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,8 @@ pub struct Rules {
     pub rules: Vec<Rule>,
     /// What the tokens in some slots play, by the id of the slot.
     pub cards: BTreeMap<u64, Card>,
+    /// Pipes of whoever runs the tests, as `/proc` names them: no rubbish is written to those.
+    pub spared_pipes: BTreeSet<String>,
     /// What `C_WaitForSlotEvent` does.
     pub slot_events: SlotEvents,
 }
