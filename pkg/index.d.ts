@@ -375,6 +375,19 @@ export interface ClientEventMap {
   open: CustomEvent<null>;
   /** The connection was lost, or closed by {@link Client.close}. */
   close: CustomEvent<CloseDetail>;
+  /**
+   * A token was put into a slot, or taken out of one.
+   *
+   * While somebody listens, the bridge watches the module of each {@link AbstractPkcs11} that the client has
+   * given, now or later; where it has given none yet, that of `client.pkcs11()`. It has the user asked like a
+   * call, where the site is not approved yet. Listeners are counted as by every `EventTarget`: `once` and
+   * `signal` end them too, and with the last one the watching ends.
+   *
+   * Only changes are told: ask for the slots when {@link ClientEventMap.watch} says that watching has begun.
+   */
+  slot: CustomEvent<SlotDetail>;
+  /** For who listens to {@link ClientEventMap.slot}: watching a module has begun, or has failed. */
+  watch: CustomEvent<WatchDetail>;
   /** For developers: a frame was sent or received. */
   traffic: CustomEvent<TrafficDetail>;
 }
@@ -390,6 +403,33 @@ export interface CloseDetail {
   reason: string;
   /** Whether the client looks for the bridge again. */
   reconnecting: boolean;
+}
+
+/** What happened in a slot. */
+export interface SlotDetail {
+  kind: "inserted" | "removed";
+  /** The name of the module in {@link Client.modules}. */
+  module: string;
+  /** The slot. */
+  slot_id: SlotId;
+  /** The token, as far as the module can read it; where it was removed, as it was. */
+  token?: Token;
+}
+
+/** Whether the slots of a module are watched. */
+export interface WatchDetail {
+  /** What {@link Client.pkcs11} was called with, or the path of the `moduleConfig`; `undefined` for the default. */
+  module: string | undefined;
+  /**
+   * `true`: from now on every change is told, and what changed before is not: at the beginning, on a new
+   * connection, and where it works again after it failed. `false`: no change is told at the moment.
+   */
+  watching: boolean;
+  /**
+   * Why it is not watched. The client tries again by itself, after pauses that grow from half a second to half a
+   * minute; after 401/500 not before a call of the page has succeeded, so that nobody is asked over and over.
+   */
+  error?: RestException | undefined;
 }
 
 /** A frame that was sent or received. */

@@ -2,7 +2,7 @@
 
 import { hashOf } from "./algorithms.js";
 import { chosenCertificate, chosenSlot } from "./browse.js";
-import { isCancelled, isLate, isNotApproved } from "./failures.js";
+import { isCancelled, isLate, isModuleFailure, isNotApproved } from "./failures.js";
 import { toBase64 } from "./format.js";
 
 // FIPS 180-4: the lengths of the hashes in bytes. A message has the length of the longest.
@@ -21,7 +21,7 @@ export const initialBatch = {
 /**
  * @param {any} store
  * @param {{ pkcs11: (name?: string) => any, refuse: (text: string) => void }} connection
- * @param {{ refreshToken: () => Promise<unknown> | undefined }} browse
+ * @param {{ refreshToken: () => Promise<unknown> | undefined, lookAtModules: () => unknown }} browse
  * @param {{ gaveUp: (method: string) => void }} wireLog
  */
 export function createBatch(store, connection, browse, wireLog) {
@@ -95,6 +95,7 @@ export function createBatch(store, connection, browse, wireLog) {
     if (isLate(error)) wireLog.gaveUp(method);
     store.update({ [key]: { phase: "failed", error } });
     if (isNotApproved(error)) connection.refuse(error.description);
+    if (isModuleFailure(error)) browse.lookAtModules();
   }
 
   return {

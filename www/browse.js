@@ -2,8 +2,9 @@
 // and drops answers to questions that are no longer asked.
 
 import { hasToken } from "./flags.js";
-import { isLate, isModuleUnavailable, isNotApproved, isUnreachable } from "./failures.js";
+import { isLate, isModuleFailure, isModuleUnavailable, isNotApproved, isUnreachable } from "./failures.js";
 import { validity } from "./format.js";
+import { triedAgainAt } from "./set-aside.js";
 import { resource } from "./store.js";
 
 /** Ids of slots are numbers or strings; as keys they are compared as text. */
@@ -26,7 +27,12 @@ export const initialBrowse = {
   token: resource.idle,
   certificates: resource.idle,
   certificateId: undefined,
+  /** Where the chosen module is set aside, when it is tried again. */
+  triedAgainAt: null,
 };
+
+// The bridge counts in whole seconds.
+const MARGIN_MS = 1_000;
 
 /**
  * @param {any} store
@@ -35,6 +41,7 @@ export const initialBrowse = {
  */
 export function createBrowse(store, connection, wireLog) {
   const newest = {};
+  let trial = 0;
   const pkcs11 = () => connection.pkcs11(store.state.moduleName);
 
   /** Answers whether `store.state[key]` now holds the answer to this very question. */
@@ -54,6 +61,7 @@ export function createBrowse(store, connection, wireLog) {
       const saidElsewhere = isUnreachable(error) || isNotApproved(error);
       store.update({ [key]: saidElsewhere ? settled(before) : resource.failed(error) });
       if (isNotApproved(error)) connection.refuse(error.description);
+      if (isModuleFailure(error) && !["modules", "info"].includes(key)) lookAtModules();
       return false;
     }
   }
@@ -77,19 +85,56 @@ export function createBrowse(store, connection, wireLog) {
   async function chooseModule(name) {
     forget("info", "slots", "tokens", "token", "certificates");
     store.update({ slotKey: undefined, certificateId: undefined });
+    store.update({ slotNews: null });
     await readModule(name);
   }
 
   async function readModule(name) {
-    store.update({ moduleName: name });
+    clearTimeout(trial);
+    store.update({ moduleName: name, triedAgainAt: null });
     await load("info", "info", () => pkcs11().info());
     if (store.state.moduleName !== name) return;
+    tryAgain(name, triedAgainAt(store.state.info.error));
     // That call may have started it, which its state then says.
     if (chosenModule(store.state)?.state !== "running")
       load("modules", "modules", () => connection.client().modules());
     // Every other call would fail in the same words.
     if (isModuleUnavailable(store.state.info.error)) forget("slots", "tokens", "token", "certificates");
     else await refreshSlots();
+  }
+
+  /** Where the module is set aside, reads it when the bridge tries it again. */
+  function tryAgain(name, at) {
+    if (!at) return;
+    store.update({ triedAgainAt: at });
+    clearTimeout(trial);
+    trial = setTimeout(
+      () => store.state.moduleName === name && readModule(name),
+      at.getTime() - Date.now() + MARGIN_MS,
+    );
+  }
+
+  /** After a failure of the chosen module: it may be set aside now. */
+  async function lookAtModules() {
+    if (!(await load("modules", "modules", () => connection.client().modules()))) return;
+    const module = chosenModule(store.state);
+    if (module?.state === "set_aside") await readModule(module.name);
+  }
+
+  /** Reads what may have changed unseen. */
+  async function lookAgain() {
+    const { moduleName, info, slots } = store.state;
+    if (info.status === "failed") await readModule(moduleName);
+    else if (slots.status !== "idle") await refreshSlots();
+  }
+
+  /** A token came or went; where none is chosen, one that came is. */
+  async function slotChanged(inserted) {
+    const chosen = chosenSlot(store.state);
+    if (inserted !== undefined && !(chosen && hasToken(chosen))) {
+      store.update({ slotKey: slotKey(inserted), certificateId: undefined });
+    }
+    await refreshSlots();
   }
 
   async function refreshSlots() {
@@ -139,6 +184,9 @@ export function createBrowse(store, connection, wireLog) {
     refreshModules,
     chooseModule,
     refreshSlots,
+    lookAtModules,
+    lookAgain,
+    slotChanged,
     chooseSlot,
     refreshToken,
     refreshCertificates,

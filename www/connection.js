@@ -1,6 +1,7 @@
 // Owns the client: connects, notices loss and return, and keeps trying by itself. Everything else asks
 // it for the client of the moment.
 
+import { announce } from "./dom.js";
 import { isNotApproved, isUnreachable } from "./failures.js";
 import { readSettings } from "./settings.js";
 
@@ -15,8 +16,10 @@ const REVOKED = 1008;
 /**
  * @param {any} store keys `phase` ("connecting", "open", "lost", "unreachable"), `ports`, `demoPin`,
  *   `bridge` (the answer of `hello`), `asked` (whether it waits for the user), `refused` (why the page is
- *   not approved, and when that was said) and `clientError`
- * @param {{ traffic: (event: CustomEvent) => void, lost: () => void, opened: () => void }} on
+ *   not approved, and when that was said), `clientError` and `backAt` (since when a bridge that was lost is
+ *   back)
+ * @param {{ traffic: (event: CustomEvent) => void, lost: () => void, opened: () => void,
+ *   slot: (event: CustomEvent) => void, watch: (event: CustomEvent) => void }} on
  */
 export function createConnection(store, on) {
   let client = null;
@@ -49,7 +52,8 @@ export function createConnection(store, on) {
     pause = FIRST_PAUSE_MS;
     client.addEventListener("traffic", on.traffic);
     client.addEventListener("close", lost);
-    client.addEventListener("open", opened);
+    client.addEventListener("open", back);
+    client.addEventListener("watch", on.watch);
     await opened();
   }
 
@@ -58,9 +62,15 @@ export function createConnection(store, on) {
     // Whoever takes the approval back does not want to be asked again.
     revoked = detail.code === REVOKED;
     if (revoked) refuse("The approval of this page was taken back.");
-    store.update({ phase: "lost" });
+    store.update({ phase: "lost", backAt: null });
     clearTimeout(timer);
     timer = setTimeout(() => store.update({ phase: "unreachable" }), GRACE_MS);
+  }
+
+  async function back() {
+    store.update({ backAt: new Date() });
+    announce("The bridge is back.");
+    await opened();
   }
 
   async function opened() {
@@ -103,8 +113,13 @@ export function createConnection(store, on) {
     start,
     retry,
     refuse,
-    /** The API of the module of that name. */
-    pkcs11: (name) => client.pkcs11(name),
+    /** The API of the module of that name, whose slots are watched from then on. */
+    pkcs11(name) {
+      const pkcs11 = client.pkcs11(name);
+      // The same listener again is none.
+      client.addEventListener("slot", on.slot);
+      return pkcs11;
+    },
     client: () => client,
   };
 }

@@ -12,6 +12,7 @@ const SECOND = new Intl.DateTimeFormat("en-GB", {
   timeStyle: "medium",
   timeZone: "UTC",
 });
+const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 const DAY_MS = 86_400_000;
 const SOON_DAYS = 14;
 
@@ -36,6 +37,9 @@ export function bytes(value) {
 /** Day and month only matter beside a mark; the details have the second, in UTC. */
 export const day = (iso) => DAY.format(new Date(iso));
 export const second = (iso) => `${SECOND.format(new Date(iso))} UTC`;
+
+/** A time of today, as the clock on the wall has it: "21:40:09". */
+export const clock = (date) => CLOCK.format(date);
 
 /**
  * Where a certificate's validity stands now.

@@ -5,6 +5,7 @@ import { createBrowse, initialBrowse } from "./browse.js";
 import { createConnection } from "./connection.js";
 import { showPanels } from "./panels.js";
 import { createSigning, initialSigning } from "./signing.js";
+import { createSlotEvents, initialSlotEvents } from "./slot-events.js";
 import { createStore } from "./store.js";
 import { batchStep } from "./steps/batch.js";
 import { certificateStep } from "./steps/certificate.js";
@@ -24,7 +25,9 @@ const store = createStore({
   asked: false,
   refused: null,
   clientError: null,
+  backAt: null,
   ...initialBrowse,
+  ...initialSlotEvents,
   ...initialSigning,
   ...initialBatch,
 });
@@ -33,8 +36,11 @@ const connection = createConnection(store, {
   traffic: wireLog.record,
   lost: wireLog.connectionLost,
   opened: () => browse.refreshModules(),
+  slot: (event) => slotEvents.slot(event),
+  watch: (event) => slotEvents.watch(event),
 });
 const browse = createBrowse(store, connection, wireLog);
+const slotEvents = createSlotEvents(store, browse);
 const signing = createSigning(store, connection, browse, wireLog);
 const batch = createBatch(store, connection, browse, wireLog);
 

@@ -15,9 +15,14 @@ export function notice({ tone, title, attributes = {} }, ...content) {
   );
 }
 
-/** The box of an error; `action` is a button for what can be done about it. */
-export function errorNotice(error, action) {
-  const { title, text, advice, row, pkcs11 } = explain(error);
+/**
+ * The box of an error.
+ * @param {any} error
+ * @param {Node} [action] a button for what can be done about it
+ * @param {{ phase?: string, backAt?: Date | null }} [connection] how it stands now
+ */
+export function errorNotice(error, action, connection) {
+  const { title, text, advice, row, pkcs11 } = explain(error, connection);
   const attributes = {
     role: "alert",
     "data-testid": "error",
@@ -38,6 +43,6 @@ export function errorNotice(error, action) {
 }
 
 /** Puts an error into its place, or takes it away. */
-export function showError(place, error, action) {
-  place.replaceChildren(...(error ? [errorNotice(error, action)] : []));
+export function showError(place, error, action, connection) {
+  place.replaceChildren(...(error ? [errorNotice(error, action, connection)] : []));
 }

@@ -3,6 +3,7 @@
 
 import { copy } from "./clipboard.js";
 import { byId, el } from "./dom.js";
+import { clock } from "./format.js";
 import { notice } from "./notices.js";
 
 const PHASES = {
@@ -14,8 +15,6 @@ const PHASES = {
   refused: "Connected, not approved",
   broken: "Not connected",
 };
-
-const TIME = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 
 export function showPanels(store, connection) {
   const { origin } = location;
@@ -34,14 +33,15 @@ export function showPanels(store, connection) {
   }
 
   store.watch(
-    ["phase", "asked", "refused", "bridge", "ports", "clientError"],
-    ({ phase, asked, refused, bridge, ports, clientError }) => {
+    ["phase", "asked", "refused", "bridge", "ports", "clientError", "backAt"],
+    ({ phase, asked, refused, bridge, ports, clientError, backAt }) => {
       const open = asked ? "asked" : refused ? "refused" : "open";
       const shown = clientError ? "broken" : phase === "open" ? open : phase;
       byId("connection-status").dataset.phase = shown;
       byId("connection-text").textContent = PHASES[shown];
       const address = ports && ports[0] === ports[1] ? `127.0.0.1:${ports[0]}` : "";
-      const parts = phase === "open" ? [address, bridge && `${bridge.name} ${bridge.version}`] : [address];
+      const name = bridge && `${bridge.name} ${bridge.version}`;
+      const parts = phase === "open" ? [address, name, backAt && `back since ${clock(backAt)}`] : [address];
       byId("connection-detail").textContent = parts.filter(Boolean).join(" · ");
     },
   );
@@ -54,7 +54,7 @@ export function showPanels(store, connection) {
     byId("panel-refused").hidden = !isRefused;
     byId("refused-text").textContent = refused?.text ?? "";
     // The same answer again shall be seen to be a new one.
-    byId("refused-time").textContent = refused ? `Answered at ${TIME.format(refused.at)}.` : "";
+    byId("refused-time").textContent = refused ? `Answered at ${clock(refused.at)}.` : "";
     // The demo keeps its approvals in a file of its own, which ends with it.
     byId("refused-approve").hidden = Boolean(demoPin);
     byId("refused-demo").hidden = !demoPin;

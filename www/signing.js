@@ -3,7 +3,7 @@
 
 import { hashOf } from "./algorithms.js";
 import { chosenCertificate, chosenSlot } from "./browse.js";
-import { isLate, isNotApproved } from "./failures.js";
+import { isLate, isModuleFailure, isNotApproved } from "./failures.js";
 import { toBase64 } from "./format.js";
 
 // A request has at most 1 MiB, and base64 makes four characters of three bytes.
@@ -30,7 +30,7 @@ export const initialSigning = {
 /**
  * @param {any} store
  * @param {{ pkcs11: (name?: string) => any, refuse: (text: string) => void }} connection
- * @param {{ refreshToken: () => Promise<unknown> | undefined }} browse
+ * @param {{ refreshToken: () => Promise<unknown> | undefined, lookAtModules: () => unknown }} browse
  * @param {{ gaveUp: (method: string) => void }} wireLog
  */
 export function createSigning(store, connection, browse, wireLog) {
@@ -82,6 +82,7 @@ export function createSigning(store, connection, browse, wireLog) {
     if (isLate(error)) wireLog.gaveUp(method);
     store.update({ [key]: { phase: "failed", error } });
     if (isNotApproved(error)) connection.refuse(error.description);
+    if (isModuleFailure(error)) browse.lookAtModules();
   }
 
   async function logout() {

@@ -30,6 +30,9 @@ export const snippets = {
       `const slots = await pkcs11.${state.onlyWithToken ? "slotsWithTokenPresent" : "slots"}();`,
       "const tokens = await pkcs11.token();",
       `const token = await pkcs11.token(${slot ? literal(slot.slot_id) : "slotId"});`,
+      'client.addEventListener("slot",',
+      "  ({ detail }) => console.log(",
+      "    detail.kind, detail.slot_id, detail.token));",
     ].join("\n");
   },
 

@@ -7,6 +7,8 @@ const STEP_OF_METHOD = {
   info: "module",
   slots: "slot",
   token: "slot",
+  watchSlots: "slot",
+  unwatchSlots: "slot",
   certificates: "certificate",
   signData: "sign",
   logout: "sign",
@@ -57,12 +59,17 @@ export function createWireLog() {
 
   // It is shown with the reply: a busy batch tells its progress many times in a second.
   function event(text) {
-    const { params } = JSON.parse(text);
-    const exchange = pending((candidate) => candidate.id === params?.id);
+    const { method, params } = JSON.parse(text);
+    const exchange =
+      method === "slot" ? watching() : pending((candidate) => candidate.id === params?.id);
     if (!exchange) return;
     exchange.events = (exchange.events ?? 0) + 1;
     exchange.lastEvent = text;
+    if (exchange.outcome !== "pending") tell(exchange);
   }
+
+  /** The request that has the bridge tell of slots. */
+  const watching = () => steps.get("slot")?.findLast(({ method }) => method === "watchSlots");
 
   function settle(exchange, outcome) {
     exchange.outcome = outcome;

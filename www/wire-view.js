@@ -114,7 +114,8 @@ function exchangeView(exchange, open) {
   const events =
     exchange.lastEvent && message(eventTitle(exchange.events), exchange.method, exchange.lastEvent);
   const request = message("Request", exchange.method, exchange.request);
-  return el("details", attributes, summary, request, events, reply);
+  const isAnswered = exchange.outcome !== "pending" && exchange.method === "watchSlots";
+  return el("details", attributes, summary, request, ...(isAnswered ? [reply, events] : [events, reply]));
 }
 
 const eventTitle = (count) => (count === 1 ? "Event" : `Last of ${count} events`);

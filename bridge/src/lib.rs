@@ -28,6 +28,7 @@ mod server;
 mod slot_events;
 mod stop;
 mod supervisor;
+mod tokens;
 mod worker;
 
 use std::io::Write;

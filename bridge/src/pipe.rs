@@ -2,27 +2,22 @@
 //! that many bytes of JSON. Both ends are this program, so that a frame that cannot be decoded means
 //! that the module has damaged its process.
 
-use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
+use std::num::NonZeroU8;
 use std::time::SystemTime;
 
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
 use pkcs11_bridge_protocol::pin::Pin;
-use pkcs11_bridge_protocol::result::TokenInfo;
-use pkcs11_bridge_protocol::slot_id::SlotId;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::io::AsyncRead;
 use tokio_util::codec::{FramedRead, LengthDelimitedCodec};
 use zeroize::Zeroizing;
 
-/// The slots with a token, and the tokens as far as they can be read: what a worker sees when it looks.
-pub(crate) type Tokens = BTreeMap<SlotId, Option<TokenInfo>>;
-
 /// A call for the worker: a `Call`, by reference where it is sent.
 ///
-/// A `watchSlots` is the job to look once, and is answered by [`Tokens`].
+/// A `watchSlots` is the job to look once, and is answered by [`crate::tokens::Tokens`].
 ///
 /// A `signDataBatch` is the job that makes everything ready for the batch, which logs in and answers
 /// whether the key wants a PIN for every signature; each of the hashes is a `signData` of its own.
@@ -135,9 +130,15 @@ pub(crate) enum Want {
 pub(crate) enum Greeting {
     /// It can be, and so many calls can run side by side.
     Ready {
+        #[serde(deserialize_with = "some_threads")]
         threads: usize,
     },
     Failed(ErrorObject),
+}
+
+/// At least one, and not many: what a call waits for is made for so many, and cannot be made for any number.
+fn some_threads<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    NonZeroU8::deserialize(deserializer).map(|threads| threads.get().into())
 }
 
 impl From<Failure> for Outcome {
@@ -258,6 +259,18 @@ mod tests {
     fn what_is_no_frame_is_an_error() {
         for bytes in [&[0xff; 8][..], &[4, 0, 0, 0, b'"'], &[2, 0, 0, 0, b'"', b'x']] {
             assert!(read::<String>(&mut &bytes[..]).is_err(), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_worker_has_a_thread_and_not_countless_ones() {
+        let threads = |text: &str| match decode(text.as_bytes()) {
+            Ok(Greeting::Ready { threads }) => Some(threads),
+            _ => None,
+        };
+        assert_eq!(threads(r#"{"Ready":{"threads":8}}"#), Some(8));
+        for text in ["0", "256", "18446744073709551615", "-1", "1.5"] {
+            assert_eq!(threads(&format!(r#"{{"Ready":{{"threads":{text}}}}}"#)), None, "{text}");
         }
     }
 

@@ -16,8 +16,9 @@ use crate::config::Settings;
 use crate::dialog::{self, Answer, text};
 use crate::host;
 use crate::origin::{Origin, OriginError, RequestOrigin};
-use crate::pipe::{self, Greeting, Job, Leave, Outcome, Report, Tokens};
+use crate::pipe::{self, Greeting, Job, Leave, Outcome, Report, Told};
 use crate::server;
+use crate::tokens::Tokens;
 pub use crate::worker::readers::{certificate, signature};
 
 /// Whether the bytes were taken; otherwise the text of the error.
@@ -102,15 +103,18 @@ pub fn job(json: &[u8]) -> Taken {
     Ok(())
 }
 
-/// What a worker sends to the bridge: a greeting or a report.
+/// What a worker sends to the bridge: a greeting, and from then on what it tells.
 pub fn report(json: &[u8]) -> Taken {
-    if let Ok(greeting) = pipe::decode::<Greeting>(json) {
+    if let Ok(greeting) = pipe::decode(json) {
         stays(&greeting);
+        if let Greeting::Ready { threads } = greeting {
+            assert!((1..256).contains(&threads), "what waits for a thread cannot be made for it");
+        }
         return Ok(());
     }
-    let report: Report = decoded(json)?;
-    stays(&report);
-    if let Outcome::Done(result) = &report.outcome {
+    let told: Told = decoded(json)?;
+    stays(&told);
+    if let Told::Report(Report { outcome: Outcome::Done(result), .. }) = &told {
         // Two results are for the bridge itself.
         let _ = decoded::<bool>(result.get().as_bytes());
         if let Ok(tokens) = decoded::<Tokens>(result.get().as_bytes()) {

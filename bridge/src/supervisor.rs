@@ -131,8 +131,8 @@ impl Supervisor {
         Ok(outcome)
     }
 
-    /// The origin's worker for the module, which is started where there is none. Whoever holds it keeps
-    /// it, also where the last connection of the origin goes.
+    /// The origin's worker for the module, which is started where there is none and the origin is not
+    /// revoked. Whoever holds it keeps it, also where the last connection of the origin goes.
     pub(crate) async fn worker(
         &self,
         session: &Arc<OriginSession>,
@@ -140,6 +140,9 @@ impl Supervisor {
     ) -> Result<Arc<WorkerProcess>, ErrorObject> {
         let outcome = {
             let mut workers = lock(&session.workers);
+            if session.revoked().is_cancelled() {
+                return Err(revoked().into());
+            }
             match workers.get(&module.name).filter(|start| start.is_alive()) {
                 Some(start) => start.outcome.clone(),
                 None => {
@@ -166,7 +169,7 @@ impl Supervisor {
             limits: self.limits,
             turn: Arc::clone(lock(&self.turns).entry(module.name.clone()).or_default()),
             faults,
-            slot_events: session.slot_events.clone(),
+            slot_events: session.slot_events(&module.name),
             endings: self.endings.clone(),
         };
         let (places, endings, limits) =
@@ -192,7 +195,10 @@ impl Supervisor {
                 Err(Failure::new(Row::Internal, message).into())
             })
         });
-        Start { outcome: outcome.boxed().shared(), task: abort }
+        let outcome = outcome.boxed().shared();
+        // Who looks at what came of it has to see it, also where nobody waits for it any more.
+        self.endings.spawn(outcome.clone().map(drop));
+        Start { outcome, task: abort }
     }
 
     fn faults(&self, session: &OriginSession, module: &Module) -> Arc<Faults> {

@@ -87,9 +87,7 @@ fn serve(
                 return end_soon();
             };
             let id = job.id;
-            if let (Call::WatchSlots(_), Some(once)) = (&job.call, &slot_events) {
-                once.call_once(|| slot_events::tell(module.context().clone(), Arc::clone(&output)));
-            }
+            let looks = matches!(job.call, Call::WatchSlots(_));
             // A module's nonsense may make a library panic; that ends this call alone.
             let outcome = catch_unwind(AssertUnwindSafe(|| carry_out(module, job)))
                 .unwrap_or_else(|_| panicked().into());
@@ -99,6 +97,10 @@ fn serve(
             });
             if frame.and_then(|frame| lock(&output).write_all(&frame)).is_err() {
                 return;
+            }
+            // Not before: well-known modules let nobody in while they wait, and the look has to be answered.
+            if let (true, Some(once)) = (looks, &slot_events) {
+                once.call_once(|| slot_events::tell(module.context().clone(), Arc::clone(&output)));
             }
         }
     };

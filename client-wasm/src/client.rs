@@ -35,7 +35,7 @@ pub struct Client {
 #[wasm_bindgen]
 pub async fn connect(options: JsValue) -> Result<Client, RestException> {
     let Options { ports, module, limits } = Options::from_js(&options)?;
-    let connection = Connection::open(ports, limits).await?;
+    let connection = Connection::open(ports, limits, module.clone()).await?;
     Ok(Client { connection, module })
 }
 
@@ -51,6 +51,7 @@ impl Client {
             name if is_absent(&name) => self.module.clone(),
             name => Some(arguments::alone("moduleName", name)?),
         };
+        self.connection.hand_out(&module);
         Ok(AbstractPkcs11::new(self.connection.clone(), module))
     }
 
@@ -69,7 +70,8 @@ impl Client {
         self.connection.close();
     }
 
-    /// As `EventTarget.addEventListener`, for "open", "close" and "traffic".
+    /// As `EventTarget.addEventListener`, for "open", "close", "slot", "watch" and
+    /// "traffic".
     #[wasm_bindgen(js_name = addEventListener)]
     pub fn add_event_listener(
         &self,

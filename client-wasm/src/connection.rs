@@ -6,10 +6,11 @@ mod calls;
 mod dialer;
 mod failures;
 mod upkeep;
+mod watches;
 
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use futures_channel::oneshot;
 use gloo_timers::callback::Timeout;
@@ -25,6 +26,7 @@ use crate::socket::Sender;
 use calls::{Call, Calls, Frame, Outcome};
 use dialer::Dialer;
 pub(crate) use failures::cancelled;
+use watches::Watches;
 
 /// A connection that heals itself until it is closed.
 pub(crate) struct Connection {
@@ -46,6 +48,7 @@ pub(crate) struct Limits {
 struct State {
     link: Link,
     calls: Calls,
+    watches: Watches,
     last_id: u64,
 }
 
@@ -61,21 +64,31 @@ enum Link {
 }
 
 impl Connection {
-    /// Finds the bridge.
+    /// Finds the bridge. `module` is the one that the page means where it names none.
     pub(crate) async fn open(
         ports: RangeInclusive<u16>,
         limits: Limits,
+        module: Option<String>,
     ) -> Result<Rc<Self>, ErrorObject> {
         let mut dialer = Dialer::new(ports.clone());
         let Some(socket) = dialer.dial(limits.search).await else {
             return Err(failures::unreachable(&ports).into());
         };
         let link = Link::Open(socket.sender());
-        let connection = Rc::new(Self {
-            ports,
-            limits,
-            events: Events::new(),
-            state: RefCell::new(State { link, calls: Calls::default(), last_id: 0 }),
+        let (calls, watches) = (Calls::default(), Watches::new(module));
+        let connection = Rc::new_cyclic(|this: &Weak<Self>| {
+            let this = this.clone();
+            let listeners_changed = move || {
+                if let Some(connection) = this.upgrade() {
+                    connection.watch();
+                }
+            };
+            Self {
+                ports,
+                limits,
+                events: Events::new(listeners_changed),
+                state: RefCell::new(State { link, calls, watches, last_id: 0 }),
+            }
         });
         spawn_local(connection.clone().run(dialer, socket));
         Ok(connection)

@@ -1,17 +1,16 @@
-//! The events of a client: "open", "close" and "traffic", as `CustomEvent`s.
+//! The events of a client: "open", "close", "slot", "watch" and "traffic", as `CustomEvent`s.
 
-use std::cell::Cell;
-
+use pkcs11_bridge_protocol::failure::ErrorObject;
 use wasm_bindgen::prelude::*;
 use web_sys::{CustomEvent, CustomEventInit};
 
 use crate::object::record;
+use crate::rest_exception::RestException;
 use crate::socket::Closed;
 
 /// The page's listeners.
 pub(crate) struct Events {
     listeners: Listeners,
-    traffic: Cell<bool>,
 }
 
 /// The direction of a frame, as the page sees it.
@@ -24,8 +23,11 @@ pub(crate) enum Direction {
 }
 
 impl Events {
-    pub(crate) fn new() -> Self {
-        Self { listeners: Listeners::new(), traffic: Cell::new(false) }
+    /// `changed` is called after listeners came or went.
+    pub(crate) fn new(changed: impl FnMut() + 'static) -> Self {
+        let changed: Closure<dyn FnMut()> = Closure::new(changed);
+        // The browser frees it with the last signal that still may call it.
+        Self { listeners: Listeners::new(&changed.into_js_value()) }
     }
 
     /// `EventTarget.addEventListener`
@@ -35,9 +37,6 @@ impl Events {
         listener: &JsValue,
         options: &JsValue,
     ) -> Result<(), JsValue> {
-        if kind.as_string().as_deref() == Some("traffic") {
-            self.traffic.set(true);
-        }
         self.listeners.add(kind, listener, options)
     }
 
@@ -51,9 +50,14 @@ impl Events {
         self.listeners.remove(kind, listener, options)
     }
 
-    /// Whether the page ever asked for "traffic".
+    /// Whether the page listens to "traffic".
     pub(crate) fn traffic_wanted(&self) -> bool {
-        self.traffic.get()
+        self.listeners.has("traffic")
+    }
+
+    /// Whether the page listens to "slot".
+    pub(crate) fn slots_wanted(&self) -> bool {
+        self.listeners.has("slot")
     }
 
     /// The connection is there again.
@@ -69,6 +73,22 @@ impl Events {
             ("reconnecting", &reconnecting.into()),
         ]);
         self.dispatch("close", &detail);
+    }
+
+    /// A token came or went.
+    pub(crate) fn slot(&self, detail: &JsValue) {
+        self.dispatch("slot", detail);
+    }
+
+    /// From now on the slots of a module are watched, or they cannot be.
+    pub(crate) fn watch(&self, module: Option<&str>, failure: Option<ErrorObject>) {
+        let watching = failure.is_none();
+        let detail = record(&[
+            ("module", &module.into()),
+            ("watching", &watching.into()),
+            ("error", &failure.map(RestException::from).into()),
+        ]);
+        self.dispatch("watch", &detail);
     }
 
     /// A frame went by. `id` is `None` for an event of the bridge.
@@ -98,14 +118,15 @@ impl Events {
     }
 }
 
-// web-sys has these for functions only; here listener objects and all options work too.
-#[wasm_bindgen]
+#[wasm_bindgen(module = "/js/listeners.js")]
 extern "C" {
-    #[wasm_bindgen(js_name = EventTarget)]
     type Listeners;
 
-    #[wasm_bindgen(constructor, js_class = "EventTarget")]
-    fn new() -> Listeners;
+    #[wasm_bindgen(constructor)]
+    fn new(changed: &JsValue) -> Listeners;
+
+    #[wasm_bindgen(method)]
+    fn has(this: &Listeners, kind: &str) -> bool;
 
     #[wasm_bindgen(method, catch, js_name = addEventListener)]
     fn add(

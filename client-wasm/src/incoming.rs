@@ -14,6 +14,8 @@ pub(crate) enum Incoming {
     Reply { id: u64, outcome: Result<JsValue, ErrorObject> },
     /// How far the request of that id has come.
     Progress(Progress),
+    /// What happened in a slot, as the page sees it.
+    Slot(JsValue),
     /// A reply to nobody, or an event that this version of the client does not know.
     Other,
 }
@@ -47,7 +49,7 @@ impl Incoming {
         let result = member("result");
         if is_absent(&id) {
             return match (method.as_string(), is_absent(&method)) {
-                (Some(method), _) => Ok(Self::event(&method, &member("params"))),
+                (Some(method), _) => Ok(Self::event(&method, member("params"))),
                 (None, true) => Ok(Self::Other),
                 (None, false) => Err(Unreadable),
             };
@@ -65,12 +67,13 @@ impl Incoming {
         Ok(Self::Reply { id: id as u64, outcome })
     }
 
-    fn event(name: &str, params: &JsValue) -> Self {
-        let progress = match name {
-            event::Progress::NAME => Progress::from_js(params),
+    fn event(name: &str, params: JsValue) -> Self {
+        let event = match name {
+            event::Progress::NAME => Progress::from_js(&params).map(Self::Progress),
+            event::Slot::NAME if params.is_object() => Some(Self::Slot(params)),
             _ => None,
         };
-        progress.map_or(Self::Other, Self::Progress)
+        event.unwrap_or(Self::Other)
     }
 }
 

@@ -11,8 +11,11 @@ mod scripted {
     mod memory;
     #[path = "../bridge/page.rs"]
     mod page;
+    mod reconnection;
+    mod replies;
     mod revoked;
     mod silence;
+    mod watching;
 }
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);

@@ -18,6 +18,7 @@ import {
   type SignData,
   type SlotId,
   type Token,
+  type WatchDetail,
 } from "pkcs11-bridge-client";
 
 async function connecting(): Promise<Client> {
@@ -54,6 +55,16 @@ async function client(client: Client): Promise<void> {
     handleEvent: ({ detail }) => console.log(detail.direction === "sent", detail.id, detail.text),
   });
   client.removeEventListener("close", listener);
+  client.addEventListener("slot", ({ detail }) => {
+    const slot: SlotId = detail.slot_id;
+    console.log(detail.kind === "inserted", detail.module, slot, detail.token?.label);
+    // @ts-expect-error: the token may be missing
+    console.log(detail.token.label);
+  });
+  client.addEventListener("slot", () => {}, { once: true, signal: new AbortController().signal });
+  const watching = ({ detail }: CustomEvent<WatchDetail>) =>
+    console.log(detail.watching || detail.error?.status, detail.module ?? "the default");
+  client.addEventListener("watch", watching);
   // @ts-expect-error: no such event
   client.addEventListener("message", () => {});
   const byName: AbstractPkcs11 = client.pkcs11("softhsm");

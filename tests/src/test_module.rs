@@ -150,13 +150,18 @@ impl TestModule {
         assert!(reached, "{count} calls of {function}, and there are {}", self.count(function));
     }
 
-    /// Waits until that many calls of a function, from the beginning, have been made to wait: by a rule,
-    /// for a person at the pinpad or for a slot event; or do not come back. Panics where they are not.
-    #[track_caller]
-    pub fn wait_until_waiting(&self, function: &str, count: usize) {
+    /// How many calls of a function, from the beginning, have been made to wait: by a rule, for a person at the
+    /// pinpad or for a slot event; or do not come back.
+    pub fn waiting(&self, function: &str) -> usize {
         let waiting =
             |line: &Line| matches!(line, Line::Waiting(call) if call.function == function);
-        let reached = || self.record().iter().filter(|line| waiting(line)).count() >= count;
+        self.record().iter().filter(|line| waiting(line)).count()
+    }
+
+    /// Waits until there are so many [`TestModule::waiting`]. Panics where they do not come.
+    #[track_caller]
+    pub fn wait_until_waiting(&self, function: &str, count: usize) {
+        let reached = || self.waiting(function) >= count;
         assert!(wait_until(LIMIT, reached), "no {count} calls of {function} wait");
     }
 

@@ -18,7 +18,10 @@ mod bridge {
     pub mod desk;
     pub mod faults;
     pub mod faults_lengths;
+    pub mod faults_logins;
     pub mod faults_objects;
+    pub mod faults_of_process;
+    pub mod faults_returned;
     pub mod faulty;
     pub mod handshake;
     pub mod idle_workers;

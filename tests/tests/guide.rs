@@ -59,6 +59,7 @@ fn the_package_holds_what_it_needs_and_nothing_else() {
             "dist/classes.js",
             "dist/pkcs11_bridge_client.js",
             "dist/pkcs11_bridge_client_bg.wasm",
+            "dist/snippets/…/js/listeners.js",
             "dist/snippets/…/js/module_config.js",
             "dist/snippets/…/js/next_task.js",
             "dist/snippets/…/js/rest_exception.js",

@@ -4,8 +4,11 @@
 mod playground {
     mod batch;
     mod consent;
+    mod failing_module;
     pub mod ground;
+    mod killed_bridge;
     mod pin_entry;
+    mod slot_events;
     pub mod visit;
 }
 

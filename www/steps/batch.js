@@ -35,9 +35,11 @@ export function batchStep(store, batch) {
     const { batch: now } = state;
     showProgress(now);
     showWaiting(state, now.phase === "signing" && Boolean(now.asks));
-    showError(byId("batch-error"), now.phase === "failed" ? now.error : null);
     byId("batch-result").hidden = now.phase !== "done";
     if (now.phase === "done") showResult(now);
+  });
+  store.watch(["batch", "phase", "backAt"], (state) => {
+    showError(byId("batch-error"), state.batch.phase === "failed" ? state.batch.error : null, undefined, state);
   });
   store.watch(["batchVerification"], ({ batchVerification: now }) => {
     byId("verify-batch").setAttribute("aria-disabled", String(now.phase === "asking"));

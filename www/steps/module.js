@@ -1,9 +1,10 @@
 // Step 1: the modules that this page may use, and what the chosen one says of itself.
 
 import { byId, chip, el, facts } from "../dom.js";
-import { plural } from "../format.js";
+import { clock, plural } from "../format.js";
 import { showError } from "../notices.js";
 import { radioCards } from "../radio-cards.js";
+import { timeUntil } from "../set-aside.js";
 import { progress } from "./progress.js";
 
 const STATES = {
@@ -30,7 +31,22 @@ export function moduleStep(store, browse) {
   store.watch(["moduleName"], ({ moduleName }) => cards.choose(moduleName));
   store.watch(["info"], ({ info }) => {
     byId("library-info").replaceChildren(...(info.data ? [libraryFacts(info.data)] : []));
-    showError(byId("info-error"), info.error);
+  });
+  let ticking = 0;
+  store.watch(["info", "triedAgainAt"], ({ info, triedAgainAt }) => {
+    clearInterval(ticking);
+    // Nobody wants to hear it every second.
+    const attributes = { class: "notice-advice", "data-testid": "trial", "aria-live": "off" };
+    const trial = triedAgainAt && info.error ? el("p", attributes) : undefined;
+    showError(byId("info-error"), info.error, trial);
+    if (!trial) return;
+    const say = () => {
+      trial.textContent =
+        `It is tried again at ${clock(triedAgainAt)}, in ${timeUntil(triedAgainAt)}, and this page then goes on ` +
+        "by itself.";
+    };
+    say();
+    ticking = setInterval(say, 1_000);
   });
   store.watch(["modules", "info", "moduleName"], ({ modules, info, moduleName }) => {
     const summary = modules.data ? plural(modules.data.length, "module") : "";

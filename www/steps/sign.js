@@ -91,14 +91,15 @@ export function signStep(store, signing) {
     const error = now.phase === "failed" ? now.error : null;
     showProgress(now);
     showWaiting(state, now.phase === "signing" && now.asks);
-    showError(
-      byId("sign-error"),
-      error,
-      isLastTry(error) && asksInPage(state) ? letTheBridgeAsk() : undefined,
-    );
     if (error && isWrongPin(error) && asksInPage(state)) pin.focus();
     if (now.phase === "done") announce("Signed");
     if (now.phase === "cancelled") announce("Hashing was cancelled; nothing was signed");
+  });
+  // What the connection was lost over is told anew when it is back.
+  store.watch(["signing", "phase", "backAt"], (state) => {
+    const error = state.signing.phase === "failed" ? state.signing.error : null;
+    const action = isLastTry(error) && asksInPage(state) ? letTheBridgeAsk() : undefined;
+    showError(byId("sign-error"), error, action, state);
   });
   // An older signature beside a new attempt would be taken for its result.
   store.watch(["signing", "signed"], ({ signing: now, signed }) =>

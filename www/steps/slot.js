@@ -3,7 +3,7 @@
 import { chosenSlot, slotKey } from "../browse.js";
 import { byId, chip, el, facts, icon } from "../dom.js";
 import { hasToken, isInitialised, pinState, slotFlags, takesPinAtDevice, tokenFlags } from "../flags.js";
-import { bytes, count, plural } from "../format.js";
+import { bytes, clock, count, plural } from "../format.js";
 import { notice, showError } from "../notices.js";
 import { radioCards } from "../radio-cards.js";
 import { progress } from "./progress.js";
@@ -27,6 +27,14 @@ export function slotStep(store, browse) {
     byId("slot-choice").hidden = !slots.data?.length;
     byId("no-slots").hidden = slots.data?.length !== 0;
     showError(byId("slots-error"), slots.error ?? tokens.error);
+  });
+  store.watch(["slotNews"], ({ slotNews }) => {
+    byId("slot-news").replaceChildren(...(slotNews ? news(slotNews) : []));
+  });
+  store.watch(["watches", "moduleName", "phase", "slots"], ({ watches, moduleName, phase, slots }) => {
+    const watch = phase === "open" && slots.status !== "idle" ? watches[moduleName] : undefined;
+    byId("slot-live").textContent = watch ? live(watch) : "";
+    byId("slot-live").dataset.watching = String(Boolean(watch?.watching));
   });
   store.watch(["slotKey"], ({ slotKey: chosen }) => cards.choose(chosen));
   store.watch(["token", "slots", "slotKey"], (state) => {
@@ -63,6 +71,17 @@ function card(slot, tokens) {
     marks: slotFlags(slot.flags).map(flagChip),
   };
 }
+
+function news({ kind, label, slotId, at }) {
+  const token = label ? `“${label}”` : `The token in slot ${slotId}`;
+  const happened = kind === "inserted" ? "was put in" : "was taken out";
+  return [icon("info"), el("span", {}, `${token} ${happened} at ${clock(at)}.`)];
+}
+
+const live = ({ watching, error }) =>
+  watching
+    ? "Tokens that are put in or taken out show up here by themselves."
+    : `Changes do not show up by themselves at the moment, so refresh. ${error.description}`;
 
 const flagChip = ({ text, tone, name }) => chip(text, tone, name);
 

@@ -81,11 +81,14 @@ export function verifyStep(store, signing) {
       ? `${hashName(hash)} of what was signed, in base64`
       : "Message in base64";
   });
-  store.watch(["verification"], ({ verification: { phase, error } }) => {
+  store.watch(["verification"], ({ verification: { phase } }) => {
     byId("verify-button").setAttribute("aria-disabled", String(phase === "asking"));
-    showError(byId("verify-error"), phase === "failed" ? error : null);
     byId("verify-result").replaceChildren(...(OUTCOME[phase] ? [outcome(phase)] : []));
     if (OUTCOME[phase]) announce(OUTCOME[phase].title);
+  });
+  store.watch(["verification", "phase", "backAt"], (state) => {
+    const { phase, error } = state.verification;
+    showError(byId("verify-error"), phase === "failed" ? error : null, undefined, state);
   });
   store.watch(["verification", "signed", "certificates", "certificateId"], (state) => {
     const done = state.verification.phase === "valid" || state.verification.phase === "invalid";

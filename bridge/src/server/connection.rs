@@ -95,7 +95,12 @@ impl Connection {
     }
 
     async fn receive(&mut self, frame: Option<Result<Message, Error>>) -> Flow {
-        self.socket.get_mut().message_done();
+        match &frame {
+            Some(Ok(Message::Ping(data) | Message::Pong(data))) => {
+                self.socket.get_mut().control_frame_done(data.len());
+            }
+            _ => self.socket.get_mut().message_done(),
+        }
         match frame {
             Some(Ok(Message::Text(text))) => match Request::decode(text.as_str()) {
                 Ok(request) => self.start(request, text.len()).await,

@@ -16,17 +16,29 @@ pub(super) struct Paced<S = TcpStream> {
     socket: S,
     /// There from the first byte after the last message on.
     deadline: Option<Pin<Box<Sleep>>>,
+    /// The bytes since then.
+    unread: usize,
 }
 
 impl<S> Paced<S> {
     pub(super) fn new(socket: S) -> Self {
-        Self { socket, deadline: None }
+        Self { socket, deadline: None, unread: 0 }
     }
 
     /// What was begun is there whole. A next message may have begun with the bytes that came with its end:
     /// those are few, and its time starts with the next ones.
     pub(super) fn message_done(&mut self) {
         self.deadline = None;
+        self.unread = 0;
+    }
+
+    /// A ping or pong of that length is there, which may stand between the pieces of a message: those have no
+    /// more time for it.
+    pub(super) fn control_frame_done(&mut self, len: usize) {
+        self.unread = self.unread.saturating_sub(CONTROL_HEADER_LEN + len);
+        if self.unread == 0 {
+            self.deadline = None;
+        }
     }
 }
 
@@ -36,19 +48,19 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if let Some(deadline) = &mut self.deadline
+            && deadline.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         let before = buf.filled().len();
-        if let Poll::Ready(done) = Pin::new(&mut self.socket).poll_read(cx, buf) {
-            if buf.filled().len() > before && self.deadline.is_none() {
-                self.deadline = Some(Box::pin(sleep(DEADLINE)));
-            }
-            return Poll::Ready(done);
+        let read = Pin::new(&mut self.socket).poll_read(cx, buf);
+        let len = buf.filled().len() - before;
+        self.unread += len;
+        if len > 0 && self.deadline.is_none() {
+            self.deadline = Some(Box::pin(sleep(DEADLINE)));
         }
-        match &mut self.deadline {
-            Some(deadline) => {
-                deadline.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
-            }
-            None => Poll::Pending,
-        }
+        read
     }
 }
 
@@ -70,6 +82,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     }
 }
 
+/// Of a short frame with a mask (RFC 6455, section 5.2).
+const CONTROL_HEADER_LEN: usize = 6;
 const DEADLINE: Duration = Duration::from_secs(MESSAGE_SECONDS);
 
 #[cfg(test)]
@@ -80,6 +94,35 @@ mod tests {
     use tokio::time::{advance, pause};
 
     use super::*;
+
+    async fn send(
+        peer: &mut (impl AsyncWrite + Unpin),
+        socket: &mut Paced<impl AsyncRead + Unpin>,
+        len: usize,
+    ) {
+        peer.write_all(&vec![0; len]).await.unwrap();
+        socket.read_exact(&mut vec![0; len]).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn pings_between_its_pieces_give_a_message_no_more_time() {
+        pause();
+        let (mut peer, socket) = duplex(64);
+        let mut socket = Paced::new(socket);
+        for _ in 0..3 {
+            send(&mut peer, &mut socket, CONTROL_HEADER_LEN + 4).await;
+            socket.control_frame_done(4);
+            advance(2 * DEADLINE).await;
+        }
+        send(&mut peer, &mut socket, 20).await;
+        for _ in 0..=MESSAGE_SECONDS {
+            send(&mut peer, &mut socket, CONTROL_HEADER_LEN).await;
+            socket.control_frame_done(0);
+            advance(Duration::from_secs(1)).await;
+        }
+        let error = socket.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
 
     #[tokio::test]
     async fn a_message_that_does_not_end_is_given_up_and_silence_is_not() {

@@ -46,6 +46,12 @@ impl Logins {
         Some(InUse { logins: Arc::clone(self), slot, signed: false })
     }
 
+    /// Notes that a slot was logged out of, or all of them.
+    pub(super) fn ended(&self, slot: Option<SlotId>) {
+        lock(&self.slots)
+            .retain(|known, used| used.calls > 0 || slot.is_some_and(|slot| slot != *known));
+    }
+
     /// Whether no slot may be logged in.
     pub(super) fn are_none(&self) -> bool {
         lock(&self.slots).is_empty()

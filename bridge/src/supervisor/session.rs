@@ -14,15 +14,15 @@ use super::worker_process::WorkerProcess;
 use crate::lock::lock;
 use crate::modules::ModuleName;
 use crate::origin::Origin;
-use crate::pipe::Tokens;
+use crate::tokens::Tokens;
 
 pub(crate) struct OriginSession {
     pub(super) origin: Origin,
     pub(super) workers: Mutex<HashMap<ModuleName, Start>>,
     /// Where the tokens in the slots of a module are looked at again and again.
     pub(super) slot_watches: Mutex<HashMap<ModuleName, watch::Sender<Arc<Tokens>>>>,
-    /// Changes when a module says that something has happened in one of its slots.
-    pub(super) slot_events: watch::Sender<()>,
+    /// Each changes when its module says that something has happened in one of its slots.
+    slot_events: Mutex<HashMap<ModuleName, watch::Sender<()>>>,
     revoked: CancellationToken,
     gone: CancellationToken,
 }
@@ -66,7 +66,7 @@ impl OriginSession {
             origin,
             workers: Mutex::default(),
             slot_watches: Mutex::default(),
-            slot_events: watch::Sender::default(),
+            slot_events: Mutex::default(),
             revoked: CancellationToken::new(),
             gone: CancellationToken::new(),
         }
@@ -87,6 +87,11 @@ impl OriginSession {
         lock(&self.workers).get(module).is_some_and(
             |start| matches!(start.outcome.peek(), Some(Ok(worker)) if worker.is_alive()),
         )
+    }
+
+    /// Where it is heard that something has happened in a slot of the module.
+    pub(super) fn slot_events(&self, module: &ModuleName) -> watch::Sender<()> {
+        lock(&self.slot_events).entry(module.clone()).or_default().clone()
     }
 
     /// Ends the workers, whatever they are at, and has the connections closed.

@@ -13,7 +13,8 @@ use tokio::time::sleep;
 use super::{Errand, OriginSession, Supervisor};
 use crate::lock::lock;
 use crate::modules::Module;
-use crate::pipe::{self, Leave, Tokens, unix_micros};
+use crate::pipe::{self, Leave, unix_micros};
+use crate::tokens::{Tokens, changes};
 
 /// The tokens in the slots of a module, as they were seen last. Who is slow sees the latest only.
 pub(crate) type Seen = watch::Receiver<Arc<Tokens>>;
@@ -30,7 +31,7 @@ impl Supervisor {
         if let Some(seen) = join() {
             return Ok(seen);
         }
-        let events = session.slot_events.subscribe();
+        let events = session.slot_events(&module.name).subscribe();
         let tokens = self.look(session, module).await?;
         let mut watches = lock(&session.slot_watches);
         // Somebody else may have been quicker.
@@ -132,10 +133,8 @@ impl Looking {
     /// `told` says whether an event of the module was the reason to look.
     fn learn(&mut self, told: bool, tokens: Tokens) {
         let changed = self.watch.send_if_modified(|known| {
-            let changed = **known != tokens;
-            if changed {
-                *known = Arc::new(tokens);
-            }
+            let changed = changes(known, &tokens).next().is_some();
+            *known = Arc::new(tokens);
             changed
         });
         self.vain = if told && !changed { self.vain + 1 } else { 0 };

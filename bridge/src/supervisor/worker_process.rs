@@ -102,7 +102,7 @@ impl WorkerProcess {
             slot_events,
             place,
         };
-        endings.spawn(attended.to_its_end());
+        endings.spawn(attended.until_the_end());
         Ok(Self {
             frames,
             admission,
@@ -143,9 +143,12 @@ impl WorkerProcess {
         };
         // Where nobody writes any more the worker has ended, and the report says so.
         let _ = self.frames.try_send(frame);
-        let outcome = report.await.unwrap_or_else(|_| Err(self.calls.end()));
+        let outcome = report.await.unwrap_or_else(|_| Err(self.calls.end()))?;
+        if let (Call::Logout(params), Outcome::Done(_)) = (call, &outcome) {
+            self.logins.ended(params.slot_id);
+        }
         self.note_use();
-        Ok(Delivery::Done(outcome?))
+        Ok(Delivery::Done(outcome))
     }
 
     /// [`WorkerProcess::deliver`] for a call that goes to no other worker.
@@ -213,11 +216,15 @@ async fn greeted(around: &Surroundings) -> Result<Started, ErrorObject> {
         }
         Some(Err(_)) => {
             let _ = end_at_once(&mut child).await;
-            garbled(module)
+            faults.note(Instant::now());
+            garbled(module, faults)
         }
-        None => ended(module, &end_now(&mut child).await),
+        None => {
+            let status = end_now(&mut child).await;
+            faults.note(Instant::now());
+            ended(module, &status, faults)
+        }
     };
-    faults.note(Instant::now());
     Err(failure.into())
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use aws_lc_rs::digest;
 use cryptoki::object::{Attribute, AttributeType, CertificateType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
-use der::Decode;
+use der::{Decode, Reader, SliceReader};
 use pkcs11_bridge_protocol::call;
 use pkcs11_bridge_protocol::failure::{Failure, Row};
 use pkcs11_bridge_protocol::result::CertificateInfo;
@@ -142,6 +142,14 @@ fn read_one(session: &Session, object: ObjectHandle) -> Result<Option<TokenCerti
             _ => {}
         }
     }
+    if let Some(len) = own_len(&der) {
+        der.truncate(len);
+    }
+    if der.len() > MAX_LEN {
+        let message =
+            format!("The certificate has {} bytes, which is more than {MAX_LEN}.", der.len());
+        return Err(Failure::new(Row::Internal, message));
+    }
     Ok((!der.is_empty()).then(|| TokenCertificate {
         id: const_hex::encode(&cka_id),
         cka_id,
@@ -149,6 +157,13 @@ fn read_one(session: &Session, object: ObjectHandle) -> Result<Option<TokenCerti
         der,
         public_key: OnceLock::new(),
     }))
+}
+
+/// How long a value in DER says that it is. What follows is none of it, and where a faulty module claims
+/// more than it has written, it is this process's memory.
+pub(super) fn own_len(value: &[u8]) -> Option<usize> {
+    let mut reader = SliceReader::new(value).ok()?;
+    reader.tlv_bytes().ok().map(<[u8]>::len)
 }
 
 fn name_by_fingerprint_where_needed(certificates: &mut [TokenCertificate]) {
@@ -164,9 +179,22 @@ fn name_by_fingerprint_where_needed(certificates: &mut [TokenCertificate]) {
     }
 }
 
+/// Far more than any certificate has. What is longer would take the place of all others in the pipe.
+const MAX_LEN: usize = 4 << 20;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_ends_where_it_says() {
+        assert_eq!(own_len(&[0x30, 1, 7, 0, 0]), Some(3));
+        assert_eq!(own_len(&[0x30, 1, 7]), Some(3));
+        // No DER, or not all of it.
+        for value in [&b""[..], b"\x30", b"\x30\x05\x07", b"\x30\x80\x07"] {
+            assert_eq!(own_len(value), None, "{value:?}");
+        }
+    }
 
     #[test]
     fn an_id_that_is_empty_or_not_unique_becomes_a_fingerprint() {

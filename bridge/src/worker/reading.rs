@@ -9,7 +9,7 @@ use pkcs11_bridge_protocol::slot_id::SlotId;
 
 use super::failures::InContext;
 use super::module::LoadedModule;
-use crate::pipe::Tokens;
+use crate::tokens::Tokens;
 
 pub(super) fn info(module: &LoadedModule) -> Result<LibraryInfo, Failure> {
     let info = module.context().get_library_info().context("asking the module for its info")?;

@@ -72,6 +72,8 @@ pub(super) fn prepare(
 ) -> Result<bool, LoginError> {
     let slot = module.slot(params.slot_id)?;
     slot.renewing(|| {
+        // The signatures cannot log in again.
+        slot.make_sure_of_token()?;
         let signer = Signer::find(&slot, &params.cert_id, params.algorithm_reference)?;
         let _logged_in = slot.log_in(pins, &signer.certificate)?;
         let keys = slot.private_keys(&*slot.session()?, &signer.certificate)?;

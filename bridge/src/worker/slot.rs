@@ -106,8 +106,15 @@ impl SlotState {
             return Ok(false);
         }
         *login = Login::LoggedOut;
-        self.end_login(&*self.session()?)?;
-        Ok(true)
+        let ended = self.session().and_then(|session| self.end_login(&session));
+        match ended {
+            // It ended with the token that was taken out.
+            Err(failure) if Stale::of(&failure) == Some(Stale::Token) => {
+                self.drop_all(&mut login);
+                Ok(false)
+            }
+            ended => ended.map(|()| true),
+        }
     }
 
     fn drop_all(&self, login: &mut Login) {

@@ -8,7 +8,7 @@ use futures_channel::oneshot;
 use gloo_timers::callback::Timeout;
 use js_sys::Function;
 use pkcs11_bridge_protocol::MAX_IN_FLIGHT;
-use pkcs11_bridge_protocol::call::{Cancel, Method};
+use pkcs11_bridge_protocol::call::{Cancel, Method, UnwatchSlots, WatchSlots};
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure};
 use wasm_bindgen::JsValue;
 
@@ -78,6 +78,11 @@ impl Queued {
     fn is_cancel(&self) -> bool {
         self.call.method == Cancel::NAME
     }
+
+    /// Whether it is about the connection, and means nothing on the next one.
+    fn dies_with_connection(&self) -> bool {
+        [Cancel::NAME, WatchSlots::NAME, UnwatchSlots::NAME].contains(&self.call.method)
+    }
 }
 
 impl Calls {
@@ -145,9 +150,9 @@ impl Calls {
         });
     }
 
-    /// Fails the calls in flight, and drops what would cancel one of them.
+    /// Fails the calls in flight, and drops those in the queue that are about this connection.
     pub(crate) fn fail_in_flight(&mut self, failure: impl Fn(&Call) -> Failure) {
-        self.queue.retain(|queued| !queued.is_cancel());
+        self.queue.retain(|queued| !queued.dies_with_connection());
         for mut call in mem::take(&mut self.in_flight) {
             let failure = failure(&call);
             call.answer(Err(failure.into()));

@@ -37,6 +37,7 @@ impl Connection {
             }
             self.events.open();
             self.send_queued();
+            self.watch();
         }
     }
 
@@ -61,17 +62,22 @@ impl Connection {
     fn handle(self: &Rc<Self>, incoming: Incoming, text: &str) {
         let id = match &incoming {
             Incoming::Reply { id, .. } => Some(*id),
-            Incoming::Progress(_) | Incoming::Other => None,
+            Incoming::Progress(_) | Incoming::Slot(_) | Incoming::Other => None,
         };
         if self.events.traffic_wanted() {
             self.events.traffic(Direction::Received, id, text);
         }
         match incoming {
             Incoming::Reply { id, outcome } => {
+                let allowed = outcome.is_ok();
                 self.state.borrow_mut().calls.land(id, outcome);
                 self.send_queued();
+                if allowed {
+                    self.watch_what_was_refused();
+                }
             }
             Incoming::Progress(progress) => self.pass_on(&progress),
+            Incoming::Slot(detail) => self.events.slot(&detail),
             Incoming::Other => {}
         }
     }
@@ -96,6 +102,7 @@ impl Connection {
             let reconnecting = !matches!(state.link, Link::Closed);
             if reconnecting {
                 state.link = Link::Searching;
+                state.watches.lose(closed.code == REVOKED);
                 state.calls.fail_in_flight(|call| failures::lost_in_flight(call, closed));
                 if closed.code == REVOKED {
                     // On a new connection they would have the user asked again.

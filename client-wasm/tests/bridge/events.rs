@@ -76,6 +76,31 @@ async fn a_restart_is_two_events() {
     resolved(client.hello(NONE)).await;
 }
 
+#[wasm_bindgen_test]
+async fn slots_are_watched_over_a_restart_and_no_longer_than_somebody_listens() {
+    let client = connect().await;
+    let _ = default_module(&client);
+    let (watches, sent) = (listen(&client, "watch"), listen(&client, "traffic"));
+    let (listener, events) = recorder();
+    client.add_event_listener(&"slot".into(), &listener, &NONE).unwrap();
+    for count in 1..=2 {
+        wait_until("the slots are watched", || watches.length() == count).await;
+        assert_eq!(at(&details(&watches, count - 1), "watching"), JsValue::TRUE);
+        if count == 1 {
+            command("restart").await;
+        }
+    }
+    client.remove_event_listener(&"slot".into(), &listener, &NONE).unwrap();
+    let ended = || {
+        let last = details(&sent, sent.length() - 1);
+        let request = details(&sent, sent.length() - 2);
+        text(&request, "text").contains("unwatchSlots")
+            && text(&last, "text").contains("\"result\":true")
+    };
+    wait_until("the bridge says that it did", ended).await;
+    assert_eq!(events.length(), 0, "no token came or went");
+}
+
 fn listen(client: &Client, kind: &str) -> Array {
     listen_with(client, kind, "undefined")
 }

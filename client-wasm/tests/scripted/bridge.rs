@@ -10,6 +10,7 @@ use super::page::*;
 extern "C" {
     fn install();
     fn newest() -> JsValue;
+    fn refuse(count: u32);
     fn say(socket: &JsValue, text: &str);
 }
 
@@ -56,6 +57,14 @@ impl Scripted {
         self.say(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#));
     }
 
+    /// Answers the request of that number with an error.
+    pub(super) fn fail(&self, number: u32, status: u16, code: &str) {
+        let id = at(&self.request(number), "id").as_f64().unwrap();
+        self.say(&format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32000,"message":"It failed.","data":{{"status":{status},"code":"{code}"}}}}}}"#
+        ));
+    }
+
     /// Tells how far the request of that number has come.
     pub(super) fn progress(&self, number: u32, done: u32) {
         let id = at(&self.request(number), "id").as_f64().unwrap();
@@ -66,6 +75,11 @@ impl Scripted {
 
     pub(super) fn say(&self, text: &str) {
         say(&newest(), text);
+    }
+
+    /// Refuses the next connections, as where no bridge runs.
+    pub(super) fn refuse(&self, count: u32) {
+        refuse(count);
     }
 
     /// Closes the connection from the bridge's side.

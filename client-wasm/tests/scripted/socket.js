@@ -1,11 +1,21 @@
 /** Stands in for the browser's WebSocket, and so for a bridge: it keeps what it is sent. */
 class ScriptedSocket extends EventTarget {
+  static refused = 0;
   readyState = 0;
   protocol = "pkcs11-bridge.v1";
   sent = [];
 
   constructor() {
     super();
+    if (ScriptedSocket.refused > 0) {
+      ScriptedSocket.refused -= 1;
+      setTimeout(() => {
+        this.readyState = 3;
+        this.dispatchEvent(new Event("error"));
+        this.dispatchEvent(new CloseEvent("close", { code: 1006 }));
+      });
+      return;
+    }
     ScriptedSocket.newest = this;
     setTimeout(() => {
       this.readyState = 1;
@@ -25,7 +35,13 @@ class ScriptedSocket extends EventTarget {
 }
 
 export function install() {
+  ScriptedSocket.refused = 0;
   globalThis.WebSocket = ScriptedSocket;
+}
+
+/** Refuses the next connections, as where no bridge runs. */
+export function refuse(count) {
+  ScriptedSocket.refused = count;
 }
 
 /** The socket that was opened last. */

@@ -18,6 +18,11 @@ pub const OVERDUE: (u16, &str) = (408, "900");
 pub const SET_ASIDE: (u16, &str) = (412, "300");
 pub const NO_SLOT: (u16, &str) = (412, "1");
 
+/// One of many origins, for [`Faulty::for_origins`].
+pub fn origin(number: usize) -> String {
+    format!("https://page-{number}.example")
+}
+
 /// All that stands on it. The bridge is ended first.
 pub struct Faulty {
     pub bridge: Bridge,

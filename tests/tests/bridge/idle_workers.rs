@@ -42,6 +42,13 @@ async fn it_stays_while_it_is_logged_in() {
     let mut page = faulty.bridge.connect().await;
     page.result("signData", faulty.signing()).await;
     assert_stays(&faulty, &mut page).await;
+}
+
+#[tokio::test]
+async fn it_ends_after_a_logout() {
+    let faulty = Faulty::configured("worker_idle_seconds = 1");
+    let mut page = faulty.bridge.connect().await;
+    page.result("signData", faulty.signing()).await;
     assert_eq!(page.result("logout", json!({})).await, true);
     faulty.bridge.expect_workers(0);
 }
@@ -77,4 +84,19 @@ async fn it_stays_while_it_is_at_work() {
     held.release();
     page.reply().await.1.unwrap();
     faulty.bridge.expect_workers(0);
+}
+
+#[tokio::test]
+async fn it_ends_where_the_page_that_had_it_started_is_gone_by_then() {
+    let faulty = Faulty::configured("worker_idle_seconds = 1");
+    let mut other = faulty.bridge.connect().await;
+    let starting = faulty.module.add(Rule::on("C_Initialize").held());
+    let mut page = faulty.bridge.connect().await;
+    page.request("info", json!({})).await;
+    faulty.module.wait_until_waiting("C_Initialize", 1);
+    page.close().await;
+    starting.release();
+    faulty.bridge.expect_log("worker started");
+    faulty.bridge.expect_workers(0);
+    other.result("hello", json!({})).await;
 }

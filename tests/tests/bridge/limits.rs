@@ -7,6 +7,7 @@ use pkcs11_bridge_protocol::{
     MAX_UNAPPROVED_CONNECTIONS_PER_ORIGIN,
 };
 use pkcs11_bridge_tests::bridge::{Bridge, Setup};
+use pkcs11_bridge_tests::processes::memory;
 use pkcs11_bridge_tests::refusal::assert_refused;
 use pkcs11_bridge_tests::request::sign_data;
 use pkcs11_bridge_tests::socket::{Message, Socket};
@@ -179,4 +180,21 @@ async fn a_page_that_reads_no_replies_holds_up_nobody() {
     }
     let mut page = bridge.connect().await;
     page.result("signData", sign_data(&token, KeyType::P256.id(), "sha256")).await;
+}
+
+#[tokio::test]
+async fn a_peer_that_takes_no_pongs_has_none_kept_for_it() {
+    let (_token, bridge) = open();
+    let memory = || memory(bridge.pid()).expect("the bridge runs").0;
+    let (before, mut peer) = (memory(), bridge.connect_as("https://other.example").await);
+    let ping = Message::Ping(vec![0; 125].into());
+    for _ in 0..300_000 {
+        let sending = peer.send(ping.clone());
+        if !matches!(tokio::time::timeout(Duration::from_secs(1), sending).await, Ok(Ok(()))) {
+            break;
+        }
+    }
+    let grown = memory().saturating_sub(before);
+    assert!(grown < 16 << 20, "{grown} bytes more");
+    bridge.connect().await.result("slots", json!({})).await;
 }

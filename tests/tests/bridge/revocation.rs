@@ -1,6 +1,8 @@
 //! What a revoked origin loses at once: its connections, its workers, its calls and its dialogs; and
 //! that no other origin notices.
 
+use std::time::Duration;
+
 use pkcs11_bridge_tests::approvals::{self, succeed};
 use pkcs11_bridge_tests::bridge::{Bridge, Setup};
 use pkcs11_bridge_tests::digest::{base64, digest};
@@ -129,4 +131,18 @@ async fn calls_in_the_middle_of_their_work_are_answered() {
     assert_eq!(page.close_code().await, 1008);
     office.bridge.expect_workers(0);
     office.bridge.connect().await.result("signData", single).await;
+}
+
+#[tokio::test]
+async fn no_worker_is_started_again_to_look_at_slots_that_it_has_watched() {
+    let office = Office::open();
+    let mut page = office.bridge.connect_as(NEW).await;
+    assert_eq!(page.result("watchSlots", json!({})).await, true);
+    office.revoke();
+    office.bridge.expect_log("its origin was revoked");
+    // The page lets the bridge wait for its goodbye, longer than between two looks.
+    assert!(wait_until(STOP_LIMIT, || office.bridge.workers().is_empty()));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(office.bridge.log().matches("worker started").count(), 1);
+    assert_eq!(page.close_code().await, 1008);
 }

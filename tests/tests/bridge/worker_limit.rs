@@ -6,13 +6,9 @@ use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::test_module::Rule;
 use serde_json::json;
 
-use super::faulty::Faulty;
+use super::faulty::{Faulty, origin};
 
 const TOO_MANY: (u16, &str) = (429, "802");
-
-fn origin(number: usize) -> String {
-    format!("https://page-{number}.example")
-}
 
 async fn open(count: usize) -> (Faulty, Vec<Socket>) {
     let faulty = Faulty::for_origins((0..count).map(origin));

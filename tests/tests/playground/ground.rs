@@ -3,6 +3,7 @@
 use pkcs11_bridge_tests::bridge::{Bridge, SOFTHSM, Setup};
 use pkcs11_bridge_tests::pinentry::Pinentry;
 use pkcs11_bridge_tests::site::{Reserved, Site};
+use pkcs11_bridge_tests::test_module::TestModule;
 use pkcs11_bridge_tests::token::{MODULE, TestToken};
 use pkcs11_bridge_tests::{package, workspace};
 use serde_json::json;
@@ -46,6 +47,14 @@ impl Ground {
     pub fn origin(&self) -> String {
         self.site.url("")
     }
+}
+
+/// A bridge on the module of the tests, which approves the page, and the page.
+pub async fn on_test_module(module: &TestModule) -> (Bridge, Site) {
+    let site = Site::reserve().await;
+    let bridge = Setup::on_test_module(module).origin(&site.origin()).start();
+    let site = serve(site, &bridge);
+    (bridge, site)
 }
 
 /// Serves the page, which is told where the bridge is.

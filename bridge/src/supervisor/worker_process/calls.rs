@@ -34,9 +34,27 @@ pub(super) struct CallsInFlight {
 struct Waiting {
     method: &'static str,
     answer: oneshot::Sender<Result<Outcome, Failure>>,
+    since: Instant,
     limit: Duration,
     deadline: Instant,
     hold: Hold,
+}
+
+impl Waiting {
+    /// When it is given up at the latest, where `other` is given more time. A call may have to wait for such
+    /// a one, as where a person enters a PIN at the reader and the module lets nobody else in meanwhile; but
+    /// one that hangs beside signatures that are made all the time has an end, too.
+    fn latest(&self, other: &Self) -> Instant {
+        self.since + self.limit + other.limit
+    }
+
+    /// The time that `other` took, which has its report now, does not count.
+    fn make_up_for(&mut self, other: &Self) {
+        if other.limit > self.limit {
+            let lost = self.since.max(other.since).elapsed();
+            self.deadline = self.deadline.max((self.deadline + lost).min(self.latest(other)));
+        }
+    }
 }
 
 /// What a call holds until the worker is done with it: its place, and the login.
@@ -91,20 +109,28 @@ impl CallsInFlight {
         if method == WatchSlots::NAME {
             self.looked.store(true, Ordering::Relaxed);
         }
-        let deadline = Instant::now() + limit;
-        waiting.insert(id, Waiting { method, answer, limit, deadline, hold });
+        let since = Instant::now();
+        let deadline = since + limit;
+        waiting.insert(id, Waiting { method, answer, since, limit, deadline, hold });
         self.added.notify_one();
         Some(receiver)
     }
 
     pub(super) fn complete(&self, report: Report) {
-        let waiting = lock(&self.waiting).remove(&report.id);
-        if let Some(mut waiting) = waiting {
-            if let (Outcome::Done(_), (_, Some(in_use))) = (&report.outcome, &mut waiting.hold) {
+        let done = {
+            let mut waiting = lock(&self.waiting);
+            let done = waiting.remove(&report.id);
+            if let Some(done) = &done {
+                waiting.values_mut().for_each(|call| call.make_up_for(done));
+            }
+            done
+        };
+        if let Some(mut done) = done {
+            if let (Outcome::Done(_), (_, Some(in_use))) = (&report.outcome, &mut done.hold) {
                 in_use.signed();
             }
             // The caller may have gone: then nobody wants the report.
-            let _ = waiting.answer.send(Ok(report.outcome));
+            let _ = done.answer.send(Ok(report.outcome));
         }
     }
 
@@ -162,12 +188,12 @@ impl CallsInFlight {
     }
 }
 
-/// The call that has to be answered first, and when. A call may have to wait for one that is given more
-/// time, as where a person enters a PIN at the reader and the module lets nobody else in meanwhile.
+/// The call that has to be answered first, and when: not before those that it may have to wait for.
 fn first_due(waiting: &HashMap<u64, Waiting>) -> Option<(u64, Instant)> {
     let due = |call: &Waiting| {
         let longer = waiting.values().filter(|other| other.limit > call.limit);
-        longer.map(|other| other.deadline).max().max(Some(call.deadline)).unwrap_or(call.deadline)
+        let ends = longer.map(|other| other.deadline.min(call.latest(other)));
+        ends.fold(call.deadline, Instant::max)
     };
     waiting.iter().map(|(id, call)| (*id, due(call))).min_by_key(|(_, due)| *due)
 }

@@ -1,0 +1,65 @@
+//! Replies that come in any order, too late, twice, or to nobody.
+
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use super::bridge::*;
+use super::page::*;
+
+const NONE: JsValue = JsValue::UNDEFINED;
+
+#[wasm_bindgen_test]
+async fn each_goes_to_its_own_call() {
+    let bridge = connect("{}").await;
+    let calls: Vec<_> = (0..50).map(|_| bridge.pkcs11.info(NONE)).collect();
+    for number in (0..50).rev() {
+        // Every other one is answered twice, and each time somebody else is too.
+        for _ in 0..=number % 2 {
+            bridge.reply(number, &format!("{{\"of\":{number}}}"));
+        }
+        bridge.say(r#"{"jsonrpc":"2.0","id":4711,"result":{"of":"nobody"}}"#);
+    }
+    for (number, call) in calls.into_iter().enumerate() {
+        assert_eq!(at(&resolved(call).await, "data.of"), number as f64);
+    }
+}
+
+#[wasm_bindgen_test]
+async fn one_that_is_late_is_dropped_and_gives_its_place_free() {
+    let bridge = connect("({ timeout: 100 })").await;
+    let (callback, calls) = recorder();
+    let late: Vec<_> = (0..63).map(|_| bridge.pkcs11.info(callback.clone())).collect();
+    for call in late {
+        assert_error(&rejected(call).await, 408, "900", "info was not answered within 100 ms");
+    }
+    let waiting = bridge.pkcs11.slots(NONE);
+    assert_eq!(bridge.requests().length(), 63, "the bridge still counts the others");
+    bridge.reply(0, r#"{"of":"another"}"#);
+    wait_until("it was sent", || bridge.requests().length() == 64).await;
+    bridge.reply(63, "[]");
+    assert_eq!(at(&resolved(waiting).await, "data.length"), 0.0);
+    assert_eq!(calls.length(), 63);
+}
+
+#[wasm_bindgen_test]
+async fn what_is_none_ends_the_connection() {
+    for frame in [
+        "",
+        "7",
+        "null",
+        r#"{"id":1}"#,
+        r#"{"id":1.5,"result":true}"#,
+        r#"{"id":-1,"result":true}"#,
+        r#"{"id":"1","result":true}"#,
+        r#"{"id":1,"result":true,"error":{"code":0,"message":"","data":{"status":0,"code":""}}}"#,
+        r#"{"id":1,"error":{"code":0,"message":""}}"#,
+        r#"{"id":1,"method":"slot","result":true}"#,
+        r#"{"method":7}"#,
+    ] {
+        let bridge = connect("{}").await;
+        let call = bridge.pkcs11.info(NONE);
+        bridge.say(frame);
+        assert_error(&rejected(call).await, 500, "999", "a frame that cannot be read");
+        bridge.client.close();
+    }
+}
