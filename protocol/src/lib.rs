@@ -52,6 +52,7 @@
 //! |---|---|
 //! | a frame of [`MAX_FRAME_LEN`] bytes from the page | the connection is closed with 1009 |
 //! | [`MAX_IN_FLIGHT`] requests in flight per connection | the request fails with 429/802 |
+//! | [`MAX_IN_FLIGHT_LEN`] bytes of requests in flight per connection | the request fails with 429/802 |
 //! | [`MAX_UNAPPROVED_LEN`] bytes of requests in flight on a connection whose origin is not approved yet | the request fails with 429/802 |
 //! | [`MAX_CONNECTIONS`] connections, [`MAX_UNAPPROVED_CONNECTIONS`] of them of origins that are not approved, [`MAX_UNAPPROVED_CONNECTIONS_PER_ORIGIN`] of one such origin | a further one is closed with 1013 |
 //! | [`MAX_BATCH`] hashes in a `signDataBatch` | the request fails with 400/801 |
@@ -94,6 +95,9 @@ pub const MAX_FRAME_LEN: usize = 1 << 20;
 
 /// How many requests of one connection may be waiting for their replies.
 pub const MAX_IN_FLIGHT: usize = 64;
+
+/// How many bytes they may have together: as many as the longest one alone.
+pub const MAX_IN_FLIGHT_LEN: usize = MAX_FRAME_LEN;
 
 /// How many connections the bridge serves at a time.
 pub const MAX_CONNECTIONS: usize = 64;

@@ -13,7 +13,9 @@ use pkcs11_bridge_protocol::call::{Call, Cancel};
 use pkcs11_bridge_protocol::event::Progress;
 use pkcs11_bridge_protocol::failure::{Failure, Row};
 use pkcs11_bridge_protocol::message::{Id, Notification, Rejected, Reply, Request};
-use pkcs11_bridge_protocol::{MAX_IN_FLIGHT, MAX_UNAPPROVED_LEN, STOP_SECONDS, WRITE_SECONDS};
+use pkcs11_bridge_protocol::{
+    MAX_IN_FLIGHT, MAX_IN_FLIGHT_LEN, MAX_UNAPPROVED_LEN, STOP_SECONDS, WRITE_SECONDS,
+};
 use serde::Serialize;
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
@@ -153,17 +155,24 @@ impl Connection {
             let failure = Failure::new(Row::TooManyRequests, message);
             return self.reject(Rejected { id: Some(id), failure }).await;
         }
-        if self.place.is_of_unapproved() {
-            if self.bridge.approval(self.caller.origin()) == Approval::Approved {
-                self.place.approved();
-            }
-            let waiting: usize = self.in_flight.values().map(|call| call.len).sum();
-            if waiting + len > MAX_UNAPPROVED_LEN {
-                let message = "The user is being asked whether this page may use tokens. Wait for that \
-                               before you send so much.";
-                let failure = Failure::new(Row::TooManyRequests, message);
-                return self.reject(Rejected { id: Some(id), failure }).await;
-            }
+        if self.place.is_of_unapproved()
+            && self.bridge.approval(self.caller.origin()) == Approval::Approved
+        {
+            self.place.approved();
+        }
+        let (most, message) = if self.place.is_of_unapproved() {
+            let message = "The user is being asked whether this page may use tokens. Wait for that \
+                           before you send so much.";
+            (MAX_UNAPPROVED_LEN, message)
+        } else {
+            let message = "More than 1 MiB of requests is in flight on this connection: wait for a \
+                           reply before you send the next.";
+            (MAX_IN_FLIGHT_LEN, message)
+        };
+        let waiting: usize = self.in_flight.values().map(|call| call.len).sum();
+        if waiting + len > most {
+            let failure = Failure::new(Row::TooManyRequests, message);
+            return self.reject(Rejected { id: Some(id), failure }).await;
         }
         let (bridge, caller) = (Arc::clone(&self.bridge), Arc::clone(&self.caller));
         let (reply_to, cancelled) = (id.clone(), CancellationToken::new());

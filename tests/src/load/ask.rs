@@ -164,9 +164,9 @@ impl Ask {
                 all.map(|one| &one["name"]).eq(MODULES.iter().chain(&ONE_TOO_MANY))
             }
             Expected::Info => result["manufacturer_id"] == "SoftHSM",
-            Expected::Slots | Expected::Tokens if slots(result).len() != ALL_SLOTS => false,
-            Expected::Slots => true,
+            Expected::Slots => slots(result).len() == ALL_SLOTS,
             Expected::Token { slot } => result["slot_id"] == *slot && is_token(result),
+            // One that cannot be read is left out, which happens to SoftHSM's while another process writes.
             Expected::Tokens => result.as_array().is_some_and(|all| all.iter().all(is_token)),
             Expected::Certificates { slot } => {
                 let all = result.as_array().into_iter().flatten();
@@ -188,4 +188,4 @@ impl Ask {
 }
 
 /// Those of both tokens, and the one that SoftHSM keeps for the next.
-const ALL_SLOTS: usize = 3;
+pub(super) const ALL_SLOTS: usize = 3;

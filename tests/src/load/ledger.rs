@@ -8,7 +8,7 @@ use pkcs11_bridge_protocol::message::Id;
 use serde_json::value::RawValue;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::ask::{Ask, Expected, Verdict};
+use super::ask::{ALL_SLOTS, Ask, Expected, Verdict};
 use super::ground::Ground;
 use super::tally::{Figures, Tally};
 
@@ -70,7 +70,7 @@ impl Ledger {
             match outcome {
                 Ok(result) => {
                     figures.answered += 1;
-                    count_signatures(figures, &ask.expected, result);
+                    count_content(figures, &ask.expected, result);
                 }
                 Err(error) => figures.error(error),
             }
@@ -108,7 +108,7 @@ impl Ledger {
     }
 }
 
-fn count_signatures(figures: &mut Figures, expected: &Expected, result: &RawValue) {
+fn count_content(figures: &mut Figures, expected: &Expected, result: &RawValue) {
     match expected {
         Expected::Signature { .. } => figures.signatures += 1,
         Expected::Signatures { messages, .. } => {
@@ -117,6 +117,10 @@ fn count_signatures(figures: &mut Figures, expected: &Expected, result: &RawValu
             figures.signatures += (messages.len() as u64).saturating_sub(failed);
             figures.failed_in_batches += failed;
             figures.troubles.cancelled_batches += u64::from(cancelled);
+        }
+        Expected::Tokens => {
+            let tokens = result.get().matches(r#""slot_id":"#).count();
+            figures.tokens_left_out += u64::from(tokens < ALL_SLOTS);
         }
         _ => {}
     }

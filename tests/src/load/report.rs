@@ -80,6 +80,7 @@ impl Report {
             "wrong_answers": figures.wrong_answers,
             "closed_by_the_bridge": figures.closed,
             "events": figures.events,
+            "tokens_left_out": figures.tokens_left_out,
             "troubles": troubles,
             "footprint": {
                 "start": of_footprint(&footprints.start),
@@ -138,7 +139,10 @@ impl fmt::Display for Report {
         line("signatures checked", figures.signatures, "each against its certificate and hash")?;
         line("  of them by OpenSSL too", figures.confirmed_by_openssl, "")?;
         line("  failed in batches", figures.failed_in_batches, "")?;
-        line("events", figures.events, "")?;
+        line("lists without a token", figures.tokens_left_out, "which SoftHSM could not read")?;
+        for (name, count) in &figures.events {
+            line(&format!("events `{name}`"), *count, "")?;
+        }
         for (name, figure) in figures.troubles.all() {
             line(name, figure, "")?;
         }

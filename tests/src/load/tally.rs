@@ -31,8 +31,10 @@ pub struct Figures {
     pub confirmed_by_openssl: u64,
     /// Signatures of batches that became an error.
     pub failed_in_batches: u64,
-    /// Events that were pushed.
-    pub events: u64,
+    /// Lists of tokens without one that SoftHSM could not read at that moment.
+    pub tokens_left_out: u64,
+    /// Events that were pushed, by name.
+    pub events: BTreeMap<String, u64>,
     /// How often each method was called.
     pub methods: BTreeMap<String, u64>,
     /// How often each error came, by status, code, and text without names and numbers.

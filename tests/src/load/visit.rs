@@ -107,7 +107,9 @@ impl<'a> Visit<'a> {
                     self.learn(&ask, &outcome);
                 }
             }
-            Ok(Incoming::Event { .. }) => self.tally.count(|figures| figures.events += 1),
+            Ok(Incoming::Event { method, .. }) => {
+                self.tally.count(|figures| *figures.events.entry(method).or_default() += 1);
+            }
             Err(_) => self.tally.count(|figures| figures.anothers += 1),
         }
     }

@@ -1,11 +1,13 @@
 //! Peers that take their time: each is given up when it is due, and silence alone is no offence.
 
+use std::io::ErrorKind;
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
 use pkcs11_bridge_protocol::{MAX_FRAME_LEN, MESSAGE_SECONDS, WRITE_SECONDS};
 use pkcs11_bridge_tests::raw::opcode::{CONTINUATION, TEXT};
 use pkcs11_bridge_tests::raw::{FIN, Farewell, RawPeer, frame, frame_of, head};
+use rustix::net::sockopt::set_socket_recv_buffer_size;
 use serde_json::json;
 
 use super::ground::Ground;
@@ -46,7 +48,6 @@ fn messages_that_do_not_end() {
         ("half a frame", message[..20].to_vec()),
         ("all of a frame but a byte", large),
         ("all of a message but its last piece", pieces),
-        ("half a frame behind a whole one", [&message[..], &message[..20]].concat()),
     ] {
         let peer = ground.peer();
         attempts.push((what, spawn(move || sends_only(peer, &bytes))));
@@ -57,7 +58,6 @@ fn messages_that_do_not_end() {
     for (what, attempt) in attempts {
         let (farewell, after) = attempt.join().expect(what);
         assert_eq!(farewell, TOO_SLOW, "{what}");
-        // The clock of a frame that came behind another starts with what comes after it.
         assert!(after >= Duration::from_secs(MESSAGE_SECONDS - 1), "{what}: after {after:?}");
     }
     silent.send(&message).expect("it is open still");
@@ -67,39 +67,32 @@ fn messages_that_do_not_end() {
 }
 
 #[test]
-fn peers_that_do_not_read_their_replies() {
+fn a_peer_that_does_not_read_its_replies() {
     let ground = Ground::open();
+    let mut peer = ground.peer();
+    // So that the system keeps few of them for it.
+    set_socket_recv_buffer_size(peer.socket(), 4096).expect("a socket option");
+    let wait = Duration::from_millis(50);
+    peer.socket().set_write_timeout(Some(wait)).expect("a socket option");
     let params = json!({ "slot_id": ground.token().slot() });
     let begun = Instant::now();
-    let mut peers: Vec<_> = (0..8).map(|_| ground.peer()).collect();
-    let mut id = 0;
-    while !peers.is_empty() {
-        id += 1;
+    let mut stuck_since = None;
+    for id in 0.. {
         let request =
             json!({ "jsonrpc": "2.0", "id": id, "method": "certificates", "params": params });
-        let request = frame(TEXT, request.to_string());
-        peers.retain_mut(|peer| {
-            peer.socket()
-                .set_write_timeout(Some(Duration::from_millis(10)))
-                .expect("a socket option");
-            match peer.send(&request) {
-                Ok(()) => true,
-                // It does not take it now: half a frame is no matter any more.
-                Err(error) => {
-                    !error.kind().eq(&std::io::ErrorKind::ConnectionReset)
-                        && !error.kind().eq(&std::io::ErrorKind::BrokenPipe)
-                }
+        match peer.send(frame(TEXT, request.to_string())) {
+            Ok(()) => sleep(Duration::from_millis(1)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                stuck_since.get_or_insert_with(Instant::now);
             }
-        });
-        sleep(Duration::from_micros(100));
-        assert!(begun.elapsed() < LIMIT, "{} are waited for", peers.len());
+            Err(_) => break,
+        }
+        assert!(begun.elapsed() < LIMIT, "the bridge waits for it: {stuck_since:?}");
     }
-    assert!(
-        begun.elapsed() >= Duration::from_secs(WRITE_SECONDS - 1),
-        "they were given up too soon"
-    );
+    println!("given up {:?} after it was stuck", stuck_since.map(|since| since.elapsed()));
+    assert!(begun.elapsed() >= Duration::from_secs(WRITE_SECONDS), "given up too soon");
     ground.expect_served();
 }
 
 /// A busy machine takes a while until the system's buffers are full.
-const LIMIT: Duration = Duration::from_secs(6 * WRITE_SECONDS);
+const LIMIT: Duration = Duration::from_secs(9 * WRITE_SECONDS);

@@ -24,8 +24,9 @@ fn everything_at_once() {
     let piece = frame_of(CONTINUATION, "").repeat(100);
     let pings = frame(PING, [0; 125]).repeat(10);
     let begun = frame_of(TEXT, "");
-    // Each leaves the machine a little room, so that the page waits for the bridge and not for the machine.
-    let pause = || sleep(Duration::from_millis(5));
+    // Each leaves the machine a little room, so that the page waits for the bridge and not for the machine: one
+    // that is built without optimisation takes its time over a megabyte.
+    let pause = |millis| sleep(Duration::from_millis(millis));
     scope(|scope| {
         scope.spawn(|| {
             let mut half_open = Vec::new();
@@ -40,10 +41,12 @@ fn everything_at_once() {
                 if !goes_on() {
                     return;
                 }
-                pause();
+                pause(5);
             }
         });
-        for (first, bytes) in [(&[][..], &key), (&[], &deep), (&begun, &piece), (&[], &pings)] {
+        let attacks =
+            [(&[][..], &key, 200), (&[], &deep, 25), (&begun, &piece, 5), (&[], &pings, 5)];
+        for (first, bytes, millis) in attacks {
             scope.spawn(move || {
                 while goes_on() {
                     let mut peer = RawPeer::open(address, ORIGIN);
@@ -54,7 +57,7 @@ fn everything_at_once() {
                         if peer.send(bytes).is_err() {
                             break;
                         }
-                        pause();
+                        pause(millis);
                     }
                     let _ = peer.socket().shutdown(Shutdown::Both);
                     let _ = reading.join();
