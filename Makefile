@@ -48,7 +48,7 @@ bench: ## Measure the bridge as it is released, on SoftHSM tokens (LOAD_SECONDS=
 	$(NEED) $(BENCH_TOOLS)
 	$(BUILD)
 	$(CARGO) build --release -p pkcs11-bridge
-	PKCS11_BRIDGE_BIN=$(CURDIR)/target/release/pkcs11-bridge $(CARGO) bench -p pkcs11-bridge-tests
+	PKCS11_BRIDGE_BIN=$(CURDIR)/target/release/pkcs11-bridge $(CARGO) bench -p pkcs11-bridge-tests --bench '*'
 
 # The comments of the command line's options are its help text, where an address stands bare.
 RUSTDOCFLAGS := -D warnings -A rustdoc::bare_urls

@@ -15,12 +15,14 @@ readonly SECONDS_IN_ALL=${FUZZ_SECONDS:-60}
 # What is slow or large for its length is so with less than the longest frame.
 readonly MAX_LEN=65536
 
+# Built soon, and with the names that a backtrace needs.
+export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_STRIP=none
+
 # Without a sanitizer, which would need a nightly toolchain and finds faults of unsafe code only.
 cargo_fuzz() {
     local command=$1
     shift
-    CARGO_PROFILE_RELEASE_LTO=off cargo fuzz "$command" --sanitizer none --features libfuzzer \
-        --codegen-units 16 "$@"
+    cargo fuzz "$command" --sanitizer none --features libfuzzer --codegen-units 16 "$@"
 }
 
 if [ $# -gt 1 ]; then

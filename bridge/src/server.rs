@@ -111,6 +111,8 @@ impl Server {
                 }
             });
             handshakes.push_back(handshake.abort_handle());
+            // Those who are connected, and this one, have their turn before the next comes in.
+            tokio::task::yield_now().await;
         }
         drop(self.listener);
         self.bridge.close_dialogs();

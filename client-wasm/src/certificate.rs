@@ -63,17 +63,9 @@ pub(crate) fn describe(certificate: &JsValue) -> Option<()> {
     Some(())
 }
 
-fn parse(der: &[u8]) -> Result<Content, String> {
+/// The error says why it is no certificate.
+pub(crate) fn parse(der: &[u8]) -> Result<Content, String> {
     content(der).map_err(|error| format!("It is no X.509 certificate in DER: {error}."))
-}
-
-#[cfg(feature = "fuzzing")]
-impl Certificate {
-    /// Why it cannot be parsed; `None` where it was.
-    pub(crate) fn problem(&self) -> Option<&str> {
-        assert!(self.parsed.is_some() != self.parse_error.is_some());
-        self.parse_error.as_deref()
-    }
 }
 
 fn content(der: &[u8]) -> der::Result<Content> {

@@ -6,6 +6,7 @@
 pub mod approvals;
 pub mod bridge;
 pub mod browser;
+pub mod bystander;
 pub mod demo;
 pub mod desktop;
 pub mod digest;
@@ -18,6 +19,7 @@ pub mod pinentry;
 pub mod ports;
 pub mod processes;
 pub mod program;
+pub mod raw;
 pub mod refusal;
 pub mod request;
 pub mod secrets;

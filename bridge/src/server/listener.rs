@@ -4,7 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::ServeError;
 
@@ -19,7 +19,7 @@ pub(super) struct LoopbackListener {
 impl LoopbackListener {
     pub(super) async fn bind(address: SocketAddr) -> Result<Self, ServeError> {
         let bind_error = |source| ServeError::Bind { address, source };
-        let main = TcpListener::bind(address).await.map_err(bind_error)?;
+        let main = listen(address).map_err(bind_error)?;
         let address = main.local_addr().map_err(bind_error)?;
         Ok(Self { address, main, v6: None })
     }
@@ -30,7 +30,7 @@ impl LoopbackListener {
             let Ok(listener) = Self::bind((Ipv4Addr::LOCALHOST, port).into()).await else {
                 continue;
             };
-            match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
+            match listen((Ipv6Addr::LOCALHOST, port).into()) {
                 Ok(v6) => return Ok(Self { v6: Some(v6), ..listener }),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(_) => return Ok(listener),
@@ -53,6 +53,18 @@ impl LoopbackListener {
         }
     }
 }
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Elsewhere that would let another program take the port too.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Whoever finds the queue full tries again after a second only, so that it has room for a flood.
+const BACKLOG: u32 = 4096;
 
 #[cfg(test)]
 mod tests {

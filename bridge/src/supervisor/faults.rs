@@ -82,6 +82,17 @@ impl Faults {
         self.set_aside(Instant::now()).map_or(Ok(()), |left| Err(set_aside(module, left)))
     }
 
+    /// What follows a failure that was noted, for whoever met it.
+    pub(super) fn what_next(&self) -> String {
+        match self.set_aside(Instant::now()) {
+            None => "Nothing else was harmed; the next call starts it afresh.".to_owned(),
+            Some(left) => format!(
+                "It has failed again and again, so that it is set aside for this page and tried again in {} s.",
+                seconds(left)
+            ),
+        }
+    }
+
     /// Whether anything of it has to be remembered.
     pub(super) fn is_of_use(&self, now: Instant) -> bool {
         let mut record = lock(&self.record);
@@ -117,16 +128,20 @@ impl Record {
 }
 
 fn set_aside(module: &ModuleName, left: Duration) -> Failure {
-    // Rounded up: who waits so long has waited long enough.
-    let seconds = left.as_millis().div_ceil(1000);
     Failure::new(
         Row::ModuleUnavailable,
         format!(
             "Module `{module}` crashed or hung again and again and is set aside for this page. It is \
-             tried again in {seconds} s. Check the token and its reader, or install the token's software \
-             again; the bridge's log says what happened."
+             tried again in {} s. Check the token and its reader, or install the token's software \
+             again; the bridge's log says what happened.",
+            seconds(left)
         ),
     )
+}
+
+/// Rounded up: who waits so long has waited long enough.
+fn seconds(time: Duration) -> u128 {
+    time.as_millis().div_ceil(1000)
 }
 
 const MAX_FAILURES: usize = 3;

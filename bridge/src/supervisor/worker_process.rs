@@ -102,7 +102,7 @@ impl WorkerProcess {
             slot_events,
             place,
         };
-        endings.spawn(attended.to_its_end());
+        endings.spawn(attended.until_the_end());
         Ok(Self {
             frames,
             admission,
@@ -216,11 +216,15 @@ async fn greeted(around: &Surroundings) -> Result<Started, ErrorObject> {
         }
         Some(Err(_)) => {
             let _ = end_at_once(&mut child).await;
-            garbled(module)
+            faults.note(Instant::now());
+            garbled(module, faults)
         }
-        None => ended(module, &end_now(&mut child).await),
+        None => {
+            let status = end_now(&mut child).await;
+            faults.note(Instant::now());
+            ended(module, &status, faults)
+        }
     };
-    faults.note(Instant::now());
     Err(failure.into())
 }
 

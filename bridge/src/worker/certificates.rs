@@ -145,6 +145,11 @@ fn read_one(session: &Session, object: ObjectHandle) -> Result<Option<TokenCerti
     if let Some(len) = own_len(&der) {
         der.truncate(len);
     }
+    if der.len() > MAX_LEN {
+        let message =
+            format!("The certificate has {} bytes, which is more than {MAX_LEN}.", der.len());
+        return Err(Failure::new(Row::Internal, message));
+    }
     Ok((!der.is_empty()).then(|| TokenCertificate {
         id: const_hex::encode(&cka_id),
         cka_id,
@@ -156,7 +161,7 @@ fn read_one(session: &Session, object: ObjectHandle) -> Result<Option<TokenCerti
 
 /// How long a value in DER says that it is. What follows is none of it, and where a faulty module claims
 /// more than it has written, it is this process's memory.
-fn own_len(value: &[u8]) -> Option<usize> {
+pub(super) fn own_len(value: &[u8]) -> Option<usize> {
     let mut reader = SliceReader::new(value).ok()?;
     reader.tlv_bytes().ok().map(<[u8]>::len)
 }
@@ -173,6 +178,9 @@ fn name_by_fingerprint_where_needed(certificates: &mut [TokenCertificate]) {
         }
     }
 }
+
+/// Far more than any certificate has. What is longer would take the place of all others in the pipe.
+const MAX_LEN: usize = 4 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@ use der::Decode;
 use pkcs11_bridge_protocol::algorithm::Algorithm;
 
 use super::algorithm::Scheme;
-use super::certificates::subject;
+use super::certificates::{own_len, subject};
 use super::ecdsa::{self, EcdsaSigValue};
 use super::verifier::{Curve, PublicKey};
 use crate::readers::Taken;
@@ -15,7 +15,10 @@ use crate::readers::Taken;
 /// A certificate in DER: its subject, its key, and signatures that are none of that key.
 pub fn certificate(der: &[u8]) -> Taken {
     let _ = subject(der);
+    let len = own_len(der);
+    assert!(len.is_none_or(|len| own_len(&der[..len]) == Some(len)));
     let key = PublicKey::of_certificate(der, "01").map_err(|failure| failure.message)?;
+    assert!(len == Some(der.len()), "a certificate with more behind it");
     if let Some(modulus) = key.modulus() {
         assert!(modulus.len() <= der.len() && modulus.first() != Some(&0));
     }

@@ -19,6 +19,7 @@ pub(crate) fn show(fault: &Fault) {
         Fault::Spin => loop {
             std::hint::spin_loop();
         },
+        Fault::Print(bytes) => write(libc::STDOUT_FILENO, bytes),
         Fault::WriteRubbish(bytes) => write_to_every_pipe(bytes),
         Fault::Leak(len) => leak(*len),
         Fault::StartThreads(count) => (0..*count).for_each(|_| drop(spawn(|| wait_for_ever()))),
@@ -46,10 +47,14 @@ fn write_to_every_pipe(bytes: &[u8]) {
             .is_ok_and(|target| target.to_string_lossy().starts_with("pipe:"));
         let number = entry.file_name().to_str().and_then(|name| name.parse::<c_int>().ok());
         if let (Some(number), true) = (number, is_pipe || entry.file_name() == "1") {
-            // SAFETY: so many bytes stand there. Whose file it is this does not care about.
-            unsafe { libc::write(number, bytes.as_ptr().cast(), bytes.len()) };
+            write(number, bytes);
         }
     }
+}
+
+fn write(file: c_int, bytes: &[u8]) {
+    // SAFETY: so many bytes stand there. Whose file it is this does not care about.
+    unsafe { libc::write(file, bytes.as_ptr().cast(), bytes.len()) };
 }
 
 fn leak(len: usize) {

@@ -15,6 +15,8 @@ pub enum Fault {
     Hang,
     /// Never answers, and uses all of a processor.
     Spin,
+    /// Writes bytes to standard output.
+    Print(Vec<u8>),
     /// Writes bytes to standard output and to every pipe that it finds open.
     WriteRubbish(Vec<u8>),
     /// Keeps so many bytes, which it has written to.
@@ -33,7 +35,8 @@ impl Fault {
     pub fn comes_back(&self) -> bool {
         match self {
             Self::Segfault | Self::Abort | Self::Exit(_) | Self::Hang | Self::Spin => false,
-            Self::WriteRubbish(_)
+            Self::Print(_)
+            | Self::WriteRubbish(_)
             | Self::Leak(_)
             | Self::StartThreads(_)
             | Self::ChangeFolderAndLocale

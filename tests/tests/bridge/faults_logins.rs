@@ -43,10 +43,10 @@ async fn one_that_crashes_or_hangs_over_it_gets_it_once() {
         for (fault, row, words) in [
             (Fault::Segfault, FAILED, "crashed (signal 11)"),
             (Fault::Exit(3), FAILED, "exit status 3"),
-            (Fault::Hang, OVERDUE, "3 s"),
+            (Fault::Hang, OVERDUE, "6 s"),
         ] {
             let what = format!("{fault:?}, PIN of {giver:?}");
-            let desk = Desk::configured("sign_deadline_seconds = 3");
+            let desk = Desk::configured("sign_deadline_seconds = 6");
             let mut page = desk.bridge.connect().await;
             let rule = desk.module.add(Rule::on("C_Login").shows(fault));
             let outcome = giver.sign(&desk, &mut page).await;

@@ -76,6 +76,21 @@ async fn a_certificate_of_2_mb_is_told() {
 }
 
 #[tokio::test]
+async fn a_certificate_that_is_too_long_to_be_told_harms_nobody_else() {
+    let faulty = Faulty::new();
+    let mut page = faulty.bridge.connect().await;
+    let right = page.result("certificates", faulty.slot()).await;
+    let long = [&[0x30, 0x84, 3, 0, 0, 0][..], &vec![0x5a; 48 << 20]].concat();
+    faulty.module.play_certificates(1, &long, None);
+    let work = async {
+        let told = page.result("certificates", faulty.slot()).await;
+        assert!(told == right, "{} certificates", told.as_array().unwrap().len());
+        faulty.assert_works(&mut page).await;
+    };
+    faulty.beside_healthy(work).await;
+}
+
+#[tokio::test]
 async fn ten_thousand_certificates_are_told() {
     let faulty = Faulty::new();
     let der = faulty.token.issued(KeyType::P384).certificate_bytes();

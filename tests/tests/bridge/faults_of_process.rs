@@ -11,7 +11,7 @@ use super::faulty::{FAILED, Faulty, OVERDUE, origin};
 async fn rubbish_in_the_pipe_fails_what_is_in_flight_and_is_never_an_answer() {
     let forged = br#"{"Report":{"id":1000000,"outcome":{"Done":"forged"}}}"#;
     let forged = [&(forged.len() as u32).to_le_bytes()[..], forged].concat();
-    let lines = "read_deadline_seconds = 3\nsign_deadline_seconds = 3";
+    let lines = "read_deadline_seconds = 5\nsign_deadline_seconds = 5";
     let faulty = Faulty::set_up(lines, (0..6).map(origin));
     for (number, (what, rubbish, rows)) in [
         ("text", b"reader 0: card inserted\n".to_vec(), &[FAILED][..]),
@@ -48,14 +48,20 @@ async fn rubbish_in_the_pipe_fails_what_is_in_flight_and_is_never_an_answer() {
 }
 
 #[tokio::test]
-async fn what_a_module_prints_goes_to_the_log() {
+async fn what_a_module_prints_goes_to_the_log_and_harms_nobody() {
     let faulty = Faulty::new();
     let mut page = faulty.bridge.connect().await;
-    let printed = Fault::WriteRubbish(b"reader 0: card inserted\n".to_vec());
-    // While the worker has not taken its pipes for itself, there is none to write to.
-    faulty.module.add(Rule::on("C_Initialize").next(1).shows(printed));
-    let _ = page.call("info", json!({})).await;
-    faulty.bridge.expect_log("reader 0: card inserted");
+    for function in ["C_Initialize", "C_GetInfo", "C_Sign", "C_Finalize"] {
+        let words = format!("{function}: card inserted");
+        let printed = format!("{words} \u{1b}[31m\n").into_bytes();
+        faulty.module.add(Rule::on(function).next(1).shows(Fault::Print(printed)));
+    }
+    faulty.beside_healthy(faulty.assert_works(&mut page)).await;
+    page.close().await;
+    faulty.bridge.expect_workers(0);
+    for function in ["C_Initialize", "C_GetInfo", "C_Sign", "C_Finalize"] {
+        faulty.bridge.expect_log(&format!("{function}: card inserted"));
+    }
 }
 
 #[tokio::test]

@@ -76,7 +76,7 @@ async fn three_crashes_within_a_minute_set_a_module_aside_for_that_origin() {
 
 #[tokio::test]
 async fn hangs_and_rubbish_and_failing_starts_count_too() {
-    let faulty = Faulty::configured("read_deadline_seconds = 2");
+    let faulty = Faulty::configured("read_deadline_seconds = 5");
     let mut page = faulty.bridge.connect().await;
     faulty.assert_works(&mut page).await;
     let faults = [

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pkcs11_bridge_tests::bridge::SOFTHSM;
 use pkcs11_bridge_tests::processes;
 use pkcs11_bridge_tests::socket::Socket;
-use pkcs11_bridge_tests::test_module::{NAME, SlotEvents};
+use pkcs11_bridge_tests::test_module::{Fault, NAME, Rule, SlotEvents};
 use pkcs11_bridge_tests::token::LABEL;
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ async fn assert_hears_nothing(what: &str, page: &mut Socket) {
 async fn each_page_that_watches_hears_of_each_change_once() {
     for how in ALL {
         let what = format!("{how:?}");
-        let faulty = Faulty::set_up("read_deadline_seconds = 2", [OTHER.to_owned()]);
+        let faulty = Faulty::set_up("read_deadline_seconds = 5", [OTHER.to_owned()]);
         faulty.module.tell_slot_events(how);
         let mut first = faulty.bridge.connect().await;
         let mut second = faulty.bridge.connect().await;
@@ -152,7 +152,7 @@ async fn nobody_looks_where_nobody_listens() {
         faulty.assert_works(&mut page).await;
         let assert_quiet = async |what: &str| {
             // A look may be under way.
-            tokio::time::sleep(Duration::from_millis(1500)).await;
+            tokio::time::sleep(Duration::from_secs(3)).await;
             let before = looks();
             tokio::time::sleep(Duration::from_secs(3)).await;
             assert_eq!(looks(), before, "{what}: {how:?}");
@@ -203,7 +203,7 @@ async fn a_module_that_returns_at_once_keeps_nobody_busy() {
 /// As some vendors' modules do.
 #[tokio::test]
 async fn a_module_that_lets_nobody_in_while_it_waits_is_not_waited_on_for_long() {
-    let faulty = Faulty::configured("read_deadline_seconds = 2\nsign_deadline_seconds = 3");
+    let faulty = Faulty::configured("read_deadline_seconds = 5\nsign_deadline_seconds = 5");
     faulty.module.tell_slot_events(SlotEvents::HoldingLock);
     let mut page = faulty.bridge.connect().await;
     faulty.assert_works(&mut page).await;
@@ -236,6 +236,34 @@ async fn a_module_that_lets_nobody_in_while_it_waits_is_not_waited_on_for_long()
     faulty.module.put_back();
     assert_hears(&faulty, "after the lock", &mut watching, "inserted").await;
     faulty.assert_works(&mut page).await;
+}
+
+#[tokio::test]
+async fn a_module_that_crashes_or_hangs_while_it_waits_is_looked_at_all_the_same() {
+    for fault in [Fault::Segfault, Fault::Exit(1), Fault::Hang, Fault::Spin] {
+        let what = format!("{fault:?}");
+        let faulty = Faulty::new();
+        faulty.module.tell_slot_events(SlotEvents::Working);
+        faulty.module.add(Rule::on("C_WaitForSlotEvent").shows(fault));
+        let mut page = faulty.bridge.connect().await;
+        watch(&mut page).await;
+        let work = async {
+            faulty.module.wait_until_waiting("C_WaitForSlotEvent", 1);
+            for _ in 0..2 {
+                faulty.module.pull();
+                assert_hears(&faulty, &what, &mut page, "removed").await;
+                faulty.module.put_back();
+                assert_hears(&faulty, &what, &mut page, "inserted").await;
+            }
+            for _ in 0..3 {
+                faulty.assert_works(&mut page).await;
+            }
+        };
+        faulty.beside_healthy(work).await;
+        assert_eq!(faulty.module.waiting("C_WaitForSlotEvent"), 1, "{what}: it was called again");
+        page.close().await;
+        faulty.bridge.expect_workers(0);
+    }
 }
 
 #[tokio::test]

@@ -63,7 +63,7 @@ enum End {
 
 impl Attended {
     /// Hands out reports until the process ends or is to be ended, then reaps it.
-    pub(super) async fn to_its_end(mut self) {
+    pub(super) async fn until_the_end(mut self) {
         let pid = self.child.id();
         let module = Arc::clone(self.calls.module());
         let end = self.end().await;
@@ -71,18 +71,19 @@ impl Attended {
         calls.close_for_new();
         match end {
             End::Gone => {
-                let reason = ended(&module, &end_now(&mut child).await);
-                tracing::warn!(module = %module.name, pid, "{reason}");
+                let status = end_now(&mut child).await;
                 faults.note(Instant::now());
+                let reason = ended(&module, &status, &faults);
+                tracing::warn!(module = %module.name, pid, "{reason}");
                 if calls.have_looked() {
                     faults.wait_no_more();
                 }
                 calls.close(&reason);
             }
             End::Garbled => {
-                let reason = garbled(&module);
-                tracing::warn!(module = %module.name, pid, "{reason}");
                 faults.note(Instant::now());
+                let reason = garbled(&module, &faults);
+                tracing::warn!(module = %module.name, pid, "{reason}");
                 calls.close(&reason);
                 let _ = end_at_once(&mut child).await;
             }
@@ -94,7 +95,7 @@ impl Attended {
                 } else {
                     faults.note(Instant::now());
                 }
-                calls.close(&hung(&module));
+                calls.close(&hung(&module, &faults));
                 let _ = end_at_once(&mut child).await;
             }
             End::Revoked => {
@@ -177,41 +178,27 @@ pub(super) async fn end_at_once(child: &mut Child) -> io::Result<ExitStatus> {
     child.wait().await
 }
 
-pub(super) fn ended(module: &Module, status: &io::Result<ExitStatus>) -> Failure {
+pub(super) fn ended(module: &Module, status: &io::Result<ExitStatus>, faults: &Faults) -> Failure {
     let how = match status {
         Ok(status) => describe(*status),
         Err(error) => format!("could not be reaped ({error})"),
     };
-    Failure::new(
-        Row::Internal,
-        format!(
-            "Module `{}` {how}. Nothing else was harmed; the next call starts it afresh.",
-            module.name
-        ),
-    )
+    failed(module, &how, faults)
 }
 
 /// What a call gets whose worker has sent what is no report.
-pub(super) fn garbled(module: &Module) -> Failure {
-    Failure::new(
-        Row::Internal,
-        format!(
-            "Module `{}` wrote into what is not its own, so that its answers cannot be read, and was ended. \
-             Nothing else was harmed; the next call starts it afresh.",
-            module.name
-        ),
-    )
+pub(super) fn garbled(module: &Module, faults: &Faults) -> Failure {
+    let how = "wrote into what is not its own, so that its answers cannot be read, and was ended";
+    failed(module, how, faults)
 }
 
-fn hung(module: &Module) -> Failure {
-    Failure::new(
-        Row::Internal,
-        format!(
-            "Module `{}` was ended because another call hung in it. Try again: the next call starts \
-             it afresh.",
-            module.name
-        ),
-    )
+fn hung(module: &Module, faults: &Faults) -> Failure {
+    failed(module, "was ended because another call hung in it", faults)
+}
+
+fn failed(module: &Module, how: &str, faults: &Faults) -> Failure {
+    let message = format!("Module `{}` {how}. {}", module.name, faults.what_next());
+    Failure::new(Row::Internal, message)
 }
 
 /// What a call gets whose origin is revoked while it is carried out.

@@ -1,0 +1,203 @@
+//! A peer of the bridge that keeps to no protocol: bytes go out as they are, and what comes back is told apart
+//! only into how the bridge took its leave.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use pkcs11_bridge_protocol::SUBPROTOCOL;
+
+/// A socket that is connected to the bridge.
+pub struct RawPeer {
+    socket: TcpStream,
+    received: Vec<u8>,
+}
+
+/// How the bridge took its leave of a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Farewell {
+    /// With an answer of HTTP, which has this status.
+    Status(u16),
+    /// With a close frame, which has this code (RFC 6455, section 7.4).
+    Code(u16),
+    /// The socket was closed without a word.
+    Silence,
+}
+
+/// What a peer was sent until the bridge took its leave.
+pub struct Received {
+    /// The payloads of the text frames.
+    pub texts: Vec<String>,
+    /// How many pongs there were.
+    pub pongs: usize,
+    /// How it ended.
+    pub farewell: Farewell,
+}
+
+/// The opcodes of RFC 6455, section 5.2.
+pub mod opcode {
+    #![allow(missing_docs)]
+    pub const CONTINUATION: u8 = 0;
+    pub const TEXT: u8 = 1;
+    pub const BINARY: u8 = 2;
+    pub const CLOSE: u8 = 8;
+    pub const PING: u8 = 9;
+}
+
+/// The bit of the last frame of a message.
+pub const FIN: u8 = 0x80;
+
+/// The head of a frame: its first byte, and the length of its payload; masked, by zeros.
+pub fn head(first: u8, len: u64) -> Vec<u8> {
+    let mut head = vec![first];
+    match len {
+        0..126 => head.push(0x80 | len as u8),
+        126..0x1_0000 => {
+            head.push(0x80 | 126);
+            head.extend(u16::try_from(len).expect("it fits").to_be_bytes());
+        }
+        _ => {
+            head.push(0x80 | 127);
+            head.extend(len.to_be_bytes());
+        }
+    }
+    head.extend([0; 4]);
+    head
+}
+
+/// A masked frame that is the last of its message.
+pub fn frame(opcode: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
+    frame_of(FIN | opcode, payload)
+}
+
+/// A masked frame with any first byte.
+pub fn frame_of(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
+    let payload = payload.as_ref();
+    let mut frame = head(first, payload.len() as u64);
+    frame.extend(payload);
+    frame
+}
+
+/// The request for a WebSocket, right in every point.
+pub fn upgrade(address: SocketAddr, origin: &str) -> String {
+    format!(
+        "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\nOrigin: {origin}\r\n\r\n"
+    )
+}
+
+impl RawPeer {
+    /// A socket that has said nothing yet.
+    pub fn connect(address: SocketAddr) -> Self {
+        let socket = TcpStream::connect(address).expect("the bridge listens");
+        socket.set_nodelay(true).expect("a socket option");
+        Self { socket, received: Vec::new() }
+    }
+
+    /// An open WebSocket.
+    pub fn open(address: SocketAddr, origin: &str) -> Self {
+        let mut peer = Self::connect(address);
+        peer.send(upgrade(address, origin)).expect("the bridge takes it");
+        let answer = peer.read_head();
+        assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
+        peer
+    }
+
+    /// Sends bytes; fails where the bridge has closed the socket.
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.socket.write_all(bytes.as_ref())
+    }
+
+    /// The socket itself.
+    pub fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
+    /// Reads until the bridge takes its leave. Panics where it does not within a minute.
+    pub fn read_to_end(&mut self) -> Received {
+        self.read_for(READ_LIMIT).expect("the bridge takes its leave")
+    }
+
+    /// Reads until the bridge takes its leave; `None` where it has not after a while of silence.
+    pub fn read_for(&mut self, silence: Duration) -> Option<Received> {
+        self.socket.set_read_timeout(Some(silence)).expect("a socket option");
+        // What was read before an error is kept.
+        match self.socket.read_to_end(&mut self.received) {
+            Ok(_) => Some(received(&self.received)),
+            Err(error) if is_end(&error) => Some(received(&self.received)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+            Err(error) => panic!("a socket that cannot be read: {error}"),
+        }
+    }
+
+    /// How the bridge takes its leave. Panics where it does not within a minute.
+    pub fn farewell(&mut self) -> Farewell {
+        self.read_to_end().farewell
+    }
+
+    fn read_head(&mut self) -> String {
+        let mut answer = Vec::new();
+        let mut byte = [0];
+        while !answer.ends_with(b"\r\n\r\n")
+            && self.socket.read(&mut byte).is_ok_and(|len| len == 1)
+        {
+            answer.push(byte[0]);
+        }
+        String::from_utf8(answer).expect("an answer of HTTP")
+    }
+}
+
+fn is_end(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
+}
+
+/// An answer of HTTP, where there is one, and the frames of the bridge, which are not masked.
+fn received(mut bytes: &[u8]) -> Received {
+    let mut received = Received { texts: Vec::new(), pongs: 0, farewell: Farewell::Silence };
+    if let Some(rest) = bytes.strip_prefix(b"HTTP/1.1 ") {
+        let status = rest.get(..3).and_then(|status| std::str::from_utf8(status).ok());
+        let status = status.and_then(|status| status.parse().ok()).expect("a status");
+        if status != 101 {
+            return Received { farewell: Farewell::Status(status), ..received };
+        }
+        let head = rest.windows(4).position(|window| window == b"\r\n\r\n");
+        bytes = &rest[head.map_or(rest.len(), |at| at + 4)..];
+    }
+    while let Some((first, payload, rest)) = split(bytes) {
+        match first & 0x0f {
+            opcode::TEXT => {
+                received.texts.push(String::from_utf8(payload.to_vec()).expect("UTF-8"))
+            }
+            PONG => received.pongs += 1,
+            opcode::CLOSE => {
+                let code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
+                received.farewell = Farewell::Code(code.expect("a close code"));
+            }
+            other => panic!("the bridge sent a frame of opcode {other}"),
+        }
+        bytes = rest;
+    }
+    received
+}
+
+/// The first byte and the payload of the frame that bytes begin with, and what follows it.
+fn split(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (head, rest) = bytes.split_at_checked(2)?;
+    let (len, rest) = match head[1] {
+        126 => {
+            let (len, rest) = rest.split_first_chunk()?;
+            (u64::from(u16::from_be_bytes(*len)), rest)
+        }
+        127 => {
+            let (len, rest) = rest.split_first_chunk()?;
+            (u64::from_be_bytes(*len), rest)
+        }
+        len => (u64::from(len), rest),
+    };
+    let (payload, rest) = rest.split_at_checked(usize::try_from(len).ok()?)?;
+    Some((head[0], payload, rest))
+}
+
+const PONG: u8 = 10;
+const READ_LIMIT: Duration = Duration::from_secs(60);

@@ -1,0 +1,171 @@
+//! Frames that are not those of RFC 6455, or that do not end.
+
+use std::time::{Duration, Instant};
+
+use pkcs11_bridge_protocol::{MAX_FRAME_LEN, WRITE_SECONDS};
+use pkcs11_bridge_tests::raw::opcode::{BINARY, CLOSE, CONTINUATION, PING, TEXT};
+use pkcs11_bridge_tests::raw::{FIN, Farewell, frame, frame_of, head};
+
+use super::ground::Ground;
+
+const HELLO: &str = r#"{"jsonrpc":"2.0","id":1,"method":"hello"}"#;
+
+const RESERVED: [u8; 3] = [0x40, 0x20, 0x10];
+
+const PROTOCOL: u16 = 1002;
+const NOT_UTF_8: u16 = 1007;
+const TOO_LONG: u16 = 1009;
+
+#[test]
+fn frames_that_break_the_protocol() {
+    let ground = Ground::open();
+    let unmasked = |frame: Vec<u8>| {
+        let payload = frame[6..].to_vec();
+        [&[frame[0], frame[1] & 0x7f], payload.as_slice()].concat()
+    };
+    let mut cases = vec![
+        ("a frame that is not masked", unmasked(frame(TEXT, HELLO)), PROTOCOL),
+        ("a ping that is not masked", unmasked(frame(PING, "x")), PROTOCOL),
+        ("a continuation of nothing", frame(CONTINUATION, HELLO), PROTOCOL),
+        (
+            "a message within a message",
+            [frame_of(TEXT, "{"), frame(TEXT, HELLO)].concat(),
+            PROTOCOL,
+        ),
+        ("a ping in pieces", frame_of(PING, "x"), PROTOCOL),
+        ("a close frame in pieces", frame_of(CLOSE, "x"), PROTOCOL),
+        ("a ping that is too long", frame(PING, [0; 126]), PROTOCOL),
+        ("a close frame that is too long", frame(CLOSE, [0; 126]), PROTOCOL),
+        ("a close frame of one byte", frame(CLOSE, [3]), PROTOCOL),
+        ("a close code that nobody may send", frame(CLOSE, 1006u16.to_be_bytes()), PROTOCOL),
+        ("a close code of no meaning", frame(CLOSE, 7u16.to_be_bytes()), PROTOCOL),
+        ("a close reason that is not UTF-8", frame(CLOSE, [3, 232, 0xff]), NOT_UTF_8),
+        ("text that is not UTF-8", frame(TEXT, b"{\"jsonrpc\":\"\xff\""), NOT_UTF_8),
+        ("text that ends within a character", frame(TEXT, "é".as_bytes().split_at(1).0), NOT_UTF_8),
+        ("a lone surrogate", frame(TEXT, [0xed, 0xa0, 0x80]), NOT_UTF_8),
+        ("a character in too many bytes", frame(TEXT, [0xc0, 0xaf]), NOT_UTF_8),
+        ("a piece that is not UTF-8", frame_of(TEXT, [0xff]), NOT_UTF_8),
+        ("one byte too many", head(FIN | TEXT, MAX_FRAME_LEN as u64 + 1), TOO_LONG),
+        ("4 GiB", head(FIN | TEXT, 1 << 32), TOO_LONG),
+        ("a length of 63 bits", head(FIN | BINARY, u64::MAX >> 1), TOO_LONG),
+        ("a length of 64 bits", head(FIN | TEXT, u64::MAX), TOO_LONG),
+        ("a ping of 1 EiB", head(FIN | PING, 1 << 60), TOO_LONG),
+        (
+            "pieces that are too long together",
+            {
+                let piece = vec![b' '; MAX_FRAME_LEN / 2 + 1];
+                [frame_of(TEXT, &piece), frame(CONTINUATION, &piece)].concat()
+            },
+            TOO_LONG,
+        ),
+    ];
+    for opcode in [3, 4, 5, 6, 7, 11, 12, 13, 14, 15] {
+        cases.push(("an opcode of no meaning", frame(opcode, HELLO), PROTOCOL));
+    }
+    for bit in RESERVED {
+        // The first of them says of a frame that it is compressed (RFC 7692), which was not agreed on.
+        for opcode in [TEXT, BINARY, CONTINUATION, PING] {
+            cases.push(("a reserved bit", frame_of(FIN | bit | opcode, HELLO), PROTOCOL));
+        }
+    }
+    for (what, bytes, code) in cases {
+        let mut peer = ground.peer();
+        let _ = peer.send(&bytes);
+        let shown = &bytes[..bytes.len().min(14)];
+        assert_eq!(peer.farewell(), Farewell::Code(code), "{what}: {shown:02x?}");
+        let mut peer = ground.peer();
+        // What was right before it is answered.
+        let _ = peer.send([frame(TEXT, HELLO), bytes].concat());
+        let received = peer.read_to_end();
+        assert_eq!(received.farewell, Farewell::Code(code), "{what} behind a request");
+    }
+    ground.expect_served();
+}
+
+#[test]
+fn frames_of_noise() {
+    let ground = Ground::open();
+    let mut random = fastrand::Rng::with_seed(7);
+    for _ in 0..300 {
+        let len = random.usize(1..2000);
+        let noise: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(len).collect();
+        let mut peer = ground.peer();
+        let _ = peer.send(&noise);
+        // Half a frame is waited for; the socket is closed then.
+        let _ = peer.socket().shutdown(std::net::Shutdown::Write);
+        let farewell = peer.farewell();
+        let documented = [PROTOCOL, NOT_UTF_8, TOO_LONG].map(Farewell::Code);
+        let gone = farewell == Farewell::Silence;
+        assert!(gone || documented.contains(&farewell), "{farewell:?} for {noise:02x?}");
+    }
+    ground.expect_served();
+}
+
+#[test]
+fn pieces_that_do_not_end() {
+    let ground = Ground::open();
+    for (what, piece) in [
+        ("long pieces", frame_of(CONTINUATION, [b' '; 10_000])),
+        ("pieces of one byte", frame_of(CONTINUATION, " ").repeat(1000)),
+    ] {
+        let mut peer = ground.peer();
+        let _ = peer.send(frame_of(TEXT, "{"));
+        let begun = Instant::now();
+        while peer.send(&piece).is_ok() {
+            assert!(begun.elapsed() < LIMIT, "{what}: the bridge takes them all");
+        }
+        let farewell = peer.farewell();
+        // Bytes that come after the close frame may take it with them.
+        let allowed = [Farewell::Code(TOO_LONG), Farewell::Silence];
+        assert!(allowed.contains(&farewell), "{what}: {farewell:?}");
+    }
+    ground.expect_served();
+}
+
+/// They never make a message that is too long.
+#[test]
+fn empty_pieces_that_do_not_end() {
+    let ground = Ground::open();
+    let mut peer = ground.peer();
+    let _ = peer.send(frame_of(TEXT, "{"));
+    let pieces = frame_of(CONTINUATION, "").repeat(1000);
+    let begun = Instant::now();
+    while peer.send(&pieces).is_ok() {
+        assert!(begun.elapsed() < LIMIT, "the bridge takes them all");
+    }
+    assert!([Farewell::Code(1008), Farewell::Silence].contains(&peer.farewell()));
+    ground.expect_served();
+}
+
+#[test]
+fn a_flood_of_pings_is_answered() {
+    let ground = Ground::open();
+    let mut peer = ground.peer();
+    let reader = peer.socket().try_clone().unwrap();
+    let reading = std::thread::spawn(move || std::io::copy(&mut &reader, &mut std::io::sink()));
+    let pings = frame(PING, [0; 125]).repeat(100);
+    for _ in 0..1000 {
+        peer.send(&pings).expect("the bridge takes them");
+    }
+    peer.send(frame(CLOSE, 1000u16.to_be_bytes())).expect("the bridge takes it");
+    assert!(reading.join().unwrap().is_ok_and(|read| read > 0));
+    ground.expect_served();
+}
+
+#[test]
+fn a_flood_of_pings_whose_pongs_nobody_reads() {
+    let ground = Ground::open();
+    let mut peer = ground.peer();
+    let pings = frame(PING, [0; 125]).repeat(100);
+    let begun = Instant::now();
+    peer.socket().set_write_timeout(Some(LIMIT)).unwrap();
+    while peer.send(&pings).is_ok() {
+        assert!(begun.elapsed() < LIMIT, "the bridge takes them all");
+    }
+    // Nothing more was taken for as long as a peer has.
+    assert!(begun.elapsed() >= Duration::from_secs(WRITE_SECONDS / 2));
+    ground.expect_served();
+}
+
+/// The bridge gives up within 30 s whatever does not end; a busy machine may be late.
+const LIMIT: Duration = Duration::from_secs(60);

@@ -1,0 +1,65 @@
+//! Pages of an approved origin that hold as much of the bridge's memory as they can.
+
+use pkcs11_bridge_protocol::{MAX_CONNECTIONS, MAX_FRAME_LEN, MAX_IN_FLIGHT};
+use pkcs11_bridge_tests::bridge::ORIGIN;
+use pkcs11_bridge_tests::processes;
+use pkcs11_bridge_tests::raw::opcode::{CONTINUATION, TEXT};
+use pkcs11_bridge_tests::raw::{FIN, RawPeer, frame, frame_of, head};
+use pkcs11_bridge_tests::request::sign_data;
+use pkcs11_bridge_tests::token::KeyType;
+use rustix::process::Signal;
+use serde_json::json;
+
+use super::ground::Ground;
+
+/// Room for the page beside them, which opens a second connection now and then.
+const CONNECTIONS: usize = MAX_CONNECTIONS - 4;
+
+#[test]
+fn frames_that_lack_a_byte_on_all_connections() {
+    let ground = Ground::open();
+    let mut frame = head(FIN | TEXT, MAX_FRAME_LEN as u64);
+    frame.resize(frame.len() + MAX_FRAME_LEN - 1, b' ');
+    let mut peers: Vec<_> = (0..CONNECTIONS).map(|_| ground.peer()).collect();
+    for peer in &mut peers {
+        peer.send(&frame).expect("the bridge takes it");
+    }
+    ground.expect_served();
+}
+
+#[test]
+fn messages_in_pieces_that_lack_a_byte_on_all_connections() {
+    let ground = Ground::open();
+    let first = frame_of(TEXT, vec![b' '; MAX_FRAME_LEN / 2 + 1]);
+    let mut second = head(CONTINUATION, MAX_FRAME_LEN as u64);
+    second.resize(second.len() + MAX_FRAME_LEN - 1, b' ');
+    let mut peers: Vec<_> = (0..CONNECTIONS).map(|_| ground.peer()).collect();
+    for peer in &mut peers {
+        peer.send(&first).expect("the bridge takes it");
+        let _ = peer.send(&second);
+    }
+    ground.expect_served();
+}
+
+#[test]
+fn requests_of_1_mb_while_the_module_hangs() {
+    let ground = Ground::of("https://other.example");
+    let mut params = sign_data(ground.token(), KeyType::Rsa2048.id(), "sha256");
+    params.as_object_mut().unwrap().remove("pin");
+    params["signature"] = json!("A".repeat(MAX_FRAME_LEN - 1000));
+    let open = || RawPeer::open(ground.address(), ORIGIN);
+    let before = ground.bridge.workers();
+    let mut peers: Vec<_> = (0..8).map(|_| open()).collect();
+    let slots = json!({ "jsonrpc": "2.0", "id": "first", "method": "slots" }).to_string();
+    peers[0].send(frame(TEXT, slots)).expect("the bridge takes it");
+    ground.bridge.expect_workers(before.len() + 1);
+    let own = ground.bridge.workers().into_iter().find(|worker| !before.contains(worker));
+    processes::signal(own.expect("a worker").pid, Signal::STOP);
+    for peer in &mut peers {
+        for id in 0..MAX_IN_FLIGHT {
+            let request = json!({ "jsonrpc": "2.0", "id": id, "method": "verifySignedData", "params": params });
+            let _ = peer.send(frame(TEXT, request.to_string()));
+        }
+    }
+    ground.expect_served();
+}

@@ -1,0 +1,105 @@
+//! Peers that take their time: each is given up when it is due, and silence alone is no offence.
+
+use std::thread::{sleep, spawn};
+use std::time::{Duration, Instant};
+
+use pkcs11_bridge_protocol::{MAX_FRAME_LEN, MESSAGE_SECONDS, WRITE_SECONDS};
+use pkcs11_bridge_tests::raw::opcode::{CONTINUATION, TEXT};
+use pkcs11_bridge_tests::raw::{FIN, Farewell, RawPeer, frame, frame_of, head};
+use serde_json::json;
+
+use super::ground::Ground;
+
+const TOO_SLOW: Farewell = Farewell::Code(1008);
+
+/// Sends what is no whole message, and then nothing, and says how it ended and after how long.
+fn sends_only(mut peer: RawPeer, bytes: &[u8]) -> (Farewell, Duration) {
+    let begun = Instant::now();
+    peer.send(bytes).expect("the bridge takes it");
+    (peer.farewell(), begun.elapsed())
+}
+
+/// Sends a byte each second until nobody takes it.
+fn sends_by_the_second(mut peer: RawPeer, bytes: &[u8]) -> (Farewell, Duration) {
+    let begun = Instant::now();
+    for byte in bytes {
+        if let Some(received) = peer.read_for(Duration::from_secs(1)) {
+            return (received.farewell, begun.elapsed());
+        }
+        let _ = peer.send([*byte]);
+    }
+    panic!("the bridge waits for the whole message")
+}
+
+#[test]
+fn messages_that_do_not_end() {
+    let ground = Ground::open();
+    let message = frame(TEXT, json!({ "jsonrpc": "2.0", "id": 1, "method": "hello" }).to_string());
+    let mut large = head(FIN | TEXT, MAX_FRAME_LEN as u64);
+    large.resize(large.len() + MAX_FRAME_LEN - 1, b' ');
+    let pieces = [frame_of(TEXT, "{"), frame_of(CONTINUATION, " ")].concat();
+    let mut attempts = Vec::new();
+    for (what, bytes) in [
+        ("one byte of a frame", message[..1].to_vec()),
+        ("half a head", message[..4].to_vec()),
+        ("a head", message[..6].to_vec()),
+        ("half a frame", message[..20].to_vec()),
+        ("all of a frame but a byte", large),
+        ("all of a message but its last piece", pieces),
+        ("half a frame behind a whole one", [&message[..], &message[..20]].concat()),
+    ] {
+        let peer = ground.peer();
+        attempts.push((what, spawn(move || sends_only(peer, &bytes))));
+    }
+    let (peer, bytes) = (ground.peer(), message.clone());
+    attempts.push(("a byte a second", spawn(move || sends_by_the_second(peer, &bytes))));
+    let mut silent = ground.peer();
+    for (what, attempt) in attempts {
+        let (farewell, after) = attempt.join().expect(what);
+        assert_eq!(farewell, TOO_SLOW, "{what}");
+        // The clock of a frame that came behind another starts with what comes after it.
+        assert!(after >= Duration::from_secs(MESSAGE_SECONDS - 1), "{what}: after {after:?}");
+    }
+    silent.send(&message).expect("it is open still");
+    silent.send(frame(8, 1000u16.to_be_bytes())).expect("it is open still");
+    assert_eq!(silent.read_to_end().texts.len(), 1, "a page that was silent for long");
+    ground.expect_served();
+}
+
+#[test]
+fn peers_that_do_not_read_their_replies() {
+    let ground = Ground::open();
+    let params = json!({ "slot_id": ground.token().slot() });
+    let begun = Instant::now();
+    let mut peers: Vec<_> = (0..8).map(|_| ground.peer()).collect();
+    let mut id = 0;
+    while !peers.is_empty() {
+        id += 1;
+        let request =
+            json!({ "jsonrpc": "2.0", "id": id, "method": "certificates", "params": params });
+        let request = frame(TEXT, request.to_string());
+        peers.retain_mut(|peer| {
+            peer.socket()
+                .set_write_timeout(Some(Duration::from_millis(10)))
+                .expect("a socket option");
+            match peer.send(&request) {
+                Ok(()) => true,
+                // It does not take it now: half a frame is no matter any more.
+                Err(error) => {
+                    !error.kind().eq(&std::io::ErrorKind::ConnectionReset)
+                        && !error.kind().eq(&std::io::ErrorKind::BrokenPipe)
+                }
+            }
+        });
+        sleep(Duration::from_micros(100));
+        assert!(begun.elapsed() < LIMIT, "{} are waited for", peers.len());
+    }
+    assert!(
+        begun.elapsed() >= Duration::from_secs(WRITE_SECONDS - 1),
+        "they were given up too soon"
+    );
+    ground.expect_served();
+}
+
+/// A busy machine takes a while until the system's buffers are full.
+const LIMIT: Duration = Duration::from_secs(6 * WRITE_SECONDS);
