@@ -2,10 +2,12 @@
 //! alive: a page may ask for its slots every second.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use pkcs11_bridge_protocol::call::{Call, Logout};
+use pkcs11_bridge_protocol::failure::Row;
 use pkcs11_bridge_protocol::slot_id::SlotId;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -14,7 +16,7 @@ use super::worker_process::WorkerProcess;
 use super::{Errand, OriginSession};
 use crate::lock::lock;
 use crate::modules::ModuleName;
-use crate::pipe::{Leave, unix_micros};
+use crate::pipe::{Leave, Outcome, unix_micros};
 
 /// The slots of a worker that may be logged in.
 #[derive(Default)]
@@ -28,22 +30,33 @@ struct Use {
     last: Instant,
     /// Calls that may be using the login now.
     calls: usize,
+    /// Whether one of those that are done may have left a login.
+    is_left: bool,
 }
 
 /// A call that may log in or use a login, for as long as it lives.
 pub(super) struct InUse {
     logins: Arc<Logins>,
     slot: SlotId,
-    signed: bool,
+    end: End,
+}
+
+/// What a call has done with the login.
+enum End {
+    /// Signed with it.
+    Signed,
+    /// Nothing, nor has it logged in.
+    Without,
+    NotKnown,
 }
 
 impl Logins {
     /// Notes a call; `None` where it needs no login.
     pub(super) fn begin(self: &Arc<Self>, call: &Call) -> Option<InUse> {
         let slot = call.signing_slot()?;
-        let new = || Use { last: Instant::now(), calls: 0 };
+        let new = || Use { last: Instant::now(), calls: 0, is_left: false };
         lock(&self.slots).entry(slot).or_insert_with(new).calls += 1;
-        Some(InUse { logins: Arc::clone(self), slot, signed: false })
+        Some(InUse { logins: Arc::clone(self), slot, end: End::NotKnown })
     }
 
     /// Notes that a slot was logged out of, or all of them.
@@ -78,18 +91,29 @@ impl Logins {
 }
 
 impl InUse {
-    /// The call has signed.
-    pub(super) fn signed(&mut self) {
-        self.signed = true;
+    /// Notes what became of the call.
+    pub(super) fn note(&mut self, outcome: &Outcome) {
+        self.end = match outcome {
+            Outcome::Done(_) => End::Signed,
+            Outcome::PinNeeded(_) | Outcome::LoggingIn => End::Without,
+            // A page can name any number of them.
+            Outcome::Failed(error) if error.is_of(Row::NoSlot) => End::Without,
+            Outcome::Failed(_) | Outcome::ModuleLost(_) => End::NotKnown,
+        };
     }
 }
 
 impl Drop for InUse {
     fn drop(&mut self) {
-        if let Some(used) = lock(&self.logins.slots).get_mut(&self.slot) {
+        if let Entry::Occupied(mut entry) = lock(&self.logins.slots).entry(self.slot) {
+            let used = entry.get_mut();
             used.calls = used.calls.saturating_sub(1);
-            if self.signed {
+            used.is_left |= !matches!(self.end, End::Without);
+            if matches!(self.end, End::Signed) {
                 used.last = Instant::now();
+            }
+            if used.calls == 0 && !used.is_left {
+                entry.remove();
             }
         }
         self.logins.changed.notify_one();

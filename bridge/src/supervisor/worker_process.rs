@@ -72,9 +72,10 @@ impl WorkerProcess {
     /// Starts a worker and waits until it has initialised the module.
     pub(super) async fn start(around: Surroundings, place: Place) -> Result<Self, ErrorObject> {
         let Surroundings { module, limits, turn, .. } = &around;
-        let Ok(one_at_a_time) = timeout(limits.read, Arc::clone(turn).lock_owned()).await else {
+        // Each of those before it may take its time, and nothing is wrong with the module then.
+        let Ok(one_at_a_time) = timeout(QUEUE_DEADLINE, Arc::clone(turn).lock_owned()).await else {
             return Err(
-                not_started(module, limits.read, "waited for another page to start it").into()
+                not_started(module, QUEUE_DEADLINE, "waited for other pages to start it").into()
             );
         };
         // A process that is given up on is killed with its handle.

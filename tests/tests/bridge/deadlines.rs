@@ -12,7 +12,7 @@ use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::test_module::{Fault, NAME, Rule};
 use serde_json::json;
 
-use super::faulty::{FAILED, Faulty, OVERDUE};
+use super::faulty::{FAILED, Faulty, OVERDUE, origin};
 
 const HANGS: [Fault; 2] = [Fault::Hang, Fault::Spin];
 
@@ -222,6 +222,23 @@ async fn a_start_that_hangs_is_given_up() {
         faulty.assert_works(&mut page).await;
         page.close().await;
         faulty.bridge.expect_workers(0);
+    }
+}
+
+/// As after the bridge was started again, where all pages come back at once.
+#[tokio::test]
+async fn starts_that_have_to_wait_for_those_of_other_pages_are_not_given_up() {
+    let origins = || (0..8).map(origin);
+    let faulty = Faulty::set_up("read_deadline_seconds = 4", origins());
+    faulty.module.add(Rule::on("C_Initialize").sleep(Duration::from_secs(1)));
+    let mut pages = Vec::new();
+    for origin in origins() {
+        let mut page = faulty.bridge.connect_as(&origin).await;
+        page.request("info", json!({})).await;
+        pages.push(page);
+    }
+    for page in &mut pages {
+        page.reply().await.1.expect("it has only to wait");
     }
 }
 

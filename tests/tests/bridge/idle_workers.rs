@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pkcs11_bridge_tests::processes::wait_until;
+use pkcs11_bridge_tests::request::{with, without};
 use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::test_module::Rule;
 use serde_json::json;
@@ -99,4 +100,17 @@ async fn it_ends_where_the_page_that_had_it_started_is_gone_by_then() {
     faulty.bridge.expect_log("worker started");
     faulty.bridge.expect_workers(0);
     other.result("hello", json!({})).await;
+}
+
+#[tokio::test]
+async fn it_ends_after_calls_that_have_not_logged_in() {
+    let faulty = Faulty::configured("worker_idle_seconds = 1");
+    let mut page = faulty.bridge.connect().await;
+    let no_slot = with(&faulty.signing(), "slot_id", 4711);
+    // There is no pinentry that could ask for it.
+    let no_pin = without(&faulty.signing(), "pin");
+    for params in [no_slot, no_pin] {
+        page.call("signData", params).await.expect_err("it cannot be signed");
+        faulty.bridge.expect_workers(0);
+    }
 }

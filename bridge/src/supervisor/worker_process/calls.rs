@@ -126,8 +126,8 @@ impl CallsInFlight {
             done
         };
         if let Some(mut done) = done {
-            if let (Outcome::Done(_), (_, Some(in_use))) = (&report.outcome, &mut done.hold) {
-                in_use.signed();
+            if let (_, Some(in_use)) = &mut done.hold {
+                in_use.note(&report.outcome);
             }
             // The caller may have gone: then nobody wants the report.
             let _ = done.answer.send(Ok(report.outcome));
