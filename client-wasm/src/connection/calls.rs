@@ -7,9 +7,9 @@ use std::mem;
 use futures_channel::oneshot;
 use gloo_timers::callback::Timeout;
 use js_sys::Function;
-use pkcs11_bridge_protocol::MAX_IN_FLIGHT;
 use pkcs11_bridge_protocol::call::{Cancel, Method, UnwatchSlots, WatchSlots};
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure};
+use pkcs11_bridge_protocol::{MAX_IN_FLIGHT, MAX_IN_FLIGHT_LEN};
 use wasm_bindgen::JsValue;
 
 /// The reply to a call: its result, or why it failed.
@@ -32,6 +32,8 @@ pub(crate) struct Call {
     deadline: Timeout,
     /// What the page wants to be called with the progress.
     on_progress: Option<Function>,
+    /// The length of the request in flight.
+    len: usize,
 }
 
 struct Queued {
@@ -46,6 +48,8 @@ struct Queued {
 pub(crate) struct Calls {
     queue: VecDeque<Queued>,
     in_flight: Vec<Call>,
+    /// The bytes of their requests.
+    in_flight_len: usize,
 }
 
 impl Call {
@@ -56,7 +60,7 @@ impl Call {
         deadline: Timeout,
         on_progress: Option<Function>,
     ) -> Self {
-        Self { id, method, reply: Some(reply), deadline, on_progress }
+        Self { id, method, reply: Some(reply), deadline, on_progress, len: 0 }
     }
 
     /// Answers the caller, unless that has happened already.
@@ -104,13 +108,17 @@ impl Calls {
     /// Takes the next call off the queue and counts it as in flight, as far as the bridge's limit
     /// allows. Returns what is to be sent.
     pub(crate) fn launch(&mut self) -> Option<(u64, Frame)> {
+        let next = self.queue.front()?;
         // The last place is for `cancel`, which otherwise might have to wait for what it ends.
-        let places = MAX_IN_FLIGHT - usize::from(!self.queue.front()?.is_cancel());
-        if self.in_flight.len() >= places {
+        let places = MAX_IN_FLIGHT - usize::from(!next.is_cancel());
+        let len = if next.is_cancel() { 0 } else { next.frame.text.len() };
+        if self.in_flight.len() >= places || self.in_flight_len + len > MAX_IN_FLIGHT_LEN {
             return None;
         }
-        let Queued { call, frame, .. } = self.queue.pop_front()?;
+        let Queued { mut call, frame, .. } = self.queue.pop_front()?;
         let id = call.id;
+        call.len = len;
+        self.in_flight_len += len;
         self.in_flight.push(call);
         Some((id, frame))
     }
@@ -118,7 +126,9 @@ impl Calls {
     /// Answers the call in flight with that id; an id that nobody waits for is ignored.
     pub(crate) fn land(&mut self, id: u64, outcome: Outcome) {
         if let Some(at) = self.in_flight.iter().position(|call| call.id == id) {
-            self.in_flight.swap_remove(at).answer(outcome);
+            let mut call = self.in_flight.swap_remove(at);
+            self.in_flight_len -= call.len;
+            call.answer(outcome);
         }
     }
 
@@ -153,6 +163,7 @@ impl Calls {
     /// Fails the calls in flight, and drops those in the queue that are about this connection.
     pub(crate) fn fail_in_flight(&mut self, failure: impl Fn(&Call) -> Failure) {
         self.queue.retain(|queued| !queued.dies_with_connection());
+        self.in_flight_len = 0;
         for mut call in mem::take(&mut self.in_flight) {
             let failure = failure(&call);
             call.answer(Err(failure.into()));

@@ -42,6 +42,19 @@ async fn one_that_is_late_is_dropped_and_gives_its_place_free() {
 }
 
 #[wasm_bindgen_test]
+async fn calls_that_are_too_long_to_be_in_flight_together_wait_for_each_other() {
+    let bridge = connect("{}").await;
+    let long =
+        "({ slot_id: 1, cert_id: '01', algorithm_reference: 'EdDSA', data: 'A'.repeat(600000) })";
+    let calls = [(); 3].map(|()| bridge.pkcs11.sign_data(&evaluate(long), NONE));
+    for (number, call) in (0..).zip(calls) {
+        assert_eq!(bridge.requests().length(), number + 1);
+        bridge.reply(number, "\"AQI=\"");
+        assert_eq!(at(&resolved(call).await, "data"), "AQI=");
+    }
+}
+
+#[wasm_bindgen_test]
 async fn what_is_none_ends_the_connection() {
     for frame in [
         "",
