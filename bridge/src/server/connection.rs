@@ -116,15 +116,16 @@ impl Connection {
             // Its pong waits to be written; a peer that takes none has as long as for a reply.
             Some(Ok(Message::Ping(_))) => self.flush().await,
             Some(Ok(_)) => Flow::Continue(()),
-            Some(Err(Error::Capacity(_))) => {
-                Flow::Break(Some(close_frame(CloseCode::Size, "a message may have at most 1 MiB")))
-            }
+            Some(Err(Error::Capacity(_))) => Flow::Break(Some(too_long())),
             Some(Err(Error::Utf8(_))) => {
                 Flow::Break(Some(close_frame(CloseCode::Invalid, "a text frame is not UTF-8")))
             }
             Some(Err(Error::Protocol(error))) => {
                 tracing::debug!(%error, "a peer broke the WebSocket protocol");
                 Flow::Break(Some(close_frame(CloseCode::Protocol, "not the WebSocket protocol")))
+            }
+            Some(Err(Error::Io(error))) if error.kind() == io::ErrorKind::FileTooLarge => {
+                Flow::Break(Some(too_long()))
             }
             Some(Err(Error::Io(error))) if error.kind() == io::ErrorKind::TimedOut => {
                 Flow::Break(Some(close_frame(CloseCode::Policy, "a message took too long to come")))
@@ -330,8 +331,11 @@ pub(super) async fn refuse_for_now(socket: WebSocketStream<Paced>) {
 async fn close(mut socket: WebSocketStream<Paced>, frame: CloseFrame) {
     let goodbye = async {
         socket.close(Some(frame)).await.ok()?;
+        socket.get_mut().message_done();
         let mut rest = [0; 16 << 10];
-        while socket.get_mut().read(&mut rest).await.ok()? > 0 {}
+        while socket.get_mut().read(&mut rest).await.ok()? > 0 {
+            socket.get_mut().message_done();
+        }
         Some(())
     };
     let _ = timeout(CLOSE_GRACE, goodbye).await;
@@ -352,6 +356,10 @@ fn encode<R: Serialize>(reply: &Reply<R>) -> String {
         tracing::error!(%error, "a reply cannot be encoded");
         String::new()
     })
+}
+
+fn too_long() -> CloseFrame {
+    close_frame(CloseCode::Size, "a message may have at most 1 MiB")
 }
 
 fn close_frame(code: CloseCode, reason: &'static str) -> CloseFrame {

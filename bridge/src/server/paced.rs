@@ -1,17 +1,19 @@
-//! A socket that does not wait for ever for the rest of a message: whoever sends one byte a second, or half a
-//! frame, is given up.
+//! A socket that does not wait for ever for the rest of a message, nor take any amount of it: whoever sends one byte
+//! a second, half a frame, or pieces without end, is given up.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use pkcs11_bridge_protocol::MESSAGE_SECONDS;
+use pkcs11_bridge_protocol::{MAX_FRAME_LEN, MESSAGE_SECONDS};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-/// Reading fails with [`io::ErrorKind::TimedOut`] where a message was begun and is not done in time.
+/// Reading fails with [`io::ErrorKind::TimedOut`] where a message was begun and is not done in time, and with
+/// [`io::ErrorKind::FileTooLarge`] where its frames take more than a message may have: those that are there are kept,
+/// and the next one may announce as much again.
 pub(super) struct Paced<S = TcpStream> {
     socket: S,
     /// There from the first byte after the last message on.
@@ -60,6 +62,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         if len > 0 && self.deadline.is_none() {
             self.deadline = Some(Box::pin(sleep(DEADLINE)));
         }
+        if self.unread > MAX_UNREAD {
+            return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into()));
+        }
         read
     }
 }
@@ -85,6 +90,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
 /// Of a short frame with a mask (RFC 6455, section 5.2).
 const CONTROL_HEADER_LEN: usize = 6;
 const DEADLINE: Duration = Duration::from_secs(MESSAGE_SECONDS);
+/// The longest message, with the heads of its frames.
+const MAX_UNREAD: usize = MAX_FRAME_LEN + (64 << 10);
 
 #[cfg(test)]
 mod tests {
@@ -122,6 +129,23 @@ mod tests {
         }
         let error = socket.read_u8().await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn a_message_that_takes_too_much_is_given_up() {
+        let (mut peer, socket) = duplex(MAX_UNREAD + 1);
+        let mut socket = Paced::new(socket);
+        let mut message = vec![0; MAX_UNREAD];
+        for _ in 0..2 {
+            peer.write_all(&message).await.unwrap();
+            socket.read_exact(&mut message).await.unwrap();
+            socket.message_done();
+        }
+        peer.write_all(&message).await.unwrap();
+        socket.read_exact(&mut message).await.unwrap();
+        peer.write_all(b"a").await.unwrap();
+        let error = socket.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
     }
 
     #[tokio::test]

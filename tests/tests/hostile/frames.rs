@@ -122,7 +122,7 @@ fn pieces_that_do_not_end() {
     ground.expect_served();
 }
 
-/// They never make a message that is too long.
+/// They never make a message that is too long, but their heads do.
 #[test]
 fn empty_pieces_that_do_not_end() {
     let ground = Ground::open();
@@ -133,7 +133,7 @@ fn empty_pieces_that_do_not_end() {
     while peer.send(&pieces).is_ok() {
         assert!(begun.elapsed() < LIMIT, "the bridge takes them all");
     }
-    assert!([Farewell::Code(1008), Farewell::Silence].contains(&peer.farewell()));
+    assert!([Farewell::Code(TOO_LONG), Farewell::Silence].contains(&peer.farewell()));
     ground.expect_served();
 }
 
