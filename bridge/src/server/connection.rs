@@ -20,7 +20,7 @@ use serde::Serialize;
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -72,27 +72,40 @@ impl Connection {
     }
 
     pub(super) async fn run(mut self, stop: CancellationToken) {
-        let caller = Arc::clone(&self.caller);
-        let end = loop {
-            let flow = tokio::select! {
-                frame = self.socket.next() => self.receive(frame).await,
-                Some(done) = self.calls.join_next_with_id() => self.reply(done).await,
-                Some(event) = self.events.1.recv() => self.send(event).await,
-                () = caller.revoked().cancelled() => {
-                    break self.finish(close_frame(CloseCode::Policy, "the origin was revoked")).await;
-                }
-                () = stop.cancelled() => {
-                    break self.finish(close_frame(CloseCode::Away, "the bridge stops")).await;
-                }
-            };
-            if let ControlFlow::Break(end) = flow {
-                break end;
-            }
+        let late = async {
+            stop.cancelled().await;
+            sleep(STOP_GRACE + CLOSE_GRACE).await;
+        };
+        let end = tokio::select! {
+            end = self.talk(&stop) => end,
+            // A peer that takes its replies one by one keeps nobody from stopping.
+            () = late => None,
         };
         // Whoever is gone needs no more results; what holds on to the origin's workers ends here.
         self.calls.shutdown().await;
         if let Some(frame) = end {
             close(self.socket, frame).await;
+        }
+    }
+
+    /// Answers until the connection comes to its end, and says how it does.
+    async fn talk(&mut self, stop: &CancellationToken) -> Option<CloseFrame> {
+        let caller = Arc::clone(&self.caller);
+        loop {
+            let flow = tokio::select! {
+                frame = self.socket.next() => self.receive(frame).await,
+                Some(done) = self.calls.join_next_with_id() => self.reply(done).await,
+                Some(event) = self.events.1.recv() => self.send(event).await,
+                () = caller.revoked().cancelled() => {
+                    return self.finish(close_frame(CloseCode::Policy, "the origin was revoked")).await;
+                }
+                () = stop.cancelled() => {
+                    return self.finish(close_frame(CloseCode::Away, "the bridge stops")).await;
+                }
+            };
+            if let ControlFlow::Break(end) = flow {
+                return end;
+            }
         }
     }
 

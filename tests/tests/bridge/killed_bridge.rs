@@ -98,6 +98,33 @@ async fn one_that_is_stopped_answers_what_the_module_does_not_and_takes_nothing_
 }
 
 /// The one that made the calls hears of nobody else's.
+/// Each of its replies is taken in time, and all of them together take minutes.
+#[tokio::test]
+async fn one_that_is_stopped_does_not_wait_for_a_page_that_takes_its_replies_slowly() {
+    let desk = Desk::new();
+    desk.module.play_certificates(1, &[0; 1 << 19], None);
+    let mut page = desk.bridge.connect().await;
+    page.request_many("certificates", &json!({ "slot_id": desk.token.slot() }), 64).await;
+    let slowly = async {
+        loop {
+            // Few enough that there are some left of those on their way when the bridge is gone.
+            for _ in 0..2 {
+                page.reply().await.1.expect("certificates");
+            }
+            tokio::time::sleep(Duration::from_secs(4)).await;
+        }
+    };
+    let stopped = async {
+        desk.module.wait_for("C_FindObjectsFinal", 64);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        spawn_blocking(move || desk.bridge.end_by(Signal::TERM)).await.expect("it ends in time");
+    };
+    tokio::select! {
+        () = stopped => {}
+        () = slowly => {}
+    }
+}
+
 #[tokio::test]
 async fn ids_belong_to_a_connection() {
     let desk = Desk::new();
