@@ -23,18 +23,18 @@ pub(crate) fn keep_memory_private() {
 #[cfg(not(unix))]
 pub(crate) fn keep_memory_private() {}
 
-/// A pinentry may send a line without end, which is read into memory.
+/// Gives the process and what it starts so much memory of its own at most: whoever can make it read or keep
+/// any amount, as a faulty module or a pinentry that sends a line without end, ends it, and harms nobody else.
 #[cfg(unix)]
-pub(crate) fn limit_memory() {
-    use rustix::process::{Resource, Rlimit, setrlimit};
+pub(crate) fn limit_memory(max: u64) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
 
-    let limit = Rlimit { current: Some(MAX_DIALOG_MEMORY), maximum: None };
-    let _ = setrlimit(Resource::Data, limit);
+    let mut limit = getrlimit(Resource::Data);
+    limit.current = Some(limit.current.map_or(max, |current| current.min(max)));
+    if let Err(error) = setrlimit(Resource::Data, limit) {
+        tracing::warn!(%error, "the memory of the process cannot be limited");
+    }
 }
 
 #[cfg(not(unix))]
-pub(crate) fn limit_memory() {}
-
-/// The pinentry has the same limit, and toolkits take their part.
-#[cfg(unix)]
-const MAX_DIALOG_MEMORY: u64 = 512 << 20;
+pub(crate) fn limit_memory(_max: u64) {}

@@ -26,6 +26,7 @@ use connection::Connection;
 #[cfg(feature = "fuzzing")]
 pub(crate) use handshake::read_handshake;
 use listener::LoopbackListener;
+use paced::Room;
 use places::Places;
 
 /// A bridge that has its port.
@@ -75,6 +76,7 @@ impl Server {
     async fn serve(self, stop: CancellationToken) {
         let tasks = TaskTracker::new();
         let places = Arc::new(Places::default());
+        let room = Room::default();
         let mut handshakes = VecDeque::<AbortHandle>::new();
         let port = self.address().port();
         loop {
@@ -99,9 +101,9 @@ impl Server {
                 oldest.abort();
             }
             let (bridge, places) = (Arc::clone(&self.bridge), Arc::clone(&places));
-            let (tracker, stop) = (tasks.clone(), stop.clone());
+            let (tracker, stop, room) = (tasks.clone(), stop.clone(), room.clone());
             let handshake = tasks.spawn(async move {
-                let upgraded = timeout(HANDSHAKE_DEADLINE, handshake::upgrade(socket, port));
+                let upgraded = timeout(HANDSHAKE_DEADLINE, handshake::upgrade(socket, port, room));
                 let upgraded = tokio::select! {
                     upgraded = upgraded => upgraded,
                     () = stop.cancelled() => return,

@@ -34,6 +34,7 @@ use pkcs11_bridge_protocol::failure::{Failure, Row};
 use serde::Serialize;
 
 use crate::cli::WorkerArgs;
+use crate::hardening;
 use crate::lock::lock;
 use crate::pipe::{self, Greeting, Job, Leave, NOT_INITIALIZED, Outcome, Report, Told};
 use module::LoadedModule;
@@ -51,7 +52,7 @@ pub(crate) fn run(args: &WorkerArgs) -> ExitCode {
     if die_with_the_bridge(args.bridge).is_break() {
         return ExitCode::FAILURE;
     }
-    limit_memory();
+    hardening::limit_memory(MAX_MEMORY);
     let module = match LoadedModule::load(&args.module) {
         Ok(module) => module,
         Err(failure) => {
@@ -223,22 +224,6 @@ fn die_with_the_bridge(_bridge: u32) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// A module that leaks, or is told of a length that is none, ends its own process and not the computer's
-/// memory.
-#[cfg(target_os = "linux")]
-fn limit_memory() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Data);
-    limit.current = Some(limit.current.map_or(MAX_MEMORY, |current| current.min(MAX_MEMORY)));
-    if let Err(error) = setrlimit(Resource::Data, limit) {
-        tracing::warn!(%error, "the worker's memory cannot be limited");
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn limit_memory() {}
-
 /// More than the bridge waits, where it is there still.
 const GRACE: Duration = Duration::from_secs(5);
-#[cfg(target_os = "linux")]
 const MAX_MEMORY: u64 = 1 << 30;

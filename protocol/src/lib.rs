@@ -58,6 +58,7 @@
 //! | [`MAX_BATCH`] hashes in a `signDataBatch` | the request fails with 400/801 |
 //! | [`MAX_WORKERS`] modules in use at the same time, each pair of module and origin counted | the request fails with 429/802 |
 //! | [`HANDSHAKE_SECONDS`] for the handshake | the socket is closed |
+//! | [`MAX_PARTIAL_LEN`] bytes of messages that are not whole yet, over all connections | the rest of a long one is read when there is room |
 //! | [`MESSAGE_SECONDS`] from the first byte of a message to its last | the connection is closed with 1008 |
 //! | [`WRITE_SECONDS`] for the peer to take what was sent to it | the socket is closed |
 //!
@@ -98,6 +99,9 @@ pub const MAX_IN_FLIGHT: usize = 64;
 
 /// How many bytes they may have together: as many as the longest one alone.
 pub const MAX_IN_FLIGHT_LEN: usize = MAX_FRAME_LEN;
+
+/// How many bytes the messages may have that are not whole yet, over all connections. Short ones do not count.
+pub const MAX_PARTIAL_LEN: usize = 16 << 20;
 
 /// How many connections the bridge serves at a time.
 pub const MAX_CONNECTIONS: usize = 64;

@@ -15,7 +15,7 @@ use crate::pipe;
 
 /// Reads the question from standard input and writes the answer to standard output.
 pub(crate) fn run() -> ExitCode {
-    hardening::limit_memory();
+    hardening::limit_memory(MAX_MEMORY);
     let Ok(Some(showing)) = pipe::read(&mut io::stdin()) else { return ExitCode::FAILURE };
     end_with_the_bridge();
     let answer = show(&showing);
@@ -120,6 +120,8 @@ fn unix_options(showing: &Showing<Question>) -> pinentry::unix::Options<'_> {
 }
 
 const TITLE: &str = "pkcs11-bridge";
+/// The pinentry has the same limit, and toolkits take their part.
+const MAX_MEMORY: u64 = 512 << 20;
 
 // The codes of libgpg-error that a pinentry may answer with.
 const NOT_CONFIRMED: u16 = 114;

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 
-use super::paced::Paced;
+use super::paced::{Paced, Room};
 use super::peer::{Ends, PeerUser};
 use crate::host;
 use crate::origin::{OriginError, RequestOrigin};
@@ -20,7 +20,7 @@ use crate::origin::{OriginError, RequestOrigin};
 pub(super) type Upgraded = (WebSocketStream<Paced>, RequestOrigin);
 
 /// Upgrades a connection; `None` where it was refused or broke off.
-pub(super) async fn upgrade(socket: TcpStream, port: u16) -> Option<Upgraded> {
+pub(super) async fn upgrade(socket: TcpStream, port: u16, room: Room) -> Option<Upgraded> {
     // Frames are small and each is waited for.
     let _ = socket.set_nodelay(true);
     let mut origin = None;
@@ -47,7 +47,7 @@ pub(super) async fn upgrade(socket: TcpStream, port: u16) -> Option<Upgraded> {
         .read_buffer_size(READ_BUFFER_LEN)
         .max_message_size(Some(MAX_FRAME_LEN))
         .max_frame_size(Some(MAX_FRAME_LEN));
-    match accept_hdr_async_with_config(Paced::new(socket), check, Some(config)).await {
+    match accept_hdr_async_with_config(Paced::new(socket, room), check, Some(config)).await {
         Ok(socket) => origin.map(|origin| (socket, origin)),
         Err(error) => {
             tracing::debug!(%error, "a handshake broke off");

@@ -3,13 +3,26 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use pkcs11_bridge_protocol::{MAX_FRAME_LEN, MESSAGE_SECONDS};
+use pkcs11_bridge_protocol::{MAX_FRAME_LEN, MAX_PARTIAL_LEN, MESSAGE_SECONDS};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
+use tokio_util::sync::PollSemaphore;
+
+/// The room for messages that are not whole yet, which all connections share.
+#[derive(Clone)]
+pub(super) struct Room(Arc<Semaphore>);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(MAX_PARTIAL_LEN / CHUNK_LEN)))
+    }
+}
 
 /// Reading fails with [`io::ErrorKind::TimedOut`] where a message was begun and is not done in time, and with
 /// [`io::ErrorKind::FileTooLarge`] where its frames take more than a message may have: those that are there are kept,
@@ -20,11 +33,20 @@ pub(super) struct Paced<S = TcpStream> {
     deadline: Option<Pin<Box<Sleep>>>,
     /// The bytes since then.
     unread: usize,
+    room: PollSemaphore,
+    /// The room for them, but for the first, which are free.
+    held: Vec<OwnedSemaphorePermit>,
 }
 
 impl<S> Paced<S> {
-    pub(super) fn new(socket: S) -> Self {
-        Self { socket, deadline: None, unread: 0 }
+    pub(super) fn new(socket: S, room: Room) -> Self {
+        Self {
+            socket,
+            deadline: None,
+            unread: 0,
+            room: PollSemaphore::new(room.0),
+            held: Vec::new(),
+        }
     }
 
     /// What was begun is there whole. A next message may have begun with the bytes that came with its end:
@@ -32,6 +54,7 @@ impl<S> Paced<S> {
     pub(super) fn message_done(&mut self) {
         self.deadline = None;
         self.unread = 0;
+        self.held = Vec::new();
     }
 
     /// A ping or pong of that length is there, which may stand between the pieces of a message: those have no
@@ -39,8 +62,19 @@ impl<S> Paced<S> {
     pub(super) fn control_frame_done(&mut self, len: usize) {
         self.unread = self.unread.saturating_sub(CONTROL_HEADER_LEN + len);
         if self.unread == 0 {
-            self.deadline = None;
+            self.message_done();
         }
+    }
+
+    /// Waits until there is room for what has come, as long as the deadline lets it.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.held.len() < self.unread / CHUNK_LEN {
+            match ready!(self.room.poll_acquire(cx)) {
+                Some(chunk) => self.held.push(chunk),
+                None => break,
+            }
+        }
+        Poll::Ready(())
     }
 }
 
@@ -55,6 +89,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
+        ready!(self.poll_room(cx));
         let before = buf.filled().len();
         let read = Pin::new(&mut self.socket).poll_read(cx, buf);
         let len = buf.filled().len() - before;
@@ -90,6 +125,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
 /// Of a short frame with a mask (RFC 6455, section 5.2).
 const CONTROL_HEADER_LEN: usize = 6;
 const DEADLINE: Duration = Duration::from_secs(MESSAGE_SECONDS);
+const CHUNK_LEN: usize = 64 << 10;
 /// The longest message, with the heads of its frames.
 const MAX_UNREAD: usize = MAX_FRAME_LEN + (64 << 10);
 
@@ -115,7 +151,7 @@ mod tests {
     async fn pings_between_its_pieces_give_a_message_no_more_time() {
         pause();
         let (mut peer, socket) = duplex(64);
-        let mut socket = Paced::new(socket);
+        let mut socket = Paced::new(socket, Room::default());
         for _ in 0..3 {
             send(&mut peer, &mut socket, CONTROL_HEADER_LEN + 4).await;
             socket.control_frame_done(4);
@@ -134,7 +170,7 @@ mod tests {
     #[tokio::test]
     async fn a_message_that_takes_too_much_is_given_up() {
         let (mut peer, socket) = duplex(MAX_UNREAD + 1);
-        let mut socket = Paced::new(socket);
+        let mut socket = Paced::new(socket, Room::default());
         let mut message = vec![0; MAX_UNREAD];
         for _ in 0..2 {
             peer.write_all(&message).await.unwrap();
@@ -152,7 +188,7 @@ mod tests {
     async fn a_message_that_does_not_end_is_given_up_and_silence_is_not() {
         pause();
         let (mut peer, socket) = duplex(64);
-        let mut socket = Paced::new(socket);
+        let mut socket = Paced::new(socket, Room::default());
         let mut byte = [0];
         let mut poll = |socket: &mut Paced<_>| {
             let mut buf = ReadBuf::new(&mut byte);
@@ -180,5 +216,37 @@ mod tests {
         advance(Duration::from_secs(1)).await;
         let Poll::Ready(Err(error)) = poll(&mut socket) else { panic!("it is not given up") };
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn long_messages_share_the_room_and_short_ones_need_none() {
+        const PIECE: usize = CHUNK_LEN / 8;
+        pause();
+        let room = Room::default();
+        let open = || {
+            let (peer, socket) = duplex(PIECE);
+            (peer, Paced::new(socket, room.clone()))
+        };
+        let mut begun = Vec::new();
+        for _ in 0..MAX_PARTIAL_LEN / CHUNK_LEN {
+            let (mut peer, mut socket) = open();
+            // One chunk is free, and the next one is held from then on.
+            for _ in 0..9 {
+                send(&mut peer, &mut socket, PIECE).await;
+            }
+            begun.push((peer, socket));
+        }
+        assert_eq!(room.0.available_permits(), 0);
+
+        let (mut peer, mut socket) = open();
+        for _ in 0..8 {
+            send(&mut peer, &mut socket, PIECE).await;
+        }
+        peer.write_all(b"a").await.unwrap();
+        let waiting = tokio::spawn(async move { socket.read_u8().await });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        begun.pop();
+        assert_eq!(waiting.await.unwrap().unwrap(), b'a');
     }
 }

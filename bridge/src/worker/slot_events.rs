@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cryptoki::context::Pkcs11;
 
@@ -14,7 +14,9 @@ use crate::pipe::{self, Told};
 /// Waits for events until the module refuses to, or the process ends.
 pub(super) fn tell(context: Pkcs11, output: Arc<Mutex<impl Write + Send + 'static>>) {
     let wait = move || {
-        loop {
+        let mut at_once = 0;
+        while at_once < MAX_AT_ONCE {
+            let begun = Instant::now();
             if let Err(error) = context.wait_for_slot_event() {
                 tracing::debug!(%error, "the module does not tell of slot events");
                 return;
@@ -23,7 +25,8 @@ pub(super) fn tell(context: Pkcs11, output: Arc<Mutex<impl Write + Send + 'stati
             if told.and_then(|frame| lock(&output).write_all(&frame)).is_err() {
                 return;
             }
-            // One that returns at once, again and again, keeps nobody busy.
+            // One that returns at once, again and again, has nothing to tell, and keeps nobody busy.
+            at_once = if begun.elapsed() < AT_ONCE { at_once + 1 } else { 0 };
             thread::sleep(PAUSE);
         }
     };
@@ -32,4 +35,7 @@ pub(super) fn tell(context: Pkcs11, output: Arc<Mutex<impl Write + Send + 'stati
     }
 }
 
+const AT_ONCE: Duration = Duration::from_millis(10);
+/// More than there are events of one reader in a row.
+const MAX_AT_ONCE: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(100);
