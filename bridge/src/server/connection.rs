@@ -114,7 +114,8 @@ impl Connection {
             Some(Ok(Message::Ping(data) | Message::Pong(data))) => {
                 self.socket.get_mut().control_frame_done(data.len());
             }
-            _ => self.socket.get_mut().message_done(),
+            Some(Ok(_)) => self.socket.get_mut().message_done(),
+            Some(Err(_)) | None => {}
         }
         match frame {
             Some(Ok(Message::Text(text))) => match Request::decode(text.as_str()) {
@@ -344,11 +345,10 @@ pub(super) async fn refuse_for_now(socket: WebSocketStream<Paced>) {
 async fn close(mut socket: WebSocketStream<Paced>, frame: CloseFrame) {
     let goodbye = async {
         socket.close(Some(frame)).await.ok()?;
-        socket.get_mut().message_done();
+        // What has come of a message goes at once, and its room with it.
+        let mut socket = socket.into_inner().into_inner();
         let mut rest = [0; 16 << 10];
-        while socket.get_mut().read(&mut rest).await.ok()? > 0 {
-            socket.get_mut().message_done();
-        }
+        while socket.read(&mut rest).await.ok()? > 0 {}
         Some(())
     };
     let _ = timeout(CLOSE_GRACE, goodbye).await;

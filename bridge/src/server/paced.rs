@@ -49,6 +49,11 @@ impl<S> Paced<S> {
         }
     }
 
+    /// The socket itself.
+    pub(super) fn into_inner(self) -> S {
+        self.socket
+    }
+
     /// What was begun is there whole. A next message may have begun with the bytes that came with its end:
     /// those are few, and its time starts with the next ones.
     pub(super) fn message_done(&mut self) {

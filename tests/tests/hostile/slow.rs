@@ -61,6 +61,8 @@ fn messages_that_do_not_end() {
         assert!(after >= Duration::from_secs(MESSAGE_SECONDS - 1), "{what}: after {after:?}");
     }
     silent.send(&message).expect("it is open still");
+    // Whoever says goodbye at once wants no reply.
+    assert!(silent.read_for(Duration::from_secs(2)).is_none(), "it is open still");
     silent.send(frame(8, 1000u16.to_be_bytes())).expect("it is open still");
     assert_eq!(silent.read_to_end().texts.len(), 1, "a page that was silent for long");
     ground.expect_served();
