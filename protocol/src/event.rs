@@ -31,7 +31,7 @@ impl Event for Progress {
 }
 
 /// A token was put into a slot or taken out of one, on a connection that has called `watchSlots`. One that
-/// was there when it called is none.
+/// the bridge had seen there before it called is none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Slot {
