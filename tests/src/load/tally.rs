@@ -83,15 +83,21 @@ impl Troubles {
             ("connections over 64", self.too_many_connections),
             ("requests in flight over 64", self.too_many_in_flight),
             ("batches over 1000", self.too_long_batches),
-            ("workers over 16", self.too_many_workers),
+            (WORKERS_OVER_16, self.too_many_workers),
             ("batches cancelled", self.cancelled_batches),
             ("connections opened anew", self.opened_anew),
         ]
     }
 
-    /// Whether each has happened.
+    /// Those that a run can be sure of. Where one worker too many is wanted, another that is idle for a moment
+    /// makes room most of the time.
+    pub fn certain(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.all().into_iter().filter(|(name, _)| *name != WORKERS_OVER_16)
+    }
+
+    /// Whether each of those has happened.
     pub(super) fn have_all_happened(&self) -> bool {
-        self.all().iter().all(|(_, count)| *count > 0)
+        self.certain().all(|(_, count)| count > 0)
     }
 }
 
@@ -144,3 +150,5 @@ fn kind_of(message: &str) -> String {
 const EXAMPLES: usize = 5;
 const EXAMPLE_LEN: usize = 300;
 const KIND_LEN: usize = 90;
+
+const WORKERS_OVER_16: &str = "workers over 16";
