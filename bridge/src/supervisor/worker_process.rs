@@ -181,7 +181,7 @@ impl WorkerProcess {
 
     /// Ends the process in the middle of whatever it does.
     pub(super) fn end_now(&self) {
-        self.stop.at_once.notify_one();
+        self.stop.at_once.cancel();
     }
 }
 

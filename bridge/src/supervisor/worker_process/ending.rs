@@ -10,6 +10,7 @@ use pkcs11_bridge_protocol::failure::{Failure, Row};
 use tokio::process::{Child, ChildStdout};
 use tokio::sync::{Notify, OwnedMutexGuard, watch};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::calls::CallsInFlight;
 use crate::lock::lock;
@@ -24,7 +25,7 @@ use crate::supervisor::places::Place;
 pub(super) struct Stop {
     released: Notify,
     /// That it is to end in the middle of whatever it does.
-    pub(super) at_once: Notify,
+    pub(super) at_once: CancellationToken,
     /// Kept from the release until the process is gone, where no other worker was starting then.
     turn: Mutex<Option<OwnedMutexGuard<()>>>,
 }
@@ -141,8 +142,12 @@ impl Attended {
                     return End::Gone;
                 }
                 method = calls.overdue() => return End::Hung(method),
-                () = self.stop.at_once.notified() => return End::Revoked,
-                () = self.stop.released.notified() => return End::Released,
+                () = self.stop.at_once.cancelled() => return End::Revoked,
+                // Whoever has it ended at once lets go of it, too.
+                () = self.stop.released.notified() => {
+                    let at_once = self.stop.at_once.is_cancelled();
+                    return if at_once { End::Revoked } else { End::Released };
+                }
             }
         }
     }
