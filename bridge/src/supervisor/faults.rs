@@ -47,7 +47,6 @@ impl Faults {
         if let Standing::SetAside { .. } = record.standing {
             return;
         }
-        record.recent.retain(|failure| now.saturating_duration_since(*failure) < WINDOW);
         record.recent.push(now);
         record.quiet_since = Some(now);
         if record.recent.len() >= MAX_FAILURES || matches!(record.standing, Standing::OnTrial) {
@@ -97,7 +96,6 @@ impl Faults {
     pub(super) fn is_of_use(&self, now: Instant) -> bool {
         let mut record = lock(&self.record);
         record.recover(now);
-        record.recent.retain(|failure| now.saturating_duration_since(*failure) < WINDOW);
         !self.may_wait() || record.pauses > 0 || !record.recent.is_empty()
     }
 
@@ -113,8 +111,10 @@ impl Faults {
 }
 
 impl Record {
-    /// Ends a pause that is over, and forgets how long it was where all went well since.
+    /// Ends a pause that is over, and forgets failures that are long past, and how long the pause was where all
+    /// went well since.
     fn recover(&mut self, now: Instant) {
+        self.recent.retain(|failure| now.saturating_duration_since(*failure) < WINDOW);
         if let Standing::SetAside { until } = self.standing
             && until <= now
         {

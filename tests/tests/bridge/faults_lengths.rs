@@ -11,6 +11,12 @@ use super::faulty::{FAILED, Faulty, origin};
 /// More than any computer has, and more than can be counted in bytes.
 const HUGE: [u64; 2] = [1 << 40, u64::MAX - 1];
 
+/// Those lies, and all that are huge.
+fn with_huge<const N: usize>(lies: [Lie; N]) -> Vec<Lie> {
+    let huge = HUGE.map(Lie::Announce).into_iter().chain(HUGE.map(Lie::Claim));
+    lies.into_iter().chain(huge).collect()
+}
+
 #[tokio::test]
 async fn a_signature_of_another_length_is_withheld() {
     let faulty = Faulty::new();
@@ -30,9 +36,8 @@ async fn a_signature_of_another_length_is_withheld() {
 
 #[tokio::test]
 async fn slots_that_are_not_there_are_not_listed() {
-    let lies = [Lie::Announce(1), Lie::Announce(1000), Lie::ClaimMore(1), Lie::ClaimMore(1000)];
-    let lies = lies.into_iter().chain(HUGE.map(Lie::Announce)).chain(HUGE.map(Lie::Claim));
-    let lies: Vec<_> = lies.collect();
+    let lies =
+        with_huge([Lie::Announce(1), Lie::Announce(1000), Lie::ClaimMore(1), Lie::ClaimMore(1000)]);
     let faulty = Faulty::for_origins((0..lies.len()).map(origin));
     for (number, lie) in lies.into_iter().enumerate() {
         let mut page = faulty.bridge.connect_as(&origin(number)).await;
@@ -84,9 +89,12 @@ fn assert_told_but_for_one(what: &str, certificates: &Value, right: &Value) {
 /// What a module writes beyond its own value, or does not write, is the worker's memory.
 #[tokio::test]
 async fn a_certificate_of_another_length_never_shows_the_workers_memory() {
-    let lies = [Lie::Announce(1), Lie::Announce(1 << 20), Lie::ClaimMore(64), Lie::ClaimMore(4096)];
-    let lies = lies.into_iter().chain(HUGE.map(Lie::Announce)).chain(HUGE.map(Lie::Claim));
-    let lies: Vec<_> = lies.collect();
+    let lies = with_huge([
+        Lie::Announce(1),
+        Lie::Announce(1 << 20),
+        Lie::ClaimMore(64),
+        Lie::ClaimMore(4096),
+    ]);
     let faulty = Faulty::for_origins((0..lies.len()).map(origin));
     for (number, lie) in lies.into_iter().enumerate() {
         let what = format!("{lie:?}");
@@ -114,9 +122,7 @@ async fn a_certificate_of_another_length_never_shows_the_workers_memory() {
 
 #[tokio::test]
 async fn algorithms_that_are_not_there_are_not_used() {
-    let lies = [Lie::Claim(0), Lie::ClaimMore(1000)];
-    let lies = lies.into_iter().chain(HUGE.map(Lie::Announce)).chain(HUGE.map(Lie::Claim));
-    let lies: Vec<_> = lies.collect();
+    let lies = with_huge([Lie::Claim(0), Lie::ClaimMore(1000)]);
     let faulty = Faulty::for_origins((0..lies.len()).map(origin));
     for (number, lie) in lies.into_iter().enumerate() {
         let what = format!("{lie:?}");
