@@ -25,6 +25,7 @@ pub mod request;
 pub mod secrets;
 pub mod site;
 pub mod socket;
+pub mod speed;
 pub mod stage;
 pub mod terminal;
 pub mod test_module;

@@ -1,0 +1,166 @@
+//! A page on a WebSocket, as lean as it can be: what it costs itself is measured with all the rest.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::direct::Key;
+use super::figures::{Samples, micros_since};
+use crate::handshake::Handshake;
+use crate::token::PIN;
+
+/// A connection.
+pub struct Page {
+    socket: WebSocketStream<TcpStream>,
+    next_id: u64,
+}
+
+impl Page {
+    /// Opens it.
+    pub async fn open(address: SocketAddr, origin: &str) -> Self {
+        let stream = TcpStream::connect(address).await.expect("somebody listens");
+        let handshake = Handshake::of(address).origin(Some(origin));
+        let socket = handshake.upgrade(stream).await.expect("a WebSocket");
+        Self { socket, next_id: 1 }
+    }
+
+    /// Calls once and gives the result.
+    pub async fn call(&mut self, method: &str, params: Value) -> Value {
+        let reply = self.round_trip(&Request::new(method, &params)).await;
+        let mut reply: Value = serde_json::from_str(&reply).expect("a reply in JSON");
+        assert!(reply.get("error").is_none(), "{method}: {reply}");
+        reply["result"].take()
+    }
+
+    /// Logs in to the token, by making a signature.
+    pub async fn log_in(&mut self, slot: u64) {
+        let mut params = sign_params(slot, Key::P256);
+        params["pin"] = json!(PIN);
+        self.call("signData", params).await;
+    }
+
+    /// So many calls, one after the other.
+    pub async fn calls(&mut self, request: &Request, count: usize) -> Samples {
+        let mut times = Vec::with_capacity(count);
+        for _ in 0..count {
+            let start = Instant::now();
+            let reply = self.round_trip(request).await;
+            times.push(micros_since(start));
+            request.check(&reply);
+        }
+        Samples::new(times)
+    }
+
+    /// Calls in a second, with so many in flight.
+    pub async fn rate(&mut self, request: &Request, in_flight: usize, duration: Duration) -> f64 {
+        let start = Instant::now();
+        for _ in 0..in_flight {
+            self.feed(request).await;
+        }
+        self.socket.flush().await.expect("the connection is open");
+        let (mut waiting, mut answered) = (in_flight, 0_u32);
+        while waiting > 0 {
+            let mut reply = self.socket.next().await;
+            let mut more = 0;
+            // All that are there, so that what follows them goes in one piece.
+            loop {
+                request.check(&text_of(reply));
+                (waiting, answered) = (waiting - 1, answered + 1);
+                if start.elapsed() < duration {
+                    self.feed(request).await;
+                    more += 1;
+                }
+                match self.socket.next().now_or_never() {
+                    Some(next) => reply = next,
+                    None => break,
+                }
+            }
+            waiting += more;
+            self.socket.flush().await.expect("the connection is open");
+        }
+        f64::from(answered) / start.elapsed().as_secs_f64()
+    }
+
+    async fn round_trip(&mut self, request: &Request) -> String {
+        self.feed(request).await;
+        self.socket.flush().await.expect("the connection is open");
+        loop {
+            let text = text_of(self.socket.next().await);
+            if !request.is_event(&text) {
+                return text;
+            }
+        }
+    }
+
+    async fn feed(&mut self, request: &Request) {
+        let text = request.text(self.next_id);
+        self.next_id += 1;
+        self.socket.feed(Message::text(text)).await.expect("the connection is open");
+    }
+}
+
+fn text_of(message: Option<Result<Message, impl std::fmt::Debug>>) -> String {
+    match message {
+        Some(Ok(Message::Text(text))) => text.as_str().to_owned(),
+        other => panic!("no text but {other:?}"),
+    }
+}
+
+/// A request that is sent again and again, each time with another id; or what is only echoed.
+pub enum Request {
+    /// The text before the id, and behind it.
+    Call(String, String),
+    /// Sent as it is.
+    Echo(String),
+}
+
+impl Request {
+    /// A call.
+    pub fn new(method: &str, params: &Value) -> Self {
+        let rest = format!(r#","method":"{method}","params":{params}}}"#);
+        Self::Call(r#"{"jsonrpc":"2.0","id":"#.to_owned(), rest)
+    }
+
+    /// A signature.
+    pub fn sign(slot: u64, key: Key) -> Self {
+        Self::new("signData", &sign_params(slot, key))
+    }
+
+    /// What an echo gives back, as long as a call.
+    pub fn echo() -> Self {
+        Self::Echo("e".repeat(300))
+    }
+
+    fn text(&self, id: u64) -> String {
+        match self {
+            Self::Call(before, after) => format!("{before}{id}{after}"),
+            Self::Echo(text) => text.clone(),
+        }
+    }
+
+    fn is_event(&self, text: &str) -> bool {
+        matches!(self, Self::Call(..)) && text.starts_with(r#"{"jsonrpc":"2.0","method""#)
+    }
+
+    fn check(&self, reply: &str) {
+        match self {
+            Self::Call(..) => assert!(reply.contains(r#","result":"#), "no result: {reply}"),
+            Self::Echo(text) => assert_eq!(reply, text),
+        }
+    }
+}
+
+/// What a signature is asked for with; without a PIN.
+pub fn sign_params(slot: u64, key: Key) -> Value {
+    json!({
+        "slot_id": slot,
+        "cert_id": key.key_type().id(),
+        "algorithm_reference": "sha256",
+        "data": "paWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaU=",
+    })
+}
