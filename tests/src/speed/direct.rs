@@ -34,7 +34,10 @@ impl Direct {
             .spawn()
             .expect("this program starts");
         let input = child.stdin.take();
-        let output = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        let mut output = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        // SoftHSM2 fails now and then where several processes log in at the same instant.
+        let ready = output.next().expect("it starts").expect("a line");
+        assert_eq!(ready, READY);
         Self { child, input, output }
     }
 
@@ -120,6 +123,7 @@ pub const COLD: &str = "cold";
 /// Answers until there are no more questions.
 pub fn serve(module: &str) {
     let mut module = module::Module::load(module);
+    println!("{READY}");
     for line in stdin().lock().lines() {
         let question = serde_json::from_str(&line.expect("a line")).expect("a question in JSON");
         println!("{}", module.answer(question));
@@ -130,6 +134,9 @@ pub fn serve(module: &str) {
 pub fn serve_cold(module: &str) {
     println!("{}", module::Module::initialise(module).slots());
 }
+
+/// The line that it begins with.
+const READY: &str = "ready";
 
 fn this(role: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this program's own path"));
