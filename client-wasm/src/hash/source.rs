@@ -4,14 +4,14 @@ use js_sys::{Array, ArrayBuffer, Promise, Reflect, SharedArrayBuffer, Uint8Array
 use pkcs11_bridge_protocol::failure::Failure;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Blob, ReadableStream, ReadableStreamDefaultReader};
+use web_sys::{Blob, ReadableStream, ReadableStreamByobReader, ReadableStreamDefaultReader};
 
 /// Where the bytes come from.
 pub(super) enum Source {
-    /// A `Blob` or `File`. The next slice is read while the last one is hashed.
-    Blob { blob: Blob, at: f64, ahead: Option<JsFuture> },
-    /// A `ReadableStream` of bytes.
-    Stream(ReadableStreamDefaultReader),
+    /// A `Blob` or `File`, read into one buffer again and again: browsers are slow to free many.
+    Blob { size: f64, reader: ReadableStreamByobReader, buffer: Uint8Array },
+    /// A `ReadableStream` of bytes, and how many there are where that is known.
+    Stream { size: Option<f64>, reader: ReadableStreamDefaultReader },
     /// Bytes in memory, and `None` once they were taken.
     Bytes(Option<Uint8Array>),
 }
@@ -20,15 +20,18 @@ impl Source {
     pub(super) fn from_js(source: JsValue) -> Result<Self, Failure> {
         let source = match source.dyn_into::<Blob>() {
             Ok(blob) => {
-                let ahead = read_slice(&blob, 0.0)?;
-                return Ok(Self::Blob { blob, at: 0.0, ahead });
+                let stream = blob.stream();
+                // Not every browser can read a Blob in this way.
+                let Ok(reader) = ReadableStreamByobReader::new(&stream) else {
+                    return Self::stream(&stream, Some(blob.size()));
+                };
+                let buffer = Uint8Array::new_with_length(BUFFER_LEN);
+                return Ok(Self::Blob { size: blob.size(), reader, buffer });
             }
             Err(source) => source,
         };
         if let Some(stream) = source.dyn_ref::<ReadableStream>() {
-            return ReadableStreamDefaultReader::new(stream)
-                .map(Self::Stream)
-                .map_err(|_| Failure::bad_argument("source", "is a stream that is being read."));
+            return Self::stream(stream, None);
         }
         match view(&source) {
             Some(bytes) => Ok(Self::Bytes(Some(bytes))),
@@ -40,11 +43,17 @@ impl Source {
         }
     }
 
+    fn stream(stream: &ReadableStream, size: Option<f64>) -> Result<Self, Failure> {
+        let reader = ReadableStreamDefaultReader::new(stream)
+            .map_err(|_| Failure::bad_argument("source", "is a stream that is being read."))?;
+        Ok(Self::Stream { size, reader })
+    }
+
     /// How many bytes there are; `None` where only the end will tell.
     pub(super) fn len(&self) -> Option<f64> {
         match self {
-            Self::Blob { blob, .. } => Some(blob.size()),
-            Self::Stream(_) => None,
+            Self::Blob { size, .. } => Some(*size),
+            Self::Stream { size, .. } => *size,
             Self::Bytes(bytes) => bytes.as_ref().map(|bytes| f64::from(bytes.length())),
         }
     }
@@ -52,14 +61,14 @@ impl Source {
     /// The next piece; `None` at the end.
     pub(super) async fn next(&mut self) -> Result<Option<Uint8Array>, Failure> {
         match self {
-            Self::Blob { blob, at, ahead } => {
-                let Some(slice) = ahead.take() else { return Ok(None) };
-                let piece = Uint8Array::new(&slice.await.map_err(unreadable)?);
-                *at += f64::from(piece.length());
-                *ahead = read_slice(blob, *at)?;
-                Ok(Some(piece))
+            Self::Blob { reader, buffer, .. } => {
+                let piece = chunk(reader.read_with_array_buffer_view(buffer)).await?;
+                if let Some(piece) = &piece {
+                    *buffer = Uint8Array::new(&piece.buffer());
+                }
+                Ok(piece)
             }
-            Self::Stream(reader) => next_chunk(reader).await.inspect_err(|_| {
+            Self::Stream { reader, .. } => next_chunk(reader).await.inspect_err(|_| {
                 // Tells whoever fills the stream. How that ends is not our concern.
                 let _ = Promise::all_settled(&Array::of1(&reader.cancel()));
             }),
@@ -68,20 +77,19 @@ impl Source {
     }
 }
 
-/// Starts to read the slice at `at`; `None` at the end.
-fn read_slice(blob: &Blob, at: f64) -> Result<Option<JsFuture>, Failure> {
-    if at >= blob.size() {
-        return Ok(None);
+async fn next_chunk(reader: &ReadableStreamDefaultReader) -> Result<Option<Uint8Array>, Failure> {
+    let chunk = chunk(reader.read()).await?;
+    if chunk.is_none() {
+        reader.release_lock();
     }
-    let slice = blob.slice_with_f64_and_f64(at, at + f64::from(SLICE_LEN)).map_err(unreadable)?;
-    Ok(Some(JsFuture::from(slice.array_buffer())))
+    Ok(chunk)
 }
 
-async fn next_chunk(reader: &ReadableStreamDefaultReader) -> Result<Option<Uint8Array>, Failure> {
-    let result = JsFuture::from(reader.read()).await.map_err(unreadable)?;
+/// What a reader has read; `None` at the end.
+async fn chunk(read: Promise) -> Result<Option<Uint8Array>, Failure> {
+    let result = JsFuture::from(read).await.map_err(unreadable)?;
     let member = |name: &str| Reflect::get(&result, &JsValue::from(name)).map_err(unreadable);
     if member("done")?.is_truthy() {
-        reader.release_lock();
         return Ok(None);
     }
     match view(&member("value")?) {
@@ -114,5 +122,5 @@ fn unreadable(error: JsValue) -> Failure {
     Failure::bad_argument("source", format!("could not be read: {reason}."))
 }
 
-/// How much is read at a time.
-const SLICE_LEN: u32 = 4 * 1024 * 1024;
+/// How much is read at a time, at most.
+const BUFFER_LEN: u32 = 1024 * 1024;
