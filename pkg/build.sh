@@ -6,7 +6,6 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 readonly NAME=pkcs11_bridge_client
-readonly MAX_GZIP=120000
 
 stop() {
     printf 'build: %s\n' "$@" >&2
@@ -59,16 +58,4 @@ snippets=("$new"/snippets/pkcs11-bridge-client-*/js)
 
 diff -qr "$new" dist >/dev/null 2>&1 || { rm -rf dist && mv "$new" dist; }
 
-node - "dist/${NAME}_bg.wasm" "$MAX_GZIP" <<'JS'
-const { readFileSync } = require("node:fs");
-const { brotliCompressSync, gzipSync } = require("node:zlib");
-const [file, max] = process.argv.slice(2);
-const wasm = readFileSync(file);
-const gzip = gzipSync(wasm, { level: 9 }).length;
-const brotli = brotliCompressSync(wasm).length;
-const kB = (bytes) => `${(bytes / 1000).toFixed(1)} kB`;
-console.log(`${file}: ${kB(wasm.length)}, gzip ${kB(gzip)}, brotli ${kB(brotli)}`);
-if (gzip > Number(max)) {
-  console.log(`The WebAssembly is over its limit of ${kB(Number(max))} gzipped.`);
-}
-JS
+node size.js
