@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/pkg/node_modules/.bin:$(PATH)
 PKG_TOOLS   := cc wasm-target wasm-bindgen npm-packages
 DEMO_TOOLS  := $(PKG_TOOLS) softhsm2
 TEST_TOOLS  := $(DEMO_TOOLS) openssl opensc chromium desktop wasm-pack
-BENCH_TOOLS := $(DEMO_TOOLS) openssl opensc
+BENCH_TOOLS := $(DEMO_TOOLS) openssl opensc chromium
 CHECK_TOOLS := $(PKG_TOOLS) cargo-deny shellcheck
 FUZZ_TOOLS  := cc c++ cargo-fuzz
 
@@ -48,7 +48,7 @@ bench: ## Measure the bridge as it is released, on SoftHSM tokens (LOAD_SECONDS=
 	$(NEED) $(BENCH_TOOLS)
 	$(BUILD)
 	$(CARGO) build --release -p pkcs11-bridge
-	PKCS11_BRIDGE_BIN=$(CURDIR)/target/release/pkcs11-bridge $(CARGO) bench -p pkcs11-bridge-tests --bench '*'
+	CHROMEDRIVER=$(CHROMEDRIVER) PKCS11_BRIDGE_BIN=$(CURDIR)/target/release/pkcs11-bridge $(CARGO) bench -p pkcs11-bridge-tests --bench '*'
 
 # The comments of the command line's options are its help text, where an address stands bare.
 RUSTDOCFLAGS := -D warnings -A rustdoc::bare_urls

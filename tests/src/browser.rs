@@ -12,13 +12,14 @@ use thirtyfour::prelude::ElementQueryable;
 use thirtyfour::{By, ChromiumLikeCapabilities, DesiredCapabilities, WebDriver, WebElement};
 
 use crate::digest::from_base64;
+use crate::processes;
 use crate::program::Program;
 use crate::workspace;
 
 /// A browser; it ends when this is dropped, first the session, then its driver, then the profile.
 pub struct Browser {
     driver: WebDriver,
-    _chromedriver: Program,
+    chromedriver: Program,
     _profile: TempDir,
 }
 
@@ -43,12 +44,25 @@ impl Browser {
         let developer = driver.cdp();
         let watching = developer.send_raw("Page.addScriptToEvaluateOnNewDocument", watch).await;
         watching.expect("a script for every page");
-        Self { driver, _chromedriver: chromedriver, _profile: profile }
+        Self { driver, chromedriver, _profile: profile }
+    }
+
+    /// Ends it without keeping the thread waiting, on which what the browser talks to may run too.
+    pub async fn quit(self) {
+        self.driver.clone().quit().await.expect("its end");
     }
 
     /// What drives it.
     pub fn driver(&self) -> &WebDriver {
         &self.driver
+    }
+
+    /// The processes that show pages: the one that is open, and some for pages to come.
+    pub fn renderers(&self) -> Vec<u32> {
+        let mut all = processes::descendants(self.chromedriver.pid());
+        // Their whole command line is one argument.
+        all.retain(|process| process.arguments.iter().any(|it| it.contains("--type=renderer")));
+        all.into_iter().map(|process| process.pid).collect()
     }
 
     /// Goes to a page.

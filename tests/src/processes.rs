@@ -52,6 +52,12 @@ pub fn memory(pid: u32) -> Option<(u64, u64)> {
     Some((kibibytes("VmRSS:")? << 10, kibibytes("VmHWM:")? << 10))
 }
 
+/// Has the system forget how much memory a process has taken, so that [`memory`] tells the most from now on
+/// (proc_pid_clear_refs(5)).
+pub fn forget_peak(pid: u32) {
+    fs::write(format!("/proc/{pid}/clear_refs"), "5").expect("a process of our own");
+}
+
 /// How many file descriptors a process has open.
 pub fn file_descriptors(pid: u32) -> Option<u64> {
     let folder = format!("/proc/{pid}/fd");

@@ -13,7 +13,7 @@ pub(super) struct Ground {
     pub(super) direct: Direct,
     pub(super) p11_kit: Direct,
     pub(super) bridge: Bridge,
-    pub(super) _echo: Echo,
+    pub(super) echo: Echo,
     _p11_kit_server: P11KitServer,
     pub(super) token: TestToken,
 }
@@ -36,7 +36,7 @@ impl Ground {
             direct,
             p11_kit,
             bridge,
-            _echo: echo,
+            echo,
             _p11_kit_server: p11_kit_server,
             token,
         }
@@ -45,5 +45,9 @@ impl Ground {
 
 /// A bridge as users start it, with little to log.
 pub(super) fn start_bridge(token: &TestToken) -> Bridge {
-    Setup::on(token).environment("PKCS11_BRIDGE_LOG", "info").start()
+    setup(token).start()
+}
+
+pub(super) fn setup(token: &TestToken) -> Setup {
+    Setup::on(token).environment("PKCS11_BRIDGE_LOG", "info")
 }

@@ -1,0 +1,24 @@
+//! The client in a page of headless Chromium: its signatures beside what a WebSocket costs a page that
+//! only echoes, how soon it is there, and its hash beside the same hash in a native program.
+
+mod hashing;
+mod loading;
+mod native_hash;
+mod signing;
+mod tab;
+
+use super::ground::Ground;
+use super::table::Row;
+use tab::Tab;
+
+/// All of it, under headings.
+pub(super) async fn parts(ground: &mut Ground) -> Vec<(&'static str, Vec<Row>)> {
+    let tab = Tab::open(ground).await;
+    let parts = vec![
+        ("From a page in headless Chromium", signing::rows(&tab, ground).await),
+        ("Loading the client", loading::rows(&tab).await),
+        ("hash() of a Blob of 256 MB", hashing::rows(&tab).await),
+    ];
+    tab.close().await;
+    parts
+}
