@@ -2,13 +2,12 @@
 
 use std::pin::Pin;
 
-use js_sys::{Array, Promise};
+use js_sys::{Array, Object, Promise};
 use pkcs11_bridge_protocol::failure::ErrorObject;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::arguments;
-use crate::object::record;
 use crate::rest_exception::RestException;
 
 /// What a method does before it answers; the value is the response's `data`.
@@ -48,7 +47,10 @@ pub(crate) fn answer(callback: JsValue, work: Work) -> Promise {
 }
 
 fn response(data: JsValue) -> JsValue {
-    record(&[("data", &data), ("success", &JsValue::TRUE)])
+    let response: Response = Object::new().unchecked_into();
+    response.set_data(&data);
+    response.set_success(true);
+    response.into()
 }
 
 /// Hands over what a function of the page threw, as the browser does with an event listener's.
@@ -60,6 +62,15 @@ pub(crate) fn report(error: JsValue) {
 
 #[wasm_bindgen]
 extern "C" {
+    /// What a method answers with. Made for every call: see `incoming` for its names.
+    type Response;
+
+    #[wasm_bindgen(method, setter)]
+    fn set_data(this: &Response, data: &JsValue);
+
+    #[wasm_bindgen(method, setter)]
+    fn set_success(this: &Response, success: bool);
+
     #[wasm_bindgen(catch, js_name = reportError)]
     fn report_error(error: &JsValue) -> Result<(), JsValue>;
 

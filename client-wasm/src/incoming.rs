@@ -4,7 +4,7 @@
 use js_sys::JSON;
 use pkcs11_bridge_protocol::event::{self, Event};
 use pkcs11_bridge_protocol::failure::{ErrorData, ErrorObject};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::*;
 
 use crate::object::{field, is_absent};
 
@@ -44,12 +44,12 @@ impl Incoming {
         if !message.is_object() {
             return Err(Unreadable);
         }
-        let member = |name: &str| field(&message, name);
-        let (id, method, error) = (member("id"), member("method"), member("error"));
-        let result = member("result");
+        let message: Message = message.unchecked_into();
+        let (id, method, error) = (message.id(), message.method(), message.error());
+        let result = message.result();
         if is_absent(&id) {
             return match (method.as_string(), is_absent(&method)) {
-                (Some(method), _) => Ok(Self::event(&method, member("params"))),
+                (Some(method), _) => Ok(Self::event(&method, message.params())),
                 (None, true) => Ok(Self::Other),
                 (None, false) => Err(Unreadable),
             };
@@ -75,6 +75,28 @@ impl Incoming {
         };
         event.unwrap_or(Self::Other)
     }
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// What JSON made an object of. Its fields are read with every message, and a name that comes out of the
+    /// WebAssembly costs more than the field.
+    type Message;
+
+    #[wasm_bindgen(method, getter)]
+    fn id(this: &Message) -> JsValue;
+
+    #[wasm_bindgen(method, getter)]
+    fn method(this: &Message) -> JsValue;
+
+    #[wasm_bindgen(method, getter)]
+    fn params(this: &Message) -> JsValue;
+
+    #[wasm_bindgen(method, getter)]
+    fn error(this: &Message) -> JsValue;
+
+    #[wasm_bindgen(method, getter)]
+    fn result(this: &Message) -> JsValue;
 }
 
 /// The error of a reply, or of an element of a batch.
