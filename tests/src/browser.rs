@@ -30,7 +30,7 @@ impl Browser {
             .prefix("pkcs11-bridge-test-browser-")
             .tempdir()
             .expect("a folder");
-        let (chromedriver, port) = start_chromedriver();
+        let (chromedriver, port) = start_chromedriver(profile.path());
         let mut capabilities = DesiredCapabilities::chrome();
         let profile_flag = format!("--user-data-dir={}", profile.path().display());
         for flag in FLAGS.into_iter().chain([profile_flag.as_str()]) {
@@ -180,11 +180,14 @@ impl Browser {
 }
 
 /// The driver on a free port. It takes one that is free for IPv6 and then wants the same for IPv4, which
-/// another test may have got: then it ends, and is started again.
-fn start_chromedriver() -> (Program, String) {
+/// another test may have got: then it ends, and is started again. Temporary files go to a folder of its own.
+fn start_chromedriver(temporary: &Path) -> (Program, String) {
     let mut failures = String::new();
     for _ in 0..10 {
-        let mut driver = Program::start(Command::new(chromedriver()).arg("--port=0"));
+        let mut command = Command::new(chromedriver());
+        // The browser leaves files behind there.
+        command.arg("--port=0").env("TMPDIR", temporary);
+        let mut driver = Program::start(&mut command);
         match driver.look_for_line("started successfully on port ") {
             Ok(port) => return (driver, port.trim_end_matches('.').to_owned()),
             Err(failure) => failures = failure,
