@@ -3,6 +3,7 @@
 //! connection broke is answered with an error.
 
 mod calls;
+mod deadlines;
 mod dialer;
 mod failures;
 mod upkeep;
@@ -16,7 +17,7 @@ use futures_channel::oneshot;
 use gloo_timers::callback::Timeout;
 use js_sys::Function;
 use pkcs11_bridge_protocol::MAX_FRAME_LEN;
-use pkcs11_bridge_protocol::call::{Cancel, Method, SignDataBatch};
+use pkcs11_bridge_protocol::call::{Cancel, Method};
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure};
 use pkcs11_bridge_protocol::message::{Id, Request};
 use wasm_bindgen_futures::spawn_local;
@@ -24,6 +25,7 @@ use wasm_bindgen_futures::spawn_local;
 use crate::events::{Direction, Events};
 use crate::socket::Sender;
 use calls::{Call, Calls, Frame, Outcome};
+use deadlines::clock;
 use dialer::Dialer;
 pub(crate) use failures::cancelled;
 use watches::Watches;
@@ -49,6 +51,9 @@ struct State {
     link: Link,
     calls: Calls,
     watches: Watches,
+    /// The next look at the deadlines of the calls. Where the call that it was meant for is
+    /// answered it stays, for those that follow.
+    look: Option<Timeout>,
     last_id: u64,
 }
 
@@ -87,7 +92,7 @@ impl Connection {
                 ports,
                 limits,
                 events: Events::new(listeners_changed),
-                state: RefCell::new(State { link, calls, watches, last_id: 0 }),
+                state: RefCell::new(State { link, calls, watches, look: None, last_id: 0 }),
             }
         });
         spawn_local(connection.clone().run(dialer, socket));
@@ -145,6 +150,7 @@ impl Connection {
             let mut state = self.state.borrow_mut();
             state.calls.fail_queued(failures::closed);
             state.calls.fail_in_flight(|_| failures::closed());
+            state.look = None;
             std::mem::replace(&mut state.link, Link::Closed)
         };
         if let Link::Open(sender) = link {
@@ -173,41 +179,14 @@ impl Connection {
             return Err(failures::too_long(frame.text.len()));
         }
         let (answer, reply) = oneshot::channel();
-        let call = Call::new(id, method, answer, self.deadline(id), on_progress);
-        state.calls.push(call, frame);
+        state.calls.push(Call::new(id, method, answer, clock(), on_progress), frame);
+        state.look.get_or_insert_with(|| self.look_in(self.limits.silence));
         if let Link::Pausing { .. } = state.link {
             state.search_begins();
         }
         drop(state);
         self.send_queued();
         Ok(Reply { id, outcome: reply })
-    }
-
-    fn deadline(self: &Rc<Self>, id: u64) -> Timeout {
-        let connection = Rc::downgrade(self);
-        Timeout::new(self.limits.silence, move || {
-            if let Some(connection) = connection.upgrade() {
-                connection.expire(id);
-            }
-        })
-    }
-
-    /// Fails the call whose time is over. In flight it keeps its place until the late reply comes,
-    /// because the bridge still counts it; and nobody waits for more signatures of a batch.
-    fn expire(self: &Rc<Self>, id: u64) {
-        let mut state = self.state.borrow_mut();
-        let limit = self.limits.silence;
-        if let Some(mut call) = state.calls.withdraw(id) {
-            let failure = failures::too_late_unsent(&call, limit);
-            call.answer(Err(failure.into()));
-        } else if let Some(call) = state.calls.in_flight(id) {
-            let failure = failures::too_late_in_flight(call, limit);
-            call.answer(Err(failure.into()));
-            if call.method == SignDataBatch::NAME {
-                drop(state);
-                self.send_cancel(id);
-            }
-        }
     }
 
     fn send_cancel(self: &Rc<Self>, id: u64) {

@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use std::mem;
 
 use futures_channel::oneshot;
-use gloo_timers::callback::Timeout;
 use js_sys::Function;
 use pkcs11_bridge_protocol::call::{Cancel, Method, UnwatchSlots, WatchSlots};
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure};
@@ -29,7 +28,8 @@ pub(crate) struct Call {
     pub(crate) method: &'static str,
     /// `None` where the caller was answered already, because the time was over.
     reply: Option<oneshot::Sender<Outcome>>,
-    deadline: Timeout,
+    /// When it was made or the bridge was last heard of it, in milliseconds.
+    since: f64,
     /// What the page wants to be called with the progress.
     on_progress: Option<Function>,
     /// The length of the request in flight.
@@ -57,10 +57,10 @@ impl Call {
         id: u64,
         method: &'static str,
         reply: oneshot::Sender<Outcome>,
-        deadline: Timeout,
+        since: f64,
         on_progress: Option<Function>,
     ) -> Self {
-        Self { id, method, reply: Some(reply), deadline, on_progress, len: 0 }
+        Self { id, method, reply: Some(reply), since, on_progress, len: 0 }
     }
 
     /// Answers the caller, unless that has happened already.
@@ -71,9 +71,9 @@ impl Call {
         }
     }
 
-    /// The bridge is at work on the call, which gets another deadline. Returns who wants to know.
-    pub(crate) fn goes_on(&mut self, deadline: Timeout) -> Option<Function> {
-        self.deadline = deadline;
+    /// The bridge is at work on the call. Returns who wants to know.
+    pub(crate) fn goes_on(&mut self, now: f64) -> Option<Function> {
+        self.since = now;
         self.on_progress.clone()
     }
 }
@@ -135,6 +135,13 @@ impl Calls {
     /// The call in flight with that id, where its caller still waits.
     pub(crate) fn in_flight(&mut self, id: u64) -> Option<&mut Call> {
         self.in_flight.iter_mut().find(|call| call.id == id && call.reply.is_some())
+    }
+
+    /// Which calls wait for a reply, and since when.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = (u64, f64)> {
+        let queued = self.queue.iter().map(|queued| &queued.call);
+        let calls = queued.chain(&self.in_flight);
+        calls.filter(|call| call.reply.is_some()).map(|call| (call.id, call.since))
     }
 
     /// Takes the call with that id out of the queue, where it is there.

@@ -10,6 +10,7 @@ use gloo_timers::future::TimeoutFuture;
 use js_sys::Date;
 use wasm_bindgen::JsValue;
 
+use super::deadlines::clock;
 use super::dialer::{Dialer, Pauses};
 use super::{Connection, Link, failures};
 use crate::callback::report;
@@ -84,10 +85,9 @@ impl Connection {
 
     /// Tells the page, which may call the client: nothing may be borrowed then.
     fn pass_on(self: &Rc<Self>, progress: &Progress) {
-        let deadline = self.deadline(progress.id);
         let mut state = self.state.borrow_mut();
         let call = state.calls.in_flight(progress.id);
-        let on_progress = call.and_then(|call| call.goes_on(deadline));
+        let on_progress = call.and_then(|call| call.goes_on(clock()));
         drop(state);
         if let Some(on_progress) = on_progress {
             let (done, total) = (progress.done.into(), progress.total.into());

@@ -1,5 +1,6 @@
 //! For how long the bridge may be silent.
 
+use js_sys::{Date, Promise};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -19,9 +20,62 @@ async fn by_default_there_is_time_for_every_dialog() {
     let bridge = connect("({})").await;
     set(&limits, "length", 0);
     let call = bridge.pkcs11.info(NONE);
+    let another = bridge.pkcs11.info(NONE);
     assert_eq!(at(&limits, "0"), 600_000.0);
+    assert_eq!(at(&limits, "length"), 1.0, "they share a timer");
+    for (number, call) in (0..).zip([call, another]) {
+        bridge.reply(number, "{}");
+        resolved(call).await;
+    }
+}
+
+#[wasm_bindgen_test]
+async fn each_call_has_its_whole_time() {
+    let bridge = connect("({ timeout: 300 })").await;
+    let first = bridge.pkcs11.info(NONE);
+    pause(100).await;
+    let second = bridge.pkcs11.info(NONE);
+    let second_made = Date::now();
+    pause(100).await;
+    let third = bridge.pkcs11.info(NONE);
+    let third_made = Date::now();
     bridge.reply(0, "{}");
-    resolved(call).await;
+    resolved(first).await;
+    assert_late(second, second_made).await;
+    assert_late(third, third_made).await;
+}
+
+#[wasm_bindgen_test]
+async fn a_call_has_its_whole_time_after_others_were_answered() {
+    let bridge = connect("({ timeout: 300 })").await;
+    // The next call comes before their deadline, the last one when nobody has waited for long.
+    for (number, quiet) in [(0, 200), (2, 700), (4, 0)] {
+        let call = bridge.pkcs11.info(NONE);
+        bridge.reply(number, "{}");
+        resolved(call).await;
+        pause(quiet).await;
+        let made = Date::now();
+        assert_late(bridge.pkcs11.info(NONE), made).await;
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_call_that_waits_for_a_place_is_late_too() {
+    let bridge = connect("({ timeout: 300 })").await;
+    let mut calls: Vec<_> = (0..63).map(|_| bridge.pkcs11.info(NONE)).collect();
+    pause(100).await;
+    let (queued, made) = (bridge.pkcs11.slots(NONE), Date::now());
+    assert_error(&rejected(calls.swap_remove(0)).await, 408, "900", "Try again");
+    assert_late(queued, made).await;
+    assert_eq!(bridge.requests().length(), 63);
+}
+
+/// Asserts that a call fails when the 300 milliseconds that it may take are over.
+async fn assert_late(call: Promise, made: f64) {
+    assert_error(&rejected(call).await, 408, "900", "was not answered within 300 ms");
+    let took = Date::now() - made;
+    // `Date` counts whole milliseconds.
+    assert!((299.0..400.0).contains(&took), "after {took} ms");
 }
 
 #[wasm_bindgen_test]
