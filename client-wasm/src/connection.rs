@@ -212,7 +212,7 @@ impl Connection {
             };
             sender.send(&frame.text);
             if let Some(shown) = frame.shown {
-                self.events.traffic(Direction::Sent, Some(id), &shown);
+                self.events.traffic(Direction::Sent, Some(id), &shown.into());
             }
         }
     }

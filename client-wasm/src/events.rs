@@ -92,7 +92,7 @@ impl Events {
     }
 
     /// A frame went by. `id` is `None` for an event of the bridge.
-    pub(crate) fn traffic(&self, direction: Direction, id: Option<u64>, text: &str) {
+    pub(crate) fn traffic(&self, direction: Direction, id: Option<u64>, text: &JsValue) {
         let direction = match direction {
             Direction::Sent => "sent",
             Direction::Received => "received",
@@ -101,7 +101,7 @@ impl Events {
             ("direction", &direction.into()),
             // Counted from 1, so that a number of JavaScript holds it.
             ("id", &id.map_or(JsValue::NULL, |id| (id as f64).into())),
-            ("text", &text.into()),
+            ("text", text),
         ]);
         self.dispatch("traffic", &detail);
     }

@@ -1,7 +1,7 @@
 //! What the bridge sends, decoded. The browser reads the JSON: that is small and fast, and a
 //! result, whose names are those of the JavaScript API already, goes to the page untouched.
 
-use js_sys::JSON;
+use js_sys::JsString;
 use pkcs11_bridge_protocol::event::{self, Event};
 use pkcs11_bridge_protocol::failure::{ErrorData, ErrorObject};
 use wasm_bindgen::prelude::*;
@@ -39,8 +39,8 @@ pub(crate) struct Unreadable;
 
 impl Incoming {
     /// Reads either kind of message (JSON-RPC 2.0, sections 4.1 and 5).
-    pub(crate) fn decode(text: &str) -> Result<Self, Unreadable> {
-        let message = JSON::parse(text).map_err(|_| Unreadable)?;
+    pub(crate) fn decode(text: &JsString) -> Result<Self, Unreadable> {
+        let message = parse(text).map_err(|_| Unreadable)?;
         if !message.is_object() {
             return Err(Unreadable);
         }
@@ -79,6 +79,10 @@ impl Incoming {
 
 #[wasm_bindgen]
 extern "C" {
+    /// That of js-sys copies the text into the WebAssembly and out again.
+    #[wasm_bindgen(catch, js_namespace = JSON)]
+    fn parse(text: &JsString) -> Result<JsValue, JsValue>;
+
     /// What JSON made an object of. Its fields are read with every message, and a name that comes out of the
     /// WebAssembly costs more than the field.
     type Message;

@@ -1,24 +1,23 @@
-//! One WebSocket to one port of the bridge. The only file that names gloo-net.
+//! One WebSocket to one port of the bridge. The only file that names the browser's WebSocket.
 //!
-//! gloo-net reads. Opening and sending go to the browser's WebSocket itself: gloo-net panics where
-//! the constructor throws something odd, and its sink keeps the text that it sends, which may hold
-//! a PIN.
+//! What is received stays a string of JavaScript, and what is sent, which may hold a PIN, is kept
+//! nowhere.
 
-use std::future::poll_fn;
-use std::pin::Pin;
-
-use futures_core::Stream;
-use futures_sink::Sink;
-use gloo_net::websocket::futures::WebSocket as Reader;
-use gloo_net::websocket::{Message, WebSocketError};
+use futures_channel::mpsc::{self, UnboundedReceiver};
+use js_sys::JsString;
 use pkcs11_bridge_protocol::SUBPROTOCOL;
-use web_sys::WebSocket;
+use wasm_bindgen::prelude::*;
+use web_sys::{CloseEvent, Event, MessageEvent, WebSocket};
 
 /// The reading side. Dropping it closes the WebSocket.
 pub(crate) struct Socket {
-    reader: Reader,
+    arrivals: UnboundedReceiver<Arrival>,
     sender: Sender,
+    listeners: [Listener; 3],
 }
+
+/// The kind of an event, and what listens to it.
+type Listener = (&'static str, Closure<dyn FnMut(Event)>);
 
 /// The sending side.
 #[derive(Clone)]
@@ -26,11 +25,13 @@ pub(crate) struct Sender(WebSocket);
 
 /// What arrives.
 pub(crate) enum Arrival {
+    /// The WebSocket is open; this comes first.
+    Opened,
     /// A text frame.
-    Text(String),
+    Text(JsString),
     /// A frame that is not text, which the protocol does not have.
     Binary,
-    /// The WebSocket is closed; nothing follows.
+    /// The WebSocket is closed, or was never open; nothing follows.
     Closed(Closed),
 }
 
@@ -51,10 +52,32 @@ impl Socket {
         // The browser refuses some ports, and pages that are not allowed to connect.
         let socket =
             WebSocket::new_with_str(&format!("ws://127.0.0.1:{port}"), SUBPROTOCOL).ok()?;
-        let sender = Sender(socket.clone());
-        let mut reader = Reader::try_from(socket).ok()?;
-        poll_fn(|cx| Pin::new(&mut reader).poll_ready(cx)).await.ok()?;
-        (sender.is_open() && sender.0.protocol() == SUBPROTOCOL).then_some(Self { reader, sender })
+        let mut socket = Self::of(socket);
+        let opened = matches!(socket.next().await, Arrival::Opened);
+        let sender = &socket.sender;
+        (opened && sender.is_open() && sender.0.protocol() == SUBPROTOCOL).then_some(socket)
+    }
+
+    fn of(socket: WebSocket) -> Self {
+        let (inbox, arrivals) = mpsc::unbounded();
+        let listener = |arrival: fn(Event) -> Arrival| {
+            let inbox = inbox.clone();
+            Closure::new(move |event| {
+                // Fails where the reading side is gone.
+                let _ = inbox.unbounded_send(arrival(event));
+            })
+        };
+        let listeners = [
+            ("open", listener(|_| Arrival::Opened)),
+            ("message", listener(|event| Arrival::of_message(event.unchecked_into()))),
+            ("close", listener(|event| Arrival::of_close(event.unchecked_into()))),
+        ];
+        for (kind, listener) in &listeners {
+            let listener = listener.as_ref().unchecked_ref();
+            // Throws only for a listener that is none.
+            let _ = socket.add_event_listener_with_callback(kind, listener);
+        }
+        Self { arrivals, sender: Sender(socket), listeners }
     }
 
     /// The side that sends.
@@ -64,19 +87,30 @@ impl Socket {
 
     /// Waits for what comes next.
     pub(crate) async fn next(&mut self) -> Arrival {
-        loop {
-            let arrival = match poll_fn(|cx| Pin::new(&mut self.reader).poll_next(cx)).await {
-                Some(Ok(Message::Text(text))) => Arrival::Text(text),
-                Some(Ok(Message::Bytes(_))) => Arrival::Binary,
-                Some(Err(WebSocketError::ConnectionClose(event))) => {
-                    Arrival::Closed(Closed { code: event.code, reason: event.reason })
-                }
-                // A close event follows.
-                Some(Err(_)) => continue,
-                None => Arrival::Closed(Closed { code: 1006, reason: String::new() }),
-            };
-            return arrival;
+        // The listeners keep the sending end of the channel for as long as `self` lives.
+        let broken = |_| Arrival::Closed(Closed { code: 1006, reason: String::new() });
+        self.arrivals.recv().await.unwrap_or_else(broken)
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let Sender(socket) = &self.sender;
+        for (kind, listener) in &self.listeners {
+            let listener = listener.as_ref().unchecked_ref();
+            let _ = socket.remove_event_listener_with_callback(kind, listener);
         }
+        let _ = socket.close();
+    }
+}
+
+impl Arrival {
+    fn of_message(event: MessageEvent) -> Self {
+        event.data().dyn_into().map_or(Self::Binary, Self::Text)
+    }
+
+    fn of_close(event: CloseEvent) -> Self {
+        Self::Closed(Closed { code: event.code(), reason: event.reason() })
     }
 }
 

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use futures_channel::oneshot;
 use gloo_timers::future::TimeoutFuture;
-use js_sys::Date;
+use js_sys::{Date, JsString};
 use wasm_bindgen::JsValue;
 
 use super::deadlines::clock;
@@ -51,6 +51,7 @@ impl Connection {
                     continue;
                 }
                 Arrival::Closed(closed) => return closed,
+                Arrival::Opened => continue,
             };
             match Incoming::decode(&text) {
                 Ok(incoming) => self.handle(incoming, &text),
@@ -60,7 +61,7 @@ impl Connection {
         }
     }
 
-    fn handle(self: &Rc<Self>, incoming: Incoming, text: &str) {
+    fn handle(self: &Rc<Self>, incoming: Incoming, text: &JsString) {
         let id = match &incoming {
             Incoming::Reply { id, .. } => Some(*id),
             Incoming::Progress(_) | Incoming::Slot(_) | Incoming::Other => None,
