@@ -9,8 +9,16 @@ export class Listeners extends EventTarget {
     this.#changed = changed;
   }
 
-  /** @param {string} type */
-  has(type) {
+  // Two that are asked with every call, without a name that would have to come out of the WebAssembly.
+  get hasSlot() {
+    return this.#has("slot");
+  }
+
+  get hasTraffic() {
+    return this.#has("traffic");
+  }
+
+  #has(type) {
     return this.#kept.some((kept) => kept.type === type);
   }
 

@@ -52,12 +52,12 @@ impl Events {
 
     /// Whether the page listens to "traffic".
     pub(crate) fn traffic_wanted(&self) -> bool {
-        self.listeners.has("traffic")
+        self.listeners.has_traffic()
     }
 
     /// Whether the page listens to "slot".
     pub(crate) fn slots_wanted(&self) -> bool {
-        self.listeners.has("slot")
+        self.listeners.has_slot()
     }
 
     /// The connection is there again.
@@ -125,8 +125,11 @@ extern "C" {
     #[wasm_bindgen(constructor)]
     fn new(changed: &JsValue) -> Listeners;
 
-    #[wasm_bindgen(method)]
-    fn has(this: &Listeners, kind: &str) -> bool;
+    #[wasm_bindgen(method, getter, js_name = hasSlot)]
+    fn has_slot(this: &Listeners) -> bool;
+
+    #[wasm_bindgen(method, getter, js_name = hasTraffic)]
+    fn has_traffic(this: &Listeners) -> bool;
 
     #[wasm_bindgen(method, catch, js_name = addEventListener)]
     fn add(

@@ -114,12 +114,16 @@ impl Connection {
 
     /// A call was carried out, so the user has approved the page.
     pub(super) fn watch_what_was_refused(self: &Rc<Self>) {
+        let mut refused = false;
         for watch in &mut self.state.borrow_mut().watches.all {
             if matches!(watch.status, Status::Refused) {
                 watch.status = Status::Idle;
+                refused = true;
             }
         }
-        self.watch();
+        if refused {
+            self.watch();
+        }
     }
 
     fn ask(self: &Rc<Self>, module: Option<String>, watch: bool) -> Result<Reply, ErrorObject> {
