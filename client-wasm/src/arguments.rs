@@ -1,7 +1,7 @@
 //! What a page passes in, decoded into the typed parameters of the protocol. An error names the
 //! argument and says what is expected there; it never repeats a value, which may be a PIN.
 
-use js_sys::{Array, Function, Object};
+use js_sys::{Array, Function};
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visitor,
@@ -128,9 +128,9 @@ impl Fields {
             return Err(Failure::bad_argument(name, "has to be an object."));
         }
         // A getter of the page's own may throw.
-        let fields = assign(&Object::new(), value)
+        let entries = entries(value)
             .map_err(|_| Failure::bad_argument(name, "has a field that cannot be read."))?;
-        Ok(Self { entries: Object::entries(&fields), at: 0, name: String::new() })
+        Ok(Self { entries, at: 0, name: String::new() })
     }
 
     /// Puts each value at the place of its name.
@@ -158,5 +158,5 @@ impl Fields {
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(catch, js_namespace = Object)]
-    fn assign(target: &Object, source: &JsValue) -> Result<Object, JsValue>;
+    fn entries(object: &JsValue) -> Result<Array, JsValue>;
 }
