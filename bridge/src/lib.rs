@@ -11,6 +11,8 @@ mod cli;
 mod config;
 mod consent;
 mod demo;
+#[cfg(unix)]
+mod descriptors;
 mod dialog;
 mod hardening;
 mod host;
@@ -26,6 +28,7 @@ pub mod readers;
 mod rsa_public_key;
 mod server;
 mod slot_events;
+mod stages;
 mod stop;
 mod supervisor;
 mod tokens;
@@ -50,7 +53,9 @@ pub fn run() -> Result<ExitCode, Failed> {
     let Cli { command, serve } = Cli::parse();
     log_to_stderr();
     hardening::keep_memory_private();
-    Ok(carry_out(command.unwrap_or(Command::Serve(serve)))?)
+    let done = carry_out(command.unwrap_or(Command::Serve(serve)));
+    stages::write_down();
+    Ok(done?)
 }
 
 /// Why the program ends without having been asked to.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::io::AsyncRead;
 use tokio_util::codec::{FramedRead, LengthDelimitedCodec};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// A call for the worker: a `Call`, by reference where it is sent.
 ///
@@ -157,7 +157,7 @@ pub(crate) fn encode_result(result: &impl Serialize) -> Result<Box<RawValue>, Fa
 /// Bytes ready to be written in one piece. Wiped when dropped, because they may hold a PIN.
 pub(crate) type Frame = Zeroizing<Vec<u8>>;
 
-/// Frames without their length, as they come.
+/// Frames without their length, as they come to the end that serves many workers.
 pub(crate) type FrameReader<R> = FramedRead<R, LengthDelimitedCodec>;
 
 pub(crate) fn encode(message: &impl Serialize) -> io::Result<Frame> {
@@ -168,18 +168,6 @@ pub(crate) fn encode(message: &impl Serialize) -> io::Result<Frame> {
     let len = len.ok_or_else(|| io::Error::other("the message is too long for the pipe"))?;
     frame[..HEADER_LEN].copy_from_slice(&len.to_le_bytes());
     Ok(frame)
-}
-
-/// Reads one frame; `None` at the end of the stream.
-pub(crate) fn read<M: DeserializeOwned>(reader: &mut impl Read) -> io::Result<Option<M>> {
-    let mut header = [0; HEADER_LEN];
-    match reader.read_exact(&mut header) {
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-        result => result?,
-    }
-    let mut body = Zeroizing::new(vec![0; body_len(header)?]);
-    reader.read_exact(&mut body)?;
-    decode(&body).map(Some)
 }
 
 /// Reads frames at the end that serves many workers. Giving up on the next frame loses nothing.
@@ -213,6 +201,64 @@ pub(crate) fn write(writer: &mut impl Write, message: &impl Serialize) -> io::Re
     writer.flush()
 }
 
+/// Reads frames at the end that has nothing else to do: a short one, as most are, with a single system call.
+pub(crate) struct Input<R> {
+    reader: R,
+    /// What has come and was not read yet. Wiped, because it may hold a PIN.
+    buffer: Zeroizing<Vec<u8>>,
+}
+
+impl<R: Read> Input<R> {
+    pub(crate) fn new(reader: R) -> Self {
+        Self { reader, buffer: Zeroizing::default() }
+    }
+
+    /// The next message; `None` at the end of the stream.
+    pub(crate) fn next<M: DeserializeOwned>(&mut self) -> io::Result<Option<M>> {
+        loop {
+            let len = self.buffer.first_chunk().map(|header| body_len(*header)).transpose()?;
+            let missing = match len {
+                None => PIECE_LEN,
+                Some(len) if self.buffer.len() >= HEADER_LEN + len => {
+                    return self.take(HEADER_LEN + len).map(Some);
+                }
+                Some(len) => HEADER_LEN + len - self.buffer.len(),
+            };
+            // No more than a piece is reserved for what is only announced.
+            if self.fill(missing.min(PIECE_LEN))? == 0 {
+                return if len.is_none() {
+                    Ok(None)
+                } else {
+                    Err(io::ErrorKind::UnexpectedEof.into())
+                };
+            }
+        }
+    }
+
+    fn fill(&mut self, room: usize) -> io::Result<usize> {
+        let filled = self.buffer.len();
+        self.buffer.resize(filled + room, 0);
+        let read = loop {
+            match self.reader.read(&mut self.buffer[filled..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        self.buffer.truncate(filled + *read.as_ref().unwrap_or(&0));
+        read
+    }
+
+    fn take<M: DeserializeOwned>(&mut self, len: usize) -> io::Result<M> {
+        let message = decode(&self.buffer[HEADER_LEN..len]);
+        if self.buffer.len() > len || len > PIECE_LEN {
+            self.buffer = Zeroizing::new(self.buffer[len..].to_vec());
+        } else {
+            self.buffer.zeroize();
+        }
+        message
+    }
+}
+
 fn body_len(header: [u8; HEADER_LEN]) -> io::Result<usize> {
     let len = u32::from_le_bytes(header);
     if len > MAX_LEN {
@@ -224,6 +270,8 @@ fn body_len(header: [u8; HEADER_LEN]) -> io::Result<usize> {
 /// Said by a module that has lost its state.
 pub(crate) const NOT_INITIALIZED: &str = "CKR_CRYPTOKI_NOT_INITIALIZED";
 const HEADER_LEN: usize = 4;
+/// Room for most messages.
+const PIECE_LEN: usize = 8 << 10;
 /// Room for the certificates of a very full token.
 const MAX_LEN: u32 = 64 << 20;
 
@@ -238,10 +286,33 @@ mod tests {
         let mut pipe = Vec::new();
         write(&mut pipe, &"one").unwrap();
         write(&mut pipe, &"two").unwrap();
-        let mut reader = pipe.as_slice();
-        assert_eq!(read::<String>(&mut reader).unwrap().unwrap(), "one");
-        assert_eq!(read::<String>(&mut reader).unwrap().unwrap(), "two");
-        assert!(read::<String>(&mut reader).unwrap().is_none());
+        let mut input = Input::new(pipe.as_slice());
+        assert_eq!(input.next::<String>().unwrap().unwrap(), "one");
+        assert_eq!(input.next::<String>().unwrap().unwrap(), "two");
+        assert!(input.next::<String>().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_frame_may_come_in_any_pieces() {
+        struct ByteByByte<'a>(&'a [u8]);
+        impl Read for ByteByByte<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let len = buffer.len().min(1);
+                self.0.read(&mut buffer[..len])
+            }
+        }
+        let (short, long) = ("short".to_owned(), "long".repeat(PIECE_LEN));
+        let mut pipe = Vec::new();
+        for text in [&short, &long, &short] {
+            write(&mut pipe, text).unwrap();
+        }
+        let mut pieces = Input::new(ByteByByte(&pipe));
+        let mut whole = Input::new(pipe.as_slice());
+        for text in [&short, &long, &short] {
+            assert_eq!(pieces.next::<String>().unwrap().as_ref(), Some(text));
+            assert_eq!(whole.next::<String>().unwrap().as_ref(), Some(text));
+        }
+        assert!(pieces.next::<String>().unwrap().is_none());
     }
 
     #[tokio::test]
@@ -258,7 +329,7 @@ mod tests {
     #[test]
     fn what_is_no_frame_is_an_error() {
         for bytes in [&[0xff; 8][..], &[4, 0, 0, 0, b'"'], &[2, 0, 0, 0, b'"', b'x']] {
-            assert!(read::<String>(&mut &bytes[..]).is_err(), "{bytes:?}");
+            assert!(Input::new(&bytes[..]).next::<String>().is_err(), "{bytes:?}");
         }
     }
 

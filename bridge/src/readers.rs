@@ -16,7 +16,7 @@ use crate::config::Settings;
 use crate::dialog::{self, Answer, text};
 use crate::host;
 use crate::origin::{Origin, OriginError, RequestOrigin};
-use crate::pipe::{self, Greeting, Job, Leave, Outcome, Report, Told};
+use crate::pipe::{self, Greeting, Input, Job, Leave, Outcome, Report, Told};
 use crate::server;
 use crate::tokens::Tokens;
 pub use crate::worker::readers::{certificate, signature};
@@ -76,9 +76,9 @@ fn assuan_len(text: &str) -> usize {
 
 /// The frames of a pipe, from either end: both have to find the same ones.
 pub fn pipe(bytes: &[u8]) -> Taken {
-    let (mut one_by_one, mut rest) = (Vec::new(), bytes);
+    let (mut one_by_one, mut input) = (Vec::new(), Input::new(bytes));
     let end = loop {
-        match pipe::read::<Box<RawValue>>(&mut rest) {
+        match input.next::<Box<RawValue>>() {
             Ok(Some(frame)) => one_by_one.push(frame.get().to_owned()),
             Ok(None) => break Ok(()),
             Err(error) => break Err(error.to_string()),
@@ -98,7 +98,7 @@ pub fn pipe(bytes: &[u8]) -> Taken {
 pub fn job(json: &[u8]) -> Taken {
     let framed = framed(json);
     let job: Option<Job<Call, Leave>> =
-        pipe::read(&mut framed.as_slice()).map_err(|error| error.to_string())?;
+        Input::new(framed.as_slice()).next().map_err(|error| error.to_string())?;
     stays(&job.ok_or("no frame")?);
     Ok(())
 }
@@ -159,7 +159,7 @@ fn decoded<M: DeserializeOwned>(json: &[u8]) -> Result<M, String> {
 fn stays<M: Serialize + DeserializeOwned>(message: &M) {
     let written = pipe::encode(message).expect("what was read can be written");
     let read: Option<M> =
-        pipe::read(&mut written.as_slice()).expect("what was written can be read");
+        Input::new(written.as_slice()).next().expect("what was written can be read");
     let again = pipe::encode(&read.expect("a frame")).expect("what was read can be written");
     assert!(*again == *written, "it reads otherwise than it was written");
 }

@@ -1,14 +1,15 @@
-//! The worker: one process that has one module loaded for one origin. It reads jobs from its standard
-//! input and writes reports to its standard output, and ends with the input.
+//! The worker: one process that has one module loaded for one origin. It gets jobs and sends back reports,
+//! and ends with the bridge.
 //!
-//! Several threads take turns at the input: one reads a job, lets the next one read, and carries
-//! its job out itself, so that a call costs no hop between threads and calls run side by side.
+//! Each of its threads reads jobs from a lane of its own and carries them out itself, so that a call costs no
+//! hop between threads and calls run side by side.
 
 mod algorithm;
 mod certificates;
 mod ecdsa;
 mod failures;
 mod key;
+mod lanes;
 mod module;
 mod pin;
 #[cfg(feature = "fuzzing")]
@@ -21,11 +22,11 @@ mod slot;
 mod slot_events;
 mod verifier;
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, Once};
+use std::sync::Once;
 use std::thread;
 use std::time::Duration;
 
@@ -35,17 +36,19 @@ use serde::Serialize;
 
 use crate::cli::WorkerArgs;
 use crate::hardening;
-use crate::lock::lock;
 use crate::pipe::{self, Greeting, Job, Leave, NOT_INITIALIZED, Outcome, Report, Told};
+use crate::stages::{Stage, reached};
+use lanes::Lane;
 use module::LoadedModule;
+pub(crate) use module::most_threads;
 use slot::{LoginError, Pins};
 
-/// Runs until the bridge closes the pipe.
+/// Runs until the bridge closes the lanes.
 pub(crate) fn run(args: &WorkerArgs) -> ExitCode {
-    let (input, mut output) = match own_pipes() {
-        Ok(pipes) => pipes,
+    let mut lanes = match lanes::open() {
+        Ok(lanes) => lanes,
         Err(error) => {
-            tracing::error!(%error, "the worker has no pipes to its bridge");
+            tracing::error!(%error, "the worker cannot talk to its bridge");
             return ExitCode::FAILURE;
         }
     };
@@ -53,40 +56,31 @@ pub(crate) fn run(args: &WorkerArgs) -> ExitCode {
         return ExitCode::FAILURE;
     }
     hardening::limit_memory(MAX_MEMORY);
+    let greet = |greeting| lanes[0].send(&greeting);
     let module = match LoadedModule::load(&args.module) {
         Ok(module) => module,
         Err(failure) => {
-            let _ = pipe::write(&mut output, &Greeting::Failed(failure.into()));
+            let _ = greet(Greeting::Failed(failure.into()));
             return ExitCode::FAILURE;
         }
     };
     let threads = module.threads();
-    if pipe::write(&mut output, &Greeting::Ready { threads }).is_err() {
+    if greet(Greeting::Ready { threads }).is_err() {
         return ExitCode::FAILURE;
     }
     let slot_events = (threads > 1 && !args.no_slot_events).then(Once::new);
-    serve(&module, threads, slot_events, input, output);
+    lanes.truncate(threads);
+    serve(&module, threads, slot_events.as_ref(), &lanes);
     module.finalize();
     ExitCode::SUCCESS
 }
 
 /// `slot_events` is there where the module may be waited on for them.
-fn serve(
-    module: &LoadedModule,
-    threads: usize,
-    slot_events: Option<Once>,
-    input: impl Read + Send,
-    output: impl Write + Send + 'static,
-) {
-    // Not buffered, so that no PIN stays behind in a buffer.
-    let input = Mutex::new(input);
-    let output = Arc::new(Mutex::new(output));
-    let take_turns = || {
+fn serve(module: &LoadedModule, threads: usize, slot_events: Option<&Once>, lanes: &[Lane]) {
+    let on = |lane: &Lane| {
         loop {
-            let job = pipe::read(&mut *lock(&input));
-            let Ok(Some(job)): io::Result<Option<Job<Call, Leave>>> = job else {
-                return end_soon();
-            };
+            let Ok(Some(job)) = lane.next() else { return end_soon() };
+            reached(Stage::Taken);
             let id = job.id;
             let looks = matches!(job.call, Call::WatchSlots(_));
             // A module's nonsense may make a library panic; that ends this call alone.
@@ -96,20 +90,21 @@ fn serve(
                 let outcome = too_long(&error).into();
                 pipe::encode(&Told::Report(Report { id, outcome }))
             });
-            if frame.and_then(|frame| lock(&output).write_all(&frame)).is_err() {
+            if frame.and_then(|frame| lane.send_frame(&frame)).is_err() {
                 return;
             }
             // Not before: well-known modules let nobody in while they wait, and the look has to be answered.
-            if let (true, Some(once)) = (looks, &slot_events) {
-                once.call_once(|| slot_events::tell(module.context().clone(), Arc::clone(&output)));
+            if let (true, Some(once)) = (looks, slot_events) {
+                once.call_once(|| slot_events::tell(module.context().clone(), lane.clone()));
             }
         }
     };
     thread::scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(take_turns);
+        let (first, others) = (&lanes[0], 1..threads);
+        for lane in others.map(|number| &lanes[number % lanes.len()]) {
+            scope.spawn(move || on(lane));
         }
-        take_turns();
+        on(first);
     });
 }
 
@@ -168,25 +163,6 @@ fn outcome<R: Serialize>(result: Result<R, Failure>) -> Outcome {
         }
         Err(failure) => failure.into(),
     }
-}
-
-/// Takes the pipes for the worker alone: what a module reads from standard input is empty, and what
-/// it writes to standard output goes to the log.
-#[cfg(unix)]
-fn own_pipes() -> io::Result<(impl Read + Send, impl Write + Send)> {
-    use std::fs::File;
-    use std::os::fd::AsFd;
-
-    let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
-    rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
-    Ok((input, output))
-}
-
-#[cfg(not(unix))]
-fn own_pipes() -> io::Result<(impl Read + Send, impl Write + Send)> {
-    Ok((io::stdin(), io::stdout()))
 }
 
 /// Ends the process where a call hangs that another thread has, because nobody waits for it any more.

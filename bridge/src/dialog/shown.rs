@@ -16,7 +16,7 @@ use crate::pipe;
 /// Reads the question from standard input and writes the answer to standard output.
 pub(crate) fn run() -> ExitCode {
     hardening::limit_memory(MAX_MEMORY);
-    let Ok(Some(showing)) = pipe::read(&mut io::stdin()) else { return ExitCode::FAILURE };
+    let Ok(Some(showing)) = pipe::Input::new(io::stdin()).next() else { return ExitCode::FAILURE };
     end_with_the_bridge();
     let answer = show(&showing);
     match pipe::write(&mut io::stdout(), &answer) {

@@ -32,6 +32,7 @@ use super::places::Place;
 use crate::batch::BatchControl;
 use crate::bridge::{Bridge, Caller};
 use crate::origin::{Approval, RequestOrigin};
+use crate::stages::{Stage, reached};
 
 pub(super) struct Connection {
     socket: WebSocketStream<Paced>,
@@ -118,10 +119,16 @@ impl Connection {
             Some(Err(_)) | None => {}
         }
         match frame {
-            Some(Ok(Message::Text(text))) => match Request::decode(text.as_str()) {
-                Ok(request) => self.start(request, text.len()).await,
-                Err(rejected) => self.reject(rejected).await,
-            },
+            Some(Ok(Message::Text(text))) => {
+                reached(Stage::Read);
+                match Request::decode(text.as_str()) {
+                    Ok(request) => {
+                        reached(Stage::Parsed);
+                        self.start(request, text.len()).await
+                    }
+                    Err(rejected) => self.reject(rejected).await,
+                }
+            }
             Some(Ok(Message::Binary(_))) => {
                 let message = "Binary frames are not supported: send JSON-RPC 2.0 in text frames.";
                 let failure = Failure::new(Row::NotRequest, message);
@@ -190,12 +197,13 @@ impl Connection {
             return self.reject(Rejected { id: Some(id), failure }).await;
         }
         let (bridge, caller) = (Arc::clone(&self.bridge), Arc::clone(&self.caller));
-        let (reply_to, cancelled) = (id.clone(), CancellationToken::new());
-        let control = self.control_of(&id, &cancelled);
-        let cancelled = matches!(call, Call::SignDataBatch(_)).then_some(cancelled);
+        let reply_to = id.clone();
+        let is_batch = matches!(call, Call::SignDataBatch(_));
+        let cancelled = is_batch.then(CancellationToken::new);
+        let control = cancelled.as_ref().map(|cancelled| self.control_of(&id, cancelled));
         let task = self.calls.spawn(async move {
             let method = call.method();
-            match bridge.answer(&caller, call, &control).await {
+            match bridge.answer(&caller, call, control.as_ref()).await {
                 Ok(result) => encode(&Reply::success(reply_to, result)),
                 Err(error) if error.is_of(Row::OriginNotApproved) => {
                     // Any page can have these; consent itself says once what came of it.

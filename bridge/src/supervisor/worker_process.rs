@@ -2,19 +2,17 @@
 
 mod calls;
 mod ending;
+mod lanes;
 
 use std::io;
-use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
 use pkcs11_bridge_protocol::call::Call;
 use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
-use tokio::io::AsyncWriteExt;
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::process::{Child, Command};
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -25,11 +23,12 @@ use super::places::Place;
 use super::{Errand, TurnLock, WorkerLimits};
 use crate::lock::lock;
 use crate::modules::Module;
-use crate::pipe::{self, Frame, FrameReader, Greeting, Job, Outcome};
+use crate::pipe::{self, Greeting, Job, Outcome};
 use crate::program;
 use calls::CallsInFlight;
 pub(crate) use ending::revoked;
 use ending::{Attended, Stop, end_at_once, end_now, ended, garbled};
+use lanes::{IdleLanes, Incoming, Lanes, Output};
 
 /// What a worker process needs around it.
 pub(super) struct Surroundings {
@@ -46,7 +45,10 @@ pub(super) struct Surroundings {
 
 /// A worker that has loaded its module. Dropping it ends the process.
 pub(crate) struct WorkerProcess {
-    frames: mpsc::Sender<Frame>,
+    outputs: Vec<Output>,
+    lanes: Arc<IdleLanes>,
+    /// Where frames are written for which there is no room at once.
+    tasks: TaskTracker,
     /// As many calls as the worker has threads: what waits here does not run into a deadline that
     /// would end the worker, and is gone with its caller.
     admission: Arc<Semaphore>,
@@ -83,7 +85,7 @@ impl WorkerProcess {
             around.faults.note(Instant::now());
             return Err(not_started(module, limits.read, "was given up").into());
         };
-        let (child, input, output, threads) = started?;
+        let Started { child, outputs, incoming, threads } = started?;
         drop(one_at_a_time);
         tracing::info!(module = %module.name, pid = child.id(), "worker started");
 
@@ -91,12 +93,10 @@ impl WorkerProcess {
         let admission = Arc::new(Semaphore::new(threads));
         let calls = Arc::new(CallsInFlight::new(module, Arc::clone(&admission)));
         let stop = Arc::new(Stop::default());
-        // No more frames than calls are admitted.
-        let (frames, queue) = mpsc::channel(threads);
-        endings.spawn(write(input, queue));
+        let lanes = IdleLanes::new(outputs.len(), threads);
         let attended = Attended {
             child,
-            output,
+            incoming,
             calls: Arc::clone(&calls),
             stop: Arc::clone(&stop),
             faults,
@@ -105,7 +105,9 @@ impl WorkerProcess {
         };
         endings.spawn(attended.until_the_end());
         Ok(Self {
-            frames,
+            outputs,
+            lanes,
+            tasks: endings,
             admission,
             calls,
             limits,
@@ -137,13 +139,16 @@ impl WorkerProcess {
         let frame = pipe::encode(&Job { id, arrived, call, leave }).map_err(|error| {
             Failure::new(Row::Internal, format!("The call cannot be passed on: {error}."))
         })?;
-        let hold = (permit, self.logins.begin(call));
+        let Some(lane) = self.lanes.take() else { return Err(busy(self.calls.module(), call)) };
+        let number = lane.number;
+        let hold = (lane, permit, self.logins.begin(call));
         let Some(report) = self.calls.add(id, call.method(), self.limits.deadline_of(call), hold)
         else {
             return Ok(Delivery::NotSent(self.calls.end()));
         };
-        // Where nobody writes any more the worker has ended, and the report says so.
-        let _ = self.frames.try_send(frame);
+        if let Some(output) = self.outputs.get(number) {
+            output.send(frame, &self.tasks);
+        }
         let outcome = report.await.unwrap_or_else(|_| Err(self.calls.end()))?;
         if let (Call::Logout(params), Outcome::Done(_)) = (call, &outcome) {
             self.logins.ended(params.slot_id);
@@ -192,7 +197,13 @@ impl Drop for WorkerProcess {
     }
 }
 
-type Started = (Child, ChildStdin, FrameReader<ChildStdout>, usize);
+/// A process that has greeted.
+struct Started {
+    child: Child,
+    outputs: Vec<Output>,
+    incoming: Incoming,
+    threads: usize,
+}
 
 /// Starts the process and waits for its greeting.
 async fn greeted(around: &Surroundings) -> Result<Started, ErrorObject> {
@@ -203,13 +214,12 @@ async fn greeted(around: &Surroundings) -> Result<Started, ErrorObject> {
             format!("The worker for module `{}` could not be started: {error}.", module.name),
         )
     };
-    let mut child = spawn(module, faults).map_err(cannot_start)?;
-    let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
-        return Err(cannot_start(io::Error::other("it has no pipes")).into());
-    };
-    let mut output = pipe::reader(output);
-    let failure = match output.next().await.map(|frame| pipe::decode(&frame?)) {
-        Some(Ok(Greeting::Ready { threads })) => return Ok((child, input, output, threads)),
+    let (mut child, mut lanes) = spawn(module, faults).map_err(cannot_start)?;
+    let failure = match lanes.greeting().await.map(|frame| pipe::decode(&frame?)) {
+        Some(Ok(Greeting::Ready { threads })) => {
+            let (outputs, incoming) = lanes.split(threads);
+            return Ok(Started { child, outputs, incoming, threads });
+        }
         Some(Ok(Greeting::Failed(error))) => {
             let _ = end_now(&mut child).await;
             let message = format!("Module `{}`: {}", module.name, error.message);
@@ -229,16 +239,7 @@ async fn greeted(around: &Surroundings) -> Result<Started, ErrorObject> {
     Err(failure.into())
 }
 
-/// Writes frames whole, whatever becomes of those who sent them. The pipe is closed with the worker.
-async fn write(mut input: ChildStdin, mut queue: mpsc::Receiver<Frame>) {
-    while let Some(frame) = queue.recv().await {
-        if input.write_all(&frame).await.is_err() {
-            return;
-        }
-    }
-}
-
-fn spawn(module: &Module, faults: &Faults) -> io::Result<Child> {
+fn spawn(module: &Module, faults: &Faults) -> io::Result<(Child, Lanes)> {
     let mut command: Command = program::this()?;
     command
         .arg("worker")
@@ -248,13 +249,11 @@ fn spawn(module: &Module, faults: &Faults) -> io::Result<Child> {
         .arg(std::process::id().to_string())
         .args((!faults.may_wait()).then_some("--no-slot-events"))
         .envs(&module.env)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
         .kill_on_drop(true);
     // Ctrl-C in a terminal goes to the bridge alone, which then ends its workers in order.
     #[cfg(unix)]
     command.process_group(0);
-    command.spawn()
+    lanes::spawn(&mut command)
 }
 
 fn busy(module: &Module, call: &Call) -> Failure {

@@ -30,6 +30,11 @@ enum Threading {
     Multiple,
 }
 
+/// How many threads a worker has at most: enough for the cores, and for tokens that keep one waiting.
+pub(crate) fn most_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).clamp(4, 8)
+}
+
 impl LoadedModule {
     pub(super) fn load(path: &Path) -> Result<Self, Failure> {
         let context = Pkcs11::new(path).map_err(|error| not_loaded(path, &error))?;
@@ -54,9 +59,7 @@ impl LoadedModule {
     pub(super) fn threads(&self) -> usize {
         match self.threading {
             Threading::Single => 1,
-            Threading::Multiple => {
-                std::thread::available_parallelism().map_or(1, usize::from).clamp(4, 8)
-            }
+            Threading::Multiple => most_threads(),
         }
     }
 

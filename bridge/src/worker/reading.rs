@@ -51,8 +51,8 @@ pub(super) fn token(
     params: &call::Token,
 ) -> Result<OneOrMany<TokenInfo>, Failure> {
     if let Some(id) = params.slot_id {
-        let slot = module.find_slot(id)?;
-        return token_info(module, slot).map(OneOrMany::One);
+        let slot = module.slot(id)?;
+        return token_info(module, slot.slot()).map(OneOrMany::One);
     }
     let slots = module.context().get_slots_with_token().context("listing the slots")?;
     Ok(OneOrMany::Many(readable(slots, |slot| token_info(module, slot))))

@@ -25,6 +25,8 @@ struct State {
     idle: Vec<Session>,
     /// How many are out.
     taken: usize,
+    /// How many wait for one of those.
+    waiting: usize,
     /// Counts the times that all sessions were let go of.
     generation: u64,
 }
@@ -46,7 +48,9 @@ impl SessionPool {
                     return Ok(PooledSession { pool: self, session: Some(session), generation });
                 }
                 Err(Error::Pkcs11(RvError::SessionCount, _)) if state.taken > 0 => {
+                    state.waiting += 1;
                     state = self.given_back.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    state.waiting -= 1;
                 }
                 Err(error) => {
                     let operation = format!("opening a session on slot {}", self.slot.id());
@@ -110,7 +114,11 @@ impl Drop for PooledSession<'_> {
             state = self.pool.lock();
         }
         state.taken -= 1;
+        let somebody_waits = state.waiting > 0;
         drop(state);
-        self.pool.given_back.notify_one();
+        // It asks the system, also where nobody waits.
+        if somebody_waits {
+            self.pool.given_back.notify_one();
+        }
     }
 }

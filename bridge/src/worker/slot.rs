@@ -62,6 +62,10 @@ impl SlotState {
         }
     }
 
+    pub(super) fn slot(&self) -> Slot {
+        self.slot
+    }
+
     pub(super) fn session(&self) -> Result<PooledSession<'_>, Failure> {
         self.sessions.take()
     }

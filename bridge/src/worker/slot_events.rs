@@ -1,18 +1,16 @@
 //! Passes on what the module says of its slots (`C_WaitForSlotEvent`, PKCS#11 3.2, section 5.5.4), from a
 //! thread of its own. Many modules cannot do it, or do it wrongly: the bridge looks for itself, too.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use cryptoki::context::Pkcs11;
 
-use crate::lock::lock;
-use crate::pipe::{self, Told};
+use super::lanes::Lane;
+use crate::pipe::Told;
 
 /// Waits for events until the module refuses to, or the process ends.
-pub(super) fn tell(context: Pkcs11, output: Arc<Mutex<impl Write + Send + 'static>>) {
+pub(super) fn tell(context: Pkcs11, lane: Lane) {
     let wait = move || {
         let mut at_once = 0;
         while at_once < MAX_AT_ONCE {
@@ -21,8 +19,7 @@ pub(super) fn tell(context: Pkcs11, output: Arc<Mutex<impl Write + Send + 'stati
                 tracing::debug!(%error, "the module does not tell of slot events");
                 return;
             }
-            let told = pipe::encode(&Told::SlotEvent);
-            if told.and_then(|frame| lock(&output).write_all(&frame)).is_err() {
+            if lane.send(&Told::SlotEvent).is_err() {
                 return;
             }
             // One that returns at once, again and again, has nothing to tell, and keeps nobody busy.

@@ -2,10 +2,12 @@
 //! and no other program of the user can look into it.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use pkcs11_bridge_tests::bridge::{Bridge, Setup};
@@ -106,7 +108,9 @@ fn a_worker_that_crashes_dumps_no_core() {
         command.env("SOFTHSM2_CONF", token.configuration());
         // As the bridge does it, which is told nothing of the core.
         let mut shell = with_cores(&command, &home.temporary());
-        let worker = Program::start_reading(&mut shell, Stdio::piped());
+        // Over which its lanes would come.
+        let (_bridge, standard_input) = UnixStream::pair().unwrap();
+        let worker = Program::start_reading(&mut shell, OwnedFd::from(standard_input));
         assert_limit("the worker", worker.pid());
         crash(worker.pid(), signal);
         let finished = worker.run_to_end();

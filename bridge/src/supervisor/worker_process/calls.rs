@@ -11,6 +11,7 @@ use pkcs11_bridge_protocol::failure::{Failure, Row};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 
+use super::lanes::BusyLane;
 use crate::lock::lock;
 use crate::modules::Module;
 use crate::pipe::{Outcome, Report};
@@ -21,7 +22,9 @@ pub(super) struct CallsInFlight {
     module: Arc<Module>,
     admission: Arc<Semaphore>,
     waiting: Mutex<HashMap<u64, Waiting>>,
-    added: Notify,
+    /// When the next look is at what is overdue; none while nothing waits.
+    next_look: Mutex<Option<Instant>>,
+    look_earlier: Notify,
     open: AtomicBool,
     /// Whether the slots were looked at: then the module may be waiting for slot events, too.
     looked: AtomicBool,
@@ -57,8 +60,9 @@ impl Waiting {
     }
 }
 
-/// What a call holds until the worker is done with it: its place, and the login.
-pub(super) type Hold = (OwnedSemaphorePermit, Option<InUse>);
+/// What a call holds until the worker is done with it: its lane, its place, and the login. The lane is free
+/// before another call is let in.
+pub(super) type Hold = (BusyLane, OwnedSemaphorePermit, Option<InUse>);
 
 pub(super) type Answer = oneshot::Receiver<Result<Outcome, Failure>>;
 
@@ -68,7 +72,8 @@ impl CallsInFlight {
             module,
             admission,
             waiting: Mutex::default(),
-            added: Notify::new(),
+            next_look: Mutex::default(),
+            look_earlier: Notify::new(),
             open: AtomicBool::new(true),
             looked: AtomicBool::new(false),
             end: Mutex::default(),
@@ -112,7 +117,10 @@ impl CallsInFlight {
         let since = Instant::now();
         let deadline = since + limit;
         waiting.insert(id, Waiting { method, answer, since, limit, deadline, hold });
-        self.added.notify_one();
+        // A look that is too early costs less than a timer that is set anew for each call.
+        if lock(&self.next_look).is_none_or(|look| deadline < look) {
+            self.look_earlier.notify_one();
+        }
         Some(receiver)
     }
 
@@ -126,7 +134,7 @@ impl CallsInFlight {
             done
         };
         if let Some(mut done) = done {
-            if let (_, Some(in_use)) = &mut done.hold {
+            if let (_, _, Some(in_use)) = &mut done.hold {
                 in_use.note(&report.outcome);
             }
             // The caller may have gone: then nobody wants the report.
@@ -137,18 +145,23 @@ impl CallsInFlight {
     /// Returns when a call has passed its deadline, after it was told so: the name of its method.
     pub(super) async fn overdue(&self) -> &'static str {
         loop {
-            let next = first_due(&lock(&self.waiting)).map(|(_, due)| due);
-            let Some(deadline) = next else {
-                self.added.notified().await;
+            let next = {
+                let waiting = lock(&self.waiting);
+                let next = first_due(&waiting).map(|(_, due)| due);
+                *lock(&self.next_look) = next;
+                next
+            };
+            let Some(look) = next else {
+                self.look_earlier.notified().await;
                 continue;
             };
             tokio::select! {
-                () = tokio::time::sleep_until(deadline) => {
+                () = tokio::time::sleep_until(look) => {
                     if let Some(method) = self.fail_overdue() {
                         return method;
                     }
                 }
-                () = self.added.notified() => {}
+                () = self.look_earlier.notified() => {}
             }
         }
     }

@@ -1,21 +1,23 @@
 //! The end of a worker: by itself, because nobody needs it, or because it hangs. Every way reaps it.
 
 use std::io;
+use std::pin::pin;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
 use pkcs11_bridge_protocol::failure::{Failure, Row};
-use tokio::process::{Child, ChildStdout};
+use tokio::process::Child;
 use tokio::sync::{Notify, OwnedMutexGuard, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::calls::CallsInFlight;
+use super::lanes::Incoming;
 use crate::lock::lock;
 use crate::modules::Module;
-use crate::pipe::{self, FrameReader, Told};
+use crate::pipe::{self, Told};
+use crate::stages::{Stage, reached};
 use crate::supervisor::TurnLock;
 use crate::supervisor::faults::Faults;
 use crate::supervisor::places::Place;
@@ -40,7 +42,7 @@ impl Stop {
 /// A worker process that was greeted, with all that hears of its end.
 pub(super) struct Attended {
     pub(super) child: Child,
-    pub(super) output: FrameReader<ChildStdout>,
+    pub(super) incoming: Incoming,
     pub(super) calls: Arc<CallsInFlight>,
     pub(super) stop: Arc<Stop>,
     pub(super) faults: Arc<Faults>,
@@ -68,7 +70,7 @@ impl Attended {
         let pid = self.child.id();
         let module = Arc::clone(self.calls.module());
         let end = self.end().await;
-        let Self { mut child, output, calls, stop, faults, slot_events: _, place } = self;
+        let Self { mut child, incoming, calls, stop, faults, slot_events: _, place } = self;
         calls.close_for_new();
         match end {
             End::Gone => {
@@ -108,7 +110,7 @@ impl Attended {
                 let turn = lock(&stop.turn).take();
                 // Its input is closed by now: it logs out, finalises the module and exits. What it
                 // still has to say nobody wants, and it must not wait for somebody to read it.
-                drop(output);
+                drop(incoming);
                 if timeout(END_GRACE, child.wait()).await.is_err() {
                     let _ = child.start_kill();
                     let _ = timeout(REAP_GRACE, child.wait()).await;
@@ -123,9 +125,10 @@ impl Attended {
 
     async fn end(&mut self) -> End {
         let calls = Arc::clone(&self.calls);
+        let mut overdue = pin!(calls.overdue());
         loop {
             tokio::select! {
-                frame = self.output.next() => match frame.map(|frame| pipe::decode(&frame?)) {
+                frame = self.incoming.next() => match frame.map(|frame| pipe::decode(&frame?)) {
                     Some(Ok(told)) => self.hear(told),
                     Some(Err(error)) => {
                         tracing::warn!(%error, "a worker sent what is no report");
@@ -135,13 +138,13 @@ impl Attended {
                 },
                 // A module may have started processes that keep the pipe open.
                 _ = self.child.wait() => {
-                    while let Ok(Some(Ok(frame))) = timeout(REAP_GRACE, self.output.next()).await {
+                    while let Ok(Some(Ok(frame))) = timeout(REAP_GRACE, self.incoming.next()).await {
                         let Ok(told) = pipe::decode(&frame) else { break };
                         self.hear(told);
                     }
                     return End::Gone;
                 }
-                method = calls.overdue() => return End::Hung(method),
+                method = &mut overdue => return End::Hung(method),
                 () = self.stop.at_once.cancelled() => return End::Revoked,
                 // Whoever has it ended at once lets go of it, too.
                 () = self.stop.released.notified() => {
@@ -155,6 +158,7 @@ impl Attended {
     fn hear(&self, told: Told) {
         match told {
             Told::Report(report) => {
+                reached(Stage::Heard);
                 if report.outcome.says_module_lost() {
                     // The next call gets a worker that initialises the module.
                     self.calls.close_for_new();
