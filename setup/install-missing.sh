@@ -55,6 +55,7 @@ is_there() {
     npm-packages) [ pkg/node_modules/.package-lock.json -nt pkg/package-lock.json ] ;;
     softhsm2) any_file {/usr/local/lib,/usr/lib/*-linux-gnu,/usr/lib64,/usr/lib,/opt/homebrew/lib}/{softhsm,pkcs11}/libsofthsm2.so ;;
     opensc) has pkcs11-tool && pcsc_is_there ;;
+    p11-kit) has p11-kit && any_file {/usr/lib/*-linux-gnu,/usr/lib64,/usr/lib}/pkcs11/p11-kit-client.so ;;
     chromium) browser_is_there && has_any chromedriver /snap/bin/chromium.chromedriver ;;
     desktop) has Xvfb && has xdotool && has maim && has pinentry-gtk-2 ;;
     *) has "$1" ;;
@@ -78,6 +79,7 @@ purpose() {
     softhsm2) echo "SoftHSM, a PKCS#11 module that keeps its tokens in files" ;;
     openssl) echo "OpenSSL, which checks signatures independently" ;;
     opensc) echo "OpenSC, whose pkcs11-tool sets up the tokens of tests" ;;
+    p11-kit) echo "p11-kit, whose server the bridge is measured beside" ;;
     chromium) echo "Chromium and its driver, for the tests in a browser" ;;
     desktop) echo "an X server in memory with a real PIN dialog, typed into by xdotool and pictured by maim" ;;
     shellcheck) echo "ShellCheck, which checks the scripts" ;;
@@ -96,6 +98,7 @@ debian_packages() {
     c++) echo "g++" ;;
     chromium) echo "chromium chromium-driver" ;;
     opensc) echo "opensc libpcsclite1" ;;
+    p11-kit) echo "p11-kit p11-kit-modules" ;;
     desktop) echo "xvfb xdotool maim pinentry-gtk2" ;;
     softhsm2 | openssl | shellcheck) echo "$1" ;;
     esac
@@ -111,6 +114,7 @@ by_hand() {
     softhsm2) echo "SoftHSM 2: softhsm (Fedora, Arch, Homebrew)" ;;
     openssl) echo "OpenSSL: openssl (Fedora, Arch, Homebrew)" ;;
     opensc) echo "OpenSC: opensc (Fedora, Homebrew), opensc and pcsclite (Arch)" ;;
+    p11-kit) echo "p11-kit with its server: p11-kit p11-kit-server (Fedora), p11-kit (Arch)" ;;
     chromium) echo "Chromium and its driver: chromium chromedriver (Fedora), chromium (Arch), Google Chrome with the driver of its version from https://googlechromelabs.github.io/chrome-for-testing (macOS)" ;;
     desktop) echo "Xvfb, xdotool, maim and pinentry-gtk-2: xorg-x11-server-Xvfb xdotool maim pinentry-gtk (Fedora)" ;;
     shellcheck) echo "ShellCheck: ShellCheck (Fedora), shellcheck (Arch, Homebrew)" ;;

@@ -33,6 +33,7 @@ pub struct Setup {
     arguments: Vec<OsString>,
     environment: Vec<(&'static str, OsString)>,
     terminal: Option<Terminal>,
+    binary: Option<PathBuf>,
 }
 
 impl Setup {
@@ -45,6 +46,7 @@ impl Setup {
             arguments: Vec::new(),
             environment: Vec::new(),
             terminal: None,
+            binary: None,
         }
         .config("")
     }
@@ -89,6 +91,12 @@ impl Setup {
     pub fn desktop(self, desktop: &Desktop) -> Self {
         let display = self.environment("DISPLAY", desktop.display());
         display.environment("PINENTRY_PROGRAM", PINENTRY)
+    }
+
+    /// Another binary than that of all tests.
+    pub fn binary(mut self, binary: PathBuf) -> Self {
+        self.binary = Some(binary);
+        self
     }
 
     /// One more argument.
@@ -157,7 +165,10 @@ impl Setup {
     }
 
     fn command(&self) -> Command {
-        let mut command = self.home.command();
+        let mut command = match &self.binary {
+            Some(binary) => self.home.command_of(binary),
+            None => self.home.command(),
+        };
         command.arg("serve");
         if self.config_flag {
             command.arg("--config").arg(self.config_file());

@@ -68,6 +68,21 @@ pub fn file_descriptors(pid: u32) -> Option<u64> {
     }
 }
 
+/// How long a process has run on a processor, in ticks of 10 ms, and how often it went to sleep by itself.
+pub fn activity(pid: u32) -> Option<(u64, u64)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    // Fields 14 and 15 of proc_pid_stat(5); the state is field 3.
+    let ticks = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+    let mut switches = 0;
+    for task in fs::read_dir(format!("/proc/{pid}/task")).ok()? {
+        let status = fs::read_to_string(task.ok()?.path().join("status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+        switches += line.trim().parse::<u64>().ok()?;
+    }
+    Some((ticks, switches))
+}
+
 /// Whether a process is there and has not ended.
 pub fn is_running(pid: u32) -> bool {
     find(pid).is_some()

@@ -78,7 +78,12 @@ impl Home {
     /// everything, and has no pinentry: none that is installed may ever open a dialog on somebody's
     /// desktop.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(binary());
+        self.command_of(binary())
+    }
+
+    /// [`Home::command`] of a binary that is not that of all tests.
+    pub fn command_of(&self, binary: &Path) -> Command {
+        let mut command = Command::new(binary);
         command
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())

@@ -1,27 +1,46 @@
 //! How fast the bridge is: beside the module called directly, beside p11-kit, and beside a WebSocket that only
 //! echoes, all in one run and in turns, because times differ from run to run.
 
+mod batch;
 mod browser;
 pub mod direct;
 pub mod echo;
 mod figures;
 mod ground;
+mod growth;
+mod idle;
+mod measured;
 mod p11_kit;
 mod page;
+mod reading;
 mod signing;
+mod starting;
 mod table;
 
 pub use table::Table;
 
 use ground::Ground;
 
-/// Measures everything. Takes a few minutes.
+/// Measures everything, and says on standard error what is being measured. Takes a few minutes.
 pub async fn run() -> Table {
     let mut table = Table::default();
-    let mut ground = Ground::new().await;
-    table.part("One connection, SoftHSM2, logged in, key known", signing::rows(&mut ground).await);
-    for (heading, rows) in browser::parts(&mut ground).await {
+    let ground = &mut Ground::new().await;
+    table.part(begin("Signatures, logged in, key known"), signing::rows(ground).await);
+    table.part(begin("With the check left out"), measured::unchecked(ground).await);
+    table.part(begin("Many signatures in one call"), batch::rows(ground).await);
+    table.part(begin("Where a P-256 call spends its time"), measured::profile(ground).await);
+    for (heading, rows) in browser::parts(ground).await {
         table.part(heading, rows);
     }
+    table.part(begin("Start of a worker"), starting::rows(ground).await);
+    table.part(begin("Idle"), idle::rows(ground).await);
+    table.part(begin("Calls that only read"), reading::rows(ground).await);
+    table.part(begin("Many certificates"), growth::certificates(ground).await);
+    table.part(begin("Many connections"), growth::connections(ground).await);
     table
+}
+
+fn begin(heading: &str) -> &str {
+    eprintln!("measuring: {heading}");
+    heading
 }

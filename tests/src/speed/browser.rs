@@ -13,6 +13,7 @@ use tab::Tab;
 
 /// All of it, under headings.
 pub(super) async fn parts(ground: &mut Ground) -> Vec<(&'static str, Vec<Row>)> {
+    super::begin("in headless Chromium");
     let tab = Tab::open(ground).await;
     let parts = vec![
         ("From a page in headless Chromium", signing::rows(&tab, ground).await),

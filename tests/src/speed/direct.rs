@@ -71,9 +71,10 @@ impl Direct {
         self.samples(&Question::Token { count })
     }
 
-    /// Puts copies of a certificate on the token, each with an id of its own.
-    pub fn add_certificates(&mut self, count: usize) {
-        self.ask(&Question::AddCertificates { count });
+    /// Leaves so many certificates on the token, or adds copies of one, each with an id of its own. That of the
+    /// key on P-256 stays.
+    pub fn set_certificates(&mut self, count: usize) {
+        self.ask(&Question::SetCertificates { count });
     }
 
     /// The memory that the module has come to take, in bytes.

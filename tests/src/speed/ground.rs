@@ -2,7 +2,7 @@
 
 use super::direct::Direct;
 use super::echo::Echo;
-use super::p11_kit::{CLIENT, P11KitServer};
+use super::p11_kit::{P11KitServer, client_module};
 use super::page::Page;
 use crate::bridge::{Bridge, ORIGIN, Setup};
 use crate::token::{MODULE, TestToken};
@@ -24,7 +24,7 @@ impl Ground {
         let softhsm = [("SOFTHSM2_CONF", token.configuration())];
         let direct = Direct::start(MODULE, &softhsm);
         let p11_kit_server = P11KitServer::start(&token);
-        let p11_kit = Direct::start(CLIENT, &p11_kit_server.environment());
+        let p11_kit = Direct::start(client_module(), &p11_kit_server.environment());
         let bridge = start_bridge(&token);
         let mut page = Page::open(bridge.address(), ORIGIN).await;
         page.log_in(token.slot()).await;

@@ -1,7 +1,7 @@
 //! p11-kit's server and client module, side by side with the bridge: the usual way to a module in another
 //! process.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -15,8 +15,14 @@ pub struct P11KitServer {
     folder: TempDir,
 }
 
-/// The client module, as Debian's package `p11-kit-modules` installs it.
-pub const CLIENT: &str = "/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so";
+/// The client module, where the packages of p11-kit put it. Panics where it is not there.
+pub fn client_module() -> &'static str {
+    let folders =
+        ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"];
+    let modules = folders.map(|folder| format!("{folder}/pkcs11/p11-kit-client.so"));
+    let module = modules.into_iter().find(|module| Path::new(module).is_file());
+    module.expect("p11-kit-client.so, of the package p11-kit-modules").leak()
+}
 
 impl P11KitServer {
     /// Starts it for SoftHSM2's module.

@@ -55,7 +55,7 @@ async fn one_by_one(ground: &mut Ground, key: Key) -> Vec<Row> {
             .target(most)
             .target(Target::at_most(p11_kit.median, "p11-kit")),
         Row::new(format!("{name}, p99 by median"), Unit::Times, Figure::of(all.p99))
-            .target(Target::at_most(2.5, "2.5")),
+            .target(Target::at_most(2.5, "")),
     ]
 }
 

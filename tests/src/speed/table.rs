@@ -1,6 +1,6 @@
 //! The table that `make bench` prints, and the same for programs.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use serde_json::{Value, json};
 
@@ -55,7 +55,7 @@ enum Side {
 }
 
 impl Target {
-    /// No more than `limit`, which is `why` in this run.
+    /// No more than `limit`; `why` says where that comes from, if anywhere.
     pub fn at_most(limit: f64, why: impl Into<String>) -> Self {
         Self { limit, side: Side::AtMost, why: why.into() }
     }
@@ -63,6 +63,16 @@ impl Target {
     /// No less than `limit`.
     pub fn at_least(limit: f64, why: impl Into<String>) -> Self {
         Self { limit, side: Side::AtLeast, why: why.into() }
+    }
+
+    fn text(&self, unit: Unit) -> String {
+        let side = if self.side == Side::AtMost { "≤" } else { "≥" };
+        let limit = number(self.limit, unit);
+        if self.why.is_empty() {
+            format!("{side} {limit}")
+        } else {
+            format!("{side} {limit} ({})", self.why)
+        }
     }
 
     fn is_met_by(&self, value: f64) -> bool {
@@ -175,18 +185,31 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.rows().map(|row| row.name.chars().count()).max().unwrap_or_default() + 2;
-        let spread = "(lowest - highest)";
-        writeln!(
-            f,
-            "{:<width$}{:>10} {spread:<19}{:>9}{:>9}{:>7}  {:<38} met",
-            "", "ours", "direct", "p11-kit", "ratio", "target"
-        )?;
+        let head =
+            ["", "ours", "(lowest - highest)", "direct", "p11-kit", "ratio", "target", "met"];
+        let head = head.map(str::to_owned);
+        let mut widths = head.each_ref().map(|cell| cell.chars().count());
+        for cells in self.rows().map(Row::cells) {
+            for (width, cell) in widths.iter_mut().zip(&cells) {
+                *width = cell.chars().count().max(*width);
+            }
+        }
+        let line = |f: &mut fmt::Formatter<'_>, cells: &[String; 8]| {
+            let mut text = String::new();
+            for (at, (cell, width)) in cells.iter().zip(widths).enumerate() {
+                let padding = " ".repeat(width - cell.chars().count());
+                // Names and reasons stand to the left, numbers to the right.
+                match at {
+                    0 | 2 | 6 | 7 => write!(text, "  {cell}{padding}")?,
+                    _ => write!(text, "  {padding}{cell}")?,
+                }
+            }
+            writeln!(f, "{}", text.trim_end())
+        };
+        line(f, &head)?;
         for (heading, rows) in &self.parts {
             writeln!(f, "{heading}")?;
-            for row in rows {
-                line(f, row, width)?;
-            }
+            rows.iter().try_for_each(|row| line(f, &row.cells()))?;
         }
         let asked = self.rows().filter_map(Row::is_met);
         let (met, all) = asked.fold((0, 0), |(met, all), is| (met + usize::from(is), all + 1));
@@ -194,29 +217,27 @@ impl fmt::Display for Table {
     }
 }
 
-fn line(f: &mut fmt::Formatter<'_>, row: &Row, width: usize) -> fmt::Result {
-    let unit = row.unit;
-    let of = |figure: Option<Figure>| figure.map_or(String::new(), |it| number(it.median, unit));
-    let spread = row.ours.filter(|it| it.low < it.high).map_or(String::new(), |it| {
-        format!("({} - {})", number(it.low, unit), number(it.high, unit))
-    });
-    let ratio = row.ratio().map_or(String::new(), |ratio| format!("{ratio:.2}"));
-    write!(
-        f,
-        "  {:<rest$}{:>10} {spread:<19}{:>9}{:>9}{ratio:>7}",
-        format!("{} {}", row.name, unit.name()).trim_end(),
-        of(row.ours),
-        of(row.direct),
-        of(row.p11_kit),
-        rest = width - 2 + 3,
-    )?;
-    let Some(is_met) = row.is_met() else { return writeln!(f) };
-    let targets = row.targets.iter().map(|target| {
-        let side = if target.side == Side::AtMost { "≤" } else { "≥" };
-        format!("{side} {} = {}", number(target.limit, unit), target.why)
-    });
-    let targets = targets.collect::<Vec<_>>().join(", ");
-    writeln!(f, "  {targets:<38} {}", if is_met { "yes" } else { "NO" })
+impl Row {
+    fn cells(&self) -> [String; 8] {
+        let unit = self.unit;
+        let of = |figure: Option<Figure>| figure.map(|figure| number(figure.median, unit));
+        let spread = self.ours.filter(|ours| ours.low < ours.high);
+        let spread = spread
+            .map(|ours| format!("({} - {})", number(ours.low, unit), number(ours.high, unit)));
+        let targets = self.targets.iter().map(|target| target.text(unit)).collect::<Vec<_>>();
+        let met = self.is_met().map(|is| if is { "yes" } else { "NO" }.to_owned());
+        [
+            Some(format!("{} {}", self.name, unit.name()).trim_end().to_owned()),
+            of(self.ours),
+            spread,
+            of(self.direct),
+            of(self.p11_kit),
+            self.ratio().map(|ratio| format!("{ratio:.2}")),
+            Some(targets.join(", ")),
+            met,
+        ]
+        .map(Option::unwrap_or_default)
+    }
 }
 
 /// Three digits that count, or more.

@@ -34,6 +34,6 @@ pub(super) enum Question {
     Certificates { count: usize },
     Slots { count: usize },
     Token { count: usize },
-    AddCertificates { count: usize },
+    SetCertificates { count: usize },
     MemoryOfModule,
 }

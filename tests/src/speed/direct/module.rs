@@ -108,8 +108,8 @@ impl Module {
                 let slot = self.slot();
                 timed(count, || drop(self.context.get_token_info(slot).expect("the token")))
             }
-            Question::AddCertificates { count } => {
-                self.add_certificates(count);
+            Question::SetCertificates { count } => {
+                self.set_certificates(count);
                 Value::Null
             }
             Question::MemoryOfModule => {
@@ -160,18 +160,24 @@ impl Module {
         made.into_inner() as f64 / start.elapsed().as_secs_f64()
     }
 
-    fn add_certificates(&self, count: usize) {
+    fn set_certificates(&self, count: usize) {
         let session = self.context.open_rw_session(self.slot()).expect("a session");
         let class = Attribute::Class(ObjectClass::CERTIFICATE);
-        let model = session.find_objects(&[class]).expect("objects")[0];
+        let ours = [class.clone(), Attribute::Id(Key::P256.id())];
+        let stays = session.find_objects(&ours).expect("objects")[0];
+        let mut others = session.find_objects(&[class]).expect("objects");
+        others.retain(|object| *object != stays);
+        for object in others.drain(count.saturating_sub(1).min(others.len())..) {
+            session.destroy_object(object).expect("it can be removed");
+        }
         let wanted = [
             AttributeType::Class,
             AttributeType::CertificateType,
             AttributeType::Value,
             AttributeType::Subject,
         ];
-        let attributes = session.get_attributes(model, &wanted).expect("a certificate");
-        for number in 0..count {
+        let attributes = session.get_attributes(stays, &wanted).expect("a certificate");
+        for number in others.len() + 1..count {
             let mut copy = attributes.clone();
             copy.push(Attribute::Token(true));
             copy.push(Attribute::Id(format!("copy {number}").into_bytes()));
