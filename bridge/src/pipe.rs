@@ -329,7 +329,7 @@ mod tests {
     #[test]
     fn what_is_no_frame_is_an_error() {
         for bytes in [&[0xff; 8][..], &[4, 0, 0, 0, b'"'], &[2, 0, 0, 0, b'"', b'x']] {
-            assert!(Input::new(&bytes[..]).next::<String>().is_err(), "{bytes:?}");
+            assert!(Input::new(bytes).next::<String>().is_err(), "{bytes:?}");
         }
     }
 
