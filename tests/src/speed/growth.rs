@@ -105,5 +105,5 @@ fn megabytes(bytes: f64) -> f64 {
     bytes / 1e6
 }
 
-const ROUNDS: usize = 5;
-const SIGNATURES: usize = 300;
+const ROUNDS: usize = 9;
+const SIGNATURES: usize = 200;

@@ -42,5 +42,5 @@ async fn row(
     row.direct(direct).p11_kit(Figure::of(p11_kit)).target(most)
 }
 
-const ROUNDS: usize = 7;
-const CALLS: usize = 400;
+const ROUNDS: usize = 25;
+const CALLS: usize = 100;

@@ -31,8 +31,16 @@ impl Incoming {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<BytesMut>>> {
-        let mut lanes = self.0.iter_mut().map(|lane| Pin::new(lane).poll_next(cx));
-        lanes.find(Poll::is_ready).unwrap_or(Poll::Pending)
+        let mut has_ended = false;
+        for lane in &mut self.0 {
+            match Pin::new(lane).poll_next(cx) {
+                // What was said over another one before is heard first.
+                Poll::Ready(None) => has_ended = true,
+                Poll::Ready(frame) => return Poll::Ready(frame),
+                Poll::Pending => {}
+            }
+        }
+        if has_ended { Poll::Ready(None) } else { Poll::Pending }
     }
 }
 
@@ -168,5 +176,37 @@ pub(super) struct BusyLane {
 impl Drop for BusyLane {
     fn drop(&mut self) {
         lock(&self.idle.0).push(self.number);
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use tokio::net::unix;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_said_before_the_end_is_heard_over_all_lanes() {
+        let ((first, input), (second, more)) =
+            (unix::pipe::pipe().unwrap(), unix::pipe::pipe().unwrap());
+        let mut incoming = Incoming(vec![pipe::reader(input), pipe::reader(more)]);
+        let frame = pipe::encode(&"report").unwrap();
+        second.writable().await.unwrap();
+        assert_eq!(second.try_write(&frame).unwrap(), frame.len());
+        drop((first, second));
+        let heard = incoming.next().await.unwrap().unwrap();
+        assert_eq!(pipe::decode::<String>(&heard).unwrap(), "report");
+        assert!(incoming.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_long_frame_is_written_whole_while_others_go_on() {
+        let (sender, input) = unix::pipe::pipe().unwrap();
+        let (output, tasks) = (Output(Arc::new(sender)), TaskTracker::new());
+        let mut incoming = Incoming(vec![pipe::reader(input)]);
+        let long = "long".repeat(1 << 18);
+        output.send(pipe::encode(&long).unwrap(), &tasks);
+        let heard = incoming.next().await.unwrap().unwrap();
+        assert_eq!(pipe::decode::<String>(&heard).unwrap(), long);
     }
 }

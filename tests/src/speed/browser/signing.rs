@@ -63,6 +63,6 @@ impl Rounds {
     }
 }
 
-const ROUNDS: usize = 7;
-const CALLS: usize = 1000;
-const RATE_MILLISECONDS: u32 = 500;
+const ROUNDS: usize = 15;
+const CALLS: usize = 400;
+const RATE_MILLISECONDS: u32 = 400;
