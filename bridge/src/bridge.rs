@@ -93,13 +93,12 @@ impl Bridge {
         }
     }
 
-    /// Carries out one call. Nothing of a module is touched for an origin that is not approved. `control` is there
-    /// for a batch.
+    /// Carries out one call. Nothing of a module is touched for an origin that is not approved.
     pub(crate) async fn answer(
         &self,
         caller: &Caller,
         call: Call,
-        control: Option<&BatchControl<impl Progress>>,
+        control: &BatchControl<impl Progress>,
     ) -> Result<Box<RawValue>, ErrorObject> {
         let arrived = pipe::unix_micros();
         tokio::select! {
@@ -113,14 +112,11 @@ impl Bridge {
         caller: &Caller,
         call: Call,
         arrived: u64,
-        control: Option<&BatchControl<impl Progress>>,
+        control: &BatchControl<impl Progress>,
     ) -> Result<Box<RawValue>, ErrorObject> {
-        match control {
-            None => self.consent.obtain(&caller.origin).await?,
-            Some(control) => tokio::select! {
-                obtained = self.consent.obtain(&caller.origin) => obtained?,
-                () = control.cancelled.cancelled() => return batch::cancelled(&call),
-            },
+        tokio::select! {
+            obtained = self.consent.obtain(&caller.origin) => obtained?,
+            () = control.cancelled.cancelled() => return batch::cancelled(&call),
         }
         let Some(session) = &caller.session else { return Err(no_session().into()) };
         let Some(wanted) = call.module() else {
@@ -147,7 +143,6 @@ impl Bridge {
             }
             Call::SignDataBatch(mut params) => {
                 batch::check(&params)?;
-                let Some(control) = control else { return Err(no_control().into()) };
                 let data = std::mem::take(&mut params.data);
                 let (algorithm, count) = (params.algorithm_reference, data.len());
                 let preparation = Call::SignDataBatch(params.clone());
@@ -239,10 +234,6 @@ impl Bridge {
 }
 
 const UNWATCHED_PAUSE: Duration = Duration::from_secs(10);
-
-fn no_control() -> Failure {
-    Failure::new(Row::Internal, "Nobody follows this batch, so it was not begun.")
-}
 
 fn no_session() -> Failure {
     Failure::new(Row::OriginNotApproved, "This page has no origin of its own.")

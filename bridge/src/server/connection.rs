@@ -197,13 +197,12 @@ impl Connection {
             return self.reject(Rejected { id: Some(id), failure }).await;
         }
         let (bridge, caller) = (Arc::clone(&self.bridge), Arc::clone(&self.caller));
-        let reply_to = id.clone();
-        let is_batch = matches!(call, Call::SignDataBatch(_));
-        let cancelled = is_batch.then(CancellationToken::new);
-        let control = cancelled.as_ref().map(|cancelled| self.control_of(&id, cancelled));
+        let (reply_to, cancelled) = (id.clone(), CancellationToken::new());
+        let control = self.control_of(&id, &cancelled);
+        let cancelled = matches!(call, Call::SignDataBatch(_)).then_some(cancelled);
         let task = self.calls.spawn(async move {
             let method = call.method();
-            match bridge.answer(&caller, call, control.as_ref()).await {
+            match bridge.answer(&caller, call, &control).await {
                 Ok(result) => encode(&Reply::success(reply_to, result)),
                 Err(error) if error.is_of(Row::OriginNotApproved) => {
                     // Any page can have these; consent itself says once what came of it.
