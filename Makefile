@@ -43,7 +43,6 @@ test: ## Run all tests, on real tokens and in a real browser
 	npm --prefix pkg run test:types
 	@echo "All tests passed: protocol, bridge, the corpus of the fuzz targets, end to end on SoftHSM tokens, in Chromium, and the TypeScript types."
 
-MEASURED_BIN := $(CURDIR)/target/bench/pkcs11-bridge-measured
 BENCH ?= *
 
 # Each benchmark is a file in tests/benches. The load run fails where something came out that must not; a target of
@@ -52,10 +51,9 @@ bench: ## Measure the bridge as it is released, on SoftHSM tokens (BENCH=speed o
 	$(NEED) $(BENCH_TOOLS)
 	$(BUILD)
 	$(CARGO) build --release -p pkcs11-bridge --features measure
-	@mkdir -p target/bench && cp target/release/pkcs11-bridge $(MEASURED_BIN)
+	@mkdir -p target/bench && cp target/release/pkcs11-bridge target/bench/pkcs11-bridge-measured
 	$(CARGO) build --release -p pkcs11-bridge
 	CHROMEDRIVER=$(CHROMEDRIVER) PKCS11_BRIDGE_BIN=$(CURDIR)/target/release/pkcs11-bridge \
-		PKCS11_BRIDGE_MEASURED_BIN=$(MEASURED_BIN) \
 		$(CARGO) bench -p pkcs11-bridge-tests --bench '$(BENCH)'
 
 # The comments of the command line's options are its help text, where an address stands bare.

@@ -37,10 +37,18 @@ pub fn descendants(ancestor: u32) -> Vec<Process> {
 
 /// When a process was started, in ticks of a clock that starts with the system (proc_pid_stat(5)).
 pub fn start_time(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The state, behind the name in parentheses, is field 3.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(22 - 3)?.parse().ok()
+    stat(pid)?.get(22 - FIRST_FIELD)?.parse().ok()
 }
+
+/// The fields of proc_pid_stat(5) from the state on, which is number [`FIRST_FIELD`].
+fn stat(pid: u32) -> Option<Vec<String>> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may itself hold spaces and parentheses.
+    let (_, after_name) = stat.rsplit_once(')')?;
+    Some(after_name.split_whitespace().map(str::to_owned).collect())
+}
+
+const FIRST_FIELD: usize = 3;
 
 /// Memory of a process that is not swapped out, in bytes: now, and at most since its start.
 pub fn memory(pid: u32) -> Option<(u64, u64)> {
@@ -70,10 +78,9 @@ pub fn file_descriptors(pid: u32) -> Option<u64> {
 
 /// How long a process has run on a processor, in ticks of 10 ms, and how often it went to sleep by itself.
 pub fn activity(pid: u32) -> Option<(u64, u64)> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    // Fields 14 and 15 of proc_pid_stat(5); the state is field 3.
-    let ticks = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+    let fields = stat(pid)?;
+    let field = |number: usize| fields.get(number - FIRST_FIELD)?.parse::<u64>().ok();
+    let ticks = field(14)? + field(15)?;
     let mut switches = 0;
     for task in fs::read_dir(format!("/proc/{pid}/task")).ok()? {
         let status = fs::read_to_string(task.ok()?.path().join("status")).ok()?;
@@ -108,13 +115,10 @@ pub fn wait_until(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
 
 /// A process by its id; `None` where it is not there or only waits for its parent to notice its end.
 pub fn find(pid: u32) -> Option<Process> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may itself hold spaces and parentheses (proc(5)).
-    let (_, after_name) = stat.rsplit_once(')')?;
-    let mut fields = after_name.split_whitespace();
-    let state = fields.next()?;
-    let parent = fields.next()?.parse().ok()?;
-    if matches!(state, "Z" | "X") {
+    let fields = stat(pid)?;
+    let [state, parent, ..] = &fields[..] else { return None };
+    let parent = parent.parse().ok()?;
+    if matches!(state.as_str(), "Z" | "X") {
         return None;
     }
     let command_line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;

@@ -17,6 +17,8 @@ mod signing;
 mod starting;
 mod table;
 
+use std::process::Command;
+
 pub use table::Table;
 
 use ground::Ground;
@@ -38,6 +40,13 @@ pub async fn run() -> Table {
     table.part(begin("Many certificates"), growth::certificates(ground).await);
     table.part(begin("Many connections"), growth::connections(ground).await);
     table
+}
+
+/// This program once more, in another role.
+fn this(role: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this program's own path"));
+    command.arg(role);
+    command
 }
 
 fn begin(heading: &str) -> &str {

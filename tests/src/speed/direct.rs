@@ -14,6 +14,7 @@ pub use asked::Key;
 use asked::Question;
 
 use super::figures::Samples;
+use super::this;
 
 /// The process; it ends when this is dropped.
 pub struct Direct {
@@ -83,9 +84,7 @@ impl Direct {
     }
 
     fn samples(&mut self, question: &Question) -> Samples {
-        let answer = self.ask(question);
-        let times = answer.as_array().expect("times").iter();
-        Samples::new(times.map(|time| time.as_f64().expect("a time")).collect())
+        Samples::of_json(&self.ask(question))
     }
 
     fn number(&mut self, question: &Question) -> f64 {
@@ -138,9 +137,3 @@ pub fn serve_cold(module: &str) {
 
 /// The line that it begins with.
 const READY: &str = "ready";
-
-fn this(role: &str) -> Command {
-    let mut command = Command::new(std::env::current_exe().expect("this program's own path"));
-    command.arg(role);
-    command
-}

@@ -1,7 +1,6 @@
 //! A WebSocket that sends back what it gets, in a process of its own: what the way costs alone.
 
 use std::net::SocketAddr;
-use std::process::Command;
 
 use futures_util::{SinkExt, StreamExt};
 use pkcs11_bridge_protocol::SUBPROTOCOL;
@@ -10,6 +9,7 @@ use tokio_tungstenite::accept_hdr_async;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 
+use super::this;
 use crate::program::Program;
 
 /// The process; it ends when this is dropped.
@@ -21,8 +21,7 @@ pub struct Echo {
 impl Echo {
     /// Starts this program once more, to echo.
     pub fn start() -> Self {
-        let mut command = Command::new(std::env::current_exe().expect("this program's own path"));
-        let mut program = Program::start(command.arg(ECHO));
+        let mut program = Program::start(&mut this(ECHO));
         let address = program.expect_line(LISTENING).parse().expect("an address");
         Self { _program: program, address }
     }

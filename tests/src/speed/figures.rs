@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 /// What one round measured, call by call, in microseconds.
 pub struct Samples(Vec<f64>);
 
@@ -11,6 +13,12 @@ impl Samples {
         assert!(!times.is_empty(), "nothing was measured");
         times.sort_by(f64::total_cmp);
         Self(times)
+    }
+
+    /// From a list in JSON.
+    pub fn of_json(times: &Value) -> Self {
+        let times = times.as_array().expect("times").iter();
+        Self::new(times.map(|time| time.as_f64().expect("a time")).collect())
     }
 
     /// The time that half of the calls stay under.

@@ -70,8 +70,7 @@ pub(super) async fn unchecked(ground: &mut Ground) -> Vec<Row> {
 }
 
 fn start(ground: &Ground, variable: &'static str, value: PathBuf) -> Bridge {
-    let binary = std::env::var_os("PKCS11_BRIDGE_MEASURED_BIN").map(PathBuf::from);
-    let binary = binary.unwrap_or_else(|| workspace().join("target/bench/pkcs11-bridge-measured"));
+    let binary = workspace().join("target/bench/pkcs11-bridge-measured");
     assert!(binary.is_file(), "there is no {}: run `make bench`", binary.display());
     ground::setup(&ground.token).binary(binary).environment(variable, value).start()
 }

@@ -69,8 +69,6 @@ impl Tab {
     }
 
     pub(super) async fn samples(&self, expression: &str) -> Samples {
-        let times = self.value(expression).await;
-        let times = times.as_array().expect("times").iter();
-        Samples::new(times.map(|time| time.as_f64().expect("a time")).collect())
+        Samples::of_json(&self.value(expression).await)
     }
 }
