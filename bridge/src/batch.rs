@@ -7,9 +7,11 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream;
+use pkcs11_bridge_protocol::base64_bytes::Base64Bytes;
 use pkcs11_bridge_protocol::call::{Call, SignData, SignDataBatch};
-use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
-use pkcs11_bridge_protocol::octets::Octets;
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::error_object::ErrorObject;
+use pkcs11_bridge_protocol::failure::Failure;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -58,7 +60,7 @@ pub(crate) async fn sign(
     pins: &PinEntry,
     signing: &Signing<'_>,
     params: &SignDataBatch,
-    data: Vec<Octets>,
+    data: Vec<Base64Bytes>,
     control: &BatchControl<impl Progress>,
 ) -> Result<Box<RawValue>, ErrorObject> {
     let count = data.len();
@@ -67,7 +69,7 @@ pub(crate) async fn sign(
         () = control.cancelled.cancelled() => return all_cancelled(count),
     };
     let always: bool = pipe::decode(prepared.get().as_bytes())
-        .map_err(|error| Failure::new(Row::Internal, error.to_string()))?;
+        .map_err(|error| Failure::new(ErrorCode::Internal, error.to_string()))?;
 
     let batch = Batch { pins, signing, params, count, always, end: OnceLock::new() };
     // Several dialogs cannot be shown at once.
@@ -98,7 +100,12 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    async fn item(&self, at: usize, data: Octets, cancelled_by_page: &CancellationToken) -> Item {
+    async fn item(
+        &self,
+        at: usize,
+        data: Base64Bytes,
+        cancelled_by_page: &CancellationToken,
+    ) -> Item {
         if let Some(end) = self.end.get() {
             return Item::Error(end.clone());
         }
@@ -151,13 +158,17 @@ impl Batch<'_> {
 
     /// Whether the next one may fare better. A user who cannot be asked cannot be asked again.
     fn concerns_one(&self, error: &ErrorObject) -> bool {
-        let internal = error.is_of(Row::Internal) && !self.always;
-        internal || [Row::BadArgument, Row::DeadlinePassed].into_iter().any(|row| error.is_of(row))
+        let internal = error.is(ErrorCode::Internal) && !self.always;
+        internal
+            || [ErrorCode::BadArgument, ErrorCode::DeadlinePassed]
+                .into_iter()
+                .any(|row| error.is(row))
     }
 }
 
 fn one_cancelled() -> ErrorObject {
-    Failure::new(Row::Cancelled, "The page cancelled this signature before it was made.").into()
+    Failure::new(ErrorCode::Cancelled, "The page cancelled this signature before it was made.")
+        .into()
 }
 
 fn all_cancelled(count: usize) -> Result<Box<RawValue>, ErrorObject> {

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use pkcs11_bridge_protocol::SUBPROTOCOL;
 use pkcs11_bridge_protocol::call::Call;
-use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::error_object::ErrorObject;
+use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::result::{HelloInfo, ModuleInfo, ModuleState};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
@@ -236,5 +238,5 @@ impl Bridge {
 const UNWATCHED_PAUSE: Duration = Duration::from_secs(10);
 
 fn no_session() -> Failure {
-    Failure::new(Row::OriginNotApproved, "This page has no origin of its own.")
+    Failure::new(ErrorCode::OriginNotApproved, "This page has no origin of its own.")
 }

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use pkcs11_bridge_protocol::failure::{Failure, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::failure::Failure;
 use tokio::sync::watch;
 
 use crate::approvals::{Approvals, StateFile};
@@ -198,7 +199,7 @@ impl Consent {
             ),
             Verdict::Unavailable => return self.unavailable(origin),
         };
-        Failure::new(Row::OriginNotApproved, message)
+        Failure::new(ErrorCode::OriginNotApproved, message)
     }
 
     fn silenced(&self, origin: &Origin, silence: Silence) -> Failure {
@@ -206,7 +207,7 @@ impl Consent {
             Silence::NotAsked => self.unavailable(origin),
             Silence::SaidNo(left) => self.denied(origin, left),
             Silence::OfAll(left) => Failure::new(
-                Row::OriginNotApproved,
+                ErrorCode::OriginNotApproved,
                 format!(
                     "The user has turned down several sites, so that the bridge asks about no other \
                      for {} min. To approve {origin}, run {}",
@@ -219,7 +220,7 @@ impl Consent {
 
     fn unavailable(&self, origin: &Origin) -> Failure {
         Failure::new(
-            Row::OriginNotApproved,
+            ErrorCode::OriginNotApproved,
             format!(
                 "The origin {origin} is not approved to use tokens on this computer, and the bridge \
                  cannot ask: it has neither a pinentry program that works nor a terminal. To approve \
@@ -232,7 +233,7 @@ impl Consent {
     fn denied(&self, origin: &Origin, left: Duration) -> Failure {
         let minutes = minutes(left);
         Failure::new(
-            Row::OriginNotApproved,
+            ErrorCode::OriginNotApproved,
             format!(
                 "The user has not approved {origin} to use tokens on this computer, and is not asked \
                  again for {minutes} min. To approve it, run {}",
@@ -267,7 +268,7 @@ fn minutes(left: Duration) -> u64 {
 fn opaque() -> Failure {
     let message = "This page has no origin of its own (it is a sandboxed frame or a local file), so \
                    that it cannot be approved. Serve it from http://localhost or over https.";
-    Failure::new(Row::OriginNotApproved, message)
+    Failure::new(ErrorCode::OriginNotApproved, message)
 }
 
 /// A name of the DNS has at most 253 bytes.

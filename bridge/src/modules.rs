@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use pkcs11_bridge_protocol::failure::{Failure, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::failure::Failure;
 use serde::Deserialize;
 
 pub(crate) use detected::detect;
@@ -82,7 +83,7 @@ impl Modules {
         let Some(wanted) = wanted else {
             return self.0.first().ok_or_else(|| {
                 Failure::new(
-                    Row::ModuleUnavailable,
+                    ErrorCode::ModuleUnavailable,
                     "The bridge has no PKCS#11 module: none is configured and none was found. \
                      Install the token's software, or start the bridge with --module NAME=PATH.",
                 )
@@ -95,7 +96,7 @@ impl Modules {
             .find(|module| module.name.as_str() == wanted || module.path.as_os_str() == wanted)
             .ok_or_else(|| {
                 Failure::new(
-                    Row::ModuleUnavailable,
+                    ErrorCode::ModuleUnavailable,
                     "`module` is not one that this bridge allows. Ask `modules` for the names, or \
                      let the user add it with --module NAME=PATH or in config.toml.",
                 )
@@ -129,7 +130,11 @@ mod tests {
         assert_eq!(name(Some("/opt/hsm/lib.so")).unwrap(), "hsm");
         for wanted in ["", "HSM", "/opt/hsm", "/opt/hsm/LIB.so", "/opt/hsm/lib.so\0", "/etc/passwd"]
         {
-            assert_eq!(name(Some(wanted)).unwrap_err().row, Row::ModuleUnavailable, "{wanted}");
+            assert_eq!(
+                name(Some(wanted)).unwrap_err().code,
+                ErrorCode::ModuleUnavailable,
+                "{wanted}"
+            );
         }
     }
 

@@ -11,7 +11,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pkcs11_bridge_protocol::failure::{ErrorObject, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::error_object::ErrorObject;
 use pkcs11_bridge_protocol::result::PinEntry as Policy;
 use serde_json::value::RawValue;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
@@ -206,21 +207,21 @@ impl PinEntry {
 /// Whether it was the user's PIN, or the lack of one, that a call failed for.
 fn ends_entry(error: &ErrorObject) -> bool {
     [
-        Row::PinEntryCancelled,
-        Row::PinEntryTimedOut,
-        Row::PinFinalTry,
-        Row::PinLocked,
-        Row::PinIncorrect,
+        ErrorCode::PinEntryCancelled,
+        ErrorCode::PinEntryTimedOut,
+        ErrorCode::PinFinalTry,
+        ErrorCode::PinLocked,
+        ErrorCode::PinIncorrect,
     ]
     .into_iter()
-    .any(|row| error.is_of(row))
+    .any(|row| error.is(row))
 }
 
 /// Whether the user may enter the PIN once more: it was wrong or could not be tried, and as far as is
 /// known more than one try is left.
 fn may_be_mended(error: &ErrorObject) -> bool {
     let mended = ["CKR_PIN_INCORRECT", "CKR_PIN_INVALID", "CKR_PIN_LEN_RANGE"];
-    error.is_of(Row::PinIncorrect)
+    error.is(ErrorCode::PinIncorrect)
         && error.data.pkcs11.as_deref().is_some_and(|ckr| mended.contains(&ckr))
 }
 

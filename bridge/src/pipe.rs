@@ -6,7 +6,9 @@ use std::io::{self, Read, Write};
 use std::num::NonZeroU8;
 use std::time::SystemTime;
 
-use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::error_object::ErrorObject;
+use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::pin::Pin;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -150,7 +152,7 @@ impl From<Failure> for Outcome {
 /// A result as it goes to the page.
 pub(crate) fn encode_result(result: &impl Serialize) -> Result<Box<RawValue>, Failure> {
     to_raw_value(result).map_err(|error| {
-        Failure::new(Row::Internal, format!("The result cannot be encoded: {error}."))
+        Failure::new(ErrorCode::Internal, format!("The result cannot be encoded: {error}."))
     })
 }
 

@@ -15,7 +15,9 @@ use std::time::Instant;
 
 use futures_util::future::FutureExt;
 use pkcs11_bridge_protocol::call::Call;
-use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::error_object::ErrorObject;
+use pkcs11_bridge_protocol::failure::Failure;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -192,7 +194,7 @@ impl Supervisor {
         let outcome = task.map(|result| {
             result.unwrap_or_else(|error| {
                 let message = format!("The start of the worker failed ({error}). Try again.");
-                Err(Failure::new(Row::Internal, message).into())
+                Err(Failure::new(ErrorCode::Internal, message).into())
             })
         });
         let outcome = outcome.boxed().shared();

@@ -31,12 +31,14 @@ use std::thread;
 use std::time::Duration;
 
 use pkcs11_bridge_protocol::call::Call;
-use pkcs11_bridge_protocol::failure::{Failure, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::failure::Failure;
+use pkcs11_bridge_protocol::rv::Rv;
 use serde::Serialize;
 
 use crate::cli::WorkerArgs;
 use crate::hardening;
-use crate::pipe::{self, Greeting, Job, Leave, NOT_INITIALIZED, Outcome, Report, Told};
+use crate::pipe::{self, Greeting, Job, Leave, Outcome, Report, Told};
 use crate::stages::{Stage, reached};
 use lanes::Lane;
 use module::LoadedModule;
@@ -127,8 +129,11 @@ fn carry_out(module: &LoadedModule, job: Job<Call, Leave>) -> Outcome {
         Call::Logout(params) => outcome(module.log_out(params.slot_id)),
         Call::WatchSlots(_) => outcome(reading::tokens(module)),
         Call::Hello(_) | Call::Modules(_) | Call::Cancel(_) | Call::UnwatchSlots(_) => {
-            Failure::new(Row::Internal, "The bridge passed on a call that it has to answer itself.")
-                .into()
+            Failure::new(
+                ErrorCode::Internal,
+                "The bridge passed on a call that it has to answer itself.",
+            )
+            .into()
         }
     }
 }
@@ -146,19 +151,19 @@ fn with_login<R: Serialize>(result: Result<R, LoginError>) -> Outcome {
 
 fn panicked() -> Failure {
     Failure::new(
-        Row::Internal,
+        ErrorCode::Internal,
         "The module answered something that breaks the PKCS#11 standard; the bridge's log says more.",
     )
 }
 
 fn too_long(error: &io::Error) -> Failure {
-    Failure::new(Row::Internal, format!("The result cannot be passed on: {error}."))
+    Failure::new(ErrorCode::Internal, format!("The result cannot be passed on: {error}."))
 }
 
 fn outcome<R: Serialize>(result: Result<R, Failure>) -> Outcome {
     match result.and_then(|result| pipe::encode_result(&result)) {
         Ok(result) => Outcome::Done(result),
-        Err(failure) if failure.pkcs11.as_deref() == Some(NOT_INITIALIZED) => {
+        Err(failure) if failure.rv == Some(Rv::CRYPTOKI_NOT_INITIALIZED) => {
             Outcome::ModuleLost(failure.into())
         }
         Err(failure) => failure.into(),

@@ -2,7 +2,9 @@
 //! argument and says what is expected there; it never repeats a value, which may be a PIN.
 
 use js_sys::{Array, Function};
-use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::error_object::ErrorObject;
+use pkcs11_bridge_protocol::failure::Failure;
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visitor,
 };
@@ -57,7 +59,7 @@ fn bad_argument(name: &str, problem: Problem) -> ErrorObject {
         Problem::Unknown(fields) => format!("unknown field `{name}`; expected {fields}."),
         Problem::Other(what) => format!("`{name}` {what}."),
     };
-    Failure::new(Row::BadArgument, message).into()
+    Failure::new(ErrorCode::BadArgument, message).into()
 }
 
 /// What serde expects, in words for a page.

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use js_sys::{Array, Function};
-use pkcs11_bridge_protocol::failure::{ErrorObject, Failure};
+use pkcs11_bridge_protocol::error_object::ErrorObject;
+use pkcs11_bridge_protocol::failure::Failure;
 use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use js_sys::{Array, Object, Promise};
-use pkcs11_bridge_protocol::failure::ErrorObject;
+use pkcs11_bridge_protocol::error_object::ErrorObject;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 

@@ -7,7 +7,7 @@ mod usage;
 
 use std::borrow::Cow;
 
-use pkcs11_bridge_protocol::octets::Octets;
+use pkcs11_bridge_protocol::base64_bytes::Base64Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use wasm_bindgen::JsValue;
@@ -50,7 +50,7 @@ pub(crate) struct Content {
 /// Adds to an element of the result of `certificates` what the certificate says, as `parsed`. Where it
 /// cannot be parsed that is `null`, and `parse_error` says why.
 pub(crate) fn describe(certificate: &JsValue) -> Option<()> {
-    let Octets(der) = Octets::deserialize(Value(field(certificate, "base64"))).ok()?;
+    let Base64Bytes(der) = Base64Bytes::deserialize(Value(field(certificate, "base64"))).ok()?;
     let serializer = serde_wasm_bindgen::Serializer::new().serialize_missing_as_null(true);
     let parsed = match parse(&der) {
         Ok(content) => content.serialize(&serializer).ok()?,

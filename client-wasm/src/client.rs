@@ -6,7 +6,8 @@ use std::rc::Rc;
 use js_sys::Promise;
 use pkcs11_bridge_protocol::PORTS;
 use pkcs11_bridge_protocol::call::{Hello, Modules};
-use pkcs11_bridge_protocol::failure::{ErrorObject, Failure};
+use pkcs11_bridge_protocol::error_object::ErrorObject;
+use pkcs11_bridge_protocol::failure::Failure;
 use wasm_bindgen::prelude::*;
 
 use crate::arguments;

@@ -18,7 +18,8 @@ use gloo_timers::callback::Timeout;
 use js_sys::Function;
 use pkcs11_bridge_protocol::MAX_FRAME_LEN;
 use pkcs11_bridge_protocol::call::{Cancel, Method};
-use pkcs11_bridge_protocol::failure::{ErrorObject, Failure};
+use pkcs11_bridge_protocol::error_object::ErrorObject;
+use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::message::{Id, Request};
 use wasm_bindgen_futures::spawn_local;
 

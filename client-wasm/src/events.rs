@@ -1,6 +1,6 @@
 //! The events of a client: "open", "close", "slot", "watch" and "traffic", as `CustomEvent`s.
 
-use pkcs11_bridge_protocol::failure::ErrorObject;
+use pkcs11_bridge_protocol::error_object::ErrorObject;
 use wasm_bindgen::prelude::*;
 use web_sys::{CustomEvent, CustomEventInit};
 

@@ -5,8 +5,9 @@ mod source;
 
 use js_sys::{Date, Function, Promise};
 use pkcs11_bridge_protocol::algorithm::{Algorithm, Hash};
-use pkcs11_bridge_protocol::failure::{ErrorObject, Failure};
-use pkcs11_bridge_protocol::octets::Octets;
+use pkcs11_bridge_protocol::base64_bytes::Base64Bytes;
+use pkcs11_bridge_protocol::error_object::ErrorObject;
+use pkcs11_bridge_protocol::failure::Failure;
 use sha1::Sha1;
 use sha2::digest::DynDigest;
 use sha2::{Sha256, Sha384, Sha512};
@@ -64,7 +65,7 @@ async fn digest(
         }
     }
     progress.report();
-    Ok(Octets(hasher.finalize().into_vec()).to_base64())
+    Ok(Base64Bytes(hasher.finalize().into_vec()).to_base64())
 }
 
 fn hasher(algorithm: &JsValue) -> Result<Box<dyn DynDigest>, Failure> {

@@ -2,8 +2,8 @@
 //! result, whose names are those of the JavaScript API already, goes to the page untouched.
 
 use js_sys::JsString;
+use pkcs11_bridge_protocol::error_object::{ErrorData, ErrorObject};
 use pkcs11_bridge_protocol::event::{self, Event};
-use pkcs11_bridge_protocol::failure::{ErrorData, ErrorObject};
 use wasm_bindgen::prelude::*;
 
 use crate::object::{field, is_absent};

@@ -1,7 +1,7 @@
 //! Which PKCS#11 module a page means: the file that it named for its platform.
 
 use js_sys::global;
-use pkcs11_bridge_protocol::failure::ErrorObject;
+use pkcs11_bridge_protocol::error_object::ErrorObject;
 use wasm_bindgen::prelude::*;
 
 use crate::arguments;

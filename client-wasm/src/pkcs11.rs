@@ -6,7 +6,8 @@ use js_sys::Promise;
 use pkcs11_bridge_protocol::call::{
     Certificates, Info, Logout, Method, SignData, SignDataBatch, Slots, Token, VerifySignedData,
 };
-use pkcs11_bridge_protocol::failure::{ErrorObject, Failure};
+use pkcs11_bridge_protocol::error_object::ErrorObject;
+use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::pin::Pin;
 use pkcs11_bridge_protocol::slot_id::SlotId;
 use wasm_bindgen::prelude::*;

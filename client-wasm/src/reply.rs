@@ -1,7 +1,9 @@
 //! From the bridge's reply to the `data` of the response.
 
 use js_sys::Array;
-use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::error_object::ErrorObject;
+use pkcs11_bridge_protocol::failure::Failure;
 use wasm_bindgen::JsCast;
 
 use crate::callback::Work;
@@ -28,5 +30,5 @@ pub(crate) fn certificates(reply: Result<Reply, ErrorObject>) -> Work {
 pub(crate) fn unreadable() -> Failure {
     let message = "The reply of the bridge cannot be read. The bridge and this page may be of \
                    versions that do not fit; update both.";
-    Failure::new(Row::Internal, message)
+    Failure::new(ErrorCode::Internal, message)
 }

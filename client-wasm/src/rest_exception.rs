@@ -1,7 +1,7 @@
 //! The error that JavaScript sees. Inside the client a failure is the [`ErrorObject`] of the wire;
 //! it becomes a `RestException` where it is handed to the page.
 
-use pkcs11_bridge_protocol::failure::ErrorObject;
+use pkcs11_bridge_protocol::error_object::ErrorObject;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(module = "/js/rest_exception.js")]

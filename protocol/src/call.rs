@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::MAX_BATCH;
 use crate::algorithm::Algorithm;
+use crate::base64_bytes::Base64Bytes;
 use crate::message::Id;
-use crate::octets::Octets;
 use crate::pin::Pin;
 use crate::result::{
     BatchItem, CertificateInfo, HelloInfo, LibraryInfo, ModuleInfo, OneOrMany, SlotInfo, TokenInfo,
@@ -80,7 +80,7 @@ methods! {
     /// The certificates on a token.
     Certificates = "certificates" -> Vec<CertificateInfo>;
     /// A signature with the private key of a certificate.
-    SignData = "signData" -> Octets;
+    SignData = "signData" -> Base64Bytes;
     /// Whether a signature is that of a certificate's key.
     VerifySignedData = "verifySignedData" -> bool;
     /// Signatures of many hashes with one PIN, in the order of the hashes.
@@ -194,7 +194,7 @@ pub struct SignData {
     /// How to sign.
     pub algorithm_reference: Algorithm,
     /// The hash to be signed; the message itself for EdDSA and ML-DSA.
-    pub data: Octets,
+    pub data: Base64Bytes,
     /// The user's PIN. Where it is missing and needed, the bridge asks the user for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<Pin>,
@@ -217,9 +217,9 @@ pub struct VerifySignedData {
     /// How it was signed.
     pub algorithm_reference: Algorithm,
     /// The hash that was signed; the message itself for EdDSA and ML-DSA.
-    pub data: Octets,
+    pub data: Base64Bytes,
     /// The signature in question.
-    pub signature: Octets,
+    pub signature: Base64Bytes,
     /// The form of an ECDSA signature; raw where it is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature_format: Option<SignatureFormat>,
@@ -240,7 +240,7 @@ pub struct SignDataBatch {
     pub algorithm_reference: Algorithm,
     /// 1 to [`crate::MAX_BATCH`] hashes; the messages themselves for EdDSA and ML-DSA.
     #[serde(deserialize_with = "at_most_a_batch")]
-    pub data: Vec<Octets>,
+    pub data: Vec<Base64Bytes>,
     /// As in [`SignData::pin`]. A key that wants the PIN for every signature
     /// (`CKA_ALWAYS_AUTHENTICATE`) has the bridge ask the user for each, also where this is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -251,11 +251,13 @@ pub struct SignDataBatch {
 }
 
 /// Reads no more than a batch may have, so that a frame of a million small elements takes no room.
-fn at_most_a_batch<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Octets>, D::Error> {
+fn at_most_a_batch<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<Base64Bytes>, D::Error> {
     struct BatchVisitor;
 
     impl<'de> Visitor<'de> for BatchVisitor {
-        type Value = Vec<Octets>;
+        type Value = Vec<Base64Bytes>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "an array of 1 to {MAX_BATCH} strings")

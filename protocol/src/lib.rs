@@ -44,8 +44,8 @@
 //! not bring. A connection whose origin is revoked is closed with 1008.
 //!
 //! # Errors
-//! `error.data` holds a row of the table [`failure::Row`] and, where there is one, the `CKR_*` value
-//! ([`ckr::TABLE`]). `error.message` says what happened and what to do.
+//! `error.data` holds the status and code of an [`error_code::ErrorCode`] and, if there is one, the `CKR_*`
+//! value ([`rv::TABLE`]). `error.message` says what happened and what to do.
 //!
 //! # Limits
 //! | limit | at it |
@@ -72,14 +72,16 @@
 #![forbid(unsafe_code)]
 
 pub mod algorithm;
+pub mod base64_bytes;
 pub mod call;
-pub mod ckr;
+pub mod error_code;
+pub mod error_object;
 pub mod event;
 pub mod failure;
 pub mod message;
-pub mod octets;
 pub mod pin;
 pub mod result;
+pub mod rv;
 pub mod slot_id;
 
 use std::ops::RangeInclusive;

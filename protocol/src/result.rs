@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::failure::ErrorObject;
-use crate::octets::Octets;
+use crate::base64_bytes::Base64Bytes;
+use crate::error_object::ErrorObject;
 use crate::slot_id::SlotId;
 
 /// Result of `hello`.
@@ -138,7 +138,7 @@ pub struct CertificateInfo {
     /// on the token.
     pub id: String,
     /// The certificate in DER.
-    pub base64: Octets,
+    pub base64: Base64Bytes,
     /// `CKA_LABEL`
     pub label: String,
 }
@@ -148,7 +148,7 @@ pub struct CertificateInfo {
 #[serde(rename_all = "lowercase")]
 pub enum BatchItem {
     /// `{"signature": …}`, as `signData` gives it.
-    Signature(Octets),
+    Signature(Base64Bytes),
     /// `{"error": …}`, the object of an error reply.
     Error(ErrorObject),
 }

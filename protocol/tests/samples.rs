@@ -1,7 +1,7 @@
 //! The messages in `samples`: each is decoded, encoded again and has to come out byte for byte.
 //!
-//! A file is one frame and a line feed. Its name begins with the method or the row of the error
-//! table, up to the first full stop; what follows tells several of them apart.
+//! A file is one frame and a line feed. Its name begins with the method or the error
+//! code, up to the first full stop; what follows tells several of them apart.
 
 #![expect(
     clippy::unwrap_used,
@@ -17,11 +17,13 @@ use pkcs11_bridge_protocol::call::{
     Call, Cancel, Certificates, Hello, Info, Logout, Method, Modules, SignData, SignDataBatch,
     Slots, Token, UnwatchSlots, VerifySignedData, WatchSlots,
 };
-use pkcs11_bridge_protocol::ckr;
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::error_object::ErrorObject;
 use pkcs11_bridge_protocol::event::{Event, Progress, Slot};
-use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
+use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::message::{Id, Incoming, Notification, Reply, Request};
 use pkcs11_bridge_protocol::result::HelloInfo;
+use pkcs11_bridge_protocol::rv::{self, Rv};
 
 struct Sample {
     path: PathBuf,
@@ -48,7 +50,7 @@ impl Sample {
         self.path.file_name().unwrap().to_str().unwrap()
     }
 
-    /// The method or row that the sample is of.
+    /// The method or error code that the sample is of.
     fn subject(&self) -> &str {
         self.file_name().split('.').next().unwrap()
     }
@@ -149,13 +151,22 @@ fn assert_event<E: Event>(sample: &Sample) {
 #[test]
 fn errors() {
     for sample in Sample::all("error") {
-        let row = Row::ALL.iter().find(|row| format!("{row:?}") == sample.subject());
-        let row = *row.unwrap_or_else(|| panic!("{} is of no row", sample.path.display()));
+        let code = ErrorCode::ALL.iter().find(|code| format!("{code:?}") == sample.subject());
+        let code = *code.unwrap_or_else(|| panic!("{} has no code", sample.path.display()));
         let (id, error) = decoded_error(&sample);
-        let failure =
-            Failure { row, message: error.message, pkcs11: error.data.pkcs11.map(Into::into) };
+        let rv = error.data.pkcs11.map(|name| rv_of(&name));
+        let failure = Failure { code, rv, message: error.message };
         sample.assert_is(&Reply::<()>::failure(id, failure).encode().unwrap());
     }
+}
+
+/// The return value that the wire names so.
+fn rv_of(name: &str) -> Rv {
+    let hexadecimal = || u64::from_str_radix(name.strip_prefix("0x").unwrap(), 16).unwrap();
+    rv::TABLE
+        .iter()
+        .find(|entry| entry.name == name)
+        .map_or_else(|| Rv(hexadecimal()), |entry| entry.rv)
 }
 
 fn decoded_error(sample: &Sample) -> (Option<Id>, ErrorObject) {
@@ -187,18 +198,18 @@ fn every_method_has_a_request_and_a_result() {
 }
 
 #[test]
-fn every_row_has_an_error_with_and_without_a_value_of_the_module() {
+fn every_error_code_has_a_sample_with_and_without_a_return_value() {
     let errors: Vec<_> = Sample::all("error")
         .iter()
         .map(|sample| (sample.subject().to_owned(), decoded_error(sample).1.data.pkcs11))
         .collect();
-    for row in Row::ALL {
-        let of_row = || errors.iter().filter(|(subject, _)| *subject == format!("{row:?}"));
-        assert!(of_row().any(|(_, pkcs11)| pkcs11.is_none()), "{row:?} has no error");
+    for code in ErrorCode::ALL {
+        let samples = || errors.iter().filter(|(subject, _)| *subject == format!("{code:?}"));
+        assert!(samples().any(|(_, pkcs11)| pkcs11.is_none()), "{code:?} has no error");
         assert!(
-            of_row().any(|(_, pkcs11)| pkcs11.is_some())
-                || ckr::TABLE.iter().all(|entry| entry.row != *row),
-            "{row:?} has no error with a value of the module"
+            samples().any(|(_, pkcs11)| pkcs11.is_some())
+                || rv::TABLE.iter().all(|entry| entry.code != *code),
+            "{code:?} has no error with a return value"
         );
     }
 }
@@ -212,8 +223,8 @@ fn every_code_of_json_rpc_has_a_rejection() {
         .filter(|sample| sample.file_name().ends_with(".reply.json"))
         .map(|sample| decoded_error(sample).1.code)
         .collect();
-    for row in Row::ALL.iter().filter(|row| row.rpc_code() != ANY_OTHER_FAILURE) {
-        assert!(codes.contains(&row.rpc_code()), "{row:?} has no rejection");
+    for code in ErrorCode::ALL.iter().filter(|code| code.rpc_code() != ANY_OTHER_FAILURE) {
+        assert!(codes.contains(&code.rpc_code()), "{code:?} has no rejection");
     }
 }
 

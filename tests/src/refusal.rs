@@ -1,7 +1,7 @@
 //! What a refused call has to look like: the exact row of the error table, and a text that names
 //! the thing.
 
-use pkcs11_bridge_protocol::failure::ErrorObject;
+use pkcs11_bridge_protocol::error_object::ErrorObject;
 use serde_json::Value;
 
 /// What a call answered.

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use pkcs11_bridge_protocol::failure::ErrorObject;
+use pkcs11_bridge_protocol::error_object::ErrorObject;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;

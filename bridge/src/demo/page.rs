@@ -10,7 +10,7 @@ use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use pkcs11_bridge_protocol::octets::Octets;
+use pkcs11_bridge_protocol::base64_bytes::Base64Bytes;
 use rust_embed::{EmbeddedFile, RustEmbed};
 use serde::Serialize;
 use tokio::net::TcpListener;
@@ -140,7 +140,7 @@ fn content_security_policy(bridge_port: u16) -> io::Result<HeaderValue> {
     let import_map =
         import_map(&String::from_utf8_lossy(&page.data)).map_or_else(String::new, |map| {
             let hash = digest::digest(&digest::SHA256, map.as_bytes());
-            format!(" 'sha256-{}'", Octets::from(hash.as_ref().to_vec()).to_base64())
+            format!(" 'sha256-{}'", Base64Bytes::from(hash.as_ref().to_vec()).to_base64())
         });
     let policy = format!(
         "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'{import_map}; style-src 'self'; \

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use pkcs11_bridge_protocol::failure::ErrorObject;
+use pkcs11_bridge_protocol::error_object::ErrorObject;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use super::words;

@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use pkcs11_bridge_protocol::failure::{ErrorObject, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::error_object::ErrorObject;
 use pkcs11_bridge_protocol::slot_id::SlotId;
 use tokio::time::{Instant, sleep_until};
 
@@ -99,9 +100,9 @@ impl History {
 /// Whether the token refused the PIN, or nobody knows what it said.
 fn may_have_been_wrong(error: &ErrorObject) -> bool {
     error.data.pkcs11.as_deref() == Some("CKR_PIN_INCORRECT")
-        || [Row::Internal, Row::DeadlinePassed, Row::OriginNotApproved]
+        || [ErrorCode::Internal, ErrorCode::DeadlinePassed, ErrorCode::OriginNotApproved]
             .into_iter()
-            .any(|row| error.is_of(row))
+            .any(|row| error.is(row))
 }
 
 /// 1, 2, 4 … s, at most a minute.

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use aws_lc_rs::digest;
 use pkcs11_bridge_protocol::algorithm::Algorithm;
-use pkcs11_bridge_protocol::failure::{Failure, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::result::PinEntry as Policy;
+use pkcs11_bridge_protocol::rv::Rv;
 
 use super::Signing;
 use crate::bridge::Caller;
@@ -121,7 +123,7 @@ pub(super) fn not_from_page() -> Failure {
 
 pub(super) fn tries_not_told(request: &PinRequest) -> Failure {
     Failure::new(
-        Row::PinFinalTry,
+        ErrorCode::PinFinalTry,
         format!(
             "Wrong PINs came from pages for the token \"{}\", which does not tell how many tries are \
              left: no further one is sent to it. Sign without `pin`: the user is then asked on the \
@@ -132,23 +134,26 @@ pub(super) fn tries_not_told(request: &PinRequest) -> Failure {
 }
 
 pub(super) fn stopping() -> Failure {
-    Failure::new(Row::PinEntryCancelled, "The bridge stops, so the user was not asked for the PIN.")
+    Failure::new(
+        ErrorCode::PinEntryCancelled,
+        "The bridge stops, so the user was not asked for the PIN.",
+    )
 }
 
 pub(super) fn busy() -> Failure {
     let message = "The user could not be asked for the PIN, because another question of the bridge was \
                    not answered. Answer it and try again.";
-    Failure::new(Row::PinEntryTimedOut, message)
+    Failure::new(ErrorCode::PinEntryTimedOut, message)
 }
 
 pub(super) fn timed_out(limit: Duration) -> Failure {
     let message = format!("No PIN was entered within {} s. Try again.", limit.as_secs());
-    Failure::new(Row::PinEntryTimedOut, message)
+    Failure::new(ErrorCode::PinEntryTimedOut, message)
 }
 
 pub(super) fn cancelled() -> Failure {
     let message = "The user cancelled the entry of the PIN. Nothing was signed.";
-    Failure::new(Row::PinEntryCancelled, message)
+    Failure::new(ErrorCode::PinEntryCancelled, message)
 }
 
 pub(super) fn unavailable(signing: &Signing<'_>, request: &PinRequest, policy: Policy) -> Failure {
@@ -165,7 +170,7 @@ pub(super) fn unavailable(signing: &Signing<'_>, request: &PinRequest, policy: P
             )
         }
         (Policy::Native, _) | (_, Purpose::OneOf { .. }) => Failure::new(
-            Row::Internal,
+            ErrorCode::Internal,
             format!(
                 "The token \"{label}\" needs its PIN, and the bridge cannot ask the user for it. \
                  {install}."
@@ -177,7 +182,7 @@ pub(super) fn unavailable(signing: &Signing<'_>, request: &PinRequest, policy: P
 pub(super) fn login_ended() -> Failure {
     let message = "The login to the token ended while the call was carried out, because the token was \
                    taken out or reset. Sign again.";
-    Failure::with_ckr(Row::SessionEnded, "CKR_USER_NOT_LOGGED_IN", message)
+    Failure::with_rv(ErrorCode::SessionEnded, Rv::USER_NOT_LOGGED_IN, message)
 }
 
 const MAX_ORIGIN: usize = 300;

@@ -10,8 +10,9 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use pkcs11_bridge_protocol::call::{Call, Cancel};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::event::Progress;
-use pkcs11_bridge_protocol::failure::{Failure, Row};
+use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::message::{Id, Notification, Rejected, Reply, Request};
 use pkcs11_bridge_protocol::{
     MAX_IN_FLIGHT, MAX_IN_FLIGHT_LEN, MAX_UNAPPROVED_LEN, STOP_SECONDS, WRITE_SECONDS,
@@ -131,7 +132,7 @@ impl Connection {
             }
             Some(Ok(Message::Binary(_))) => {
                 let message = "Binary frames are not supported: send JSON-RPC 2.0 in text frames.";
-                let failure = Failure::new(Row::NotRequest, message);
+                let failure = Failure::new(ErrorCode::NotRequest, message);
                 self.reject(Rejected { id: None, failure }).await
             }
             // Its pong waits to be written; a peer that takes none has as long as for a reply.
@@ -166,7 +167,7 @@ impl Connection {
         }
         if self.in_flight.values().any(|taken| taken.id == id) {
             let message = "A request of the same id is still in flight: give each its own.";
-            let failure = Failure::new(Row::NotRequest, message);
+            let failure = Failure::new(ErrorCode::NotRequest, message);
             return self.reject(Rejected { id: None, failure }).await;
         }
         if self.in_flight.len() >= MAX_IN_FLIGHT {
@@ -174,7 +175,7 @@ impl Connection {
                 "More than {MAX_IN_FLIGHT} requests are in flight on this connection: wait for a \
                  reply before you send the next."
             );
-            let failure = Failure::new(Row::TooManyRequests, message);
+            let failure = Failure::new(ErrorCode::TooManyRequests, message);
             return self.reject(Rejected { id: Some(id), failure }).await;
         }
         if self.place.is_of_unapproved()
@@ -193,7 +194,7 @@ impl Connection {
         };
         let waiting: usize = self.in_flight.values().map(|call| call.len).sum();
         if waiting + len > most {
-            let failure = Failure::new(Row::TooManyRequests, message);
+            let failure = Failure::new(ErrorCode::TooManyRequests, message);
             return self.reject(Rejected { id: Some(id), failure }).await;
         }
         let (bridge, caller) = (Arc::clone(&self.bridge), Arc::clone(&self.caller));
@@ -204,7 +205,7 @@ impl Connection {
             let method = call.method();
             match bridge.answer(&caller, call, &control).await {
                 Ok(result) => encode(&Reply::success(reply_to, result)),
-                Err(error) if error.is_of(Row::OriginNotApproved) => {
+                Err(error) if error.is(ErrorCode::OriginNotApproved) => {
                     // Any page can have these; consent itself says once what came of it.
                     tracing::debug!(origin = %caller.origin(), method, "call of a page not approved");
                     encode(&Reply::<()>::failure(Some(reply_to), error))
@@ -282,7 +283,7 @@ impl Connection {
             Err(error) => {
                 tracing::error!(%error, "a call was not carried out");
                 let message = "The bridge failed on this call; its log says where. Try again.";
-                let failure = Failure::new(Row::Internal, message);
+                let failure = Failure::new(ErrorCode::Internal, message);
                 let id = self.in_flight.remove(&error.id()).map(|call| call.id);
                 encode(&Reply::<()>::failure(id, failure))
             }
@@ -319,7 +320,7 @@ impl Connection {
         for (_, InFlight { id, .. }) in std::mem::take(&mut self.in_flight) {
             let message = "The bridge was stopped before the module had answered. Whether the call was \
                            carried out is not known.";
-            let failure = Failure::new(Row::Internal, message);
+            let failure = Failure::new(ErrorCode::Internal, message);
             self.feed(encode(&Reply::<()>::failure(Some(id), failure))).await?;
         }
         self.flush().await

@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use pkcs11_bridge_protocol::failure::{Failure, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::failure::Failure;
 
 use crate::lock::lock;
 use crate::modules::ModuleName;
@@ -129,7 +130,7 @@ impl Record {
 
 fn set_aside(module: &ModuleName, left: Duration) -> Failure {
     Failure::new(
-        Row::ModuleUnavailable,
+        ErrorCode::ModuleUnavailable,
         format!(
             "Module `{module}` crashed or hung again and again and is set aside for this page. It is \
              tried again in {} s. Check the token and its reader, or install the token's software \

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use pkcs11_bridge_protocol::call::{Call, Logout};
-use pkcs11_bridge_protocol::failure::Row;
+use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::slot_id::SlotId;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -97,7 +97,7 @@ impl InUse {
             Outcome::Done(_) => End::Signed,
             Outcome::PinNeeded(_) | Outcome::LoggingIn => End::Without,
             // A page can name any number of them.
-            Outcome::Failed(error) if error.is_of(Row::NoSlot) => End::Without,
+            Outcome::Failed(error) if error.is(ErrorCode::NoSlot) => End::Without,
             Outcome::Failed(_) | Outcome::ModuleLost(_) => End::NotKnown,
         };
     }

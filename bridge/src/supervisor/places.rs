@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pkcs11_bridge_protocol::MAX_WORKERS;
-use pkcs11_bridge_protocol::failure::{Failure, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::failure::Failure;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -39,7 +40,7 @@ impl Places {
 
 fn none_free() -> Failure {
     Failure::new(
-        Row::TooManyRequests,
+        ErrorCode::TooManyRequests,
         format!(
             "{MAX_WORKERS} modules are in use by the pages that are open, and the bridge runs no more at \
              a time. Close a page that uses tokens, then try again."

@@ -6,7 +6,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use pkcs11_bridge_protocol::call::{Call, WatchSlots};
-use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::error_object::ErrorObject;
+use pkcs11_bridge_protocol::failure::Failure;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -62,7 +64,7 @@ impl Supervisor {
         let errand = Errand { call: &call, leave: &Leave::Nothing, arrived: unix_micros() };
         let seen = self.call(session, module, &errand).await?.result()?;
         pipe::decode(seen.get().as_bytes())
-            .map_err(|error| Failure::new(Row::Internal, error.to_string()).into())
+            .map_err(|error| Failure::new(ErrorCode::Internal, error.to_string()).into())
     }
 }
 

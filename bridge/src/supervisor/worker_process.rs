@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use pkcs11_bridge_protocol::call::Call;
-use pkcs11_bridge_protocol::failure::{ErrorObject, Failure, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::error_object::ErrorObject;
+use pkcs11_bridge_protocol::failure::Failure;
 use tokio::process::{Child, Command};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
@@ -137,7 +139,7 @@ impl WorkerProcess {
         };
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let frame = pipe::encode(&Job { id, arrived, call, leave }).map_err(|error| {
-            Failure::new(Row::Internal, format!("The call cannot be passed on: {error}."))
+            Failure::new(ErrorCode::Internal, format!("The call cannot be passed on: {error}."))
         })?;
         let Some(lane) = self.lanes.take() else { return Err(busy(self.calls.module(), call)) };
         let number = lane.number;
@@ -210,7 +212,7 @@ async fn greeted(around: &Surroundings) -> Result<Started, ErrorObject> {
     let Surroundings { module, faults, .. } = around;
     let cannot_start = |error: io::Error| {
         Failure::new(
-            Row::Internal,
+            ErrorCode::Internal,
             format!("The worker for module `{}` could not be started: {error}.", module.name),
         )
     };
@@ -258,7 +260,7 @@ fn spawn(module: &Module, faults: &Faults) -> io::Result<(Child, Lanes)> {
 
 fn busy(module: &Module, call: &Call) -> Failure {
     Failure::new(
-        Row::DeadlinePassed,
+        ErrorCode::DeadlinePassed,
         format!(
             "Module `{}` was busy with other calls of this page for {} s, so that {} was not begun. \
              Try again.",
@@ -271,7 +273,7 @@ fn busy(module: &Module, call: &Call) -> Failure {
 
 fn not_started(module: &Module, limit: Duration, what: &str) -> Failure {
     Failure::new(
-        Row::DeadlinePassed,
+        ErrorCode::DeadlinePassed,
         format!(
             "Module `{}` did not start within {} s and {what}. Check the token and its reader, then try \
              again.",

@@ -8,7 +8,9 @@ use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsPssParams};
 use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::types::Ulong;
 use pkcs11_bridge_protocol::algorithm::{Algorithm, Hash, MlDsa};
-use pkcs11_bridge_protocol::failure::{Failure, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::failure::Failure;
+use pkcs11_bridge_protocol::rv::Rv;
 
 use super::verifier::{Curve, KeyKind};
 
@@ -32,9 +34,9 @@ impl Scheme {
                     name.parse().is_ok_and(|other| Self::fitting(other, key).is_some())
                 })
                 .collect();
-            Failure::with_ckr(
-                Row::BadArgument,
-                "CKR_KEY_TYPE_INCONSISTENT",
+            Failure::with_rv(
+                ErrorCode::BadArgument,
+                Rv::KEY_TYPE_INCONSISTENT,
                 format!(
                     "`algorithm_reference` {algorithm} does not fit the certificate's key, which is \
                      {key}. Use one of {}.",
@@ -96,9 +98,9 @@ impl Scheme {
 /// Refuses a hash whose length is not that of the algorithm's hash function.
 pub(super) fn check_length(algorithm: Algorithm, data: &[u8]) -> Result<(), Failure> {
     match algorithm.hash() {
-        Some(hash) if hash.output_len() != data.len() => Err(Failure::with_ckr(
-            Row::BadArgument,
-            "CKR_DATA_LEN_RANGE",
+        Some(hash) if hash.output_len() != data.len() => Err(Failure::with_rv(
+            ErrorCode::BadArgument,
+            Rv::DATA_LEN_RANGE,
             format!(
                 "`data` has {} bytes, but `algorithm_reference` {algorithm} signs a {} hash, which \
                  has {}. Hash the message first.",

@@ -8,7 +8,8 @@ use cryptoki::object::{Attribute, AttributeType, CertificateType, ObjectClass, O
 use cryptoki::session::Session;
 use der::{Decode, Reader, SliceReader};
 use pkcs11_bridge_protocol::call;
-use pkcs11_bridge_protocol::failure::{Failure, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::result::CertificateInfo;
 use x509_cert::Certificate;
 
@@ -99,7 +100,7 @@ pub(super) fn find(slot: &SlotState, id: &str) -> Result<Found, Failure> {
     match position(&all) {
         Some(at) => Ok(Found { all, at }),
         None => Err(Failure::new(
-            Row::NotFound,
+            ErrorCode::NotFound,
             "No certificate on the token has that `cert_id`. Ask for the certificates again.",
         )),
     }
@@ -148,7 +149,7 @@ fn read_one(session: &Session, object: ObjectHandle) -> Result<Option<TokenCerti
     if der.len() > MAX_LEN {
         let message =
             format!("The certificate has {} bytes, which is more than {MAX_LEN}.", der.len());
-        return Err(Failure::new(Row::Internal, message));
+        return Err(Failure::new(ErrorCode::Internal, message));
     }
     Ok((!der.is_empty()).then(|| TokenCertificate {
         id: const_hex::encode(&cka_id),

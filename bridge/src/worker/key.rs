@@ -4,7 +4,8 @@ use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 use der::Encode;
 use der::asn1::OctetStringRef;
-use pkcs11_bridge_protocol::failure::{Failure, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::failure::Failure;
 
 use super::certificates::TokenCertificate;
 use super::failures::InContext;
@@ -45,7 +46,7 @@ pub(super) fn find_private(
     };
     if keys.is_empty() {
         return Err(Failure::new(
-            Row::NotFound,
+            ErrorCode::NotFound,
             format!(
                 "The token has no private key for certificate {}. Choose another certificate.",
                 certificate.id()

@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
 use cryptoki::slot::Slot;
-use pkcs11_bridge_protocol::failure::{Failure, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::failure::Failure;
+use pkcs11_bridge_protocol::rv::Rv;
 use pkcs11_bridge_protocol::slot_id::SlotId;
 
-use super::failures::{InContext, rv};
+use super::failures::{InContext, return_value};
 use super::single_part::SinglePart;
 use super::slot::SlotState;
 use crate::lock::lock;
@@ -71,9 +73,9 @@ impl LoadedModule {
             .into_iter()
             .find(|slot| slot.id() == id.0)
             .ok_or_else(|| {
-                Failure::with_ckr(
-                    Row::NoSlot,
-                    "CKR_SLOT_ID_INVALID",
+                Failure::with_rv(
+                    ErrorCode::NoSlot,
+                    Rv::SLOT_ID_INVALID,
                     format!("There is no slot {id}. Ask for the slots again."),
                 )
             })
@@ -133,10 +135,10 @@ fn not_loaded(path: &Path, error: &Error) -> Failure {
              configuration."
         }
         Error::Pkcs11(reason, _) => {
-            let failure = Failure::from_ckr(rv(*reason), "initialising it");
-            return Failure { row: Row::ModuleUnavailable, ..failure };
+            let failure = Failure::from_rv(return_value(*reason), "initialising it");
+            return Failure { code: ErrorCode::ModuleUnavailable, ..failure };
         }
         _ => "it does not keep to the PKCS#11 standard; the bridge's log says how.",
     };
-    Failure::new(Row::ModuleUnavailable, message)
+    Failure::new(ErrorCode::ModuleUnavailable, message)
 }

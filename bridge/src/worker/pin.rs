@@ -3,7 +3,8 @@
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
-use pkcs11_bridge_protocol::failure::{Failure, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::pin::Pin;
 use secrecy::ExposeSecret;
 
@@ -16,7 +17,7 @@ pub(super) struct PinProof {
 impl PinProof {
     pub(super) fn of(pin: &Pin) -> Result<Self, Failure> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
-            .map_err(|_| Failure::new(Row::Internal, "The system has no random numbers."))?;
+            .map_err(|_| Failure::new(ErrorCode::Internal, "The system has no random numbers."))?;
         let tag = hmac::sign(&key, pin.secret().expose_secret().as_bytes());
         Ok(Self { key, tag })
     }

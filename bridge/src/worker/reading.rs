@@ -3,7 +3,8 @@
 use cryptoki::slot::{Limit, Slot, TokenInfo as CkTokenInfo};
 use cryptoki::types::Version;
 use pkcs11_bridge_protocol::call;
-use pkcs11_bridge_protocol::failure::{Failure, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::result::{LibraryInfo, OneOrMany, SlotInfo, TokenInfo};
 use pkcs11_bridge_protocol::slot_id::SlotId;
 
@@ -86,8 +87,8 @@ fn slot_info(module: &LoadedModule, slot: Slot) -> Result<SlotInfo, Failure> {
 fn token_info(module: &LoadedModule, slot: Slot) -> Result<TokenInfo, Failure> {
     let info = module.context().get_token_info(slot);
     let info = info.context(&format!("asking for the token in slot {}", slot.id())).map_err(
-        |failure| match failure.row {
-            Row::NoToken => Failure {
+        |failure| match failure.code {
+            ErrorCode::NoToken => Failure {
                 message: format!(
                     "There is no token in slot {}. Put it in and try again.",
                     slot.id()

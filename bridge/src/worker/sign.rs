@@ -4,9 +4,11 @@
 use cryptoki::mechanism::Mechanism;
 use cryptoki::session::Session;
 use pkcs11_bridge_protocol::algorithm::Algorithm;
+use pkcs11_bridge_protocol::base64_bytes::Base64Bytes;
 use pkcs11_bridge_protocol::call::{SignData, SignDataBatch, SignatureFormat, VerifySignedData};
-use pkcs11_bridge_protocol::failure::{Failure, Row};
-use pkcs11_bridge_protocol::octets::Octets;
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::failure::Failure;
+use pkcs11_bridge_protocol::rv::Rv;
 
 use super::algorithm::{Scheme, check_length};
 use super::certificates::{self, Found};
@@ -23,13 +25,17 @@ pub(super) fn sign(
     module: &LoadedModule,
     params: &SignData,
     pins: &Pins<'_>,
-) -> Result<Octets, LoginError> {
+) -> Result<Base64Bytes, LoginError> {
     check_length(params.algorithm_reference, params.data.as_ref())?;
     let slot = module.slot(params.slot_id)?;
     slot.renewing(|| sign_once(&slot, params, pins))
 }
 
-fn sign_once(slot: &SlotState, params: &SignData, pins: &Pins<'_>) -> Result<Octets, LoginError> {
+fn sign_once(
+    slot: &SlotState,
+    params: &SignData,
+    pins: &Pins<'_>,
+) -> Result<Base64Bytes, LoginError> {
     let signer = Signer::find(slot, &params.cert_id, params.algorithm_reference)?;
     let certificate = &signer.certificate;
     let _logged_in = slot.log_in(pins, certificate)?;
@@ -57,7 +63,7 @@ fn sign_once(slot: &SlotState, params: &SignData, pins: &Pins<'_>) -> Result<Oct
     }
     slot.forget_objects();
     Err(Failure::new(
-        Row::Internal,
+        ErrorCode::Internal,
         format!(
             "The token's signature is not one of the key in certificate {}, so it was withheld. The \
              certificate may belong to another key, or the token may be faulty.",
@@ -102,9 +108,9 @@ impl Signer {
         let verifier = public_key.verifier(scheme)?;
         let mechanism = scheme.mechanism();
         if !slot.has_mechanism(mechanism.mechanism_type())? {
-            return Err(Failure::with_ckr(
-                Row::AlgorithmUnsupported,
-                "CKR_MECHANISM_INVALID",
+            return Err(Failure::with_rv(
+                ErrorCode::AlgorithmUnsupported,
+                Rv::MECHANISM_INVALID,
                 format!(
                     "The token cannot do {algorithm} ({}). Choose another algorithm.",
                     mechanism.mechanism_type()

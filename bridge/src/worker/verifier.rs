@@ -11,7 +11,8 @@ use aws_lc_rs::signature::{ParsedPublicKey, VerificationAlgorithm};
 use der::Decode;
 use der::asn1::ObjectIdentifier;
 use pkcs11_bridge_protocol::algorithm::{Hash, MlDsa};
-use pkcs11_bridge_protocol::failure::{Failure, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::failure::Failure;
 use x509_cert::Certificate;
 
 use super::algorithm::Scheme;
@@ -82,7 +83,7 @@ impl PublicKey {
     pub(super) fn of_certificate(der: &[u8], id: &str) -> Result<Self, Failure> {
         let unreadable = |problem: &dyn fmt::Display| {
             Failure::new(
-                Row::Internal,
+                ErrorCode::Internal,
                 format!("The certificate {id} on the token cannot be used: {problem}."),
             )
         };
@@ -104,7 +105,7 @@ impl PublicKey {
             (ML_DSA_87, _) => KeyKind::MlDsa(MlDsa::MlDsa87),
             (oid, _) => {
                 return Err(Failure::new(
-                    Row::AlgorithmUnsupported,
+                    ErrorCode::AlgorithmUnsupported,
                     format!(
                         "The key of certificate {id} is of a kind ({oid}) that the bridge does not \
                          know. Choose a certificate with an RSA key or an EC key on P-256, P-384 or \
@@ -149,7 +150,7 @@ impl PublicKey {
             .map(Arc::new)
             .ok_or_else(|| {
                 Failure::new(
-                    Row::AlgorithmUnsupported,
+                    ErrorCode::AlgorithmUnsupported,
                     format!(
                         "Signatures of {} with this algorithm cannot be checked, because the key is \
                          too short or malformed. Choose another algorithm or certificate.",

@@ -7,7 +7,8 @@ use std::mem;
 use futures_channel::oneshot;
 use js_sys::Function;
 use pkcs11_bridge_protocol::call::{Cancel, Method, UnwatchSlots, WatchSlots};
-use pkcs11_bridge_protocol::failure::{ErrorObject, Failure};
+use pkcs11_bridge_protocol::error_object::ErrorObject;
+use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::{MAX_IN_FLIGHT, MAX_IN_FLIGHT_LEN};
 use wasm_bindgen::JsValue;
 

@@ -4,7 +4,8 @@ use std::ops::RangeInclusive;
 
 use pkcs11_bridge_protocol::MAX_FRAME_LEN;
 use pkcs11_bridge_protocol::call::{Method, SignData, SignDataBatch};
-use pkcs11_bridge_protocol::failure::{Failure, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::failure::Failure;
 
 use super::calls::Call;
 use crate::socket::Closed;
@@ -18,7 +19,7 @@ pub(super) fn unreachable(ports: &RangeInclusive<u16>) -> Failure {
          it where it is missing. If it runs, allow this site to reach apps on this device in the \
          browser's site settings. Then try again."
     );
-    Failure::new(Row::BridgeUnreachable, message)
+    Failure::new(ErrorCode::BridgeUnreachable, message)
 }
 
 pub(super) fn lost_in_flight(call: &Call, closed: &Closed) -> Failure {
@@ -28,12 +29,12 @@ pub(super) fn lost_in_flight(call: &Call, closed: &Closed) -> Failure {
         reason(closed),
         what_now(call)
     );
-    Failure::new(Row::BridgeUnreachable, message)
+    Failure::new(ErrorCode::BridgeUnreachable, message)
 }
 
 pub(super) fn lost_unsent() -> Failure {
     let message = "The connection to the bridge was lost before the call was sent. Try again.";
-    Failure::new(Row::BridgeUnreachable, message)
+    Failure::new(ErrorCode::BridgeUnreachable, message)
 }
 
 pub(super) fn revoked(closed: &Closed) -> Failure {
@@ -41,12 +42,12 @@ pub(super) fn revoked(closed: &Closed) -> Failure {
         "The user revoked the approval of this site before the call was sent{}. It was not sent.",
         reason(closed)
     );
-    Failure::new(Row::OriginNotApproved, message)
+    Failure::new(ErrorCode::OriginNotApproved, message)
 }
 
 pub(super) fn closed() -> Failure {
     let message = "The page closed its connection to the bridge. Connect again to make calls.";
-    Failure::new(Row::BridgeUnreachable, message)
+    Failure::new(ErrorCode::BridgeUnreachable, message)
 }
 
 pub(super) fn too_late_unsent(call: &Call, limit: u32) -> Failure {
@@ -59,11 +60,11 @@ pub(super) fn too_late_in_flight(call: &Call, limit: u32) -> Failure {
 
 fn too_late(call: &Call, limit: u32, what_now: &str) -> Failure {
     let message = format!("{} was not answered within {limit} ms. {what_now}", call.method);
-    Failure::new(Row::DeadlinePassed, message)
+    Failure::new(ErrorCode::DeadlinePassed, message)
 }
 
 pub(crate) fn cancelled() -> Failure {
-    Failure::new(Row::Cancelled, "The page cancelled this call before it was sent.")
+    Failure::new(ErrorCode::Cancelled, "The page cancelled this call before it was sent.")
 }
 
 pub(super) fn too_long(len: usize) -> Failure {
@@ -75,7 +76,7 @@ pub(super) fn too_long(len: usize) -> Failure {
 }
 
 pub(super) fn bad_request(method: &str) -> Failure {
-    Failure::new(Row::Internal, format!("The request for {method} cannot be encoded."))
+    Failure::new(ErrorCode::Internal, format!("The request for {method} cannot be encoded."))
 }
 
 fn reason(closed: &Closed) -> String {

@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use gloo_timers::callback::Timeout;
 use pkcs11_bridge_protocol::call::{UnwatchSlots, WatchSlots};
-use pkcs11_bridge_protocol::failure::{ErrorObject, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::error_object::ErrorObject;
 use wasm_bindgen_futures::spawn_local;
 
 use super::calls::Outcome;
@@ -152,7 +153,7 @@ impl Connection {
                 *pauses = Pauses::new();
                 Status::Watched
             }
-            Err(error) if error.is_of(Row::OriginNotApproved) => Status::Refused,
+            Err(error) if error.is(ErrorCode::OriginNotApproved) => Status::Refused,
             Err(_) => {
                 let connection = Rc::downgrade(self);
                 Status::Pausing(Timeout::new(pauses.next(), move || {

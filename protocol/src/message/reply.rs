@@ -5,8 +5,8 @@ use serde_json::value::RawValue;
 
 use super::Id;
 use super::json::{Version, decode_json};
+use crate::error_object::ErrorObject;
 use crate::event::Event;
-use crate::failure::ErrorObject;
 
 /// A reply, as the bridge sends it.
 #[derive(Serialize)]

@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 use super::Id;
 use super::json::{Version, decode_json, shortened};
 use crate::call::{Call, Decoder, Method};
-use crate::failure::{Failure, Row};
+use crate::error_code::ErrorCode;
+use crate::failure::Failure;
 
 /// A call that was decoded whole. It has no `Debug`, because some calls hold a PIN.
 pub struct Request {
@@ -32,13 +33,14 @@ impl Request {
         let envelope: Envelope<'_> =
             decode_json(text).map_err(|problem| not_a_request(text, &problem))?;
         let params = Params(envelope.params.map_or("{}", RawValue::get));
-        let (row, message) = match Call::decode(&envelope.method, params) {
+        let (code, message) = match Call::decode(&envelope.method, params) {
             Some(Ok(call)) => return Ok(Self { id: envelope.id, call }),
-            Some(Err(problem)) => {
-                (Row::BadArgument, format!("In the params of {}: {problem}.", envelope.method))
-            }
+            Some(Err(problem)) => (
+                ErrorCode::BadArgument,
+                format!("In the params of {}: {problem}.", envelope.method),
+            ),
             None => (
-                Row::UnknownMethod,
+                ErrorCode::UnknownMethod,
                 format!(
                     "There is no method `{}`; there are {}.",
                     shortened(&envelope.method),
@@ -46,7 +48,7 @@ impl Request {
                 ),
             ),
         };
-        Err(Rejected { id: Some(envelope.id), failure: Failure::new(row, message) })
+        Err(Rejected { id: Some(envelope.id), failure: Failure::new(code, message) })
     }
 
     /// Encodes a call of method `M`, as the client does.
@@ -57,25 +59,26 @@ impl Request {
 
 /// Finds out why a text is no request, and the id of the one that it was meant to be.
 fn not_a_request(text: &str, problem: &str) -> Rejected {
-    let (row, message) = match serde_json::from_str::<IgnoredAny>(text) {
+    let (code, message) = match serde_json::from_str::<IgnoredAny>(text) {
         Err(error) => {
             let place = format!("line {}, column {}", error.line(), error.column());
-            (Row::NotJson, format!("The message is not JSON ({place})."))
+            (ErrorCode::NotJson, format!("The message is not JSON ({place})."))
         }
         Ok(_) if text.trim_start().starts_with('[') => (
-            Row::NotRequest,
+            ErrorCode::NotRequest,
             "Batches are not supported: send each request in a message of its own.".to_owned(),
         ),
         Ok(_) if !text.trim_start().starts_with('{') => (
-            Row::NotRequest,
+            ErrorCode::NotRequest,
             "The message is not an object, so it is no request of JSON-RPC 2.0.".to_owned(),
         ),
-        Ok(_) => {
-            (Row::NotRequest, format!("The message is no request of JSON-RPC 2.0: {problem}."))
-        }
+        Ok(_) => (
+            ErrorCode::NotRequest,
+            format!("The message is no request of JSON-RPC 2.0: {problem}."),
+        ),
     };
     let id = serde_json::from_str::<OnlyId>(text).ok().map(|only| only.id);
-    Rejected { id, failure: Failure::new(row, message) }
+    Rejected { id, failure: Failure::new(code, message) }
 }
 
 #[derive(Deserialize)]
@@ -127,26 +130,29 @@ mod tests {
     fn what_is_no_request_is_told_apart() {
         let ping = r#"{"jsonrpc":"2.0","id":1,"method":"hello"}"#;
         assert!(Request::decode(ping).is_ok());
-        for (text, row) in [
-            ("", Row::NotJson),
-            ("{", Row::NotJson),
-            ("hello", Row::NotJson),
-            ("1", Row::NotRequest),
-            ("null", Row::NotRequest),
-            ("[]", Row::NotRequest),
-            ("{}", Row::NotRequest),
-            (&format!("[{ping}]"), Row::NotRequest),
-            (r#"{"jsonrpc":"1.0","id":1,"method":"hello"}"#, Row::NotRequest),
-            (r#"{"id":1,"method":"hello"}"#, Row::NotRequest),
-            (r#"{"jsonrpc":"2.0","method":"hello"}"#, Row::NotRequest),
-            (r#"{"jsonrpc":"2.0","id":null,"method":"hello"}"#, Row::NotRequest),
-            (r#"{"jsonrpc":"2.0","id":1.5,"method":"hello"}"#, Row::NotRequest),
-            (r#"{"jsonrpc":"2.0","id":1,"method":7}"#, Row::NotRequest),
-            (r#"{"jsonrpc":"2.0","id":1,"method":"Hello"}"#, Row::UnknownMethod),
-            (r#"{"jsonrpc":"2.0","id":1,"method":"hello","params":[]}"#, Row::BadArgument),
-            (r#"{"jsonrpc":"2.0","id":1,"method":"hello","params":{"a":1}}"#, Row::BadArgument),
+        for (text, code) in [
+            ("", ErrorCode::NotJson),
+            ("{", ErrorCode::NotJson),
+            ("hello", ErrorCode::NotJson),
+            ("1", ErrorCode::NotRequest),
+            ("null", ErrorCode::NotRequest),
+            ("[]", ErrorCode::NotRequest),
+            ("{}", ErrorCode::NotRequest),
+            (&format!("[{ping}]"), ErrorCode::NotRequest),
+            (r#"{"jsonrpc":"1.0","id":1,"method":"hello"}"#, ErrorCode::NotRequest),
+            (r#"{"id":1,"method":"hello"}"#, ErrorCode::NotRequest),
+            (r#"{"jsonrpc":"2.0","method":"hello"}"#, ErrorCode::NotRequest),
+            (r#"{"jsonrpc":"2.0","id":null,"method":"hello"}"#, ErrorCode::NotRequest),
+            (r#"{"jsonrpc":"2.0","id":1.5,"method":"hello"}"#, ErrorCode::NotRequest),
+            (r#"{"jsonrpc":"2.0","id":1,"method":7}"#, ErrorCode::NotRequest),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"Hello"}"#, ErrorCode::UnknownMethod),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"hello","params":[]}"#, ErrorCode::BadArgument),
+            (
+                r#"{"jsonrpc":"2.0","id":1,"method":"hello","params":{"a":1}}"#,
+                ErrorCode::BadArgument,
+            ),
         ] {
-            assert_eq!(rejected(text).failure.row, row, "{text}");
+            assert_eq!(rejected(text).failure.code, code, "{text}");
         }
     }
 

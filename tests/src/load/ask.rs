@@ -1,7 +1,8 @@
 //! One request of a load run, with what tells its own answer from that of any other request.
 
 use pkcs11_bridge_protocol::call::Call;
-use pkcs11_bridge_protocol::failure::{ErrorObject, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::error_object::ErrorObject;
 use pkcs11_bridge_protocol::message::Id;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -51,7 +52,7 @@ pub(super) enum Expected {
     Verdict(bool),
     Either,
     /// An error of that row with the name that was asked for.
-    Refusal(Row, String),
+    Refusal(ErrorCode, String),
 }
 
 /// What an answer turned out to be.
@@ -105,8 +106,8 @@ impl Ask {
         let own = self.params["module"].as_str();
         let mut others = MODULES.iter().chain(&ONE_TOO_MANY).filter(|name| Some(**name) != own);
         let right = match &self.expected {
-            Expected::Refusal(row, name) => error.is_of(*row) && error.message.contains(name),
-            _ => error.code != Row::UnknownMethod.rpc_code() && !others.any(names),
+            Expected::Refusal(row, name) => error.is(*row) && error.message.contains(name),
+            _ => error.code != ErrorCode::UnknownMethod.rpc_code() && !others.any(names),
         };
         if right { Verdict::Right } else { Verdict::Anothers }
     }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use pkcs11_bridge_protocol::failure::ErrorObject;
+use pkcs11_bridge_protocol::error_object::ErrorObject;
 use pkcs11_bridge_protocol::message::Id;
 use serde_json::value::RawValue;
 use tokio::sync::OwnedSemaphorePermit;

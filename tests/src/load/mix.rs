@@ -1,7 +1,7 @@
 //! What pages ask for: all methods, most often those that pages call most.
 
 use pkcs11_bridge_protocol::MAX_BATCH;
-use pkcs11_bridge_protocol::failure::Row;
+use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::message::Id;
 use serde_json::{Value, json};
 
@@ -151,7 +151,7 @@ impl Mix {
         let name = format!("sign{}-{}", self.page, self.asked);
         self.asked += 1;
         let named = format!("`{name}`");
-        Ask::new(&name, json!({}), Expected::Refusal(Row::UnknownMethod, named))
+        Ask::new(&name, json!({}), Expected::Refusal(ErrorCode::UnknownMethod, named))
     }
 
     fn key(&mut self) -> KeyType {

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures_util::StreamExt;
 use futures_util::stream::SplitStream;
-use pkcs11_bridge_protocol::failure::{ErrorObject, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::error_object::ErrorObject;
 use pkcs11_bridge_protocol::message::Incoming;
 use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
@@ -121,7 +122,7 @@ impl<'a> Visit<'a> {
         let Some(module) = ask.module else { return };
         if let Some(error) = error
             && ask.aim == Aim::Work
-            && (error.is_of(Row::ModuleUnavailable) || error.is_of(Row::TooManyRequests))
+            && (error.is(ErrorCode::ModuleUnavailable) || error.is(ErrorCode::TooManyRequests))
         {
             self.ground.leave_alone(self.origin, module);
         }
@@ -139,13 +140,17 @@ impl<'a> Visit<'a> {
 }
 
 fn count_refusal(figures: &mut Figures, ask: &Ask, error: Option<&ErrorObject>) {
-    let is_of = |row| error.is_some_and(|error| error.is_of(row));
+    let is_of = |row| error.is_some_and(|error| error.is(row));
     let troubles = &mut figures.troubles;
     match ask.aim {
-        Aim::OneTooManyInFlight if is_of(Row::TooManyRequests) => troubles.too_many_in_flight += 1,
-        Aim::OneTooManyWorkers if is_of(Row::TooManyRequests) => troubles.too_many_workers += 1,
-        Aim::TooLongBatch if is_of(Row::BadArgument) => troubles.too_long_batches += 1,
-        Aim::Work if is_of(Row::ModuleUnavailable) => troubles.set_aside += 1,
+        Aim::OneTooManyInFlight if is_of(ErrorCode::TooManyRequests) => {
+            troubles.too_many_in_flight += 1
+        }
+        Aim::OneTooManyWorkers if is_of(ErrorCode::TooManyRequests) => {
+            troubles.too_many_workers += 1
+        }
+        Aim::TooLongBatch if is_of(ErrorCode::BadArgument) => troubles.too_long_batches += 1,
+        Aim::Work if is_of(ErrorCode::ModuleUnavailable) => troubles.set_aside += 1,
         _ => {}
     }
 }

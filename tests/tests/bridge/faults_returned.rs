@@ -1,8 +1,8 @@
 //! Every value that a function can return: what the caller gets, and that the next call works.
 
 use cryptoki_sys::{CKR_BUFFER_TOO_SMALL, CKR_CRYPTOKI_NOT_INITIALIZED};
-use pkcs11_bridge_protocol::ckr;
-use pkcs11_bridge_protocol::failure::Row;
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::rv::{self, Rv};
 use pkcs11_bridge_tests::refusal::{Outcome, assert_ckr, assert_refused};
 use pkcs11_bridge_tests::test_module::Rule;
 
@@ -10,15 +10,14 @@ use super::faulty::Faulty;
 
 /// What a call is answered with whose function returned that value once.
 fn assert_is_told(what: &str, outcome: &Outcome, value: u64) {
-    let row = ckr::find(value).map_or(Row::Internal, |entry| entry.row);
-    assert_refused(what, outcome, (row.status(), row.code()), &[]);
-    let hexadecimal = format!("{value:#x}");
-    assert_ckr(what, outcome, ckr::find(value).map_or(hexadecimal.as_str(), |entry| entry.name));
+    let code = Rv(value).entry().map_or(ErrorCode::Internal, |entry| entry.code);
+    assert_refused(what, outcome, (code.status(), code.code()), &[]);
+    assert_ckr(what, outcome, &Rv(value).name());
 }
 
 /// All values of the standard, one of a vendor's and one that nobody has defined.
 fn values() -> Vec<u64> {
-    let standard = ckr::TABLE.iter().map(|entry| entry.value);
+    let standard = rv::TABLE.iter().map(|entry| entry.rv.0);
     standard.chain([0x8000_0102, 0x7fff_1234]).collect()
 }
 

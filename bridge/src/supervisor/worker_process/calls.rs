@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pkcs11_bridge_protocol::call::{Method, WatchSlots};
-use pkcs11_bridge_protocol::failure::{Failure, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::failure::Failure;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 
@@ -177,7 +178,7 @@ impl CallsInFlight {
             call.method,
             call.limit.as_secs()
         );
-        let _ = call.answer.send(Err(Failure::new(Row::DeadlinePassed, message)));
+        let _ = call.answer.send(Err(Failure::new(ErrorCode::DeadlinePassed, message)));
         Some(call.method)
     }
 
@@ -194,7 +195,7 @@ impl CallsInFlight {
     pub(super) fn end(&self) -> Failure {
         lock(&self.end).clone().unwrap_or_else(|| {
             Failure::new(
-                Row::Internal,
+                ErrorCode::Internal,
                 format!("The worker of module `{}` ended. Try again.", self.module.name),
             )
         })

@@ -6,7 +6,8 @@ use std::process::ExitStatus;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use pkcs11_bridge_protocol::failure::{Failure, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::failure::Failure;
 use tokio::process::Child;
 use tokio::sync::{Notify, OwnedMutexGuard, watch};
 use tokio::time::timeout;
@@ -207,13 +208,13 @@ fn hung(module: &Module, faults: &Faults) -> Failure {
 
 fn failed(module: &Module, how: &str, faults: &Faults) -> Failure {
     let message = format!("Module `{}` {how}. {}", module.name, faults.what_next());
-    Failure::new(Row::Internal, message)
+    Failure::new(ErrorCode::Internal, message)
 }
 
 /// What a call gets whose origin is revoked while it is carried out.
 pub(crate) fn revoked() -> Failure {
     Failure::new(
-        Row::OriginNotApproved,
+        ErrorCode::OriginNotApproved,
         "The user has revoked this page's approval, so the call was given up.",
     )
 }

@@ -1,8 +1,10 @@
 //! Why a PIN was not taken, in words for whoever entered it.
 
 use cryptoki::slot::TokenInfo;
-use pkcs11_bridge_protocol::failure::{Failure, Row};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::pin::Pin;
+use pkcs11_bridge_protocol::rv::Rv;
 
 /// A PIN that the token could not take is not tried.
 pub(super) fn check_length(pin: &Pin, token: &TokenInfo) -> Result<(), Failure> {
@@ -20,9 +22,9 @@ pub(super) fn check_length(pin: &Pin, token: &TokenInfo) -> Result<(), Failure> 
     } else {
         format!("The token \"{label}\" takes no PIN longer than {max} bytes")
     };
-    Err(Failure::with_ckr(
-        Row::PinIncorrect,
-        "CKR_PIN_LEN_RANGE",
+    Err(Failure::with_rv(
+        ErrorCode::PinIncorrect,
+        Rv::PIN_LEN_RANGE,
         format!("{problem}, so it was not tried. No try was lost."),
     ))
 }
@@ -33,7 +35,7 @@ pub(super) fn wrong_pin(failure: Failure, label: &str, token: Option<&TokenInfo>
     match token {
         Some(token) if token.user_pin_locked() => pin_locked(label),
         Some(token) if token.user_pin_final_try() => Failure {
-            row: Row::PinFinalTry,
+            code: ErrorCode::PinFinalTry,
             message: format!(
                 "Wrong PIN for the token \"{label}\", and one try is left: another wrong one locks \
                  it. Make sure of the PIN first."
@@ -53,7 +55,7 @@ pub(super) fn wrong_pin(failure: Failure, label: &str, token: Option<&TokenInfo>
 /// The last try is the user's alone.
 pub(super) fn final_try(label: &str) -> Failure {
     Failure::new(
-        Row::PinFinalTry,
+        ErrorCode::PinFinalTry,
         format!(
             "The token \"{label}\" has one try left before its PIN locks, so a PIN from a page is not \
              sent to it. Sign without `pin`: the user is then asked on the desktop."
@@ -62,9 +64,9 @@ pub(super) fn final_try(label: &str) -> Failure {
 }
 
 pub(super) fn pin_locked(label: &str) -> Failure {
-    Failure::with_ckr(
-        Row::PinLocked,
-        "CKR_PIN_LOCKED",
+    Failure::with_rv(
+        ErrorCode::PinLocked,
+        Rv::PIN_LOCKED,
         format!(
             "The PIN of the token \"{label}\" is locked after too many wrong tries. Unlock it with \
              the token's own software or its issuer."

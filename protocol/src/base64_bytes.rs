@@ -12,50 +12,53 @@ use serde::{Serialize, Serializer};
 ///
 /// It has no `Debug`, because what is to be signed is never printed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Octets(pub Vec<u8>);
+pub struct Base64Bytes(pub Vec<u8>);
 
-impl Octets {
+impl Base64Bytes {
     /// The standard base64 of the bytes, with padding.
     pub fn to_base64(&self) -> String {
         general_purpose::STANDARD.encode(&self.0)
     }
 }
 
-impl From<Vec<u8>> for Octets {
+impl From<Vec<u8>> for Base64Bytes {
     fn from(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
 }
 
-impl AsRef<[u8]> for Octets {
+impl AsRef<[u8]> for Base64Bytes {
     fn as_ref(&self) -> &[u8] {
         &self.0
     }
 }
 
-impl Serialize for Octets {
+impl Serialize for Base64Bytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.to_base64())
     }
 }
 
-impl<'de> Deserialize<'de> for Octets {
+impl<'de> Deserialize<'de> for Base64Bytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OctetsVisitor;
+        struct Base64BytesVisitor;
 
-        impl Visitor<'_> for OctetsVisitor {
-            type Value = Octets;
+        impl Visitor<'_> for Base64BytesVisitor {
+            type Value = Base64Bytes;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("standard base64")
             }
 
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Octets, E> {
-                READER.decode(text).map(Octets).map_err(|_| E::custom("is not standard base64"))
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Base64Bytes, E> {
+                READER
+                    .decode(text)
+                    .map(Base64Bytes)
+                    .map_err(|_| E::custom("is not standard base64"))
             }
         }
 
-        deserializer.deserialize_str(OctetsVisitor)
+        deserializer.deserialize_str(Base64BytesVisitor)
     }
 }
 
@@ -69,7 +72,7 @@ mod tests {
     use super::*;
 
     fn read(json: &str) -> Result<Vec<u8>, String> {
-        serde_json::from_str::<Octets>(json).map(|octets| octets.0).map_err(|e| e.to_string())
+        serde_json::from_str::<Base64Bytes>(json).map(|bytes| bytes.0).map_err(|e| e.to_string())
     }
 
     #[test]

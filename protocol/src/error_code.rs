@@ -1,0 +1,94 @@
+//! The error codes of the wire: one closed set, each with its JSON-RPC code, status and code.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! error_codes {
+    ($($(#[$doc:meta])* $variant:ident: $rpc:literal, $status:literal, $code:literal;)*) => {
+        /// What a call can fail with. The connection survives every one of them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum ErrorCode {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl ErrorCode {
+            /// The whole table, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The error code of JSON-RPC 2.0 (section 5.1).
+            pub const fn rpc_code(self) -> i32 {
+                match self { $(Self::$variant => $rpc,)* }
+            }
+
+            /// The status, in the manner of HTTP.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)* }
+            }
+
+            /// The code that tells apart what shares a status; a string on the wire.
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+        }
+    };
+}
+
+error_codes! {
+    /// The message is not JSON.
+    NotJson: -32700, 400, "800";
+    /// The message is JSON, but no request of JSON-RPC 2.0.
+    NotRequest: -32600, 400, "800";
+    /// The bridge has no method of that name.
+    UnknownMethod: -32601, 400, "801";
+    /// An argument is missing, of the wrong type, or out of range; the message names it.
+    BadArgument: -32602, 400, "801";
+    /// The user or administrator has not approved the page's origin.
+    OriginNotApproved: -32000, 401, "500";
+    /// The user did not enter a PIN in time.
+    PinEntryTimedOut: -32000, 408, "110";
+    /// The call passed its deadline.
+    DeadlinePassed: -32000, 408, "900";
+    /// There is no slot, or no such slot.
+    NoSlot: -32000, 412, "1";
+    /// There is no token in the slot, or it was removed.
+    NoToken: -32000, 412, "101";
+    /// The PIN was wrong and one try remains.
+    PinFinalTry: -32000, 412, "104";
+    /// The PIN is locked.
+    PinLocked: -32000, 412, "105";
+    /// The PIN was wrong or not acceptable; how many tries remain is not known.
+    PinIncorrect: -32000, 412, "106";
+    /// The user cancelled PIN entry.
+    PinEntryCancelled: -32000, 412, "109";
+    /// The module could not be loaded, is not allowed, or is set aside.
+    ModuleUnavailable: -32000, 412, "300";
+    /// The login or the session ended.
+    SessionEnded: -32000, 412, "401";
+    /// There is no certificate, or no private key, of that id.
+    NotFound: -32000, 412, "404";
+    /// The token cannot do that algorithm.
+    AlgorithmUnsupported: -32000, 412, "405";
+    /// At a limit: of the requests in flight on the connection, or of the modules in use.
+    TooManyRequests: -32000, 429, "802";
+    /// The page itself cancelled it.
+    Cancelled: -32000, 499, "803";
+    /// An internal error, a module's crash, or a signature that failed its check.
+    Internal: -32000, 500, "900";
+    /// The bridge cannot be reached, or the connection was lost. Only the client says so.
+    BridgeUnreachable: -32000, 500, "999";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_error_codes_look_alike_on_the_wire() {
+        let on_the_wire: HashSet<_> = ErrorCode::ALL
+            .iter()
+            .map(|code| (code.rpc_code(), code.status(), code.code()))
+            .collect();
+        assert_eq!(on_the_wire.len(), ErrorCode::ALL.len());
+    }
+}
