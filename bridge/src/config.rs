@@ -14,11 +14,11 @@ use etcetera::app_strategy::{AppStrategyArgs, choose_native_strategy};
 use pkcs11_bridge_protocol::USER_SECONDS;
 use pkcs11_bridge_protocol::result::PinEntry;
 
-use crate::approvals::StateFile;
-use crate::cli::ServeArgs;
+use crate::access::approvals::StateFile;
+use crate::access::origin::AllowedOrigins;
+use crate::commands::cli::ServeArgs;
 use crate::dialog::DialogSettings;
 use crate::modules::{self, Module, ModuleName, Modules};
-use crate::origin::AllowedOrigins;
 use crate::supervisor::WorkerLimits;
 use file::{ConfigFile, ModuleEntry};
 

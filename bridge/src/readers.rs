@@ -11,14 +11,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use crate::approvals;
+use crate::access::approvals;
+use crate::access::host;
+use crate::access::origin::{Origin, OriginError, RequestOrigin};
 use crate::config::Settings;
 use crate::dialog::{self, Answer, text};
-use crate::host;
-use crate::origin::{Origin, OriginError, RequestOrigin};
-use crate::pipe::{self, Greeting, Input, Job, Leave, Outcome, Report, Told};
+use crate::ipc::token_snapshot::Tokens;
+use crate::ipc::{self, Greeting, Input, Job, Outcome, PinPermission, Report, Told};
 use crate::server;
-use crate::tokens::Tokens;
 pub use crate::worker::readers::{certificate, signature};
 
 /// Whether the bytes were taken; otherwise the text of the error.
@@ -84,11 +84,11 @@ pub fn pipe(bytes: &[u8]) -> Taken {
             Err(error) => break Err(error.to_string()),
         }
     };
-    let mut frames = pipe::reader(bytes);
+    let mut frames = ipc::reader(bytes);
     for expected in &one_by_one {
         let frame = frames.next().now_or_never().flatten();
         let frame = frame.and_then(Result::ok).expect("a frame that only one end finds");
-        let found: Box<RawValue> = pipe::decode(&frame).expect("a frame that only one end reads");
+        let found: Box<RawValue> = ipc::decode(&frame).expect("a frame that only one end reads");
         assert!(found.get() == expected);
     }
     end
@@ -97,7 +97,7 @@ pub fn pipe(bytes: &[u8]) -> Taken {
 /// What the bridge sends to a worker.
 pub fn job(json: &[u8]) -> Taken {
     let framed = framed(json);
-    let job: Option<Job<Call, Leave>> =
+    let job: Option<Job<Call, PinPermission>> =
         Input::new(framed.as_slice()).next().map_err(|error| error.to_string())?;
     stays(&job.ok_or("no frame")?);
     Ok(())
@@ -105,7 +105,7 @@ pub fn job(json: &[u8]) -> Taken {
 
 /// What a worker sends to the bridge: a greeting, and from then on what it tells.
 pub fn report(json: &[u8]) -> Taken {
-    if let Ok(greeting) = pipe::decode(json) {
+    if let Ok(greeting) = ipc::decode(json) {
         stays(&greeting);
         if let Greeting::Ready { threads } = greeting {
             assert!((1..256).contains(&threads), "what waits for a thread cannot be made for it");
@@ -152,15 +152,15 @@ pub fn config_file(bytes: &[u8]) -> Taken {
 }
 
 fn decoded<M: DeserializeOwned>(json: &[u8]) -> Result<M, String> {
-    pipe::decode(json).map_err(|error| error.to_string())
+    ipc::decode(json).map_err(|error| error.to_string())
 }
 
 /// What is written again reads the same.
 fn stays<M: Serialize + DeserializeOwned>(message: &M) {
-    let written = pipe::encode(message).expect("what was read can be written");
+    let written = ipc::encode(message).expect("what was read can be written");
     let read: Option<M> =
         Input::new(written.as_slice()).next().expect("what was written can be read");
-    let again = pipe::encode(&read.expect("a frame")).expect("what was read can be written");
+    let again = ipc::encode(&read.expect("a frame")).expect("what was read can be written");
     assert!(*again == *written, "it reads otherwise than it was written");
 }
 

@@ -1,12 +1,12 @@
 //! Listens on loopback and serves each connection in a task of its own. One bad connection never
 //! stops the listener; shutdown answers what is in flight before it closes.
 
+mod admission;
 mod connection;
 mod handshake;
 mod listener;
-mod paced;
 mod peer;
-mod places;
+mod read_limits;
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,14 +20,14 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::bridge::Bridge;
 use crate::config::{Listen, Settings};
+use crate::service::Bridge;
+use admission::Admission;
 use connection::Connection;
 #[cfg(feature = "fuzzing")]
 pub(crate) use handshake::read_handshake;
 use listener::LoopbackListener;
-use paced::Room;
-use places::Places;
+use read_limits::Room;
 
 /// A bridge that has its port.
 pub(crate) struct Server {
@@ -75,7 +75,7 @@ impl Server {
 
     async fn serve(self, stop: CancellationToken) {
         let tasks = TaskTracker::new();
-        let places = Arc::new(Places::default());
+        let admission = Arc::new(Admission::default());
         let room = Room::default();
         let mut handshakes = VecDeque::<AbortHandle>::new();
         let port = self.address().port();
@@ -100,7 +100,7 @@ impl Server {
             {
                 oldest.abort();
             }
-            let (bridge, places) = (Arc::clone(&self.bridge), Arc::clone(&places));
+            let (bridge, admission) = (Arc::clone(&self.bridge), Arc::clone(&admission));
             let (tracker, stop, room) = (tasks.clone(), stop.clone(), room.clone());
             let handshake = tasks.spawn(async move {
                 let upgraded = timeout(HANDSHAKE_DEADLINE, handshake::upgrade(socket, port, room));
@@ -109,7 +109,7 @@ impl Server {
                     () = stop.cancelled() => return,
                 };
                 if let Ok(Some(upgraded)) = upgraded {
-                    tracker.spawn(serve(upgraded, bridge, places, stop));
+                    tracker.spawn(serve(upgraded, bridge, admission, stop));
                 }
             });
             handshakes.push_back(handshake.abort_handle());
@@ -127,14 +127,14 @@ impl Server {
 async fn serve(
     (socket, origin): handshake::Upgraded,
     bridge: Arc<Bridge>,
-    places: Arc<Places>,
+    admission: Arc<Admission>,
     stop: CancellationToken,
 ) {
-    match places.take(&origin, bridge.approval(&origin)) {
+    match admission.take(&origin, bridge.approval(&origin)) {
         Some(place) => Connection::new(socket, bridge, origin, place).run(stop).await,
         None => {
             // Whoever comes again and again is not waited for.
-            if let Some(_place) = places.take_for_goodbye() {
+            if let Some(_place) = admission.take_for_goodbye() {
                 connection::refuse_for_now(socket).await;
             }
         }

@@ -1,12 +1,12 @@
 //! Who may use which worker: one worker for each pair of module and origin, started by the first
 //! call and ended when the origin's last connection closes, or when nobody has used it for a while.
 
-mod faults;
+mod circuit_breaker;
 mod idle;
 mod limits;
-mod places;
 mod session;
-mod slot_watch;
+mod slot_poller;
+mod worker_permits;
 mod worker_process;
 
 use std::collections::HashMap;
@@ -22,23 +22,23 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::lock::lock;
+use crate::access::origin::Origin;
+use crate::ipc::{Outcome, PinPermission};
 use crate::modules::{Module, ModuleName};
-use crate::origin::Origin;
-use crate::pipe::{Leave, Outcome};
-use faults::Faults;
+use crate::process::lock::lock;
+use circuit_breaker::CircuitBreaker;
 pub(crate) use limits::WorkerLimits;
-use places::Places;
 pub(crate) use session::OriginSession;
 use session::Start;
-pub(crate) use slot_watch::Seen;
-use worker_process::{Delivery, Surroundings};
+pub(crate) use slot_poller::TokenSnapshots;
+use worker_permits::WorkerPermits;
+use worker_process::{Delivery, WorkerConfig};
 pub(crate) use worker_process::{WorkerProcess, revoked};
 
 /// A call on its way to a worker, with the PIN that may go to the token for it.
-pub(crate) struct Errand<'a> {
+pub(crate) struct Request<'a> {
     pub(crate) call: &'a Call,
-    pub(crate) leave: &'a Leave,
+    pub(crate) leave: &'a PinPermission,
     /// When the bridge took the call, in microseconds since 1970; the same however often it is sent.
     pub(crate) arrived: u64,
 }
@@ -47,10 +47,10 @@ pub(crate) struct Errand<'a> {
 pub(crate) struct Supervisor {
     limits: WorkerLimits,
     sessions: Arc<Sessions>,
-    places: Arc<Places>,
+    places: Arc<WorkerPermits>,
     turns: Mutex<HashMap<ModuleName, TurnLock>>,
     /// What went wrong, also of origins that are gone: a page could come again at once.
-    faults: Mutex<HashMap<(Origin, ModuleName), Arc<Faults>>>,
+    faults: Mutex<HashMap<(Origin, ModuleName), Arc<CircuitBreaker>>>,
     endings: TaskTracker,
     stopping: CancellationToken,
 }
@@ -97,7 +97,7 @@ impl Supervisor {
         let sessions = Arc::<Sessions>::default();
         Self {
             limits,
-            places: Arc::new(Places::new(Arc::clone(&sessions))),
+            places: Arc::new(WorkerPermits::new(Arc::clone(&sessions))),
             sessions,
             turns: Mutex::default(),
             faults: Mutex::default(),
@@ -118,15 +118,15 @@ impl Supervisor {
         &self,
         session: &Arc<OriginSession>,
         module: &Arc<Module>,
-        errand: &Errand<'_>,
+        request: &Request<'_>,
     ) -> Result<Outcome, ErrorObject> {
         for _ in 1..MAX_WORKERS_PER_CALL {
-            match self.worker(session, module).await?.deliver(errand).await? {
+            match self.worker(session, module).await?.deliver(request).await? {
                 Delivery::Done(Outcome::ModuleLost(_)) | Delivery::NotSent(_) => {}
                 Delivery::Done(outcome) => return Ok(outcome),
             }
         }
-        let outcome = self.worker(session, module).await?.call(errand).await?;
+        let outcome = self.worker(session, module).await?.call(request).await?;
         if let Outcome::ModuleLost(_) = outcome {
             self.faults(session, module).note(Instant::now());
         }
@@ -164,9 +164,9 @@ impl Supervisor {
         &self,
         session: &Arc<OriginSession>,
         module: &Arc<Module>,
-        faults: Arc<Faults>,
+        faults: Arc<CircuitBreaker>,
     ) -> Start {
-        let surroundings = Surroundings {
+        let surroundings = WorkerConfig {
             module: Arc::clone(module),
             limits: self.limits,
             turn: Arc::clone(lock(&self.turns).entry(module.name.clone()).or_default()),
@@ -203,7 +203,7 @@ impl Supervisor {
         Start { outcome, task: abort }
     }
 
-    fn faults(&self, session: &OriginSession, module: &Module) -> Arc<Faults> {
+    fn faults(&self, session: &OriginSession, module: &Module) -> Arc<CircuitBreaker> {
         let (mut all, now) = (lock(&self.faults), Instant::now());
         all.retain(|_, faults| Arc::strong_count(faults) > 1 || faults.is_of_use(now));
         Arc::clone(all.entry((session.origin.clone(), module.name.clone())).or_default())

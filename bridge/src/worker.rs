@@ -15,6 +15,7 @@ mod pin;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod readers;
 mod reading;
+pub(crate) mod rsa_public_key;
 mod sessions;
 mod sign;
 mod single_part;
@@ -36,10 +37,10 @@ use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::rv::Rv;
 use serde::Serialize;
 
-use crate::cli::WorkerArgs;
-use crate::hardening;
-use crate::pipe::{self, Greeting, Job, Leave, Outcome, Report, Told};
-use crate::stages::{Stage, reached};
+use crate::commands::cli::WorkerArgs;
+use crate::ipc::{self, Greeting, Job, Outcome, PinPermission, Report, Told};
+use crate::process::hardening;
+use crate::trace_points::{TracePoint, reached};
 use lanes::Lane;
 use module::LoadedModule;
 pub(crate) use module::most_threads;
@@ -82,15 +83,15 @@ fn serve(module: &LoadedModule, threads: usize, slot_events: Option<&Once>, lane
     let on = |lane: &Lane| {
         loop {
             let Ok(Some(job)) = lane.next() else { return end_soon() };
-            reached(Stage::Taken);
+            reached(TracePoint::Taken);
             let id = job.id;
             let looks = matches!(job.call, Call::WatchSlots(_));
             // A module's nonsense may make a library panic; that ends this call alone.
             let outcome = catch_unwind(AssertUnwindSafe(|| carry_out(module, job)))
                 .unwrap_or_else(|_| panicked().into());
-            let frame = pipe::encode(&Told::Report(Report { id, outcome })).or_else(|error| {
+            let frame = ipc::encode(&Told::Report(Report { id, outcome })).or_else(|error| {
                 let outcome = too_long(&error).into();
-                pipe::encode(&Told::Report(Report { id, outcome }))
+                ipc::encode(&Told::Report(Report { id, outcome }))
             });
             if frame.and_then(|frame| lane.send_frame(&frame)).is_err() {
                 return;
@@ -110,7 +111,7 @@ fn serve(module: &LoadedModule, threads: usize, slot_events: Option<&Once>, lane
     });
 }
 
-fn carry_out(module: &LoadedModule, job: Job<Call, Leave>) -> Outcome {
+fn carry_out(module: &LoadedModule, job: Job<Call, PinPermission>) -> Outcome {
     let Job { arrived, leave, .. } = &job;
     match &job.call {
         Call::Info(_) => outcome(reading::info(module)),
@@ -161,7 +162,7 @@ fn too_long(error: &io::Error) -> Failure {
 }
 
 fn outcome<R: Serialize>(result: Result<R, Failure>) -> Outcome {
-    match result.and_then(|result| pipe::encode_result(&result)) {
+    match result.and_then(|result| ipc::encode_result(&result)) {
         Ok(result) => Outcome::Done(result),
         Err(failure) if failure.rv == Some(Rv::CRYPTOKI_NOT_INITIALIZED) => {
             Outcome::ModuleLost(failure.into())

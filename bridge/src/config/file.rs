@@ -8,8 +8,8 @@ use pkcs11_bridge_protocol::result::PinEntry;
 use serde::Deserialize;
 
 use super::ConfigError;
+use crate::access::origin::Origin;
 use crate::modules::ModuleName;
-use crate::origin::Origin;
 
 /// The keys of `config.toml`; all may be missing.
 #[derive(Debug, Default, Deserialize)]

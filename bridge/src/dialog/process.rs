@@ -9,8 +9,8 @@ use tokio::process::{Child, ChildStdin, ChildStdout};
 use zeroize::Zeroizing;
 
 use super::{Answer, Showing};
-use crate::pipe;
-use crate::program;
+use crate::ipc;
+use crate::process::program;
 
 /// Dropping it ends the process and the pinentry that it has started.
 pub(super) struct DialogProcess {
@@ -31,7 +31,7 @@ impl DialogProcess {
         let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(io::Error::other("it has no pipes"));
         };
-        let sent = input.write_all(&pipe::encode(showing)?).await;
+        let sent = input.write_all(&ipc::encode(showing)?).await;
         let process = Self { child, output, _input: input };
         sent.map(|()| process)
     }
@@ -74,7 +74,7 @@ pub(crate) async fn read_answer(output: &mut (impl AsyncRead + Unpin)) -> io::Re
     }
     let mut frame = Zeroizing::new(vec![0; len]);
     output.read_exact(&mut frame).await?;
-    pipe::decode(&frame)
+    ipc::decode(&frame)
 }
 
 /// Its own group is that of the pinentry too.

@@ -10,16 +10,16 @@ use pinentry::{ConfirmationDialog, Error, MessageDialog, PassphraseInput};
 use pkcs11_bridge_protocol::pin::Pin;
 
 use super::{Answer, Question, Showing, terminal};
-use crate::hardening;
-use crate::pipe;
+use crate::ipc;
+use crate::process::hardening;
 
 /// Reads the question from standard input and writes the answer to standard output.
 pub(crate) fn run() -> ExitCode {
     hardening::limit_memory(MAX_MEMORY);
-    let Ok(Some(showing)) = pipe::Input::new(io::stdin()).next() else { return ExitCode::FAILURE };
+    let Ok(Some(showing)) = ipc::Input::new(io::stdin()).next() else { return ExitCode::FAILURE };
     end_with_the_bridge();
     let answer = show(&showing);
-    match pipe::write(&mut io::stdout(), &answer) {
+    match ipc::write(&mut io::stdout(), &answer) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

@@ -4,7 +4,7 @@
 /// Text that somebody else chose, in at most `max` bytes of an Assuan line. Where it is longer, both ends
 /// of it are left, because the end of an origin says whose it is.
 pub(crate) fn foreign(text: &str, max: usize) -> String {
-    // Looking at more than could be shown is a waste, however long it is.
+    // SlotPoller at more than could be shown is a waste, however long it is.
     let shown: String = if text.len() <= 4 * max {
         text.chars().map(harmless).collect()
     } else {

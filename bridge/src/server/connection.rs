@@ -28,12 +28,12 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_util::sync::CancellationToken;
 
-use super::paced::Paced;
-use super::places::Place;
-use crate::batch::BatchControl;
-use crate::bridge::{Bridge, Caller};
-use crate::origin::{Approval, RequestOrigin};
-use crate::stages::{Stage, reached};
+use super::admission::ConnectionPermit;
+use super::read_limits::Paced;
+use crate::access::origin::{Approval, RequestOrigin};
+use crate::service::{Bridge, Caller};
+use crate::signing::batch::BatchControl;
+use crate::trace_points::{TracePoint, reached};
 
 pub(super) struct Connection {
     socket: WebSocketStream<Paced>,
@@ -43,7 +43,7 @@ pub(super) struct Connection {
     in_flight: HashMap<tokio::task::Id, InFlight>,
     /// The events of the calls, on their way to the page.
     events: (mpsc::Sender<String>, mpsc::Receiver<String>),
-    place: Place,
+    place: ConnectionPermit,
 }
 
 /// A call that has no reply yet.
@@ -63,7 +63,7 @@ impl Connection {
         mut socket: WebSocketStream<Paced>,
         bridge: Arc<Bridge>,
         origin: RequestOrigin,
-        place: Place,
+        place: ConnectionPermit,
     ) -> Self {
         // The handshake had a limit of its own.
         socket.get_mut().message_done();
@@ -121,10 +121,10 @@ impl Connection {
         }
         match frame {
             Some(Ok(Message::Text(text))) => {
-                reached(Stage::Read);
+                reached(TracePoint::Read);
                 match Request::decode(text.as_str()) {
                     Ok(request) => {
-                        reached(Stage::Parsed);
+                        reached(TracePoint::Parsed);
                         self.start(request, text.len()).await
                     }
                     Err(rejected) => self.reject(rejected).await,

@@ -12,10 +12,10 @@ use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 
-use super::paced::{Paced, Room};
 use super::peer::{Ends, PeerUser};
-use crate::host;
-use crate::origin::{OriginError, RequestOrigin};
+use super::read_limits::{Paced, Room};
+use crate::access::host;
+use crate::access::origin::{OriginError, RequestOrigin};
 
 pub(super) type Upgraded = (WebSocketStream<Paced>, RequestOrigin);
 
@@ -28,7 +28,7 @@ pub(super) async fn upgrade(socket: TcpStream, port: u16, room: Room) -> Option<
     // The type of the error is tungstenite's.
     #[allow(clippy::result_large_err)]
     let check = |request: &Request, mut response: Response| match check(request.headers(), port)
-        // Looking is not for free, so that it is done for a request that is right in all else.
+        // SlotPoller is not for free, so that it is done for a request that is right in all else.
         .and_then(|accepted| check_user(ends.peer_user()).map(|()| accepted))
     {
         Ok(accepted) => {

@@ -13,10 +13,10 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::worker_process::WorkerProcess;
-use super::{Errand, OriginSession};
-use crate::lock::lock;
+use super::{OriginSession, Request};
+use crate::ipc::{Outcome, PinPermission, unix_micros};
 use crate::modules::ModuleName;
-use crate::pipe::{Leave, Outcome, unix_micros};
+use crate::process::lock::lock;
 
 /// The slots of a worker that may be logged in.
 #[derive(Default)]
@@ -126,8 +126,9 @@ pub(super) async fn log_out(worker: Weak<WorkerProcess>, logins: Arc<Logins>, li
         let slot = logins.idle_for(limit).await;
         let Some(worker) = worker.upgrade() else { return };
         let call = Call::Logout(Logout { module: None, slot_id: Some(slot) });
-        let errand = Errand { call: &call, leave: &Leave::Nothing, arrived: unix_micros() };
-        if worker.call(&errand).await.is_ok() {
+        let request =
+            Request { call: &call, leave: &PinPermission::Nothing, arrived: unix_micros() };
+        if worker.call(&request).await.is_ok() {
             tracing::info!(%slot, "logged out, because nothing was signed for a while");
         }
     }

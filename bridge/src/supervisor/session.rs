@@ -11,16 +11,16 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::worker_process::WorkerProcess;
-use crate::lock::lock;
+use crate::access::origin::Origin;
+use crate::ipc::token_snapshot::Tokens;
 use crate::modules::ModuleName;
-use crate::origin::Origin;
-use crate::tokens::Tokens;
+use crate::process::lock::lock;
 
 pub(crate) struct OriginSession {
     pub(super) origin: Origin,
     pub(super) workers: Mutex<HashMap<ModuleName, Start>>,
     /// Where the tokens in the slots of a module are looked at again and again.
-    pub(super) slot_watches: Mutex<HashMap<ModuleName, watch::Sender<Arc<Tokens>>>>,
+    pub(super) slot_polleres: Mutex<HashMap<ModuleName, watch::Sender<Arc<Tokens>>>>,
     /// Each changes when its module says that something has happened in one of its slots.
     slot_events: Mutex<HashMap<ModuleName, watch::Sender<()>>>,
     revoked: CancellationToken,
@@ -65,7 +65,7 @@ impl OriginSession {
         Self {
             origin,
             workers: Mutex::default(),
-            slot_watches: Mutex::default(),
+            slot_polleres: Mutex::default(),
             slot_events: Mutex::default(),
             revoked: CancellationToken::new(),
             gone: CancellationToken::new(),
@@ -122,7 +122,7 @@ impl OriginSession {
     }
 
     fn watches(&self, module: &ModuleName) -> bool {
-        lock(&self.slot_watches).get(module).is_some_and(|watch| !watch.is_closed())
+        lock(&self.slot_polleres).get(module).is_some_and(|watch| !watch.is_closed())
     }
 }
 

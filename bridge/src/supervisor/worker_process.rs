@@ -19,26 +19,26 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::faults::Faults;
+use super::circuit_breaker::CircuitBreaker;
 use super::idle::Logins;
-use super::places::Place;
-use super::{Errand, TurnLock, WorkerLimits};
-use crate::lock::lock;
+use super::worker_permits::WorkerPermit;
+use super::{Request, TurnLock, WorkerLimits};
+use crate::ipc::{self, Greeting, Job, Outcome};
 use crate::modules::Module;
-use crate::pipe::{self, Greeting, Job, Outcome};
-use crate::program;
+use crate::process::lock::lock;
+use crate::process::program;
 use calls::CallsInFlight;
 pub(crate) use ending::revoked;
 use ending::{Attended, Stop, end_at_once, end_now, ended, garbled};
 use lanes::{IdleLanes, Incoming, Lanes, Output};
 
 /// What a worker process needs around it.
-pub(super) struct Surroundings {
+pub(super) struct WorkerConfig {
     pub(super) module: Arc<Module>,
     pub(super) limits: WorkerLimits,
     pub(super) turn: TurnLock,
     /// Hears of the worker's crash or hang.
-    pub(super) faults: Arc<Faults>,
+    pub(super) faults: Arc<CircuitBreaker>,
     /// Hears of what the module says of its slots.
     pub(super) slot_events: watch::Sender<()>,
     /// Keeps the task that reaps the process.
@@ -74,8 +74,11 @@ pub(super) enum Delivery {
 
 impl WorkerProcess {
     /// Starts a worker and waits until it has initialised the module.
-    pub(super) async fn start(around: Surroundings, place: Place) -> Result<Self, ErrorObject> {
-        let Surroundings { module, limits, turn, .. } = &around;
+    pub(super) async fn start(
+        around: WorkerConfig,
+        place: WorkerPermit,
+    ) -> Result<Self, ErrorObject> {
+        let WorkerConfig { module, limits, turn, .. } = &around;
         // Each of those before it may take its time, and nothing is wrong with the module then.
         let Ok(one_at_a_time) = timeout(QUEUE_DEADLINE, Arc::clone(turn).lock_owned()).await else {
             return Err(
@@ -91,7 +94,7 @@ impl WorkerProcess {
         drop(one_at_a_time);
         tracing::info!(module = %module.name, pid = child.id(), "worker started");
 
-        let Surroundings { module, limits, turn, faults, slot_events, endings } = around;
+        let WorkerConfig { module, limits, turn, faults, slot_events, endings } = around;
         let admission = Arc::new(Semaphore::new(threads));
         let calls = Arc::new(CallsInFlight::new(module, Arc::clone(&admission)));
         let stop = Arc::new(Stop::default());
@@ -128,9 +131,9 @@ impl WorkerProcess {
 
     /// Sends a call and waits for what becomes of it. The deadline counts from when the worker has
     /// a thread for it.
-    pub(super) async fn deliver(&self, errand: &Errand<'_>) -> Result<Delivery, Failure> {
+    pub(super) async fn deliver(&self, request: &Request<'_>) -> Result<Delivery, Failure> {
         self.note_use();
-        let Errand { call, leave, arrived } = *errand;
+        let Request { call, leave, arrived } = *request;
         let admission = Arc::clone(&self.admission).acquire_owned();
         let permit = match timeout(QUEUE_DEADLINE, admission).await {
             Ok(Ok(permit)) => permit,
@@ -138,7 +141,7 @@ impl WorkerProcess {
             Err(_) => return Err(busy(self.calls.module(), call)),
         };
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let frame = pipe::encode(&Job { id, arrived, call, leave }).map_err(|error| {
+        let frame = ipc::encode(&Job { id, arrived, call, leave }).map_err(|error| {
             Failure::new(ErrorCode::Internal, format!("The call cannot be passed on: {error}."))
         })?;
         let Some(lane) = self.lanes.take() else { return Err(busy(self.calls.module(), call)) };
@@ -160,8 +163,8 @@ impl WorkerProcess {
     }
 
     /// [`WorkerProcess::deliver`] for a call that goes to no other worker.
-    pub(crate) async fn call(&self, errand: &Errand<'_>) -> Result<Outcome, Failure> {
-        match self.deliver(errand).await? {
+    pub(crate) async fn call(&self, request: &Request<'_>) -> Result<Outcome, Failure> {
+        match self.deliver(request).await? {
             Delivery::Done(outcome) => Ok(outcome),
             Delivery::NotSent(failure) => Err(failure),
         }
@@ -208,8 +211,8 @@ struct Started {
 }
 
 /// Starts the process and waits for its greeting.
-async fn greeted(around: &Surroundings) -> Result<Started, ErrorObject> {
-    let Surroundings { module, faults, .. } = around;
+async fn greeted(around: &WorkerConfig) -> Result<Started, ErrorObject> {
+    let WorkerConfig { module, faults, .. } = around;
     let cannot_start = |error: io::Error| {
         Failure::new(
             ErrorCode::Internal,
@@ -217,7 +220,7 @@ async fn greeted(around: &Surroundings) -> Result<Started, ErrorObject> {
         )
     };
     let (mut child, mut lanes) = spawn(module, faults).map_err(cannot_start)?;
-    let failure = match lanes.greeting().await.map(|frame| pipe::decode(&frame?)) {
+    let failure = match lanes.greeting().await.map(|frame| ipc::decode(&frame?)) {
         Some(Ok(Greeting::Ready { threads })) => {
             let (outputs, incoming) = lanes.split(threads);
             return Ok(Started { child, outputs, incoming, threads });
@@ -241,7 +244,7 @@ async fn greeted(around: &Surroundings) -> Result<Started, ErrorObject> {
     Err(failure.into())
 }
 
-fn spawn(module: &Module, faults: &Faults) -> io::Result<(Child, Lanes)> {
+fn spawn(module: &Module, faults: &CircuitBreaker) -> io::Result<(Child, Lanes)> {
     let mut command: Command = program::this()?;
     command
         .arg("worker")

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use pkcs11_bridge_protocol::call::Call;
 use serde::Serialize;
 
-use crate::lock::lock;
-use crate::pipe::{self, Input, Job, Leave};
+use crate::ipc::{self, Input, Job, PinPermission};
+use crate::process::lock::lock;
 
 /// One way to the bridge, over which a job goes and then its report.
 #[derive(Clone)]
@@ -25,12 +25,12 @@ impl Lane {
     }
 
     /// Waits for the next job; `None` at the end.
-    pub(super) fn next(&self) -> io::Result<Option<Job<Call, Leave>>> {
+    pub(super) fn next(&self) -> io::Result<Option<Job<Call, PinPermission>>> {
         lock(&self.input).next()
     }
 
     pub(super) fn send(&self, message: &impl Serialize) -> io::Result<()> {
-        self.send_frame(&pipe::encode(message)?)
+        self.send_frame(&ipc::encode(message)?)
     }
 
     pub(super) fn send_frame(&self, frame: &[u8]) -> io::Result<()> {
@@ -48,7 +48,7 @@ impl Lane {
 pub(super) fn open() -> io::Result<Vec<Lane>> {
     use std::fs::File;
 
-    use crate::descriptors;
+    use crate::ipc::descriptors;
 
     let mut pipes = descriptors::receive(io::stdin())?.into_iter().map(File::from);
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;

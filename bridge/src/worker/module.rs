@@ -15,7 +15,7 @@ use pkcs11_bridge_protocol::slot_id::SlotId;
 use super::failures::{InContext, return_value};
 use super::single_part::SinglePart;
 use super::slot::SlotState;
-use crate::lock::lock;
+use crate::process::lock::lock;
 
 /// A module that this process has initialised.
 pub(super) struct LoadedModule {

@@ -10,7 +10,7 @@ use pkcs11_bridge_protocol::slot_id::SlotId;
 
 use super::failures::InContext;
 use super::module::LoadedModule;
-use crate::tokens::Tokens;
+use crate::ipc::token_snapshot::Tokens;
 
 pub(super) fn info(module: &LoadedModule) -> Result<LibraryInfo, Failure> {
     let info = module.context().get_library_info().context("asking the module for its info")?;

@@ -11,7 +11,7 @@ use cryptoki::slot::Slot;
 use pkcs11_bridge_protocol::failure::Failure;
 
 use super::failures::InContext;
-use crate::lock::lock;
+use crate::process::lock::lock;
 
 pub(super) struct SessionPool {
     context: Pkcs11,

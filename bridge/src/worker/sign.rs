@@ -18,7 +18,7 @@ use super::key::{Authentication, PrivateKey};
 use super::module::LoadedModule;
 use super::slot::{LoginError, Pins, SlotState};
 use super::verifier::Verifier;
-use crate::stages::{self, Stage, reached};
+use crate::trace_points::{self, TracePoint, reached};
 
 /// Makes one signature.
 pub(super) fn sign(
@@ -43,7 +43,7 @@ fn sign_once(
     let data = params.data.as_ref();
     let input = signer.scheme.input(data);
     for key in slot.private_keys(&session, certificate)? {
-        reached(Stage::Found);
+        reached(TracePoint::Found);
         let made = match signer.make(slot, &session, key, pins, &input) {
             Ok(made) => made,
             Err(error) => {
@@ -52,11 +52,11 @@ fn sign_once(
                 return Err(error);
             }
         };
-        reached(Stage::Signed);
+        reached(TracePoint::Signed);
         if let Some(forms) = Forms::of_token(made, signer.scheme)
-            && (!stages::checks() || signer.verifier.accepts(data, forms.to_verify()))
+            && (!trace_points::checks() || signer.verifier.accepts(data, forms.to_verify()))
         {
-            reached(Stage::Checked);
+            reached(TracePoint::Checked);
             slot.remember_key(certificate, key);
             return Ok(forms.wanted(params.signature_format).into());
         }

@@ -20,7 +20,7 @@ use super::failures::{AsFailure, InContext, Stale};
 use super::key::{self, PrivateKey};
 use super::sessions::{PooledSession, SessionPool};
 use super::single_part::SinglePart;
-use crate::lock::lock;
+use crate::process::lock::lock;
 use login::{Login, RefusedPin};
 pub(super) use login::{LoginError, Pins};
 

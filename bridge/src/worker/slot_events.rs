@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use cryptoki::context::Pkcs11;
 
 use super::lanes::Lane;
-use crate::pipe::Told;
+use crate::ipc::Told;
 
 /// Waits for events until the module refuses to, or the process ends.
 pub(super) fn tell(context: Pkcs11, lane: Lane) {

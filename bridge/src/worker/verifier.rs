@@ -16,7 +16,7 @@ use pkcs11_bridge_protocol::failure::Failure;
 use x509_cert::Certificate;
 
 use super::algorithm::Scheme;
-use crate::rsa_public_key::RsaPublicKey;
+use crate::worker::rsa_public_key::RsaPublicKey;
 
 /// What kind of key it is, as far as that decides about algorithms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -13,9 +13,9 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 
 use super::lanes::BusyLane;
-use crate::lock::lock;
+use crate::ipc::{Outcome, Report};
 use crate::modules::Module;
-use crate::pipe::{Outcome, Report};
+use crate::process::lock::lock;
 use crate::supervisor::idle::InUse;
 
 /// Who waits for which report. Once the worker has ended nobody can be added.

@@ -15,13 +15,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::calls::CallsInFlight;
 use super::lanes::Incoming;
-use crate::lock::lock;
+use crate::ipc::{self, Told};
 use crate::modules::Module;
-use crate::pipe::{self, Told};
-use crate::stages::{Stage, reached};
+use crate::process::lock::lock;
 use crate::supervisor::TurnLock;
-use crate::supervisor::faults::Faults;
-use crate::supervisor::places::Place;
+use crate::supervisor::circuit_breaker::CircuitBreaker;
+use crate::supervisor::worker_permits::WorkerPermit;
+use crate::trace_points::{TracePoint, reached};
 
 /// That nobody needs a worker any more: it may log out and finalise the module.
 #[derive(Default)]
@@ -46,10 +46,10 @@ pub(super) struct Attended {
     pub(super) incoming: Incoming,
     pub(super) calls: Arc<CallsInFlight>,
     pub(super) stop: Arc<Stop>,
-    pub(super) faults: Arc<Faults>,
+    pub(super) faults: Arc<CircuitBreaker>,
     pub(super) slot_events: watch::Sender<()>,
     /// Given back when the process is gone.
-    pub(super) place: Place,
+    pub(super) place: WorkerPermit,
 }
 
 enum End {
@@ -129,7 +129,7 @@ impl Attended {
         let mut overdue = pin!(calls.overdue());
         loop {
             tokio::select! {
-                frame = self.incoming.next() => match frame.map(|frame| pipe::decode(&frame?)) {
+                frame = self.incoming.next() => match frame.map(|frame| ipc::decode(&frame?)) {
                     Some(Ok(told)) => self.hear(told),
                     Some(Err(error)) => {
                         tracing::warn!(%error, "a worker sent what is no report");
@@ -140,7 +140,7 @@ impl Attended {
                 // A module may have started processes that keep the pipe open.
                 _ = self.child.wait() => {
                     while let Ok(Some(Ok(frame))) = timeout(REAP_GRACE, self.incoming.next()).await {
-                        let Ok(told) = pipe::decode(&frame) else { break };
+                        let Ok(told) = ipc::decode(&frame) else { break };
                         self.hear(told);
                     }
                     return End::Gone;
@@ -159,7 +159,7 @@ impl Attended {
     fn hear(&self, told: Told) {
         match told {
             Told::Report(report) => {
-                reached(Stage::Heard);
+                reached(TracePoint::Heard);
                 if report.outcome.says_module_lost() {
                     // The next call gets a worker that initialises the module.
                     self.calls.close_for_new();
@@ -188,7 +188,11 @@ pub(super) async fn end_at_once(child: &mut Child) -> io::Result<ExitStatus> {
     child.wait().await
 }
 
-pub(super) fn ended(module: &Module, status: &io::Result<ExitStatus>, faults: &Faults) -> Failure {
+pub(super) fn ended(
+    module: &Module,
+    status: &io::Result<ExitStatus>,
+    faults: &CircuitBreaker,
+) -> Failure {
     let how = match status {
         Ok(status) => describe(*status),
         Err(error) => format!("could not be reaped ({error})"),
@@ -197,16 +201,16 @@ pub(super) fn ended(module: &Module, status: &io::Result<ExitStatus>, faults: &F
 }
 
 /// What a call gets whose worker has sent what is no report.
-pub(super) fn garbled(module: &Module, faults: &Faults) -> Failure {
+pub(super) fn garbled(module: &Module, faults: &CircuitBreaker) -> Failure {
     let how = "wrote into what is not its own, so that its answers cannot be read, and was ended";
     failed(module, how, faults)
 }
 
-fn hung(module: &Module, faults: &Faults) -> Failure {
+fn hung(module: &Module, faults: &CircuitBreaker) -> Failure {
     failed(module, "was ended because another call hung in it", faults)
 }
 
-fn failed(module: &Module, how: &str, faults: &Faults) -> Failure {
+fn failed(module: &Module, how: &str, faults: &CircuitBreaker) -> Failure {
     let message = format!("Module `{}` {how}. {}", module.name, faults.what_next());
     Failure::new(ErrorCode::Internal, message)
 }

@@ -13,8 +13,8 @@ use futures_util::{Stream, StreamExt};
 use tokio::process::{Child, Command};
 use tokio_util::task::TaskTracker;
 
-use crate::lock::lock;
-use crate::pipe::{self, Frame, FrameReader};
+use crate::ipc::{self, Frame, FrameReader};
+use crate::process::lock::lock;
 
 #[cfg(unix)]
 type Reports = tokio::net::unix::pipe::Receiver;
@@ -72,7 +72,8 @@ pub(super) fn spawn(command: &mut Command) -> io::Result<(Child, Lanes)> {
 
     use tokio::net::unix::pipe::Sender;
 
-    use crate::{descriptors, worker};
+    use crate::ipc::descriptors;
+    use crate::worker;
 
     let (near, far) = UnixStream::pair()?;
     let child = command.stdin(OwnedFd::from(far)).stdout(Stdio::null()).spawn()?;
@@ -84,7 +85,7 @@ pub(super) fn spawn(command: &mut Command) -> io::Result<(Child, Lanes)> {
         let (input, reports) = io::pipe()?;
         theirs.extend([OwnedFd::from(jobs), OwnedFd::from(reports)]);
         lanes.outputs.push(Output(Arc::new(Sender::from_owned_fd(output.into())?)));
-        lanes.incoming.push(pipe::reader(Reports::from_owned_fd(input.into())?));
+        lanes.incoming.push(ipc::reader(Reports::from_owned_fd(input.into())?));
     }
     descriptors::send(near, &theirs.iter().map(AsFd::as_fd).collect::<Vec<_>>())?;
     Ok((child, lanes))
@@ -97,7 +98,7 @@ pub(super) fn spawn(command: &mut Command) -> io::Result<(Child, Lanes)> {
         return Err(io::Error::other("it has no pipes"));
     };
     let output = Output(Arc::new(tokio::sync::Mutex::new(output)));
-    Ok((child, Lanes { outputs: vec![output], incoming: vec![pipe::reader(input)] }))
+    Ok((child, Lanes { outputs: vec![output], incoming: vec![ipc::reader(input)] }))
 }
 
 /// Where jobs are written to.
@@ -189,13 +190,13 @@ mod tests {
     async fn what_was_said_before_the_end_is_heard_over_all_lanes() {
         let ((first, input), (second, more)) =
             (unix::pipe::pipe().unwrap(), unix::pipe::pipe().unwrap());
-        let mut incoming = Incoming(vec![pipe::reader(input), pipe::reader(more)]);
-        let frame = pipe::encode(&"report").unwrap();
+        let mut incoming = Incoming(vec![ipc::reader(input), ipc::reader(more)]);
+        let frame = ipc::encode(&"report").unwrap();
         second.writable().await.unwrap();
         assert_eq!(second.try_write(&frame).unwrap(), frame.len());
         drop((first, second));
         let heard = incoming.next().await.unwrap().unwrap();
-        assert_eq!(pipe::decode::<String>(&heard).unwrap(), "report");
+        assert_eq!(ipc::decode::<String>(&heard).unwrap(), "report");
         assert!(incoming.next().await.is_none());
     }
 
@@ -203,10 +204,10 @@ mod tests {
     async fn a_long_frame_is_written_whole_while_others_go_on() {
         let (sender, input) = unix::pipe::pipe().unwrap();
         let (output, tasks) = (Output(Arc::new(sender)), TaskTracker::new());
-        let mut incoming = Incoming(vec![pipe::reader(input)]);
+        let mut incoming = Incoming(vec![ipc::reader(input)]);
         let long = "long".repeat(1 << 18);
-        output.send(pipe::encode(&long).unwrap(), &tasks);
+        output.send(ipc::encode(&long).unwrap(), &tasks);
         let heard = incoming.next().await.unwrap().unwrap();
-        assert_eq!(pipe::decode::<String>(&heard).unwrap(), long);
+        assert_eq!(ipc::decode::<String>(&heard).unwrap(), long);
     }
 }

@@ -2,12 +2,12 @@
 
 use pkcs11_bridge_protocol::pin::Pin;
 
-use crate::pipe::{Entry, Leave, Tries};
+use crate::ipc::{Entry, PinPermission, Tries};
 
 /// The PINs of one call, and which of them may go to the token.
 pub(in crate::worker) struct Pins<'a> {
     pub(in crate::worker) of_page: Option<&'a Pin>,
-    pub(in crate::worker) leave: &'a Leave,
+    pub(in crate::worker) leave: &'a PinPermission,
     /// When the bridge took the call, in microseconds since 1970.
     pub(in crate::worker) arrived: u64,
 }
@@ -25,14 +25,14 @@ impl<'a> Attempt<'a> {
     /// last, and the user did not know when the PIN was entered.
     pub(super) fn of(pins: &Pins<'a>, entry: Entry, tries: Tries) -> Option<Self> {
         match (entry, pins.leave, pins.of_page) {
-            (Entry::Pinpad, Leave::Pinpad, _) => Some(Self::Pinpad),
-            (Entry::Software, Leave::Entered(_, told), _)
+            (Entry::Pinpad, PinPermission::Pinpad, _) => Some(Self::Pinpad),
+            (Entry::Software, PinPermission::Entered(_, told), _)
                 if tries == Tries::Last && *told != tries =>
             {
                 None
             }
-            (Entry::Software, Leave::Entered(pin, _), _) => Some(Self::Entered(pin)),
-            (Entry::Software, Leave::OfPage, Some(pin)) => Some(Self::OfPage(pin)),
+            (Entry::Software, PinPermission::Entered(pin, _), _) => Some(Self::Entered(pin)),
+            (Entry::Software, PinPermission::OfPage, Some(pin)) => Some(Self::OfPage(pin)),
             _ => None,
         }
     }

@@ -15,8 +15,8 @@ use super::SlotState;
 use super::attempt::Attempt;
 pub(in crate::worker) use super::attempt::Pins;
 use super::refusal::{check_length, final_try, pin_locked, wrong_pin};
-use crate::lock::lock;
-use crate::pipe::{Entry, Leave, PinRequest, Tries, Want, unix_micros};
+use crate::ipc::{Entry, PinPermission, PinRequest, Tries, Want, unix_micros};
+use crate::process::lock::lock;
 use crate::worker::certificates::TokenCertificate;
 use crate::worker::failures::{AsFailure, InContext, failure};
 use crate::worker::pin::PinProof;
@@ -104,7 +104,9 @@ impl SlotState {
         certificate: &TokenCertificate,
     ) -> Result<RwLockReadGuard<'_, Login>, LoginError> {
         loop {
-            if matches!(pins.leave, Leave::Nothing) && self.logging_in.load(Ordering::Acquire) {
+            if matches!(pins.leave, PinPermission::Nothing)
+                && self.logging_in.load(Ordering::Acquire)
+            {
                 // A user at a pinpad must not take all threads from those who only read.
                 return Err(LoginError::LoggingIn);
             }

@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 use etcetera::AppStrategy;
 use serde::{Deserialize, Serialize};
 
+use crate::access::origin::Origin;
 use crate::config::folders;
-use crate::origin::Origin;
 
 /// The approvals in a state file.
 pub(crate) type Remembered = BTreeMap<Origin, Approved>;

@@ -19,7 +19,7 @@ use secrecy::SecretString;
 use time::{Duration, OffsetDateTime};
 use x509_cert::Certificate;
 
-use crate::rsa_public_key::RsaPublicKey;
+use crate::worker::rsa_public_key::RsaPublicKey;
 
 /// The user's PIN of the token. No secret: the token holds nothing of value and is soon gone.
 pub(super) const PIN: &str = "123456";

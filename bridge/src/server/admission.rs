@@ -9,10 +9,10 @@ use pkcs11_bridge_protocol::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::lock::lock;
-use crate::origin::{Approval, RequestOrigin};
+use crate::access::origin::{Approval, RequestOrigin};
+use crate::process::lock::lock;
 
-pub(super) struct Places {
+pub(super) struct Admission {
     all: Arc<Semaphore>,
     goodbyes: Arc<Semaphore>,
     unapproved: Arc<Semaphore>,
@@ -20,12 +20,12 @@ pub(super) struct Places {
 }
 
 /// The right to a connection, given back when dropped.
-pub(super) struct Place {
+pub(super) struct ConnectionPermit {
     _of_all: OwnedSemaphorePermit,
     of_unapproved: Option<[OwnedSemaphorePermit; 2]>,
 }
 
-impl Place {
+impl ConnectionPermit {
     /// Whether it counts as one of an origin that is not approved.
     pub(super) fn is_of_unapproved(&self) -> bool {
         self.of_unapproved.is_some()
@@ -37,7 +37,7 @@ impl Place {
     }
 }
 
-impl Default for Places {
+impl Default for Admission {
     fn default() -> Self {
         Self {
             all: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
@@ -48,9 +48,13 @@ impl Default for Places {
     }
 }
 
-impl Places {
+impl Admission {
     /// A place, where there is one for an origin of that standing.
-    pub(super) fn take(&self, origin: &RequestOrigin, approval: Approval) -> Option<Place> {
+    pub(super) fn take(
+        &self,
+        origin: &RequestOrigin,
+        approval: Approval,
+    ) -> Option<ConnectionPermit> {
         let of_unapproved = match approval {
             Approval::Approved => None,
             Approval::NotApproved => Some([
@@ -59,7 +63,7 @@ impl Places {
             ]),
         };
         let _of_all = Arc::clone(&self.all).try_acquire_owned().ok()?;
-        Some(Place { _of_all, of_unapproved })
+        Some(ConnectionPermit { _of_all, of_unapproved })
     }
 
     /// A place in which a peer is told that there is none.
@@ -90,7 +94,7 @@ mod tests {
 
     #[test]
     fn origins_that_are_not_approved_leave_room_for_the_others() {
-        let places = Places::default();
+        let places = Admission::default();
         let take = |approval| -> Vec<_> {
             (0..MAX_CONNECTIONS)
                 .filter_map(|number| places.take(&origin(number), approval))
@@ -106,7 +110,7 @@ mod tests {
 
     #[test]
     fn an_origin_that_is_not_approved_leaves_room_for_others_like_it() {
-        let places = Places::default();
+        let places = Admission::default();
         let take = |number| places.take(&origin(number), Approval::NotApproved);
         let mut taken: Vec<_> = (0..MAX_CONNECTIONS).filter_map(|_| take(1)).collect();
         assert_eq!(taken.len(), MAX_UNAPPROVED_CONNECTIONS_PER_ORIGIN);

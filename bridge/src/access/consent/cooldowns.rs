@@ -3,11 +3,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::origin::Origin;
+use crate::access::origin::Origin;
 
 /// Each denial of an origin doubles the time until the next question.
 #[derive(Default)]
-pub(super) struct Silences {
+pub(super) struct Cooldowns {
     origins: HashMap<Origin, Kept>,
     /// When the user last turned a site down, whichever: names are free, and one after the other could
     /// ask for ever.
@@ -31,7 +31,7 @@ struct Kept {
     next: Option<Duration>,
 }
 
-impl Silences {
+impl Cooldowns {
     /// Why the origin has to be silent still.
     pub(super) fn of(&self, origin: &Origin, now: Instant) -> Option<Silence> {
         if let Some(kept) = self.origins.get(origin).filter(|kept| now < kept.until) {
@@ -97,8 +97,8 @@ mod tests {
         format!("https://{number}.example").parse().unwrap()
     }
 
-    fn left(silences: &Silences, origin: &Origin, now: Instant) -> Option<Duration> {
-        silences.of(origin, now).map(|silence| match silence {
+    fn left(cooldowns: &Cooldowns, origin: &Origin, now: Instant) -> Option<Duration> {
+        cooldowns.of(origin, now).map(|silence| match silence {
             Silence::SaidNo(left) | Silence::OfAll(left) => left,
             Silence::NotAsked => panic!("it was asked"),
         })
@@ -106,60 +106,60 @@ mod tests {
 
     #[test]
     fn each_denial_doubles_the_silence_up_to_a_day() {
-        let (mut silences, mut now) = (Silences::default(), Instant::now());
+        let (mut cooldowns, mut now) = (Cooldowns::default(), Instant::now());
         for minutes in [10, 20, 40, 80, 160, 320, 640, 1280, 1440, 1440] {
-            silences.denied(&origin(1), now);
-            assert_eq!(left(&silences, &origin(1), now), Some(Duration::from_secs(minutes * 60)));
-            assert_eq!(left(&silences, &origin(2), now), None);
+            cooldowns.denied(&origin(1), now);
+            assert_eq!(left(&cooldowns, &origin(1), now), Some(Duration::from_secs(minutes * 60)));
+            assert_eq!(left(&cooldowns, &origin(2), now), None);
             now += Duration::from_secs(minutes * 60);
-            assert_eq!(left(&silences, &origin(1), now), None);
+            assert_eq!(left(&cooldowns, &origin(1), now), None);
         }
-        silences.forget(&origin(1));
-        silences.denied(&origin(1), now);
-        assert_eq!(left(&silences, &origin(1), now), Some(DENIED));
+        cooldowns.forget(&origin(1));
+        cooldowns.denied(&origin(1), now);
+        assert_eq!(left(&cooldowns, &origin(1), now), Some(DENIED));
     }
 
     #[test]
     fn no_answer_is_milder_than_no() {
-        let (mut silences, now) = (Silences::default(), Instant::now());
-        silences.not_answered(&origin(1), now);
-        assert_eq!(left(&silences, &origin(1), now), Some(NOT_ANSWERED));
-        silences.not_answered(&origin(1), now);
-        assert_eq!(left(&silences, &origin(1), now), Some(2 * NOT_ANSWERED));
-        silences.denied(&origin(1), now);
-        assert_eq!(left(&silences, &origin(1), now), Some(DENIED));
+        let (mut cooldowns, now) = (Cooldowns::default(), Instant::now());
+        cooldowns.not_answered(&origin(1), now);
+        assert_eq!(left(&cooldowns, &origin(1), now), Some(NOT_ANSWERED));
+        cooldowns.not_answered(&origin(1), now);
+        assert_eq!(left(&cooldowns, &origin(1), now), Some(2 * NOT_ANSWERED));
+        cooldowns.denied(&origin(1), now);
+        assert_eq!(left(&cooldowns, &origin(1), now), Some(DENIED));
     }
 
     #[test]
     fn a_quiet_day_makes_good() {
-        let (mut silences, now) = (Silences::default(), Instant::now());
-        silences.denied(&origin(1), now);
+        let (mut cooldowns, now) = (Cooldowns::default(), Instant::now());
+        cooldowns.denied(&origin(1), now);
         let later = now + DENIED + LONGEST;
-        silences.denied(&origin(1), later);
-        assert_eq!(left(&silences, &origin(1), later), Some(DENIED));
+        cooldowns.denied(&origin(1), later);
+        assert_eq!(left(&cooldowns, &origin(1), later), Some(DENIED));
     }
 
     #[test]
     fn many_sites_that_are_turned_down_silence_all() {
-        let (mut silences, now) = (Silences::default(), Instant::now());
+        let (mut cooldowns, now) = (Cooldowns::default(), Instant::now());
         for number in 0..5 {
-            assert_eq!(left(&silences, &origin(9), now), None);
-            silences.denied(&origin(number), now);
+            assert_eq!(left(&cooldowns, &origin(9), now), None);
+            cooldowns.denied(&origin(number), now);
         }
-        assert_eq!(left(&silences, &origin(9), now), Some(DENIED));
-        assert_eq!(left(&silences, &origin(9), now + DENIED), None);
-        silences.forget(&origin(8));
-        assert_eq!(left(&silences, &origin(9), now), None);
+        assert_eq!(left(&cooldowns, &origin(9), now), Some(DENIED));
+        assert_eq!(left(&cooldowns, &origin(9), now + DENIED), None);
+        cooldowns.forget(&origin(8));
+        assert_eq!(left(&cooldowns, &origin(9), now), None);
     }
 
     #[test]
     fn a_user_who_could_not_be_asked_has_said_nothing() {
-        let (mut silences, now) = (Silences::default(), Instant::now());
-        silences.not_asked(&origin(1), now);
-        assert_eq!(silences.of(&origin(1), now), Some(Silence::NotAsked));
-        assert_eq!(silences.of(&origin(1), now + NOT_ASKED), None);
-        silences.denied(&origin(1), now);
-        silences.not_asked(&origin(1), now);
-        assert_eq!(silences.of(&origin(1), now), Some(Silence::SaidNo(DENIED)));
+        let (mut cooldowns, now) = (Cooldowns::default(), Instant::now());
+        cooldowns.not_asked(&origin(1), now);
+        assert_eq!(cooldowns.of(&origin(1), now), Some(Silence::NotAsked));
+        assert_eq!(cooldowns.of(&origin(1), now + NOT_ASKED), None);
+        cooldowns.denied(&origin(1), now);
+        cooldowns.not_asked(&origin(1), now);
+        assert_eq!(cooldowns.of(&origin(1), now), Some(Silence::SaidNo(DENIED)));
     }
 }

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 
-use crate::lock::lock;
 use crate::modules::ModuleName;
+use crate::process::lock::lock;
 
 #[derive(Default)]
-pub(super) struct Faults {
+pub(super) struct CircuitBreaker {
     record: Mutex<Record>,
     /// Whether it hung or crashed while it may have been in `C_WaitForSlotEvent`.
     waited_badly: AtomicBool,
@@ -40,7 +40,7 @@ enum Standing {
     OnTrial,
 }
 
-impl Faults {
+impl CircuitBreaker {
     /// Notes a crash, a hang, or a worker that sent what is no report.
     pub(super) fn note(&self, now: Instant) {
         let mut record = lock(&self.record);
@@ -158,13 +158,13 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn left(faults: &Faults, now: Instant) -> Option<u64> {
+    fn left(faults: &CircuitBreaker, now: Instant) -> Option<u64> {
         faults.set_aside(now).map(|left| left.as_secs())
     }
 
     #[test]
     fn three_failures_within_a_minute_set_it_aside_for_a_minute() {
-        let (faults, start) = (Faults::default(), Instant::now());
+        let (faults, start) = (CircuitBreaker::default(), Instant::now());
         for at in [0, 30] {
             faults.note(start + at * SECOND);
             assert_eq!(left(&faults, start + at * SECOND), None);
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn one_that_fails_its_trial_is_set_aside_for_twice_as_long_and_at_most_half_an_hour() {
-        let (faults, mut now) = (Faults::default(), Instant::now());
+        let (faults, mut now) = (CircuitBreaker::default(), Instant::now());
         (0..3).for_each(|_| faults.note(now));
         for minutes in [1, 2, 4, 8, 16, 30, 30] {
             assert_eq!(left(&faults, now), Some(60 * minutes));
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn one_that_works_again_may_fail_twice_and_its_next_pause_is_longer() {
-        let (faults, start) = (Faults::default(), Instant::now());
+        let (faults, start) = (CircuitBreaker::default(), Instant::now());
         (0..3).for_each(|_| faults.note(start));
         let later = start + 60 * SECOND;
         assert_eq!(left(&faults, later), None);
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn an_hour_without_a_failure_makes_up_for_all() {
-        let (faults, start) = (Faults::default(), Instant::now());
+        let (faults, start) = (CircuitBreaker::default(), Instant::now());
         (0..3).for_each(|_| faults.note(start));
         let later = start + 60 * SECOND + FORGOTTEN;
         assert!(!faults.is_of_use(later));
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn what_is_in_flight_when_it_is_set_aside_makes_the_pause_no_longer() {
-        let (faults, start) = (Faults::default(), Instant::now());
+        let (faults, start) = (CircuitBreaker::default(), Instant::now());
         (0..8).for_each(|_| faults.note(start));
         assert_eq!(left(&faults, start), Some(60));
         assert_eq!(left(&faults, start + 60 * SECOND), None);

@@ -12,14 +12,14 @@ use pkcs11_bridge_protocol::failure::Failure;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::{Errand, OriginSession, Supervisor};
-use crate::lock::lock;
+use super::{OriginSession, Request, Supervisor};
+use crate::ipc::token_snapshot::{Tokens, changes};
+use crate::ipc::{self, PinPermission, unix_micros};
 use crate::modules::Module;
-use crate::pipe::{self, Leave, unix_micros};
-use crate::tokens::{Tokens, changes};
+use crate::process::lock::lock;
 
 /// The tokens in the slots of a module, as they were seen last. Who is slow sees the latest only.
-pub(crate) type Seen = watch::Receiver<Arc<Tokens>>;
+pub(crate) type TokenSnapshots = watch::Receiver<Arc<Tokens>>;
 
 impl Supervisor {
     /// Has a module's slots looked at until the last one who asked has dropped what this gives. Fails
@@ -28,21 +28,21 @@ impl Supervisor {
         self: &Arc<Self>,
         session: &Arc<OriginSession>,
         module: &Arc<Module>,
-    ) -> Result<Seen, ErrorObject> {
-        let join = || lock(&session.slot_watches).get(&module.name).map(watch::Sender::subscribe);
+    ) -> Result<TokenSnapshots, ErrorObject> {
+        let join = || lock(&session.slot_polleres).get(&module.name).map(watch::Sender::subscribe);
         if let Some(seen) = join() {
             return Ok(seen);
         }
         let events = session.slot_events(&module.name).subscribe();
         let tokens = self.look(session, module).await?;
-        let mut watches = lock(&session.slot_watches);
+        let mut watches = lock(&session.slot_polleres);
         // Somebody else may have been quicker.
         if let Some(watch) = watches.get(&module.name) {
             return Ok(watch.subscribe());
         }
         let (watch, seen) = watch::channel(Arc::new(tokens));
         watches.insert(module.name.clone(), watch.clone());
-        let looking = Looking {
+        let looking = SlotPoller {
             supervisor: Arc::clone(self),
             session: Arc::downgrade(session),
             module: Arc::clone(module),
@@ -61,15 +61,16 @@ impl Supervisor {
         module: &Arc<Module>,
     ) -> Result<Tokens, ErrorObject> {
         let call = Call::WatchSlots(WatchSlots { module: None });
-        let errand = Errand { call: &call, leave: &Leave::Nothing, arrived: unix_micros() };
-        let seen = self.call(session, module, &errand).await?.result()?;
-        pipe::decode(seen.get().as_bytes())
+        let request =
+            Request { call: &call, leave: &PinPermission::Nothing, arrived: unix_micros() };
+        let seen = self.call(session, module, &request).await?.result()?;
+        ipc::decode(seen.get().as_bytes())
             .map_err(|error| Failure::new(ErrorCode::Internal, error.to_string()).into())
     }
 }
 
 /// One watch's work.
-struct Looking {
+struct SlotPoller {
     supervisor: Arc<Supervisor>,
     session: Weak<OriginSession>,
     module: Arc<Module>,
@@ -91,7 +92,7 @@ enum Trust {
     Broken,
 }
 
-impl Looking {
+impl SlotPoller {
     async fn go_on(mut self) {
         let mut pause = LOOK_INTERVAL;
         let watch = self.watch.clone();
@@ -128,7 +129,7 @@ impl Looking {
 
     /// Whether nobody listens any more. Then the next one begins another watch.
     fn is_over(&self, session: &OriginSession) -> bool {
-        let mut watches = lock(&session.slot_watches);
+        let mut watches = lock(&session.slot_polleres);
         self.watch.is_closed() && watches.remove(&self.module.name).is_some()
     }
 

@@ -4,7 +4,7 @@
 /// How far a call has come, in this order.
 #[derive(Clone, Copy)]
 #[cfg_attr(not(feature = "measure"), allow(dead_code))]
-pub(crate) enum Stage {
+pub(crate) enum TracePoint {
     /// The bridge has read the message.
     Read,
     /// It has decoded it.
@@ -28,9 +28,9 @@ pub(crate) use not_measured::{checks, reached, write_down};
 
 #[cfg(not(feature = "measure"))]
 mod not_measured {
-    use super::Stage;
+    use super::TracePoint;
 
-    pub(crate) const fn reached(_: Stage) {}
+    pub(crate) const fn reached(_: TracePoint) {}
 
     /// Whether signatures are checked.
     pub(crate) const fn checks() -> bool {
@@ -48,14 +48,14 @@ mod measured {
 
     use rustix::time::{ClockId, clock_gettime};
 
-    use super::Stage;
-    use crate::lock::lock;
+    use super::TracePoint;
+    use crate::process::lock::lock;
 
-    static REACHED: Mutex<Vec<(Stage, i64)>> = Mutex::new(Vec::new());
+    static REACHED: Mutex<Vec<(TracePoint, i64)>> = Mutex::new(Vec::new());
     static CHECKS: LazyLock<bool> =
         LazyLock::new(|| std::env::var_os("PKCS11_BRIDGE_UNCHECKED").is_none());
 
-    pub(crate) fn reached(stage: Stage) {
+    pub(crate) fn reached(stage: TracePoint) {
         // The same clock in all processes.
         let now = clock_gettime(ClockId::Monotonic);
         let mut reached = lock(&REACHED);

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 use pkcs11_bridge_protocol::error_object::ErrorObject;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-use super::words;
-use crate::lock::lock;
+use super::messages;
+use crate::ipc::{Outcome, PinPermission, PinRequest, Tries};
 use crate::modules::Module;
-use crate::pipe::{Leave, Outcome, PinRequest, Tries};
+use crate::process::lock::lock;
 
 /// The tokens on which a PIN is tried or waits to be, or was wrong last.
 #[derive(Default)]
@@ -47,10 +47,14 @@ impl Attempts {
 
 impl Token {
     /// Refuses a page's PIN where it may be the last try, and the token would not say so.
-    pub(super) fn check(&self, request: &PinRequest, leave: &Leave) -> Result<(), ErrorObject> {
+    pub(super) fn check(
+        &self,
+        request: &PinRequest,
+        leave: &PinPermission,
+    ) -> Result<(), ErrorObject> {
         match (leave, request.tries) {
-            (Leave::OfPage, Tries::NotKnown) if self.wrong >= MAX_WRONG_UNTOLD => {
-                Err(words::tries_not_told(request).into())
+            (PinPermission::OfPage, Tries::NotKnown) if self.wrong >= MAX_WRONG_UNTOLD => {
+                Err(messages::tries_not_told(request).into())
             }
             _ => Ok(()),
         }

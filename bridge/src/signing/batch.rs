@@ -17,8 +17,9 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::pin_entry::{PinEntry, Purpose, Signing};
-use crate::pipe;
+use crate::ipc;
+use crate::signing::pin::{PinEntry, Purpose};
+use crate::signing::single::Signing;
 
 /// Tells the page how many are done and how many there are; not called too often.
 pub(crate) trait Progress: Fn(usize, usize) -> BoxFuture<'static, ()> {}
@@ -68,7 +69,7 @@ pub(crate) async fn sign(
         prepared = pins.carry_out(signing) => prepared?,
         () = control.cancelled.cancelled() => return all_cancelled(count),
     };
-    let always: bool = pipe::decode(prepared.get().as_bytes())
+    let always: bool = ipc::decode(prepared.get().as_bytes())
         .map_err(|error| Failure::new(ErrorCode::Internal, error.to_string()))?;
 
     let batch = Batch { pins, signing, params, count, always, end: OnceLock::new() };
@@ -176,7 +177,7 @@ fn all_cancelled(count: usize) -> Result<Box<RawValue>, ErrorObject> {
 }
 
 fn items(items: &[Item]) -> Result<Box<RawValue>, ErrorObject> {
-    Ok(pipe::encode_result(&items)?)
+    Ok(ipc::encode_result(&items)?)
 }
 
 /// Enough to keep the worker's threads busy.

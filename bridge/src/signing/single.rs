@@ -8,13 +8,13 @@ use pkcs11_bridge_protocol::pin::Pin;
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
-use super::Result;
-use super::history::Place;
-use super::words::{self, Purpose};
-use crate::bridge::Caller;
+use super::pin::Result;
+use super::pin::history::TokenSlot;
+use super::pin::messages::{self, Purpose};
+use crate::ipc::{Outcome, PinPermission};
 use crate::modules::Module;
-use crate::pipe::{Leave, Outcome};
-use crate::supervisor::{Errand, OriginSession, Supervisor, WorkerProcess};
+use crate::service::Caller;
+use crate::supervisor::{OriginSession, Request, Supervisor, WorkerProcess};
 
 /// A call that needs a login.
 #[derive(Clone, Copy)]
@@ -39,7 +39,7 @@ impl Signing<'_> {
         }
     }
 
-    pub(super) fn place(&self) -> Place {
+    pub(super) fn token_slot(&self) -> TokenSlot {
         (self.module.name.clone(), self.call.signing_slot())
     }
 
@@ -49,11 +49,11 @@ impl Signing<'_> {
     }
 
     pub(super) async fn without_pin(&self) -> Result<Outcome> {
-        self.send(&Leave::Nothing).await
+        self.send(&PinPermission::Nothing).await
     }
 
     /// The call with all that it needs, to go on without whoever made it.
-    pub(super) async fn own(&self, leave: Leave) -> Result<OwnedErrand> {
+    pub(super) async fn own(&self, leave: PinPermission) -> Result<OwnedErrand> {
         Ok(OwnedErrand {
             worker: self.supervisor.worker(self.session, self.module).await?,
             stopping: self.supervisor.stopping().clone(),
@@ -63,9 +63,9 @@ impl Signing<'_> {
         })
     }
 
-    async fn send(&self, leave: &Leave) -> Result<Outcome> {
-        let errand = Errand { call: self.call, leave, arrived: self.arrived };
-        self.supervisor.call(self.session, self.module, &errand).await
+    async fn send(&self, leave: &PinPermission) -> Result<Outcome> {
+        let request = Request { call: self.call, leave, arrived: self.arrived };
+        self.supervisor.call(self.session, self.module, &request).await
     }
 }
 
@@ -74,17 +74,17 @@ pub(super) struct OwnedErrand {
     worker: Arc<WorkerProcess>,
     stopping: CancellationToken,
     call: Call,
-    leave: Leave,
+    leave: PinPermission,
     arrived: u64,
 }
 
 impl OwnedErrand {
     pub(super) async fn carry_out(self) -> Result<Outcome> {
         let Self { call, leave, arrived, .. } = &self;
-        let errand = Errand { call, leave, arrived: *arrived };
+        let request = Request { call, leave, arrived: *arrived };
         tokio::select! {
-            outcome = self.worker.call(&errand) => Ok(outcome?),
-            () = self.stopping.cancelled() => Err(words::login_ended().into()),
+            outcome = self.worker.call(&request) => Ok(outcome?),
+            () = self.stopping.cancelled() => Err(messages::login_ended().into()),
         }
     }
 }
@@ -101,7 +101,7 @@ impl Outcome {
 
     /// The result; a call for which all was done has to have one.
     pub(crate) fn result(self) -> Result<Box<RawValue>> {
-        let missing = || words::login_ended().into();
+        let missing = || messages::login_ended().into();
         self.done()?.ok_or_else(missing)
     }
 }

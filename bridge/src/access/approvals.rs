@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use crate::lock::lock;
-use crate::origin::Origin;
+use crate::access::origin::Origin;
+use crate::process::lock::lock;
 use state_file::Stamp;
 pub(crate) use state_file::{Approved, Remembered, StateError, StateFile, unix_seconds};
 #[cfg(feature = "fuzzing")]

@@ -8,10 +8,10 @@ use pkcs11_bridge_protocol::message::Notification;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-use crate::lock::lock;
+use crate::ipc::token_snapshot::{Change, changes};
 use crate::modules::ModuleName;
-use crate::supervisor::Seen;
-use crate::tokens::{Change, changes};
+use crate::process::lock::lock;
+use crate::supervisor::TokenSnapshots;
 
 pub(crate) struct SlotEvents {
     /// The page's end.
@@ -39,7 +39,7 @@ impl SlotEvents {
     }
 
     /// From now on the page hears of what changes. Says whether it did not before.
-    pub(crate) fn begin(&self, module: &ModuleName, seen: Seen) -> bool {
+    pub(crate) fn begin(&self, module: &ModuleName, seen: TokenSnapshots) -> bool {
         let mut watched = lock(&self.watched);
         if watched.contains_key(module) {
             return false;
@@ -56,7 +56,7 @@ impl SlotEvents {
 }
 
 /// A page that takes its events slowly hears of what has changed since the last one.
-async fn pass_on(module: ModuleName, mut seen: Seen, events: mpsc::Sender<String>) {
+async fn pass_on(module: ModuleName, mut seen: TokenSnapshots, events: mpsc::Sender<String>) {
     let mut told = Arc::clone(&seen.borrow_and_update());
     while seen.changed().await.is_ok() {
         let now = Arc::clone(&seen.borrow_and_update());

@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::token;
-use crate::host;
+use crate::access::host;
 
 #[derive(RustEmbed)]
 #[folder = "../www"]

@@ -13,20 +13,20 @@ use tokio::time::timeout;
 use super::Sessions;
 
 /// The right to a worker, given back when its process is gone.
-pub(super) type Place = OwnedSemaphorePermit;
+pub(super) type WorkerPermit = OwnedSemaphorePermit;
 
-pub(super) struct Places {
+pub(super) struct WorkerPermits {
     free: Arc<Semaphore>,
     sessions: Arc<Sessions>,
 }
 
-impl Places {
+impl WorkerPermits {
     pub(super) fn new(sessions: Arc<Sessions>) -> Self {
         Self { free: Arc::new(Semaphore::new(MAX_WORKERS)), sessions }
     }
 
     /// Takes a place, for which it may wait until another worker has ended.
-    pub(super) async fn take(&self) -> Result<Place, Failure> {
+    pub(super) async fn take(&self) -> Result<WorkerPermit, Failure> {
         if let Ok(place) = Arc::clone(&self.free).try_acquire_owned() {
             return Ok(place);
         }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::access::origin::Origin;
 use crate::modules::ModuleName;
-use crate::origin::Origin;
 
 /// Lets web pages use smart cards, USB tokens and HSMs through PKCS#11, as far as you allow it.
 #[derive(Debug, Parser)]

@@ -1,7 +1,7 @@
 //! Whether an origin may use tokens: what the settings allow, what the user has approved, and otherwise
 //! the user's answer to a question. A denial keeps the origin from asking again for a while.
 
-mod silences;
+mod cooldowns;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -11,13 +11,13 @@ use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 use tokio::sync::watch;
 
-use crate::approvals::{Approvals, StateFile};
+use crate::access::approvals::{Approvals, StateFile};
+use crate::access::origin::{AllowedOrigins, Approval, Origin, RequestOrigin};
+use crate::commands::origins::days;
 use crate::config::DAY;
 use crate::dialog::{Answer, Asking, Busy, Dialogs, Question, text};
-use crate::lock::lock;
-use crate::origin::{AllowedOrigins, Approval, Origin, RequestOrigin};
-use crate::origins::days;
-use silences::{DENIED, Silence, Silences};
+use crate::process::lock::lock;
+use cooldowns::{Cooldowns, DENIED, Silence};
 
 /// Decides about origins.
 pub(crate) struct Consent {
@@ -28,7 +28,7 @@ pub(crate) struct Consent {
     dialogs: Arc<Dialogs>,
     /// The questions that wait or are shown; an origin has one at a time.
     questions: Mutex<HashMap<Origin, watch::Sender<Option<Verdict>>>>,
-    silences: Mutex<Silences>,
+    cooldowns: Mutex<Cooldowns>,
 }
 
 /// What came of a question.
@@ -48,8 +48,8 @@ impl Consent {
         lifetime: Duration,
         dialogs: Arc<Dialogs>,
     ) -> Self {
-        let (questions, silences) = Default::default();
-        Self { allowed, approvals, lifetime, dialogs, questions, silences }
+        let (questions, cooldowns) = Default::default();
+        Self { allowed, approvals, lifetime, dialogs, questions, cooldowns }
     }
 
     /// Whether calls of an origin may reach a module now.
@@ -90,9 +90,9 @@ impl Consent {
                 self.approval(&origin) == Approval::NotApproved
             })
             .collect();
-        let mut silences = lock(&self.silences);
+        let mut cooldowns = lock(&self.cooldowns);
         for origin in &revoked {
-            silences.denied(origin, Instant::now());
+            cooldowns.denied(origin, Instant::now());
         }
         revoked
     }
@@ -105,7 +105,7 @@ impl Consent {
         if let Some(question) = questions.get(origin) {
             return Ok(question.subscribe());
         }
-        if let Some(silence) = lock(&self.silences).of(origin, Instant::now()) {
+        if let Some(silence) = lock(&self.cooldowns).of(origin, Instant::now()) {
             return Err(self.silenced(origin, silence));
         }
         let (question, verdict) = watch::channel(None);
@@ -137,21 +137,21 @@ impl Consent {
         }
         match turn.ask(&self.question_about(origin)).await {
             Answer::Yes => {
-                lock(&self.silences).forget(origin);
+                lock(&self.cooldowns).forget(origin);
                 self.approvals.approve(origin, self.lifetime).await;
                 Verdict::Allowed
             }
             Answer::No | Answer::Cancelled | Answer::Pin(_) => {
-                lock(&self.silences).denied(origin, Instant::now());
+                lock(&self.cooldowns).denied(origin, Instant::now());
                 Verdict::Denied
             }
             Answer::TimedOut => {
-                lock(&self.silences).not_answered(origin, Instant::now());
+                lock(&self.cooldowns).not_answered(origin, Instant::now());
                 Verdict::NotAnswered
             }
             Answer::Stopping => Verdict::Busy,
             Answer::Unavailable(reason) => {
-                lock(&self.silences).not_asked(origin, Instant::now());
+                lock(&self.cooldowns).not_asked(origin, Instant::now());
                 let command = self.command(origin);
                 tracing::warn!(%origin, %reason, command, "the user cannot be asked");
                 Verdict::Unavailable
@@ -184,7 +184,7 @@ impl Consent {
     fn refusal(&self, origin: &Origin, verdict: &Verdict) -> Failure {
         let message = match verdict {
             Verdict::Denied | Verdict::Allowed => {
-                let silence = lock(&self.silences).of(origin, Instant::now());
+                let silence = lock(&self.cooldowns).of(origin, Instant::now());
                 return self.silenced(origin, silence.unwrap_or(Silence::SaidNo(DENIED)));
             }
             Verdict::NotAnswered => format!(

@@ -1,6 +1,8 @@
 //! Answers calls: the bridge's own methods at once, all others through the worker of the origin that
 //! asks, once the user has allowed that origin.
 
+mod slot_events;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,17 +16,18 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::approvals::{Approvals, Watch};
-use crate::batch::{self, BatchControl, Progress};
+use crate::access::approvals::{Approvals, Watch};
+use crate::access::consent::Consent;
+use crate::access::origin::{Approval, RequestOrigin};
 use crate::config::Settings;
-use crate::consent::Consent;
 use crate::dialog::Dialogs;
+use crate::ipc::{self, PinPermission};
 use crate::modules::{Module, Modules};
-use crate::origin::{Approval, RequestOrigin};
-use crate::pin_entry::{PinEntry, Purpose, Signing};
-use crate::pipe::{self, Leave};
-use crate::slot_events::SlotEvents;
-use crate::supervisor::{Errand, OriginSession, Supervisor, revoked};
+use crate::signing::batch::{self, BatchControl, Progress};
+use crate::signing::pin::{PinEntry, Purpose};
+use crate::signing::single::Signing;
+use crate::supervisor::{OriginSession, Request, Supervisor, revoked};
+use slot_events::SlotEvents;
 
 /// What all connections share.
 pub(crate) struct Bridge {
@@ -102,7 +105,7 @@ impl Bridge {
         call: Call,
         control: &BatchControl<impl Progress>,
     ) -> Result<Box<RawValue>, ErrorObject> {
-        let arrived = pipe::unix_micros();
+        let arrived = ipc::unix_micros();
         tokio::select! {
             answer = self.carry_out(caller, call, arrived, control) => answer,
             () = caller.revoked().cancelled() => Err(revoked().into()),
@@ -123,8 +126,8 @@ impl Bridge {
         let Some(session) = &caller.session else { return Err(no_session().into()) };
         let Some(wanted) = call.module() else {
             return Ok(match call {
-                Call::Modules(_) => pipe::encode_result(&self.list_modules(session)),
-                _ => pipe::encode_result(&self.hello()),
+                Call::Modules(_) => ipc::encode_result(&self.list_modules(session)),
+                _ => ipc::encode_result(&self.hello()),
             }?);
         };
         let module = self.modules.resolve(wanted)?;
@@ -151,22 +154,18 @@ impl Bridge {
                 let signing = signing(&preparation, Purpose::Batch { algorithm, count });
                 batch::sign(&self.pins, &signing, &params, data, control).await
             }
-            Call::Logout(_) if !session.is_running(&module.name) => {
-                Ok(pipe::encode_result(&false)?)
-            }
+            Call::Logout(_) if !session.is_running(&module.name) => Ok(ipc::encode_result(&false)?),
             Call::WatchSlots(_) => {
                 let events = &caller.slot_events;
                 let began = !events.has(&module.name)
                     && events
                         .begin(&module.name, self.supervisor.watch_slots(session, module).await?);
-                Ok(pipe::encode_result(&began)?)
+                Ok(ipc::encode_result(&began)?)
             }
-            Call::UnwatchSlots(_) => {
-                Ok(pipe::encode_result(&caller.slot_events.end(&module.name))?)
-            }
+            Call::UnwatchSlots(_) => Ok(ipc::encode_result(&caller.slot_events.end(&module.name))?),
             call => {
-                let errand = Errand { call: &call, leave: &Leave::Nothing, arrived };
-                self.supervisor.call(session, module, &errand).await?.result()
+                let request = Request { call: &call, leave: &PinPermission::Nothing, arrived };
+                self.supervisor.call(session, module, &request).await?.result()
             }
         }
     }

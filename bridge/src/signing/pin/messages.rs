@@ -10,9 +10,9 @@ use pkcs11_bridge_protocol::result::PinEntry as Policy;
 use pkcs11_bridge_protocol::rv::Rv;
 
 use super::Signing;
-use crate::bridge::Caller;
 use crate::dialog::text::{foreign, lines};
-use crate::pipe::{PinRequest, Tries, Want};
+use crate::ipc::{PinRequest, Tries, Want};
+use crate::service::Caller;
 
 /// What is to be signed, as far as the user is told. The data is shown to the user alone.
 #[derive(Clone, Copy)]
@@ -116,7 +116,7 @@ fn tries(tries: Tries) -> &'static str {
 }
 
 pub(super) fn not_from_page() -> Failure {
-    let problem = "is not taken from pages by this bridge. Leave it out: the user is then asked on the \
+    let problem = "is not taken from pages by this bridge. PinPermission it out: the user is then asked on the \
                    desktop.";
     Failure::bad_argument("pin", problem)
 }
@@ -179,7 +179,7 @@ pub(super) fn unavailable(signing: &Signing<'_>, request: &PinRequest, policy: P
     }
 }
 
-pub(super) fn login_ended() -> Failure {
+pub(crate) fn login_ended() -> Failure {
     let message = "The login to the token ended while the call was carried out, because the token was \
                    taken out or reset. Sign again.";
     Failure::with_rv(ErrorCode::SessionEnded, Rv::USER_NOT_LOGGED_IN, message)

@@ -9,23 +9,23 @@ use pkcs11_bridge_protocol::error_object::ErrorObject;
 use pkcs11_bridge_protocol::slot_id::SlotId;
 use tokio::time::{Instant, sleep_until};
 
+use crate::ipc::{Outcome, unix_micros};
 use crate::modules::ModuleName;
-use crate::pipe::{Outcome, unix_micros};
 
 /// Whoever holds it may have a PIN tried.
 #[derive(Default)]
 pub(super) struct History {
     /// Wrong PINs of the page and dialogs without a right one, in a row for each slot: that a page knows
     /// the PIN of one token makes good nothing on another.
-    failures: HashMap<Place, u32>,
+    failures: HashMap<TokenSlot, u32>,
     /// When the next PIN may be tried, or the user be asked again.
     free: Option<Instant>,
     /// The end of the last PIN entry by the user, for the calls that waited for it.
-    refused: HashMap<Place, (u64, ErrorObject)>,
+    refused: HashMap<TokenSlot, (u64, ErrorObject)>,
 }
 
 /// Where a token is.
-pub(super) type Place = (ModuleName, Option<SlotId>);
+pub(crate) type TokenSlot = (ModuleName, Option<SlotId>);
 
 impl History {
     /// Whether something of it is still needed.
@@ -41,19 +41,19 @@ impl History {
     }
 
     /// Notes what became of a PIN that was sent to the token.
-    pub(super) fn note(&mut self, place: &Place, outcome: &Result<Outcome, ErrorObject>) {
+    pub(super) fn note(&mut self, token_slot: &TokenSlot, outcome: &Result<Outcome, ErrorObject>) {
         match outcome {
-            Ok(Outcome::Done(_)) => self.succeed(place),
+            Ok(Outcome::Done(_)) => self.succeed(token_slot),
             Ok(Outcome::Failed(error)) | Err(error) if may_have_been_wrong(error) => {
-                self.fail(place);
+                self.fail(token_slot);
             }
             Ok(_) | Err(_) => {}
         }
     }
 
     /// The token got the right PIN.
-    pub(super) fn succeed(&mut self, place: &Place) {
-        self.failures.remove(place);
+    pub(super) fn succeed(&mut self, token_slot: &TokenSlot) {
+        self.failures.remove(token_slot);
         if self.failures.is_empty() {
             self.free = None;
         }
@@ -61,35 +61,39 @@ impl History {
 
     /// The user is asked. That counts as a failure until the right PIN has come, because a page may
     /// withdraw the question and ask anew.
-    pub(super) fn ask(&mut self, place: &Place) {
-        self.fail(place);
+    pub(super) fn ask(&mut self, token_slot: &TokenSlot) {
+        self.fail(token_slot);
     }
 
     /// The user could not be asked after all, which is nobody's failure.
-    pub(super) fn not_asked(&mut self, place: &Place) {
-        match self.failures.get_mut(place) {
+    pub(super) fn not_asked(&mut self, token_slot: &TokenSlot) {
+        match self.failures.get_mut(token_slot) {
             Some(failures) if *failures > 1 => *failures -= 1,
-            _ => self.succeed(place),
+            _ => self.succeed(token_slot),
         }
     }
 
     /// The user did not enter it. Calls that were waiting meanwhile get the same answer: one dialog that
     /// is cancelled is not followed by another for each of them.
-    pub(super) fn dismiss(&mut self, place: &Place, error: &ErrorObject) {
-        self.refused.insert(place.clone(), (unix_micros(), error.clone()));
-        let before = self.failures.get(place).map_or(0, |failures| failures.saturating_sub(1));
+    pub(super) fn dismiss(&mut self, token_slot: &TokenSlot, error: &ErrorObject) {
+        self.refused.insert(token_slot.clone(), (unix_micros(), error.clone()));
+        let before = self.failures.get(token_slot).map_or(0, |failures| failures.saturating_sub(1));
         self.free = self.free.max(Some(Instant::now() + pause_after(before)));
     }
 
-    fn fail(&mut self, place: &Place) {
-        let failures = self.failures.entry(place.clone()).or_default();
+    fn fail(&mut self, token_slot: &TokenSlot) {
+        let failures = self.failures.entry(token_slot.clone()).or_default();
         self.free = self.free.max(Some(Instant::now() + pause_after(*failures)));
         *failures = failures.saturating_add(1);
     }
 
     /// Fails for a call that came before the user ended the last PIN entry.
-    pub(super) fn share_refusal(&self, place: &Place, arrived: u64) -> Result<(), ErrorObject> {
-        match self.refused.get(place) {
+    pub(super) fn share_refusal(
+        &self,
+        token_slot: &TokenSlot,
+        arrived: u64,
+    ) -> Result<(), ErrorObject> {
+        match self.refused.get(token_slot) {
             // A clock that was set back meanwhile tells nothing.
             Some((at, error)) if arrived <= *at && *at <= unix_micros() => Err(error.clone()),
             _ => Ok(()),

@@ -11,13 +11,13 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::approvals::StateFile;
-use crate::cli::DemoArgs;
+use crate::access::approvals::StateFile;
+use crate::commands::cli::DemoArgs;
 use crate::config::Settings;
 use crate::modules::{BadModuleName, Module};
-use crate::program;
+use crate::process::program;
+use crate::process::stop_signal::StopSignal;
 use crate::server::{ServeError, Server};
-use crate::stop::StopSignal;
 use page::PageServer;
 pub(crate) use token::{TokenError, make as make_token};
 

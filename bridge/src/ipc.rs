@@ -2,6 +2,10 @@
 //! that many bytes of JSON. Both ends are this program, so that a frame that cannot be decoded means
 //! that the module has damaged its process.
 
+#[cfg(unix)]
+pub(crate) mod descriptors;
+pub(crate) mod token_snapshot;
+
 use std::io::{self, Read, Write};
 use std::num::NonZeroU8;
 use std::time::SystemTime;
@@ -19,7 +23,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 /// A call for the worker: a `Call`, by reference where it is sent.
 ///
-/// A `watchSlots` is the job to look once, and is answered by [`crate::tokens::Tokens`].
+/// A `watchSlots` is the job to look once, and is answered by [`crate::ipc::token_snapshot::Tokens`].
 ///
 /// A `signDataBatch` is the job that makes everything ready for the batch, which logs in and answers
 /// whether the key wants a PIN for every signature; each of the hashes is a `signData` of its own.
@@ -30,14 +34,14 @@ pub(crate) struct Job<C, L> {
     /// When the bridge took it, in microseconds since 1970.
     pub(crate) arrived: u64,
     pub(crate) call: C,
-    /// A `Leave`, by reference where it is sent.
+    /// A `PinPermission`, by reference where it is sent.
     pub(crate) leave: L,
 }
 
 /// Which PIN the worker may send to the token for a job. The bridge gives leave once it is the turn of
 /// the origin, so that a page cannot try several at once. No `Debug`: it may hold a PIN.
 #[derive(Serialize, Deserialize)]
-pub(crate) enum Leave {
+pub(crate) enum PinPermission {
     /// None: a job that needs one is answered by `Outcome::PinNeeded`.
     Nothing,
     /// The one that the call brings.
@@ -350,7 +354,7 @@ mod tests {
     #[test]
     fn an_error_repeats_no_value() {
         for text in [r#""47114711""#, "47114711", r#"{"Entered":47114711}"#, r#"{"47114711":0}"#] {
-            let error = decode::<Leave>(text.as_bytes()).err().unwrap().to_string();
+            let error = decode::<PinPermission>(text.as_bytes()).err().unwrap().to_string();
             assert!(error.contains("column") && !error.contains("47114711"), "{error}");
         }
     }

@@ -4,10 +4,10 @@
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
-use crate::approvals::{Approved, StateError, StateFile, unix_seconds};
-use crate::cli::{OriginsArgs, OriginsCommand};
+use crate::access::approvals::{Approved, StateError, StateFile, unix_seconds};
+use crate::access::origin::{AllowedOrigins, Origin};
+use crate::commands::cli::{OriginsArgs, OriginsCommand};
 use crate::config::{ConfigError, DAY, about_origins};
-use crate::origin::{AllowedOrigins, Origin};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OriginsError {

@@ -3,9 +3,8 @@
 //! of a page makes it wait longer.
 
 mod attempts;
-mod history;
-mod signing;
-mod words;
+pub(super) mod history;
+pub(super) mod messages;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -18,14 +17,14 @@ use serde_json::value::RawValue;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::timeout;
 
+use super::single::Signing;
+use crate::access::origin::{Origin, RequestOrigin};
 use crate::dialog::{Answer, Asking, Busy, Dialogs, Question, Turn, text};
-use crate::lock::lock;
-use crate::origin::{Origin, RequestOrigin};
-use crate::pipe::{Entry, Leave, Outcome, PinRequest};
+use crate::ipc::{Entry, Outcome, PinPermission, PinRequest};
+use crate::process::lock::lock;
 use attempts::Attempts;
 use history::History;
-pub(crate) use signing::Signing;
-pub(crate) use words::Purpose;
+pub(crate) use messages::Purpose;
 
 /// What all origins' PIN entry shares.
 pub(crate) struct PinEntry {
@@ -38,7 +37,7 @@ pub(crate) struct PinEntry {
 /// The right to have a PIN of the origin tried.
 type Held = OwnedMutexGuard<History>;
 
-type Result<T> = std::result::Result<T, ErrorObject>;
+pub(super) type Result<T> = std::result::Result<T, ErrorObject>;
 
 impl PinEntry {
     pub(crate) fn new(policy: Policy, dialogs: Arc<Dialogs>) -> Self {
@@ -52,7 +51,7 @@ impl PinEntry {
     /// Carries out a call, with a PIN where the token wants one.
     pub(crate) async fn carry_out(&self, signing: &Signing<'_>) -> Result<Box<RawValue>> {
         if signing.pin_of_page().is_some() && self.policy == Policy::Native {
-            return Err(words::not_from_page().into());
+            return Err(messages::not_from_page().into());
         }
         if let Some(result) = signing.without_pin().await?.done()? {
             return Ok(result);
@@ -65,19 +64,20 @@ impl PinEntry {
         };
         if request.entry == Entry::Software && signing.pin_of_page().is_some() {
             history.pause().await;
-            let (_, outcome) = self.attempt(signing, &request, Leave::OfPage, history).await?;
+            let (_, outcome) =
+                self.attempt(signing, &request, PinPermission::OfPage, history).await?;
             return outcome?.result();
         }
-        let place = signing.place();
-        history.share_refusal(&place, signing.arrived)?;
+        let token_slot = signing.token_slot();
+        history.share_refusal(&token_slot, signing.arrived)?;
         history.pause().await;
         let (mut history, result) = match request.entry {
             Entry::Pinpad => self.by_pinpad(signing, &request, history).await?,
             Entry::Software => self.by_dialog(signing, request, history).await?,
         };
         match &result {
-            Ok(_) => history.succeed(&place),
-            Err(error) if ends_entry(error) => history.dismiss(&place, error),
+            Ok(_) => history.succeed(&token_slot),
+            Err(error) if ends_entry(error) => history.dismiss(&token_slot, error),
             Err(_) => {}
         }
         result
@@ -100,26 +100,26 @@ impl PinEntry {
         &self,
         signing: &Signing<'_>,
         request: &PinRequest,
-        leave: Leave,
+        leave: PinPermission,
         mut history: Held,
     ) -> Result<(Held, Result<Outcome>)> {
         let alone = self.attempts.turn(request, signing.module);
-        let mut token = timeout(ATTEMPT_WAIT, alone).await.map_err(|_| words::busy())?;
+        let mut token = timeout(ATTEMPT_WAIT, alone).await.map_err(|_| messages::busy())?;
         token.check(request, &leave)?;
-        let of_page = matches!(leave, Leave::OfPage);
-        let (errand, place) = (signing.own(leave).await?, signing.place());
+        let of_page = matches!(leave, PinPermission::OfPage);
+        let (request, token_slot) = (signing.own(leave).await?, signing.token_slot());
         let tried = tokio::spawn(async move {
-            let outcome = errand.carry_out().await;
-            history.note(&place, &outcome);
+            let outcome = request.carry_out().await;
+            history.note(&token_slot, &outcome);
             token.note(of_page, &outcome);
             drop(token);
             (history, outcome)
         });
-        Ok(tried.await.map_err(|_| words::login_ended())?)
+        Ok(tried.await.map_err(|_| messages::login_ended())?)
     }
 
     async fn turn(&self) -> Result<Turn> {
-        Ok(self.dialogs.turn(Asking::Pin).await.map_err(|Busy| words::busy())?)
+        Ok(self.dialogs.turn(Asking::Pin).await.map_err(|Busy| messages::busy())?)
     }
 
     /// Tells the user to look at the reader, for as long as the reader waits for the PIN: that is until
@@ -131,9 +131,10 @@ impl PinEntry {
         mut history: Held,
     ) -> Result<(Held, Result<Box<RawValue>>)> {
         let mut turn = self.turn().await?;
-        history.ask(&signing.place());
+        history.ask(&signing.token_slot());
         let message = Question::Message { text: signing.purpose.pinpad(signing.caller, request) };
-        let (errand, gone) = (signing.own(Leave::Pinpad).await?, signing.session.gone().clone());
+        let (request, gone) =
+            (signing.own(PinPermission::Pinpad).await?, signing.session.gone().clone());
         let entered = tokio::spawn(async move {
             let told = async {
                 if let Answer::Unavailable(reason) = turn.ask(&message).await {
@@ -143,13 +144,13 @@ impl PinEntry {
                 std::future::pending().await
             };
             let outcome = tokio::select! {
-                outcome = errand.carry_out() => outcome,
-                () = gone.cancelled() => Err(words::login_ended().into()),
+                outcome = request.carry_out() => outcome,
+                () = gone.cancelled() => Err(messages::login_ended().into()),
                 never = told => never,
             };
             (history, outcome)
         });
-        let (history, outcome) = entered.await.map_err(|_| words::login_ended())?;
+        let (history, outcome) = entered.await.map_err(|_| messages::login_ended())?;
         Ok((history, outcome.and_then(Outcome::result)))
     }
 
@@ -161,7 +162,7 @@ impl PinEntry {
         mut history: Held,
     ) -> Result<(Held, Result<Box<RawValue>>)> {
         let mut turn = self.turn().await?;
-        history.ask(&signing.place());
+        history.ask(&signing.token_slot());
         let mut wrong: Option<ErrorObject> = None;
         for _ in 0..MAX_ATTEMPTS {
             let question = Question::Pin {
@@ -170,7 +171,7 @@ impl PinEntry {
             };
             let failure = match turn.ask(&question).await {
                 Answer::Pin(pin) => {
-                    let leave = Leave::Entered(pin, request.tries);
+                    let leave = PinPermission::Entered(pin, request.tries);
                     let outcome;
                     (history, outcome) = self.attempt(signing, &request, leave, history).await?;
                     match outcome {
@@ -189,18 +190,18 @@ impl PinEntry {
                         outcome => return Ok((history, outcome.and_then(Outcome::result))),
                     }
                 }
-                Answer::TimedOut => words::timed_out(self.dialogs.limit()),
+                Answer::TimedOut => messages::timed_out(self.dialogs.limit()),
                 Answer::Unavailable(reason) => {
                     tracing::warn!(%reason, "the user cannot be asked for a PIN");
-                    history.not_asked(&signing.place());
-                    words::unavailable(signing, &request, self.policy)
+                    history.not_asked(&signing.token_slot());
+                    messages::unavailable(signing, &request, self.policy)
                 }
-                Answer::Stopping => words::stopping(),
-                Answer::Cancelled | Answer::Yes | Answer::No => words::cancelled(),
+                Answer::Stopping => messages::stopping(),
+                Answer::Cancelled | Answer::Yes | Answer::No => messages::cancelled(),
             };
             return Ok((history, Err(failure.into())));
         }
-        Ok((history, Err(wrong.unwrap_or_else(|| words::cancelled().into()))))
+        Ok((history, Err(wrong.unwrap_or_else(|| messages::cancelled().into()))))
     }
 }
 

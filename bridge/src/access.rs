@@ -1,0 +1,6 @@
+//! Who may call: the names and origins that the bridge accepts, and the user's consent.
+
+pub(crate) mod approvals;
+pub(crate) mod consent;
+pub(crate) mod host;
+pub(crate) mod origin;

@@ -1,0 +1,110 @@
+//! The commands of the program: reads the command line, runs one command, and says how it ended.
+
+pub(crate) mod cli;
+mod demo;
+pub(crate) mod origins;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::config::{ConfigError, Settings};
+use crate::process::hardening;
+use crate::process::stop_signal::StopSignal;
+use crate::server::{ServeError, Server};
+use crate::{dialog, trace_points, worker};
+use cli::{Cli, Command, ServeArgs};
+use demo::DemoError;
+use origins::OriginsError;
+
+/// Does what the command line says, to the end of the program.
+pub fn run() -> Result<ExitCode, Failed> {
+    let Cli { command, serve } = Cli::parse();
+    log_to_stderr();
+    hardening::keep_memory_private();
+    let done = carry_out(command.unwrap_or(Command::Serve(serve)));
+    trace_points::write_down();
+    Ok(done?)
+}
+
+/// Why the program ends without having been asked to.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Failed(#[from] Cause);
+
+impl Failed {
+    /// 2 where the command line or the configuration is wrong, otherwise 1.
+    pub fn exit_code(&self) -> ExitCode {
+        match self.0 {
+            Cause::Config(_) | Cause::Origins(OriginsError::Config(_)) => ExitCode::from(2),
+            Cause::Serve(_) | Cause::Demo(_) | Cause::Origins(_) | Cause::Start(_) => {
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Cause {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error(transparent)]
+    Demo(#[from] DemoError),
+    #[error(transparent)]
+    Origins(#[from] OriginsError),
+    #[error("cannot start: {0}")]
+    Start(std::io::Error),
+}
+
+fn carry_out(command: Command) -> Result<ExitCode, Cause> {
+    match command {
+        Command::Serve(args) => block_on(serve_pages(args))?,
+        Command::Demo(args) => block_on(async { Ok(demo::run(args).await?) })?,
+        Command::Origins(args) => origins::run(args)?,
+        Command::Dialog => return Ok(dialog::show()),
+        Command::Worker(args) => return Ok(worker::run(&args)),
+        Command::DemoToken(args) => demo::make_token(&args.module).map_err(DemoError::from)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One thread: between a page and a worker every hop to another thread costs more than all else that
+/// is done to a message. What blocks is in the workers.
+fn block_on(program: impl Future<Output = Result<(), Cause>>) -> Result<(), Cause> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Cause::Start)?
+        .block_on(program)
+}
+
+async fn serve_pages(args: ServeArgs) -> Result<(), Cause> {
+    let settings = Settings::load(args)?;
+    let stop = StopSignal::listen().map_err(Cause::Start)?;
+    for module in settings.modules.iter() {
+        tracing::info!(name = %module.name, path = %module.path.display(), "module");
+    }
+    tracing::info!(count = settings.origins.len(), "origins allowed");
+    let server = Server::bind(settings).await?;
+    // Whoever started the bridge may have closed the pipe.
+    let _ = writeln!(std::io::stdout(), "listening on ws://{}", server.address());
+    server.run(stop.token()).await;
+    Ok(())
+}
+
+/// Our own events only: what libraries write with the crate `log` may be a whole message, PIN included.
+fn log_to_stderr() {
+    let filter = EnvFilter::builder()
+        .with_default_directive(LevelFilter::INFO.into())
+        .with_env_var("PKCS11_BRIDGE_LOG")
+        .from_env_lossy();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // It would panic where the terminal was closed.
+    let log = log.log_internal_errors(false);
+    log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init();
+}
