@@ -3,15 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 macro_rules! error_codes {
-    ($($(#[$doc:meta])* $variant:ident: $rpc:literal, $status:literal, $code:literal;)*) => {
+    ($($(#[doc = $meaning:literal])+ $variant:ident: $rpc:literal, $status:literal, $code:literal;)*) => {
         /// What a call can fail with. The connection survives every one of them.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum ErrorCode {
-            $($(#[$doc])* $variant,)*
+            $($(#[doc = $meaning])+ $variant,)*
         }
 
         impl ErrorCode {
-            /// The whole table, in the order of the documentation.
+            /// The whole table, in the order of `docs/errors.md`.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
             /// The error code of JSON-RPC 2.0 (section 5.1).
@@ -28,6 +28,11 @@ macro_rules! error_codes {
             pub const fn code(self) -> &'static str {
                 match self { $(Self::$variant => $code,)* }
             }
+
+            /// One sentence for the documentation. A test compares the documents with it.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($meaning),+).trim_ascii(),)* }
+            }
         }
     };
 }
@@ -35,11 +40,11 @@ macro_rules! error_codes {
 error_codes! {
     /// The message is not JSON.
     NotJson: -32700, 400, "800";
-    /// The message is JSON, but no request of JSON-RPC 2.0.
+    /// The message is JSON, but not a request of JSON-RPC 2.0.
     NotRequest: -32600, 400, "800";
     /// The bridge has no method of that name.
     UnknownMethod: -32601, 400, "801";
-    /// An argument is missing, of the wrong type, or out of range; the message names it.
+    /// An argument is missing, of the wrong type, or out of range.
     BadArgument: -32602, 400, "801";
     /// The user or administrator has not approved the page's origin.
     OriginNotApproved: -32000, 401, "500";
@@ -47,33 +52,33 @@ error_codes! {
     PinEntryTimedOut: -32000, 408, "110";
     /// The call passed its deadline.
     DeadlinePassed: -32000, 408, "900";
-    /// There is no slot, or no such slot.
+    /// The module has no slot, or no such slot.
     NoSlot: -32000, 412, "1";
-    /// There is no token in the slot, or it was removed.
+    /// The slot has no token, or the token was removed.
     NoToken: -32000, 412, "101";
-    /// The PIN was wrong and one try remains.
+    /// One try of the PIN is left, and only the user may use it.
     PinFinalTry: -32000, 412, "104";
     /// The PIN is locked.
     PinLocked: -32000, 412, "105";
-    /// The PIN was wrong or not acceptable; how many tries remain is not known.
+    /// The PIN is wrong or not acceptable.
     PinIncorrect: -32000, 412, "106";
     /// The user cancelled PIN entry.
     PinEntryCancelled: -32000, 412, "109";
-    /// The module could not be loaded, is not allowed, or is set aside.
+    /// The module cannot be loaded, is not allowed, or is suspended.
     ModuleUnavailable: -32000, 412, "300";
     /// The login or the session ended.
     SessionEnded: -32000, 412, "401";
-    /// There is no certificate, or no private key, of that id.
+    /// The token has no certificate, or no private key, with that id.
     NotFound: -32000, 412, "404";
-    /// The token cannot do that algorithm.
+    /// The token does not support the algorithm.
     AlgorithmUnsupported: -32000, 412, "405";
-    /// At a limit: of the requests in flight on the connection, or of the modules in use.
+    /// Too many requests are in flight, or too many modules are in use.
     TooManyRequests: -32000, 429, "802";
-    /// The page itself cancelled it.
+    /// The page cancelled the call.
     Cancelled: -32000, 499, "803";
-    /// An internal error, a module's crash, or a signature that failed its check.
+    /// The bridge or the module failed, or a signature failed its check.
     Internal: -32000, 500, "900";
-    /// The bridge cannot be reached, or the connection was lost. Only the client says so.
+    /// The client cannot reach the bridge, or lost the connection.
     BridgeUnreachable: -32000, 500, "999";
 }
 
