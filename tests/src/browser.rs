@@ -36,7 +36,15 @@ impl Browser {
         for flag in FLAGS.into_iter().chain([profile_flag.as_str()]) {
             capabilities.add_arg(flag).expect("a flag");
         }
-        let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities)
+        // A proxy that the environment names is not for addresses of this machine.
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(2 * PAGE_LIMIT)
+            .build()
+            .expect("an HTTP client");
+        let driver = WebDriver::builder(format!("http://127.0.0.1:{port}"), capabilities)
+            .client(client)
+            .connect()
             .await
             .expect("a headless Chromium");
         driver.set_page_load_timeout(PAGE_LIMIT).await.expect("a time limit");
@@ -186,7 +194,7 @@ fn start_chromedriver(temporary: &Path) -> (Program, String) {
     for _ in 0..10 {
         let mut command = Command::new(chromedriver());
         // The browser leaves files behind there.
-        command.arg("--port=0").env("TMPDIR", temporary);
+        isolate(&mut command).arg("--port=0").env("TMPDIR", temporary);
         let mut driver = Program::start(&mut command);
         match driver.look_for_line("started successfully on port ") {
             Ok(port) => return (driver, port.trim_end_matches('.').to_owned()),
@@ -195,6 +203,18 @@ fn start_chromedriver(temporary: &Path) -> (Program, String) {
     }
     panic!("{failures}");
 }
+
+/// Keeps the desktop, the language, the time zone and the proxy of the user out of a command that
+/// starts a browser. The rest stays, because a browser from a snap needs the real home folder.
+pub fn isolate(command: &mut Command) -> &mut Command {
+    for name in ["DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS"] {
+        command.env_remove(name);
+    }
+    command.env("LC_ALL", "C.UTF-8").env("LANGUAGE", "en").env("TZ", "UTC");
+    command.env("NO_PROXY", LOOPBACK).env("no_proxy", LOOPBACK)
+}
+
+const LOOPBACK: &str = "127.0.0.1,localhost,::1";
 
 /// The driver that `CHROMEDRIVER` names, as for `wasm-pack`; otherwise the one that is installed.
 pub fn chromedriver() -> OsString {

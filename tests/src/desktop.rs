@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::processes::wait_until;
-use crate::program::{Program, run};
+use crate::program::{Program, run, tool};
 use crate::{secrets, workspace};
 
 /// A desktop; it ends when this is dropped, with the windows on it.
@@ -23,7 +23,7 @@ pub struct Desktop {
 impl Desktop {
     /// Starts it on a display that is free.
     pub fn start() -> Self {
-        let mut command = Command::new("Xvfb");
+        let mut command = tool("Xvfb");
         command.args(["-displayfd", "1", "-screen", "0", "1024x768x24", "-nolisten", "tcp"]);
         // Otherwise it begins anew when a program leaves, and refuses the one that comes just then.
         command.arg("-noreset");
@@ -88,7 +88,7 @@ impl Desktop {
         let folder = workspace().join("tests/artifacts");
         std::fs::create_dir_all(&folder).expect("a folder");
         let file = folder.join(name).with_extension("png");
-        run(Command::new("maim").env("DISPLAY", &self.display).arg("--hidecursor").arg(&file));
+        run(tool("maim").env("DISPLAY", &self.display).arg("--hidecursor").arg(&file));
         file
     }
 
@@ -110,7 +110,7 @@ impl Desktop {
     }
 
     fn xdotool(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new("xdotool");
+        let mut command = tool("xdotool");
         command.env("DISPLAY", &self.display).args(arguments);
         command
     }

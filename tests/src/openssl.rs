@@ -1,12 +1,11 @@
 //! An independent judge of signatures, and a signer: the command line of OpenSSL.
 
 use std::path::Path;
-use std::process::Command;
 
 use der::asn1::UintRef;
 use der::{Encode, Sequence};
 
-use crate::program::run;
+use crate::program::{run, tool};
 use crate::secrets;
 use crate::token::Issued;
 
@@ -35,7 +34,7 @@ fn judge(certificate: &Path, input: &[u8], signature: &[u8], options: &[&str]) -
         std::fs::write(&path, content).expect("a file");
         path
     };
-    let mut command = Command::new("openssl");
+    let mut command = tool("openssl");
     command.args(["pkeyutl", "-verify", "-certin", "-inkey"]).arg(certificate).args(options);
     command.arg("-in").arg(file("input", input)).arg("-sigfile").arg(file("signature", signature));
     let output = command.output().expect("openssl");
@@ -52,7 +51,7 @@ pub fn sign(issued: &Issued, hash: &[u8]) -> Vec<u8> {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("hash");
     std::fs::write(&file, hash).expect("a file");
-    let mut command = Command::new("openssl");
+    let mut command = tool("openssl");
     command.args(["pkeyutl", "-sign", "-inkey"]).arg(issued.private_key()).arg("-in").arg(file);
     command.args(["-pkeyopt", &format!("digest:{}", function(hash))]);
     let output = command.output().expect("openssl");
@@ -64,12 +63,12 @@ pub fn sign(issued: &Issued, hash: &[u8]) -> Vec<u8> {
 pub fn public_key(certificate: &Path) -> Vec<u8> {
     let folder = tempfile::tempdir().expect("a folder");
     let (pem, der) = (folder.path().join("key.pem"), folder.path().join("key.der"));
-    run(Command::new("openssl")
+    run(tool("openssl")
         .args(["x509", "-noout", "-pubkey", "-in"])
         .arg(certificate)
         .arg("-out")
         .arg(&pem));
-    run(Command::new("openssl")
+    run(tool("openssl")
         .args(["pkey", "-pubin", "-outform", "DER", "-in"])
         .arg(&pem)
         .arg("-out")
@@ -80,7 +79,7 @@ pub fn public_key(certificate: &Path) -> Vec<u8> {
 /// The subject and the issuer of a certificate.
 pub fn names(certificate: &Path) -> (String, String) {
     let name = |which: &str| {
-        let mut command = Command::new("openssl");
+        let mut command = tool("openssl");
         let output = command.args(["x509", "-noout", which, "-in"]).arg(certificate).output();
         let text = String::from_utf8(output.expect("openssl").stdout).expect("a name");
         text.split_once('=').expect("a name").1.trim().to_owned()

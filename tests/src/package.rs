@@ -26,7 +26,10 @@ impl Packed {
             .prefix("pkcs11-bridge-test-package-")
             .tempdir()
             .expect("a folder");
+        // Neither the user's settings of npm nor their cache.
         run(Command::new("npm")
+            .env("npm_config_userconfig", to.path().join("no-npmrc"))
+            .env("npm_config_cache", to.path().join("cache"))
             .args(["pack", "--ignore-scripts", "--silent", "--pack-destination"])
             .arg(to.path())
             .current_dir(folder()));

@@ -1,6 +1,7 @@
 //! The bridge's binary and the run of a program: its environment, which holds nothing of the
 //! user's, its two streams, and its end. What a program has started is ended with it.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,19 @@ pub fn binary() -> &'static Path {
             .path()
             .to_owned(),
     })
+}
+
+/// A command of a tool that a test uses. Of this process's environment it gets only `PATH` and
+/// `TMPDIR`, so that no configuration, desktop, daemon or language of the user changes the result.
+pub fn tool(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear();
+    for name in ["PATH", "TMPDIR"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    command
 }
 
 /// Runs a command to its end. Panics with its own words where it fails.
@@ -74,19 +88,17 @@ impl Home {
         self.path().join("tmp")
     }
 
-    /// A command of the bridge that runs here, with nothing else in its environment. It logs
-    /// everything, and has no pinentry: none that is installed may ever open a dialog on somebody's
-    /// desktop.
+    /// A command of the bridge that runs here. Its environment names nothing of the user or of this
+    /// machine, and it logs everything. It has no pinentry, so that no test opens a dialog on the
+    /// user's desktop. SoftHSM has no tokens, and OpenSC finds no daemon with smart card readers.
     pub fn command(&self) -> Command {
         self.command_of(binary())
     }
 
     /// [`Home::command`] of a binary that is not that of all tests.
     pub fn command_of(&self, binary: &Path) -> Command {
-        let mut command = Command::new(binary);
+        let mut command = tool(binary);
         command
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.path())
             .env("TMPDIR", self.temporary())
             .env("XDG_CONFIG_HOME", self.path().join("config"))
@@ -95,6 +107,9 @@ impl Home {
             .env("XDG_CACHE_HOME", self.path().join("cache"))
             .env("XDG_RUNTIME_DIR", self.path().join("runtime"))
             .env("PINENTRY_PROGRAM", self.path().join("no-pinentry"))
+            .env("PCSCLITE_CSOCK_NAME", self.path().join("no-pcscd"))
+            .env("OPENSC_CONF", self.path().join("no-opensc.conf"))
+            .env("SOFTHSM2_CONF", self.path().join("no-softhsm2.conf"))
             .env("PKCS11_BRIDGE_LOG", "trace");
         command
     }

@@ -11,7 +11,7 @@ use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::processes::wait_until;
-use crate::program::Program;
+use crate::program::{Program, tool};
 use crate::secrets;
 
 /// A terminal. Dropping the last one of it panics where a PIN was shown.
@@ -50,11 +50,9 @@ impl Terminal {
     /// Starts a program as a shell would: standard input is the terminal, and the program is in its
     /// foreground.
     pub fn start(&self, command: &Command) -> Program {
-        let mut started = Command::new("setsid");
-        started.arg("--ctty").arg(command.get_program()).args(command.get_args()).env_clear();
-        for (name, value) in command.get_envs() {
-            value.map(|value| started.env(name, value));
-        }
+        let mut started = tool("setsid");
+        started.arg("--ctty").arg(command.get_program()).args(command.get_args());
+        started.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         Program::start_reading(&mut started, self.0.device.try_clone().expect("a handle"))
     }
 

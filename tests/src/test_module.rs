@@ -19,6 +19,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::processes::wait_until;
+use crate::program::tool;
 use crate::secrets;
 use crate::token::{MODULE, TestToken};
 use crate::workspace;
@@ -181,7 +182,7 @@ impl TestModule {
 
     /// A command that is told of this module by `--module`.
     pub fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
+        let mut command = tool(program);
         command.env(FOLDER, self.folder.path()).env("SOFTHSM2_CONF", &self.softhsm);
         command.arg("--module").arg(library());
         command

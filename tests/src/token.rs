@@ -13,7 +13,7 @@ use tempfile::TempDir;
 pub use issued::{Issued, KeyType};
 
 use crate::digest;
-use crate::program::run;
+use crate::program::{run, tool};
 
 /// SoftHSM2's module, as Debian's package `libsofthsm2` installs it.
 pub const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
@@ -170,7 +170,7 @@ fn configure(folder: &Path) {
 
 /// A command that works on the tokens of a folder.
 fn command_on(folder: &Path, program: &str) -> Command {
-    let mut command = Command::new(program);
+    let mut command = tool(program);
     command.env("SOFTHSM2_CONF", folder.join(CONFIGURATION));
     command
 }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::program::run;
+use crate::program::{run, tool};
 
 /// Types of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,7 +147,7 @@ impl Issued {
 }
 
 fn openssl(arguments: &[&str]) -> Command {
-    let mut command = Command::new("openssl");
+    let mut command = tool("openssl");
     command.args(arguments);
     command
 }
