@@ -50,7 +50,7 @@ pub fn origins(home: &Home) -> Vec<String> {
 }
 
 /// What unreadable state files were set aside as, in the order of their numbers.
-pub fn set_aside(home: &Home) -> Vec<PathBuf> {
+pub fn unreadable_files(home: &Home) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder(&file(home))) else { return Vec::new() };
     let mut found: Vec<PathBuf> = entries
         .map(|entry| entry.expect("an entry of the folder").path())
@@ -61,14 +61,14 @@ pub fn set_aside(home: &Home) -> Vec<PathBuf> {
 }
 
 /// Runs `pkcs11-bridge origins …`.
-pub fn command(home: &Home, arguments: &[&str]) -> Finished {
+pub fn try_command(home: &Home, arguments: &[&str]) -> Finished {
     Program::start(home.command().arg("origins").args(arguments)).run_to_end()
 }
 
 /// Runs `pkcs11-bridge origins …`, which is expected to succeed, and gives what it prints.
 #[track_caller]
-pub fn succeed(home: &Home, arguments: &[&str]) -> String {
-    let finished = command(home, arguments);
+pub fn run_command(home: &Home, arguments: &[&str]) -> String {
+    let finished = try_command(home, arguments);
     assert_eq!(finished.code, Some(0), "{arguments:?}: {}", finished.stderr);
     finished.stdout
 }

@@ -252,22 +252,22 @@ impl Bridge {
     }
 
     /// Ends it by a signal and says how it ended. Panics where it goes on.
-    pub fn end_by(mut self, signal: Signal) -> Finished {
-        self.program.take().expect("it runs").end_by(signal)
+    pub fn stop_with(mut self, signal: Signal) -> Finished {
+        self.program.take().expect("it runs").stop_with(signal)
     }
 
     /// Ends it by SIGTERM, to be started again.
     pub fn stop(&mut self) {
-        self.program.take().expect("it runs").end_by(Signal::TERM);
+        self.program.take().expect("it runs").stop_with(Signal::TERM);
     }
 
     /// Ends it by SIGKILL, in the middle of whatever it does, to be started again.
     pub fn kill(&mut self) {
-        self.program.take().expect("it runs").end_by(Signal::KILL);
+        self.program.take().expect("it runs").stop_with(Signal::KILL);
     }
 
     /// Starts it again on the port that it had.
-    pub fn start_again(&mut self) {
+    pub fn start_on_same_port(&mut self) {
         self.setup.listen = Some(self.address.to_string());
         let (program, address) = self.setup.serve();
         assert_eq!(address, self.address);

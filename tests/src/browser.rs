@@ -196,7 +196,7 @@ fn start_chromedriver(temporary: &Path) -> (Program, String) {
         // The browser leaves files behind there.
         isolate(&mut command).arg("--port=0").env("TMPDIR", temporary);
         let mut driver = Program::start(&mut command);
-        match driver.look_for_line("started successfully on port ") {
+        match driver.find_line("started successfully on port ") {
             Ok(port) => return (driver, port.trim_end_matches('.').to_owned()),
             Err(failure) => failures = failure,
         }

@@ -25,7 +25,7 @@ impl Demo {
     }
 
     /// Starts it with a pinentry that asks the user.
-    pub fn asking(pinentry: &Pinentry) -> Self {
+    pub fn with_pinentry(pinentry: &Pinentry) -> Self {
         Self::run(Home::new(), |command| command.env("PINENTRY_PROGRAM", pinentry.program()))
     }
 
@@ -71,6 +71,6 @@ impl Demo {
 
     /// Ends it as Ctrl-C does, and gives its folders to look at what it leaves there.
     pub fn interrupt(self) -> (Finished, Home) {
-        (self.program.end_by(Signal::INT), self.home)
+        (self.program.stop_with(Signal::INT), self.home)
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 
 /// The answer to a GET.
-pub struct Answer {
+pub struct Response {
     /// The status.
     pub status: u16,
     /// The header `Content-Type`; empty where it is missing.
@@ -18,7 +18,7 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-impl Answer {
+impl Response {
     /// The content as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).expect("JSON")
@@ -26,12 +26,12 @@ impl Answer {
 }
 
 /// Gets a page of a server on this machine.
-pub async fn get(url: &str) -> Answer {
+pub async fn get(url: &str) -> Response {
     try_get(url).await.unwrap_or_else(|| panic!("nobody listens at {url}"))
 }
 
 /// As [`get`]; `None` where nobody listens.
-pub async fn try_get(url: &str) -> Option<Answer> {
+pub async fn try_get(url: &str) -> Option<Response> {
     let rest = url.strip_prefix("http://").expect("an http address");
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let stream = TcpStream::connect(host).await.ok()?;
@@ -45,5 +45,5 @@ pub async fn try_get(url: &str) -> Option<Answer> {
     let content_type = response.headers().get("content-type");
     let content_type = content_type.map(|kind| kind.to_str().expect("text").to_owned());
     let body = response.into_body().collect().await.expect("the whole answer").to_bytes();
-    Some(Answer { status, content_type: content_type.unwrap_or_default(), body })
+    Some(Response { status, content_type: content_type.unwrap_or_default(), body })
 }

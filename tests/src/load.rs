@@ -2,18 +2,18 @@
 //! flight, while workers are killed, connections cut off in the middle of a frame, and limits run into. What comes
 //! of every single request is kept account of, and every answer is compared with what was asked for.
 
-mod ask;
+mod chaos;
+mod connection;
+mod counters;
 mod footprint;
-mod ground;
-mod judge;
-mod ledger;
-mod mix;
+mod in_flight;
 mod page;
 mod report;
-mod tally;
-mod trouble;
-mod visit;
-mod writer;
+mod request;
+mod sender;
+mod testbed;
+mod verifier;
+mod workload;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,15 +22,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bridge::{Setup, workers_of};
 use crate::processes;
+use chaos::Chaos;
+use counters::SharedCounters;
 use footprint::Watch;
-use ground::Ground;
 use page::Page;
-use tally::Tally;
-use trouble::Troublemaker;
+use testbed::Testbed;
 
+pub use counters::Counters;
 pub use footprint::{Footprint, Footprints};
 pub use report::Report;
-pub use tally::Figures;
 
 /// How much load, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -44,38 +44,39 @@ pub struct Plan {
     /// How many requests are in flight on each.
     pub in_flight: usize,
     /// How often a worker is killed, a connection cut off and a limit run into.
-    pub trouble_every: Duration,
+    pub disruption_interval: Duration,
 }
 
 impl Plan {
-    /// 64 connections of 8 origins, 32 requests in flight on each, and trouble every two seconds.
+    /// 64 connections of 8 origins, 32 requests in flight on each, and disruption every two seconds.
     pub fn of(duration: Duration) -> Self {
-        let trouble_every = Duration::from_secs(2);
-        Self { duration, origins: 8, connections: 64, in_flight: 32, trouble_every }
+        let disruption_interval = Duration::from_secs(2);
+        Self { duration, origins: 8, connections: 64, in_flight: 32, disruption_interval }
     }
 }
 
 /// Runs it, and returns when everything that it started has ended.
 pub async fn run(plan: Plan) -> Report {
-    let ground = Arc::new(Ground::new(plan.origins));
-    let mut setup = Setup::new().token(&ground.token).config(&ground.configuration());
-    for origin in &ground.origins {
+    let testbed = Arc::new(Testbed::new(plan.origins));
+    let mut setup = Setup::new().token(&testbed.token).config(&testbed.configuration());
+    for origin in &testbed.origins {
         setup = setup.origin(origin);
     }
     let bridge = setup.start();
-    let tally = Arc::new(Tally::default());
+    let counters = Arc::new(SharedCounters::default());
     let watch = Watch::start(bridge.pid());
 
     let stop = CancellationToken::new();
     let mut pages = Vec::new();
-    let mut troubles = Vec::new();
+    let mut disruptions = Vec::new();
     for number in 0..plan.connections {
-        let (page, trouble) = Page::new(number, plan.in_flight, &ground, &tally, bridge.address());
+        let (page, disruption) =
+            Page::new(number, plan.in_flight, &testbed, &counters, bridge.address());
         pages.push(tokio::spawn(page.run(stop.clone())));
-        troubles.push(trouble);
+        disruptions.push(disruption);
     }
     let start = Instant::now();
-    Troublemaker::new(plan, &bridge, Arc::clone(&tally), troubles).run().await;
+    Chaos::new(plan, &bridge, Arc::clone(&counters), disruptions).run().await;
     stop.cancel();
     for page in pages {
         page.await.expect("no page panics");
@@ -84,10 +85,10 @@ pub async fn run(plan: Plan) -> Report {
 
     let left_over = left_over(bridge.pid()).await;
     let footprints = watch.finish();
-    ground.judge.confirm_by_openssl(&ground.token, &tally);
+    testbed.verifier.confirm_by_openssl(&testbed.token, &counters);
     // Here, where a secret in what the bridge wrote fails the run.
     drop(bridge);
-    Report { plan, elapsed, figures: tally.figures(), footprints, left_over }
+    Report { plan, elapsed, figures: counters.figures(), footprints, left_over }
 }
 
 /// How many workers are left when all pages have gone and they have had time to end.

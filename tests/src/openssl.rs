@@ -7,7 +7,7 @@ use der::{Encode, Sequence};
 
 use crate::program::{run, tool};
 use crate::secrets;
-use crate::token::Issued;
+use crate::token::CertifiedKey;
 
 /// Whether a signature over a hash is that of a certificate's key. The scheme follows from the
 /// algorithm's name and the key: PSS for `PS…` with a salt as long as the hash, PKCS#1 v1.5 for
@@ -47,7 +47,7 @@ fn judge(certificate: &Path, input: &[u8], signature: &[u8], options: &[&str]) -
 
 /// A signature over a hash with a key that was issued, whether it is on a token or not: PKCS#1 v1.5,
 /// or ECDSA in DER.
-pub fn sign(issued: &Issued, hash: &[u8]) -> Vec<u8> {
+pub fn sign(issued: &CertifiedKey, hash: &[u8]) -> Vec<u8> {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("hash");
     std::fs::write(&file, hash).expect("a file");

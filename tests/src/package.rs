@@ -17,9 +17,9 @@ pub fn folder() -> PathBuf {
 }
 
 /// The package as a user has it: packed, and unpacked again.
-pub struct Packed(TempDir);
+pub struct PackedPackage(TempDir);
 
-impl Packed {
+impl PackedPackage {
     /// Packs what is built.
     pub fn new() -> Self {
         let to = tempfile::Builder::new()
@@ -43,7 +43,7 @@ impl Packed {
         self.0.path().join("package")
     }
 
-    /// The paths of its files below [`Packed::folder`], in order.
+    /// The paths of its files below [`PackedPackage::folder`], in order.
     pub fn files(&self) -> Vec<String> {
         let mut files = Vec::new();
         list(&self.folder(), &self.folder(), &mut files);
@@ -52,7 +52,7 @@ impl Packed {
     }
 }
 
-impl Default for Packed {
+impl Default for PackedPackage {
     fn default() -> Self {
         Self::new()
     }

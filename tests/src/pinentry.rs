@@ -52,11 +52,11 @@ impl Pinentry {
     }
 
     /// Appends an answer to the script, at any time.
-    pub fn answer(&self, answer: Answer) -> Scripted<'_> {
+    pub fn answer(&self, answer: Answer) -> ScriptedAnswer<'_> {
         answer.secret().into_iter().for_each(secrets::register);
         let number = self.answers.fetch_add(1, Ordering::Relaxed);
         self.script.append(number, &answer).expect("a script");
-        Scripted { pinentry: self, number }
+        ScriptedAnswer { pinentry: self, number }
     }
 
     /// The dialogs so far, in the order in which they were opened.
@@ -106,7 +106,7 @@ impl Pinentry {
 
     /// How many dialogs were open at a time, at most. One whose program was killed meanwhile counts only
     /// at the moment when it was opened, because nobody wrote down its end.
-    pub fn most_at_a_time(&self) -> usize {
+    pub fn max_open_dialogs(&self) -> usize {
         let dialogs = self.dialogs();
         let end_of = |dialog: &Dialog| match &dialog.answered {
             Some((_, at)) => *at,
@@ -121,7 +121,7 @@ impl Pinentry {
     }
 
     /// How often the program was started.
-    pub fn starts(&self) -> usize {
+    pub fn start_count(&self) -> usize {
         let is_start = |line: &Line| matches!(line.event, Event::Started { .. });
         self.transcript().iter().filter(|line| is_start(line)).count()
     }
@@ -190,12 +190,12 @@ impl Drop for Pinentry {
 
 /// An answer in the script of a [`Pinentry`].
 #[derive(Clone, Copy)]
-pub struct Scripted<'a> {
+pub struct ScriptedAnswer<'a> {
     pinentry: &'a Pinentry,
     number: u32,
 }
 
-impl Scripted<'_> {
+impl ScriptedAnswer<'_> {
     /// The dialog that gets this answer, once it is open. Panics where none is opened.
     #[track_caller]
     pub fn opened(self) -> Dialog {

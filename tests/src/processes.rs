@@ -62,7 +62,7 @@ pub fn memory(pid: u32) -> Option<(u64, u64)> {
 
 /// Has the system forget how much memory a process has taken, so that [`memory`] tells the most from now on
 /// (proc_pid_clear_refs(5)).
-pub fn forget_peak(pid: u32) {
+pub fn reset_peak_memory(pid: u32) {
     fs::write(format!("/proc/{pid}/clear_refs"), "5").expect("a process of our own");
 }
 

@@ -198,11 +198,11 @@ impl Program {
     /// Waits for a line on standard output that holds `text`, and gives what follows it there. Lines
     /// may come in any order. Panics with the program's own words where it ends or keeps silent.
     pub fn expect_line(&mut self, text: &str) -> String {
-        self.look_for_line(text).unwrap_or_else(|failure| panic!("{failure}"))
+        self.find_line(text).unwrap_or_else(|failure| panic!("{failure}"))
     }
 
     /// [`Program::expect_line`] where the program may fail; the error has its own words.
-    pub fn look_for_line(&mut self, text: &str) -> Result<String, String> {
+    pub fn find_line(&mut self, text: &str) -> Result<String, String> {
         let start = Instant::now();
         loop {
             if let Some((_, rest)) = self.seen.iter().find_map(|line| line.split_once(text)) {
@@ -231,7 +231,7 @@ impl Program {
     }
 
     /// Sends a signal and waits for the end. Panics where the program does not end by itself.
-    pub fn end_by(mut self, signal: Signal) -> Finished {
+    pub fn stop_with(mut self, signal: Signal) -> Finished {
         processes::signal(self.pid(), signal);
         let status = self.wait(STOP_LIMIT);
         self.finished(status.unwrap_or_else(|| panic!("it goes on after {signal:?}")))

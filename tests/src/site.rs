@@ -20,10 +20,10 @@ pub struct Site {
 
 impl Site {
     /// Takes a port, so that the origin is known before there is anything to serve.
-    pub async fn reserve() -> Reserved {
+    pub async fn reserve() -> ReservedSite {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
-        Reserved { listener, address, routes: Router::new() }
+        ReservedSite { listener, address, routes: Router::new() }
     }
 
     /// The address of a page.
@@ -39,13 +39,13 @@ impl Drop for Site {
 }
 
 /// A site that does not serve yet.
-pub struct Reserved {
+pub struct ReservedSite {
     listener: TcpListener,
     address: SocketAddr,
     routes: Router,
 }
 
-impl Reserved {
+impl ReservedSite {
     /// The origin of its pages.
     pub fn origin(&self) -> String {
         format!("http://{}", self.address)

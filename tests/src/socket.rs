@@ -15,7 +15,7 @@ pub use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::refusal::Outcome;
+use crate::outcome::Outcome;
 use crate::secrets;
 
 /// How long an answer may take on a machine that is busy with other tests.
@@ -113,7 +113,7 @@ impl Socket {
     }
 
     /// Sends a text frame as it is and waits for what is replied to it, with the id.
-    pub async fn ask(&mut self, text: &str) -> (Value, Outcome) {
+    pub async fn exchange(&mut self, text: &str) -> (Value, Outcome) {
         self.send_text(text).await;
         self.reply().await
     }
@@ -132,7 +132,7 @@ impl Socket {
     }
 
     /// Sends a text message in several frames (RFC 6455, section 5.4).
-    pub async fn send_pieces(&mut self, pieces: &[&str]) {
+    pub async fn send_fragments(&mut self, pieces: &[&str]) {
         for (number, piece) in pieces.iter().enumerate() {
             let data = if number == 0 { Data::Text } else { Data::Continue };
             let last = number + 1 == pieces.len();

@@ -6,7 +6,6 @@ mod browser;
 pub mod direct;
 pub mod echo;
 mod figures;
-mod ground;
 mod growth;
 mod idle;
 mod measured;
@@ -16,29 +15,30 @@ mod reading;
 mod signing;
 mod starting;
 mod table;
+mod testbed;
 
 use std::process::Command;
 
 pub use table::Table;
 
-use ground::Ground;
+use testbed::Testbed;
 
 /// Measures everything, and says on standard error what is being measured. Takes a few minutes.
 pub async fn run() -> Table {
     let mut table = Table::default();
-    let ground = &mut Ground::new().await;
-    table.part(begin("Signatures, logged in, key known"), signing::rows(ground).await);
-    table.part(begin("With the check left out"), measured::unchecked(ground).await);
-    table.part(begin("Many signatures in one call"), batch::rows(ground).await);
-    table.part(begin("Where a P-256 call spends its time"), measured::profile(ground).await);
-    for (heading, rows) in browser::parts(ground).await {
+    let testbed = &mut Testbed::new().await;
+    table.part(begin("Signatures, logged in, key known"), signing::rows(testbed).await);
+    table.part(begin("With the check left out"), measured::unchecked(testbed).await);
+    table.part(begin("Many signatures in one call"), batch::rows(testbed).await);
+    table.part(begin("Where a P-256 call spends its time"), measured::profile(testbed).await);
+    for (heading, rows) in browser::parts(testbed).await {
         table.part(heading, rows);
     }
-    table.part(begin("Start of a worker"), starting::rows(ground).await);
-    table.part(begin("Idle"), idle::rows(ground).await);
-    table.part(begin("Calls that only read"), reading::rows(ground).await);
-    table.part(begin("Many certificates"), growth::certificates(ground).await);
-    table.part(begin("Many connections"), growth::connections(ground).await);
+    table.part(begin("Start of a worker"), starting::rows(testbed).await);
+    table.part(begin("Idle"), idle::rows(testbed).await);
+    table.part(begin("Calls that only read"), reading::rows(testbed).await);
+    table.part(begin("Many certificates"), growth::certificates(testbed).await);
+    table.part(begin("Many connections"), growth::connections(testbed).await);
     table
 }
 

@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use escargot::format::Message;
 use pkcs11_bridge_test_rules::call::{self, Line};
-pub use pkcs11_bridge_test_rules::call::{Call, Stage, User};
-pub use pkcs11_bridge_test_rules::card::{Card, Certificates, Entry, Pinpad, Vanished};
-pub use pkcs11_bridge_test_rules::fault::{CRASH_REPORT, Fault, Lie};
+pub use pkcs11_bridge_test_rules::call::{AnsweredBy, Call, User};
+pub use pkcs11_bridge_test_rules::fault::{CRASH_REPORT, Fault, WrongLength};
 pub use pkcs11_bridge_test_rules::rule::Rule;
+pub use pkcs11_bridge_test_rules::simulated_token::{
+    Certificates, Entry, MissingSlot, Pinpad, SimulatedToken,
+};
 pub use pkcs11_bridge_test_rules::slot_events::SlotEvents;
 use pkcs11_bridge_test_rules::{FOLDER, Rules};
 use serde_json::json;
@@ -37,16 +39,16 @@ pub struct TestModule {
 
 impl TestModule {
     /// Changes nothing yet.
-    pub fn over(token: &TestToken) -> Self {
+    pub fn wrapping(token: &TestToken) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("pkcs11-bridge-test-module-")
             .tempdir()
             .expect("a folder");
         let rules = Rules {
-            over: MODULE.into(),
+            wrapped_module: MODULE.into(),
             rules: Vec::new(),
-            cards: Default::default(),
-            spared_pipes: inherited_pipes().clone(),
+            simulated_tokens: Default::default(),
+            excluded_pipes: inherited_pipes().clone(),
             slot_events: SlotEvents::default(),
         };
         rules.write(folder.path()).expect("a file");
@@ -68,41 +70,41 @@ impl TestModule {
     }
 
     /// Puts a rule in force, behind those that are.
-    pub fn add(&self, rule: Rule) -> Added<'_> {
+    pub fn add(&self, rule: Rule) -> ActiveRule<'_> {
         let id = rule.id();
         self.change(|rules| rules.rules.push(rule));
-        Added { module: self, id }
+        ActiveRule { module: self, id }
     }
 
     /// Changes what the token plays. It keeps the wrong PINs that it has counted.
-    pub fn play(&self, change: impl FnOnce(&mut Card)) {
-        self.change(|rules| change(rules.cards.entry(self.slot).or_default()));
+    pub fn simulate(&self, change: impl FnOnce(&mut SimulatedToken)) {
+        self.change(|rules| change(rules.simulated_tokens.entry(self.slot).or_default()));
     }
 
     /// Puts a token that plays nothing, and has counted nothing, in the place of the one that was played.
-    pub fn play_nothing(&self) {
-        self.change(|rules| drop(rules.cards.remove(&self.slot)));
+    pub fn stop_simulation(&self) {
+        self.change(|rules| drop(rules.simulated_tokens.remove(&self.slot)));
     }
 
     /// Has the person at a pinpad that is held go on.
     pub fn release_pinpad(&self) {
-        self.play(|card| card.pinpad = card.pinpad.take().map(Pinpad::released));
+        self.simulate(|card| card.pinpad = card.pinpad.take().map(Pinpad::released));
     }
 
     /// Takes the token out of its slot.
-    pub fn pull(&self) {
-        self.play(Card::pull);
+    pub fn remove_token(&self) {
+        self.simulate(SimulatedToken::remove);
     }
 
     /// Puts the token back into its slot.
-    pub fn put_back(&self) {
-        self.play(Card::put_back);
+    pub fn insert_token(&self) {
+        self.simulate(SimulatedToken::insert);
     }
 
     /// Plays so many certificates more, all with that value. `unreadable` is what each is read with, where it
     /// cannot be read.
-    pub fn play_certificates(&self, count: u32, value: &[u8], unreadable: Option<u64>) {
-        self.play(|card| {
+    pub fn simulate_certificates(&self, count: u32, value: &[u8], unreadable: Option<u64>) {
+        self.simulate(|card| {
             let file = self.folder.path().join(format!("value-{}", card.certificates.len()));
             std::fs::write(&file, value).expect("a file");
             card.certificates.push(Certificates { count, value: file, unreadable });
@@ -110,7 +112,7 @@ impl TestModule {
     }
 
     /// Sets what `C_WaitForSlotEvent` does.
-    pub fn tell_slot_events(&self, how: SlotEvents) {
+    pub fn set_slot_events(&self, how: SlotEvents) {
         self.change(|rules| rules.slot_events = how);
     }
 
@@ -155,16 +157,16 @@ impl TestModule {
 
     /// How many calls of a function, from the beginning, have been made to wait: by a rule, for a person at the
     /// pinpad or for a slot event; or do not come back.
-    pub fn waiting(&self, function: &str) -> usize {
+    pub fn blocked(&self, function: &str) -> usize {
         let waiting =
-            |line: &Line| matches!(line, Line::Waiting(call) if call.function == function);
+            |line: &Line| matches!(line, Line::Blocked(call) if call.function == function);
         self.record().iter().filter(|line| waiting(line)).count()
     }
 
-    /// Waits until there are so many [`TestModule::waiting`]. Panics where they do not come.
+    /// Waits until there are so many [`TestModule::blocked`]. Panics where they do not come.
     #[track_caller]
-    pub fn wait_until_waiting(&self, function: &str, count: usize) {
-        let reached = || self.waiting(function) >= count;
+    pub fn wait_until_blocked(&self, function: &str, count: usize) {
+        let reached = || self.blocked(function) >= count;
         assert!(wait_until(LIMIT, reached), "no {count} calls of {function} wait");
     }
 
@@ -200,7 +202,7 @@ impl TestModule {
     fn change(&self, change: impl FnOnce(&mut Rules)) {
         let mut rules = self.rules.lock().expect("no change panics");
         change(&mut rules);
-        for card in rules.cards.values() {
+        for card in rules.simulated_tokens.values() {
             card.always_authenticate.iter().for_each(|pin| secrets::register(pin));
             for entry in card.pinpad.iter().flat_map(Pinpad::entries) {
                 if let Entry::Pin(pin) = entry {
@@ -214,12 +216,12 @@ impl TestModule {
 
 /// A rule that is in force.
 #[derive(Clone, Copy)]
-pub struct Added<'a> {
+pub struct ActiveRule<'a> {
     module: &'a TestModule,
     id: u64,
 }
 
-impl Added<'_> {
+impl ActiveRule<'_> {
     /// Lets the calls go on that it has made to wait, and those that follow.
     pub fn release(self) {
         self.module.change(|rules| {

@@ -1,7 +1,7 @@
 //! Real SoftHSM2 tokens, each test's own: a copy of a template that is made once, in a temporary
 //! folder that `SOFTHSM2_CONF` names. The user's own tokens are never touched.
 
-mod issued;
+mod certified_key;
 mod template;
 
 use std::fs;
@@ -10,7 +10,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-pub use issued::{Issued, KeyType};
+pub use certified_key::{CertifiedKey, KeyType};
 
 use crate::digest;
 use crate::program::{run, tool};
@@ -81,32 +81,36 @@ impl TestToken {
     }
 
     /// What the token was given for a type of key.
-    pub fn issued(&self, key_type: KeyType) -> Issued {
-        Issued::read(&self.folder.path().join(template::ISSUED), key_type.name())
+    pub fn certified_key(&self, key_type: KeyType) -> CertifiedKey {
+        CertifiedKey::read(&self.folder.path().join(template::ISSUED), key_type.name())
     }
 
     /// Makes a key and a certificate of it, which are not on the token yet.
-    pub fn issue(&self, key_type: KeyType, name: &str) -> Issued {
-        Issued::make(&self.folder.path().join(template::ISSUED), key_type, name)
+    pub fn generate_key(&self, key_type: KeyType, name: &str) -> CertifiedKey {
+        CertifiedKey::make(&self.folder.path().join(template::ISSUED), key_type, name)
     }
 
     /// Puts a certificate on the token, with a `CKA_ID` in hexadecimal digits or an empty one.
-    pub fn write_certificate(&self, issued: &Issued, id: Option<&str>) {
+    pub fn write_certificate(&self, issued: &CertifiedKey, id: Option<&str>) {
         self.write(issued.certificate_der(), "cert", issued.name(), id, &[]);
     }
 
     /// Puts a private key on the token, with a `CKA_ID` in hexadecimal digits or an empty one.
-    pub fn write_private_key(&self, issued: &Issued, id: Option<&str>) {
+    pub fn write_private_key(&self, issued: &CertifiedKey, id: Option<&str>) {
         self.write(issued.private_key_der(), "privkey", issued.name(), id, &[]);
     }
 
     /// Puts a private key on the token that wants the PIN for each use (`CKA_ALWAYS_AUTHENTICATE`).
-    pub fn write_private_key_that_always_authenticates(&self, issued: &Issued, id: Option<&str>) {
+    pub fn write_private_key_that_always_authenticates(
+        &self,
+        issued: &CertifiedKey,
+        id: Option<&str>,
+    ) {
         self.write(issued.private_key_der(), "privkey", issued.name(), id, &["--always-auth"]);
     }
 
     /// Puts a public key on the token.
-    pub fn write_public_key(&self, issued: &Issued, id: Option<&str>) {
+    pub fn write_public_key(&self, issued: &CertifiedKey, id: Option<&str>) {
         self.write(issued.public_key_der(), "pubkey", issued.name(), id, &[]);
     }
 

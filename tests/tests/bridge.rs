@@ -15,7 +15,6 @@ mod bridge {
     pub mod consent_text;
     pub mod deadlines;
     pub mod demo;
-    pub mod desk;
     pub mod faults;
     pub mod faults_lengths;
     pub mod faults_logins;
@@ -40,6 +39,7 @@ mod bridge {
     pub mod pin_abandoned;
     pub mod pin_dialog;
     pub mod pin_dialog_text;
+    pub mod pin_fixture;
     pub mod pin_lengths;
     pub mod pin_pauses;
     pub mod pin_policy;

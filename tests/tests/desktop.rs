@@ -5,7 +5,7 @@ use pkcs11_bridge_tests::bridge::{SOFTHSM, Setup};
 use pkcs11_bridge_tests::desktop::Desktop;
 use pkcs11_bridge_tests::digest::{digest, from_base64};
 use pkcs11_bridge_tests::openssl;
-use pkcs11_bridge_tests::request::{MESSAGE, sign_data, without};
+use pkcs11_bridge_tests::params::{MESSAGE, sign_data, without};
 use pkcs11_bridge_tests::token::{KeyType, MODULE, PIN, TestToken};
 
 const NEW: &str = "https://new.example";
@@ -30,7 +30,7 @@ async fn a_user_allows_an_origin_and_enters_the_pin() {
 
     let signature = page.reply().await.1.expect("a signature");
     let signature = from_base64(signature.as_str().unwrap());
-    let certificate = token.issued(KeyType::Rsa2048).certificate();
+    let certificate = token.certified_key(KeyType::Rsa2048).certificate();
     assert!(openssl::verifies(&certificate, "sha256", &digest("sha256", MESSAGE), &signature));
     desktop.wait_for_no_window();
 }

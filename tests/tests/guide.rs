@@ -4,7 +4,7 @@
 use pkcs11_bridge_tests::bridge::{SOFTHSM, Setup};
 use pkcs11_bridge_tests::browser::Browser;
 use pkcs11_bridge_tests::digest::{digest, from_base64};
-use pkcs11_bridge_tests::package::Packed;
+use pkcs11_bridge_tests::package::PackedPackage;
 use pkcs11_bridge_tests::site::Site;
 use pkcs11_bridge_tests::token::{KeyType, LABEL, MODULE, PIN, TestToken, WRONG_PIN};
 use pkcs11_bridge_tests::{openssl, workspace};
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 #[tokio::test(flavor = "multi_thread")]
 async fn every_section_of_the_guide_works() {
     let token = TestToken::new();
-    let package = Packed::new();
+    let package = PackedPackage::new();
     let site = Site::reserve().await;
     let bridge = Setup::new().token(&token).module(SOFTHSM, MODULE).origin(&site.origin()).start();
     let site = site
@@ -42,7 +42,7 @@ async fn every_section_of_the_guide_works() {
 
 #[test]
 fn the_package_holds_what_it_needs_and_nothing_else() {
-    let package = Packed::new();
+    let package = PackedPackage::new();
     let mut files = package.files();
     for file in &mut files {
         // The folder of the snippets has a hash in its name.
@@ -76,7 +76,7 @@ fn prepared(token: &TestToken, port: u16) -> Value {
     labels.sort_unstable();
     let fingerprints: Map<String, Value> = KeyType::ALL
         .map(|key_type| {
-            let hash = digest("sha256", &token.issued(key_type).certificate_bytes());
+            let hash = digest("sha256", &token.certified_key(key_type).certificate_bytes());
             (key_type.name().to_owned(), json!(const_hex::encode(hash)))
         })
         .into_iter()
@@ -107,7 +107,7 @@ fn judge(token: &TestToken, signed: &Value) {
         if !key_type.is_rsa() {
             signature = openssl::der_of_raw_ecdsa(&signature);
         }
-        let certificate = token.issued(key_type).certificate();
+        let certificate = token.certified_key(key_type).certificate();
         let verified = openssl::verifies(&certificate, algorithm, &hash, &signature);
         assert!(verified, "{label} {algorithm}");
     }

@@ -4,10 +4,10 @@
 
 mod hostile {
     pub mod frames;
-    pub mod ground;
     pub mod handshakes;
     pub mod heavy;
     pub mod messages;
     pub mod slow;
+    pub mod testbed;
     pub mod together;
 }

@@ -5,8 +5,8 @@ use std::net::TcpListener;
 use std::process::Command;
 
 use pkcs11_bridge_tests::bridge::{SOFTHSM, Setup};
+use pkcs11_bridge_tests::bridge_control::BridgeControl;
 use pkcs11_bridge_tests::browser::chromedriver;
-use pkcs11_bridge_tests::stage::Stage;
 use pkcs11_bridge_tests::token::{MODULE, PIN, TestToken};
 use pkcs11_bridge_tests::workspace;
 use tokio::task::spawn_blocking;
@@ -20,7 +20,7 @@ async fn the_client_works_in_a_browser() {
         .module(SOFTHSM, MODULE)
         .origin(&format!("http://{address}"))
         .start();
-    let stage = Stage::around(bridge).await;
+    let control = BridgeControl::serve(bridge).await;
 
     let mut command = Command::new("wasm-pack");
     command
@@ -29,8 +29,8 @@ async fn the_client_works_in_a_browser() {
         .env("CHROMEDRIVER", chromedriver())
         .env("WASM_BINDGEN_TEST_ADDRESS", address)
         .env("WASM_BINDGEN_TEST_TIMEOUT", "300")
-        .env("PKCS11_BRIDGE_PORT", stage.port().to_string())
-        .env("PKCS11_BRIDGE_STAGE", stage.url())
+        .env("PKCS11_BRIDGE_PORT", control.port().to_string())
+        .env("PKCS11_BRIDGE_STAGE", control.url())
         .env("PKCS11_BRIDGE_PIN", PIN);
     let output = spawn_blocking(move || command.output()).await.unwrap().expect("wasm-pack");
     let said =

@@ -48,7 +48,7 @@ fn functions() -> &'static CK_FUNCTION_LIST {
 static INSIDE: RwLock<()> = RwLock::new(());
 
 fn load_once() -> Result<CK_FUNCTION_LIST, String> {
-    let over = &rules().over;
+    let over = &rules().wrapped_module;
     let failed = |reason: String| format!("{}: {reason}", over.display());
     // SAFETY: the test names a real PKCS#11 module; what it does when it is loaded is up to it.
     let library = unsafe { Library::new(over) }.map_err(|error| failed(error.to_string()))?;

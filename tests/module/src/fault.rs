@@ -20,7 +20,7 @@ pub(crate) fn show(fault: &Fault) {
             std::hint::spin_loop();
         },
         Fault::Print(bytes) => write(libc::STDOUT_FILENO, bytes),
-        Fault::WriteRubbish(bytes) => write_to_every_pipe(bytes),
+        Fault::WriteGarbage(bytes) => write_to_every_pipe(bytes),
         Fault::Leak(len) => leak(*len),
         Fault::StartThreads(count) => (0..*count).for_each(|_| drop(spawn(|| wait_for_ever()))),
         Fault::ChangeFolderAndLocale => change_folder_and_locale(),
@@ -42,7 +42,7 @@ fn wait_for_ever() -> ! {
 
 /// Those that can only be read from refuse it.
 fn write_to_every_pipe(bytes: &[u8]) {
-    let spared = &rules().spared_pipes;
+    let spared = &rules().excluded_pipes;
     for entry in fs::read_dir("/proc/self/fd").expect("Linux").flatten() {
         let Ok(target) = fs::read_link(entry.path()) else { continue };
         let target = target.to_string_lossy();

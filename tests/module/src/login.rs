@@ -7,7 +7,7 @@ use cryptoki_sys::{
     CKR_PIN_INCORRECT, CKR_PIN_LOCKED, CKU_CONTEXT_SPECIFIC, CKU_SO, CKU_USER,
 };
 use pkcs11_bridge_test_rules::call::User;
-use pkcs11_bridge_test_rules::card::{Card, Entry, Pinpad};
+use pkcs11_bridge_test_rules::simulated_token::{Entry, Pinpad, SimulatedToken};
 
 use crate::always_authenticate;
 use crate::counters::{Counters, one_login_at_a_time};
@@ -47,7 +47,7 @@ struct Login {
 }
 
 impl Login {
-    fn into_card(self, passing: &mut Passing, card: &Card) -> CK_RV {
+    fn into_card(self, passing: &mut Passing, card: &SimulatedToken) -> CK_RV {
         let Some(tries) = card.tries else { return self.with_pin(passing, card) };
         if Counters::wrong_pins(card.id()) >= tries {
             return CKR_PIN_LOCKED;
@@ -66,7 +66,7 @@ impl Login {
         result
     }
 
-    fn with_pin(self, passing: &mut Passing, card: &Card) -> CK_RV {
+    fn with_pin(self, passing: &mut Passing, card: &SimulatedToken) -> CK_RV {
         let Some(pinpad) = &card.pinpad else { return self.judge(passing, card) };
         // PKCS#11 3.2, section 5.6.8: the reader takes the PIN, and nobody else.
         if !self.pin.is_null() {
@@ -79,11 +79,11 @@ impl Login {
                 let pin = typed.as_mut_ptr();
                 Self { pin, pin_len, ..self }.judge(passing, card)
             }
-            Entry::Refuse(ckr) => *ckr,
+            Entry::Fail(ckr) => *ckr,
         }
     }
 
-    fn judge(self, passing: &mut Passing, card: &Card) -> CK_RV {
+    fn judge(self, passing: &mut Passing, card: &SimulatedToken) -> CK_RV {
         let Self { session, user_type, pin, pin_len } = self;
         match &card.always_authenticate {
             Some(right) if user_type == CKU_CONTEXT_SPECIFIC => {
@@ -104,7 +104,7 @@ fn ask_at<'a>(pinpad: &'a Pinpad, passing: &Passing) -> &'a Entry {
     passing.waits();
     sleep(pinpad.delay());
     wait_while(|rules| {
-        let pinpads = rules.cards.values().filter_map(|card| card.pinpad.as_ref());
+        let pinpads = rules.simulated_tokens.values().filter_map(|card| card.pinpad.as_ref());
         pinpads.filter(|other| other.id() == pinpad.id()).any(Pinpad::is_held)
     });
     pinpad.entry(Counters::next_entry(pinpad.id()))

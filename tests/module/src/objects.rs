@@ -8,7 +8,7 @@ use cryptoki_sys::{
     CKA_CERTIFICATE_TYPE, CKA_CLASS, CKA_ID, CKA_LABEL, CKA_PRIVATE, CKA_TOKEN, CKA_VALUE,
     CKC_X_509, CKO_CERTIFICATE, CKR_ATTRIBUTE_TYPE_INVALID, CKR_BUFFER_TOO_SMALL, CKR_OK,
 };
-use pkcs11_bridge_test_rules::card::Certificates;
+use pkcs11_bridge_test_rules::simulated_token::Certificates;
 
 use crate::sessions::{card_of, sessions};
 use crate::wrap::{About, pass_on, wrap};

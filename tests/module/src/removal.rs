@@ -9,7 +9,7 @@ use cryptoki_sys::{
     CKR_TOKEN_NOT_PRESENT,
 };
 use pkcs11_bridge_test_rules::call::Call;
-use pkcs11_bridge_test_rules::card::Card;
+use pkcs11_bridge_test_rules::simulated_token::SimulatedToken;
 
 use crate::below::below_alone;
 use crate::folder::rules;
@@ -17,7 +17,7 @@ use crate::sessions::sessions;
 
 /// How often the token of a slot was pulled and put back.
 pub(crate) fn moves_of(slot: CK_SLOT_ID) -> u64 {
-    rules().cards.get(&slot).map_or(0, Card::moves)
+    rules().simulated_tokens.get(&slot).map_or(0, SimulatedToken::presence_changes)
 }
 
 /// What a call is answered with because of what was taken out, if anything was.
@@ -25,11 +25,11 @@ pub(crate) fn refusal(call: &Call) -> Option<CK_RV> {
     end_sessions_below();
     let slot = call.slot?;
     let rules = rules();
-    let card = rules.cards.get(&slot);
-    if card.is_some_and(|card| card.vanished.is_some()) {
+    let card = rules.simulated_tokens.get(&slot);
+    if card.is_some_and(|card| card.missing_slot.is_some()) {
         return Some(CKR_SLOT_ID_INVALID);
     }
-    let is_out = card.is_some_and(Card::is_out);
+    let is_out = card.is_some_and(SimulatedToken::is_removed);
     let Some(session) = call.session else {
         // The slot itself is still there to be asked about.
         return (is_out && call.function != "C_GetSlotInfo").then_some(CKR_TOKEN_NOT_PRESENT);
@@ -38,7 +38,8 @@ pub(crate) fn refusal(call: &Call) -> Option<CK_RV> {
     if is_out {
         Some(CKR_DEVICE_REMOVED)
     } else {
-        (opened != card.map_or(0, Card::moves)).then_some(CKR_SESSION_HANDLE_INVALID)
+        (opened != card.map_or(0, SimulatedToken::presence_changes))
+            .then_some(CKR_SESSION_HANDLE_INVALID)
     }
 }
 
@@ -46,14 +47,14 @@ pub(crate) fn refusal(call: &Call) -> Option<CK_RV> {
 fn end_sessions_below() {
     static SEEN: LazyLock<Mutex<HashMap<CK_SLOT_ID, u64>>> = LazyLock::new(Mutex::default);
     let mut seen = SEEN.lock().expect("nobody panics with it");
-    for (slot, card) in &rules().cards {
+    for (slot, card) in &rules().simulated_tokens {
         let seen = seen.entry(*slot).or_default();
-        if *seen != card.moves()
+        if *seen != card.presence_changes()
             && let Some(close) = below_alone().C_CloseAllSessions
         {
             // SAFETY: nobody else is in the module. One that is not initialised says so.
             unsafe { close(*slot) };
-            *seen = card.moves();
+            *seen = card.presence_changes();
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard};
 use cryptoki_sys::{
     CK_FLAGS, CK_NOTIFY, CK_OBJECT_HANDLE, CK_RV, CK_SESSION_HANDLE, CK_SLOT_ID, CKR_OK,
 };
-use pkcs11_bridge_test_rules::card::Card;
+use pkcs11_bridge_test_rules::simulated_token::SimulatedToken;
 
 use crate::folder::rules;
 use crate::removal::moves_of;
@@ -45,8 +45,8 @@ pub(crate) fn slot_of(session: CK_SESSION_HANDLE) -> Option<CK_SLOT_ID> {
 }
 
 /// What the token of a session plays.
-pub(crate) fn card_of(session: CK_SESSION_HANDLE) -> Option<Card> {
-    rules().cards.get(&slot_of(session)?).cloned()
+pub(crate) fn card_of(session: CK_SESSION_HANDLE) -> Option<SimulatedToken> {
+    rules().simulated_tokens.get(&slot_of(session)?).cloned()
 }
 
 pub(crate) unsafe extern "C" fn C_OpenSession(

@@ -40,7 +40,7 @@ pub(crate) unsafe extern "C" fn C_WaitForSlotEvent(
 ) -> CK_RV {
     wrap(About::of("C_WaitForSlotEvent"), |passing| {
         let event = match rules().slot_events {
-            SlotEvents::Below => {
+            SlotEvents::Forwarded => {
                 return pass_on!(passing, C_WaitForSlotEvent(flags, slot, reserved));
             }
             SlotEvents::Working => next_event(passing, flags),
@@ -48,7 +48,9 @@ pub(crate) unsafe extern "C" fn C_WaitForSlotEvent(
                 let _others_wait = LOCK.write().unwrap_or_else(PoisonError::into_inner);
                 next_event(passing, flags)
             }
-            SlotEvents::AtOnce => Ok(rules().cards.keys().next().copied().unwrap_or(0)),
+            SlotEvents::Spurious => {
+                Ok(rules().simulated_tokens.keys().next().copied().unwrap_or(0))
+            }
         };
         match event {
             Ok(of) => {
@@ -74,9 +76,9 @@ fn next_event(passing: &Passing, flags: CK_FLAGS) -> Result<CK_SLOT_ID, CK_RV> {
     if event == Err(CKR_NO_EVENT) && flags & CKF_DONT_BLOCK == 0 {
         passing.waits();
         wait_while(|rules| {
-            told()
-                .as_ref()
-                .is_some_and(|told| rules.slot_events != SlotEvents::Below && *told == moves(rules))
+            told().as_ref().is_some_and(|told| {
+                rules.slot_events != SlotEvents::Forwarded && *told == moves(rules)
+            })
         });
         event = take_event();
     }
@@ -95,7 +97,7 @@ fn take_event() -> Result<CK_SLOT_ID, CK_RV> {
 }
 
 fn moves(rules: &Rules) -> BTreeMap<CK_SLOT_ID, u64> {
-    rules.cards.iter().map(|(slot, card)| (*slot, card.moves())).collect()
+    rules.simulated_tokens.iter().map(|(slot, card)| (*slot, card.presence_changes())).collect()
 }
 
 /// The changes that were told of; `None` where the module is not initialised.

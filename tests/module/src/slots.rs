@@ -5,7 +5,7 @@ use cryptoki_sys::{
     CKF_REMOVABLE_DEVICE, CKF_TOKEN_PRESENT, CKR_ARGUMENTS_BAD, CKR_BUFFER_TOO_SMALL,
     CKR_FUNCTION_NOT_SUPPORTED, CKR_OK,
 };
-use pkcs11_bridge_test_rules::card::{Card, Vanished};
+use pkcs11_bridge_test_rules::simulated_token::{MissingSlot, SimulatedToken};
 
 use crate::below::below;
 use crate::folder::rules;
@@ -17,7 +17,8 @@ pub(crate) unsafe extern "C" fn C_GetSlotList(
     count: *mut CK_ULONG,
 ) -> CK_RV {
     wrap(About::of("C_GetSlotList"), |passing| {
-        let result = if rules().cards.values().any(|card| is_left_out(card, with_token)) {
+        let result = if rules().simulated_tokens.values().any(|card| is_left_out(card, with_token))
+        {
             if count.is_null() {
                 return CKR_ARGUMENTS_BAD;
             }
@@ -35,8 +36,8 @@ pub(crate) unsafe extern "C" fn C_GetSlotList(
     })
 }
 
-fn is_left_out(card: &Card, with_token: CK_BBOOL) -> bool {
-    card.vanished == Some(Vanished::Unlisted) || with_token != CK_FALSE && card.is_out()
+fn is_left_out(card: &SimulatedToken, with_token: CK_BBOOL) -> bool {
+    card.missing_slot == Some(MissingSlot::Unlisted) || with_token != CK_FALSE && card.is_removed()
 }
 
 /// The slots that are listed. The module below looks for new ones where it is asked for their number.
@@ -58,8 +59,8 @@ fn slots_below(with_token: CK_BBOOL, look: bool) -> Result<Vec<CK_SLOT_ID>, CK_R
         ckr => return Err(ckr),
     }
     let rules = rules();
-    let left_out = |card: &Card| is_left_out(card, with_token);
-    slots.retain(|slot| !rules.cards.get(slot).is_some_and(left_out));
+    let left_out = |card: &SimulatedToken| is_left_out(card, with_token);
+    slots.retain(|slot| !rules.simulated_tokens.get(slot).is_some_and(left_out));
     Ok(slots)
 }
 
@@ -85,13 +86,13 @@ pub(crate) unsafe extern "C" fn C_GetSlotInfo(slot: CK_SLOT_ID, info: *mut CK_SL
     wrap(About::of("C_GetSlotInfo").slot(slot), |passing| {
         let result = pass_on!(passing, C_GetSlotInfo(slot, info));
         if result == CKR_OK
-            && let Some(card) = rules().cards.get(&slot)
-            && card.moves() > 0
+            && let Some(card) = rules().simulated_tokens.get(&slot)
+            && card.presence_changes() > 0
         {
             // SAFETY: the module below has just written there.
             let info = unsafe { &mut *info };
             info.flags |= CKF_REMOVABLE_DEVICE;
-            if card.is_out() {
+            if card.is_removed() {
                 info.flags &= !CKF_TOKEN_PRESENT;
             }
         }

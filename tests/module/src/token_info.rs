@@ -4,7 +4,7 @@ use cryptoki_sys::{
     CK_RV, CK_SLOT_ID, CK_TOKEN_INFO, CKF_PROTECTED_AUTHENTICATION_PATH, CKF_USER_PIN_COUNT_LOW,
     CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED, CKR_OK,
 };
-use pkcs11_bridge_test_rules::card::Card;
+use pkcs11_bridge_test_rules::simulated_token::SimulatedToken;
 
 use crate::counters::Counters;
 use crate::folder::rules;
@@ -17,7 +17,7 @@ pub(crate) unsafe extern "C" fn C_GetTokenInfo(
     wrap(About::of("C_GetTokenInfo").slot(slot), |passing| {
         let result = pass_on!(passing, C_GetTokenInfo(slot, info));
         if result == CKR_OK
-            && let Some(card) = rules().cards.get(&slot)
+            && let Some(card) = rules().simulated_tokens.get(&slot)
         {
             // SAFETY: the module below has just written there.
             change(unsafe { &mut *info }, card);
@@ -26,7 +26,7 @@ pub(crate) unsafe extern "C" fn C_GetTokenInfo(
     })
 }
 
-fn change(info: &mut CK_TOKEN_INFO, card: &Card) {
+fn change(info: &mut CK_TOKEN_INFO, card: &SimulatedToken) {
     if let Some(tries) = card.tries {
         info.flags &= !(CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED);
         info.flags |= pin_flags(Counters::wrong_pins(card.id()), tries);

@@ -5,8 +5,8 @@ use std::thread::sleep;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cryptoki_sys::{CK_FUNCTION_LIST, CK_RV, CK_SESSION_HANDLE, CK_SLOT_ID, CK_ULONG, CKR_OK};
-use pkcs11_bridge_test_rules::call::{self, Call, Line, Stage, User};
-use pkcs11_bridge_test_rules::fault::{Fault, Lie};
+use pkcs11_bridge_test_rules::call::{self, AnsweredBy, Call, Line, User};
+use pkcs11_bridge_test_rules::fault::{Fault, WrongLength};
 use pkcs11_bridge_test_rules::rule::{Effect, Rule};
 
 use crate::below::below;
@@ -29,7 +29,7 @@ impl About {
             session: None,
             user: None,
             pin_len: None,
-            stage: Stage::AnsweredHere,
+            answered_by: AnsweredBy::TestModule,
             result: 0,
         })
     }
@@ -50,19 +50,19 @@ impl About {
 /// A call on its way.
 pub(crate) struct Passing {
     call: Call,
-    lie: Option<Lie>,
+    wrong_length: Option<WrongLength>,
 }
 
 impl Passing {
     /// Calls the module below.
     pub(crate) fn pass_on(&mut self, call: impl FnOnce(&CK_FUNCTION_LIST) -> CK_RV) -> CK_RV {
-        self.call.stage = Stage::PassedOn;
+        self.call.answered_by = AnsweredBy::RealModule;
         call(&below())
     }
 
     /// A card that is played has judged a PIN.
     pub(crate) fn played(&mut self) {
-        self.call.stage = Stage::Played;
+        self.call.answered_by = AnsweredBy::SimulatedToken;
     }
 
     /// A length or count is about to be told: the rules may want another one.
@@ -70,7 +70,7 @@ impl Passing {
     /// # Safety
     /// `len` points to one, or `result` is not `CKR_OK`.
     pub(crate) unsafe fn tell(&self, result: CK_RV, room: bool, len: *mut CK_ULONG) {
-        if let (CKR_OK, Some(lie)) = (result, self.lie) {
+        if let (CKR_OK, Some(lie)) = (result, self.wrong_length) {
             // SAFETY: the caller's promise.
             unsafe { *len = lie.instead_of(*len, room) };
         }
@@ -78,7 +78,7 @@ impl Passing {
 
     /// Records that the call is made to wait, or that it does not come back.
     pub(crate) fn waits(&self) {
-        record(&Line::Waiting(self.call.clone()));
+        record(&Line::Blocked(self.call.clone()));
     }
 
     fn wait(&self, rule: &Rule) {
@@ -90,7 +90,7 @@ impl Passing {
             let mut same = rules.rules.iter().filter(|other| other.id() == rule.id());
             same.any(Rule::is_held)
         });
-        if !rule.faults().iter().all(Fault::comes_back) {
+        if !rule.faults().iter().all(Fault::returns) {
             self.waits();
         }
         rule.faults().iter().for_each(fault::show);
@@ -98,7 +98,7 @@ impl Passing {
 
     /// The first effect of the rules that fit, but for waiting and being faulty, which they all do.
     fn effect(&self) -> Effect {
-        let mut effect = Effect::PassOn;
+        let mut effect = Effect::Forward;
         for rule in rules().rules.iter().filter(|rule| rule.fits(&self.call)) {
             let applies =
                 |window: std::ops::Range<u64>| window.contains(&Counters::next_call(rule.id()));
@@ -106,7 +106,7 @@ impl Passing {
                 continue;
             }
             self.wait(rule);
-            if effect == Effect::PassOn {
+            if effect == Effect::Forward {
                 effect = rule.effect();
             }
         }
@@ -116,20 +116,20 @@ impl Passing {
 
 /// Does `work` for a call, unless the rules refuse it or what it concerns was taken out.
 pub(crate) fn wrap(about: About, work: impl FnOnce(&mut Passing) -> CK_RV) -> CK_RV {
-    let mut passing = Passing { call: about.0, lie: None };
+    let mut passing = Passing { call: about.0, wrong_length: None };
     slot_events::wait_for_lock(&passing.call.function);
     let effect = passing.effect();
     let work =
         |passing: &mut Passing| removal::refusal(&passing.call).unwrap_or_else(|| work(passing));
     let result = match effect {
-        Effect::PassOn => work(&mut passing),
-        Effect::Refuse(ckr) => ckr,
-        Effect::Fail(ckr) => {
+        Effect::Forward => work(&mut passing),
+        Effect::FailBefore(ckr) => ckr,
+        Effect::FailAfter(ckr) => {
             work(&mut passing);
             ckr
         }
-        Effect::Lie(lie) => {
-            passing.lie = Some(lie);
+        Effect::WrongLength(length) => {
+            passing.wrong_length = Some(length);
             work(&mut passing)
         }
     };

@@ -130,12 +130,12 @@ impl Answer {
     }
 
     /// Says some bytes in place of an answer, then goes on as if nothing had happened.
-    pub fn say(bytes: impl AsRef<[u8]>) -> Self {
+    pub fn write(bytes: impl AsRef<[u8]>) -> Self {
         Self::act(Act::Say { bytes: bytes.as_ref().to_vec(), then: Then::GoOn })
     }
 
     /// Says some bytes in place of an answer, then hangs.
-    pub fn say_and_hang(bytes: impl AsRef<[u8]>) -> Self {
+    pub fn write_and_hang(bytes: impl AsRef<[u8]>) -> Self {
         Self::act(Act::Say { bytes: bytes.as_ref().to_vec(), then: Then::Hang })
     }
 
@@ -151,17 +151,17 @@ impl Answer {
 
     /// Every byte there is, line ends among them.
     pub fn binary() -> Self {
-        Self::say((0..=u8::MAX).rev().collect::<Vec<_>>())
+        Self::write((0..=u8::MAX).rev().collect::<Vec<_>>())
     }
 
     /// A PIN that is not UTF-8.
     pub fn invalid_utf8() -> Self {
-        Self::say(b"D \xff\xfe\xc3\x28\nOK\n")
+        Self::write(b"D \xff\xfe\xc3\x28\nOK\n")
     }
 
     /// A PIN of a megabyte.
     pub fn megabyte() -> Self {
-        Self::say([b"D ", "7".repeat(1 << 20).as_bytes(), b"\nOK\n"].concat())
+        Self::write([b"D ", "7".repeat(1 << 20).as_bytes(), b"\nOK\n"].concat())
     }
 
     /// It is its turn when the program starts, before the greeting, and not at a question.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Line {
     /// A call waits, by a rule, for a person at the pinpad or for a slot event; or it never comes back.
-    Waiting(Call),
+    Blocked(Call),
     /// A call has returned.
     Returned(Call),
 }
@@ -33,16 +33,16 @@ pub struct Call {
     pub user: Option<User>,
     /// The length of the PIN that a `C_Login` was called with; `None` where it had none.
     pub pin_len: Option<u64>,
-    /// Who has answered. In [`Line::Waiting`] nobody has yet.
-    pub stage: Stage,
-    /// The `CKR_*`; 0 in [`Line::Waiting`].
+    /// Who has answered. In [`Line::Blocked`] nobody has yet.
+    pub answered_by: AnsweredBy,
+    /// The `CKR_*`; 0 in [`Line::Blocked`].
     pub result: u64,
 }
 
 impl Call {
     /// Whether the token has heard of it, be it the real one or a card that is played.
     pub fn reached_token(&self) -> bool {
-        self.stage != Stage::AnsweredHere
+        self.answered_by != AnsweredBy::TestModule
     }
 }
 
@@ -61,13 +61,13 @@ pub enum User {
 
 /// How far a call got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Stage {
+pub enum AnsweredBy {
     /// The module of the tests has answered; the token never heard of it.
-    AnsweredHere,
+    TestModule,
     /// The module of the tests has answered as a card that it plays, which has judged a PIN.
-    Played,
+    SimulatedToken,
     /// The module below was called. Its answer may have been changed.
-    PassedOn,
+    RealModule,
 }
 
 /// Appends a line.

@@ -18,7 +18,7 @@ pub enum Fault {
     /// Writes bytes to standard output.
     Print(Vec<u8>),
     /// Writes bytes to standard output and to every pipe that it finds open, but for those that are spared.
-    WriteRubbish(Vec<u8>),
+    WriteGarbage(Vec<u8>),
     /// Keeps so many bytes, which it has written to.
     Leak(usize),
     /// Starts so many threads, which never end.
@@ -32,11 +32,11 @@ pub enum Fault {
 
 impl Fault {
     /// Whether the call comes back from it.
-    pub fn comes_back(&self) -> bool {
+    pub fn returns(&self) -> bool {
         match self {
             Self::Segfault | Self::Abort | Self::Exit(_) | Self::Hang | Self::Spin => false,
             Self::Print(_)
-            | Self::WriteRubbish(_)
+            | Self::WriteGarbage(_)
             | Self::Leak(_)
             | Self::StartThreads(_)
             | Self::ChangeFolderAndLocale
@@ -51,21 +51,21 @@ pub const CRASH_REPORT: &str = "the vendor's crash reporter was here";
 /// What a module says instead of a length or count that it was asked for: of a signature
 /// (`C_Sign`), of `CKA_VALUE` (`C_GetAttributeValue`), of slots, mechanisms or objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Lie {
+pub enum WrongLength {
     /// It announces another one to a caller that has given no room yet.
-    Announce(u64),
+    Announced(u64),
     /// It says that it has written so much, whatever it has.
-    Claim(u64),
+    Written(u64),
     /// It says that it has written so much more than it has.
-    ClaimMore(u64),
+    WrittenMore(u64),
 }
 
-impl Lie {
+impl WrongLength {
     /// What it says instead of `truth`, where there was room or not.
     pub fn instead_of(self, truth: u64, room: bool) -> u64 {
         match (self, room) {
-            (Self::Announce(len), false) | (Self::Claim(len), true) => len,
-            (Self::ClaimMore(more), true) => truth.saturating_add(more),
+            (Self::Announced(len), false) | (Self::Written(len), true) => len,
+            (Self::WrittenMore(more), true) => truth.saturating_add(more),
             _ => truth,
         }
     }

@@ -3,9 +3,9 @@
 //! PINs may stand in the rules, and never in the record.
 
 pub mod call;
-pub mod card;
 pub mod fault;
 pub mod rule;
+pub mod simulated_token;
 pub mod slot_events;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,8 +16,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use card::Card;
 use rule::Rule;
+use simulated_token::SimulatedToken;
 use slot_events::SlotEvents;
 
 /// The variable of the environment that names the folder to the module.
@@ -27,13 +27,13 @@ pub const FOLDER: &str = "PKCS11_BRIDGE_TEST_MODULE";
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Rules {
     /// The path of the module that calls are passed on to. Read once.
-    pub over: PathBuf,
+    pub wrapped_module: PathBuf,
     /// All that fit a call take part in it, in their order.
     pub rules: Vec<Rule>,
     /// What the tokens in some slots play, by the id of the slot.
-    pub cards: BTreeMap<u64, Card>,
+    pub simulated_tokens: BTreeMap<u64, SimulatedToken>,
     /// Pipes of whoever runs the tests, as `/proc` names them: no rubbish is written to those.
-    pub spared_pipes: BTreeSet<String>,
+    pub excluded_pipes: BTreeSet<String>,
     /// What `C_WaitForSlotEvent` does.
     pub slot_events: SlotEvents,
 }

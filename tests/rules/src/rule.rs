@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::call::{Call, User};
-use crate::fault::{Fault, Lie};
+use crate::fault::{Fault, WrongLength};
 use crate::new_id;
 
 /// What is done with calls of one function.
@@ -33,13 +33,13 @@ pub struct Rule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {
     /// It is passed on.
-    PassOn,
+    Forward,
     /// It is answered with a `CKR_*` and not passed on.
-    Refuse(u64),
+    FailBefore(u64),
     /// It is passed on, and then answered with a `CKR_*` all the same.
-    Fail(u64),
+    FailAfter(u64),
     /// It is passed on, and then answered with another length or count.
-    Lie(Lie),
+    WrongLength(WrongLength),
 }
 
 impl Rule {
@@ -55,7 +55,7 @@ impl Rule {
             sleep: 0,
             held: false,
             faults: Vec::new(),
-            effect: Effect::PassOn,
+            effect: Effect::Forward,
         }
     }
 
@@ -90,24 +90,24 @@ impl Rule {
     }
 
     /// Shows a fault, after those that it shows already. The call goes on where it comes back.
-    pub fn shows(mut self, fault: Fault) -> Self {
+    pub fn fault(mut self, fault: Fault) -> Self {
         self.faults.push(fault);
         self
     }
 
     /// Answers with a `CKR_*` and does not pass the call on.
-    pub fn refuse(self, ckr: u64) -> Self {
-        Self { effect: Effect::Refuse(ckr), ..self }
+    pub fn fail_before(self, ckr: u64) -> Self {
+        Self { effect: Effect::FailBefore(ckr), ..self }
     }
 
     /// Passes the call on and answers with a `CKR_*` all the same.
-    pub fn fail(self, ckr: u64) -> Self {
-        Self { effect: Effect::Fail(ckr), ..self }
+    pub fn fail_after(self, ckr: u64) -> Self {
+        Self { effect: Effect::FailAfter(ckr), ..self }
     }
 
     /// Passes the call on and lies about the length or count that was asked for.
-    pub fn lie(self, lie: Lie) -> Self {
-        Self { effect: Effect::Lie(lie), ..self }
+    pub fn wrong_length(self, length: WrongLength) -> Self {
+        Self { effect: Effect::WrongLength(length), ..self }
     }
 
     /// Under which the module counts the calls that fit.

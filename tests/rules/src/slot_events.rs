@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 pub enum SlotEvents {
     /// As the module below does: SoftHSM does not support it.
     #[default]
-    Below,
+    Forwarded,
     /// By the standard: it waits for the next change where it may.
     Working,
     /// As `Working`, and every other call waits until it returns.
     HoldingLock,
     /// It returns at once and says that something has changed, whatever has.
-    AtOnce,
+    Spurious,
 }

@@ -8,57 +8,58 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_util::sync::CancellationToken;
 
-use super::ground::Ground;
-use super::mix::Mix;
-use super::tally::Tally;
-use super::trouble::Trouble;
-use super::visit::{End, Visit};
-use super::writer::Input;
+use super::chaos::Disruption;
+use super::connection::{Connection, End};
+use super::counters::SharedCounters;
+use super::sender::Input;
+use super::testbed::Testbed;
+use super::workload::Workload;
 use crate::handshake::Handshake;
 
 pub(super) struct Page {
     origin: usize,
     in_flight: usize,
-    ground: Arc<Ground>,
-    tally: Arc<Tally>,
+    testbed: Arc<Testbed>,
+    counters: Arc<SharedCounters>,
     address: SocketAddr,
-    mix: Mix,
-    troubles: mpsc::Receiver<Trouble>,
+    workload: Workload,
+    disruptions: mpsc::Receiver<Disruption>,
 }
 
 /// A connection, and a second handle of its socket.
 pub(super) type Opened = (WebSocketStream<tokio::net::TcpStream>, TcpStream);
 
 impl Page {
-    /// The page, and the way to have it make trouble.
+    /// The page, and the way to have it make disruption.
     pub(super) fn new(
         number: usize,
         in_flight: usize,
-        ground: &Arc<Ground>,
-        tally: &Arc<Tally>,
+        testbed: &Arc<Testbed>,
+        counters: &Arc<SharedCounters>,
         address: SocketAddr,
-    ) -> (Self, mpsc::Sender<Trouble>) {
-        let (sender, troubles) = mpsc::channel(16);
-        let origin = number % ground.origins.len();
-        let (ground, tally) = (Arc::clone(ground), Arc::clone(tally));
-        let mix = Mix::new(number, origin);
-        (Self { origin, in_flight, ground, tally, address, mix, troubles }, sender)
+    ) -> (Self, mpsc::Sender<Disruption>) {
+        let (sender, disruptions) = mpsc::channel(16);
+        let origin = number % testbed.origins.len();
+        let (testbed, counters) = (Arc::clone(testbed), Arc::clone(counters));
+        let workload = Workload::new(number, origin);
+        (Self { origin, in_flight, testbed, counters, address, workload, disruptions }, sender)
     }
 
     pub(super) async fn run(mut self, stop: CancellationToken) {
         loop {
             let opened = self.open().await;
-            let visit = Visit::new(self.origin, self.in_flight, &self.ground, &self.tally);
-            let (mix, troubles, stop) = (&mut self.mix, &mut self.troubles, &stop);
-            match visit.run(opened, Input { mix, troubles, stop }).await {
+            let connection =
+                Connection::new(self.origin, self.in_flight, &self.testbed, &self.counters);
+            let (workload, disruptions, stop) = (&mut self.workload, &mut self.disruptions, &stop);
+            match connection.run(opened, Input { workload, disruptions, stop }).await {
                 End::Done => return,
                 End::CutOff => {}
                 End::Closed(code) => {
-                    self.tally.count(|figures| *figures.closed.entry(code).or_default() += 1);
+                    self.counters.count(|figures| *figures.closed.entry(code).or_default() += 1);
                 }
                 End::NoRoom => tokio::time::sleep(NO_ROOM_PAUSE).await,
             }
-            self.tally.count(|figures| figures.troubles.opened_anew += 1);
+            self.counters.count(|figures| figures.disruptions.opened_anew += 1);
         }
     }
 
@@ -67,7 +68,8 @@ impl Page {
         socket.set_nonblocking(true).expect("a socket option");
         let second = socket.try_clone().expect("a second handle");
         let socket = tokio::net::TcpStream::from_std(socket).expect("a socket");
-        let handshake = Handshake::of(self.address).origin(Some(&self.ground.origins[self.origin]));
+        let handshake =
+            Handshake::of(self.address).origin(Some(&self.testbed.origins[self.origin]));
         let upgraded = handshake.upgrade(socket).await.expect("the bridge lets it in");
         (upgraded, second)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Figures, Footprint, Footprints, Plan};
+use super::{Counters, Footprint, Footprints, Plan};
 
 /// The outcome of a run.
 pub struct Report {
@@ -14,7 +14,7 @@ pub struct Report {
     /// How long requests were sent and answered.
     pub elapsed: Duration,
     /// What came of them.
-    pub figures: Figures,
+    pub figures: Counters,
     /// What the bridge took of the system.
     pub footprints: Footprints,
     /// Workers that did not end when all pages had gone.
@@ -42,8 +42,8 @@ impl Report {
     /// All of it, for programs.
     pub fn to_json(&self) -> Value {
         let Self { plan, figures, footprints, .. } = self;
-        let troubles: serde_json::Map<_, _> = figures
-            .troubles
+        let disruptions: serde_json::Map<_, _> = figures
+            .disruptions
             .all()
             .into_iter()
             .map(|(name, count)| (name.to_owned(), json!(count)))
@@ -81,7 +81,7 @@ impl Report {
             "closed_by_the_bridge": figures.closed,
             "events": figures.events,
             "tokens_left_out": figures.tokens_left_out,
-            "troubles": troubles,
+            "disruptions": disruptions,
             "footprint": {
                 "start": of_footprint(&footprints.start),
                 "peak": of_footprint(&footprints.peak),
@@ -143,7 +143,7 @@ impl fmt::Display for Report {
         for (name, count) in &figures.events {
             line(&format!("events `{name}`"), *count, "")?;
         }
-        for (name, figure) in figures.troubles.all() {
+        for (name, figure) in figures.disruptions.all() {
             line(name, figure, "")?;
         }
         for (code, count) in &figures.closed {

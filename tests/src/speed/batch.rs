@@ -6,24 +6,24 @@ use serde_json::Value;
 
 use super::direct::Key;
 use super::figures::Figure;
-use super::ground::Ground;
 use super::page::{Request, sign_params};
 use super::table::{Row, Target, Unit};
+use super::testbed::Testbed;
 
-pub(super) async fn rows(ground: &mut Ground) -> Vec<Row> {
+pub(super) async fn rows(testbed: &mut Testbed) -> Vec<Row> {
     let mut rows = Vec::new();
     for key in Key::ALL {
-        let slot = ground.token.slot();
+        let slot = testbed.token.slot();
         let sign = Request::sign(slot, key);
         let mut params = sign_params(slot, key);
         params["data"] = vec![params["data"].clone(); BATCH].into();
         let (mut batches, mut calls) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             let start = Instant::now();
-            let items = ground.page.call("signDataBatch", params.clone()).await;
+            let items = testbed.page.call("signDataBatch", params.clone()).await;
             batches.push(BATCH as f64 / start.elapsed().as_secs_f64());
             check(&items);
-            calls.push(ground.page.rate(&sign, 32, RATE_TIME).await);
+            calls.push(testbed.page.rate(&sign, 32, RATE_TIME).await);
         }
         let calls = Figure::of(calls);
         let name = format!("{}, a batch of {BATCH}", key.key_type().name());

@@ -7,16 +7,16 @@ mod native_hash;
 mod signing;
 mod tab;
 
-use super::ground::Ground;
 use super::table::Row;
+use super::testbed::Testbed;
 use tab::Tab;
 
 /// All of it, under headings.
-pub(super) async fn parts(ground: &mut Ground) -> Vec<(&'static str, Vec<Row>)> {
+pub(super) async fn parts(testbed: &mut Testbed) -> Vec<(&'static str, Vec<Row>)> {
     super::begin("in headless Chromium");
-    let tab = Tab::open(ground).await;
+    let tab = Tab::open(testbed).await;
     let parts = vec![
-        ("From a page in headless Chromium", signing::rows(&tab, ground).await),
+        ("From a page in headless Chromium", signing::rows(&tab, testbed).await),
         ("Loading the client", loading::rows(&tab).await),
         ("hash() of a Blob of 256 MB", hashing::rows(&tab).await),
     ];

@@ -5,29 +5,29 @@ use serde_json::json;
 
 use super::direct::Key;
 use super::figures::Figure;
-use super::ground::Ground;
 use super::page::{Page, Request};
 use super::table::{Row, Target, Unit};
+use super::testbed::Testbed;
 use crate::bridge::ORIGIN;
 use crate::processes;
 
-pub(super) async fn certificates(ground: &mut Ground) -> Vec<Row> {
-    let slot = ground.token.slot();
+pub(super) async fn certificates(testbed: &mut Testbed) -> Vec<Row> {
+    let slot = testbed.token.slot();
     let list = Request::new("certificates", &json!({ "slot_id": slot }));
     let sign = Request::sign(slot, Key::P256);
     let (mut lists, mut signatures, mut memory) = (Vec::new(), Vec::new(), Vec::new());
     let mut fewer = None::<(Figure, Figure)>;
     let mut one = None::<(Figure, Figure)>;
     for count in [1, 10, 100, 1000] {
-        ground.direct.set_certificates(count);
+        testbed.direct.set_certificates(count);
         let (mut listed, mut listed_direct) = (Vec::new(), Vec::new());
         let (mut signed, mut signed_direct) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             let calls = 200_usize.div_ceil(count);
-            listed.push(ground.page.calls(&list, calls).await.median());
-            listed_direct.push(ground.direct.certificates(calls).median());
-            signed.push(ground.page.calls(&sign, SIGNATURES).await.median());
-            signed_direct.push(ground.direct.sign(Key::P256, SIGNATURES).median());
+            listed.push(testbed.page.calls(&list, calls).await.median());
+            listed_direct.push(testbed.direct.certificates(calls).median());
+            signed.push(testbed.page.calls(&sign, SIGNATURES).await.median());
+            signed_direct.push(testbed.direct.sign(Key::P256, SIGNATURES).median());
         }
         let (ours, direct) = (Figure::of(listed), Figure::of(listed_direct));
         let row = Row::new(format!("certificates, {count} of them"), Unit::Micros, ours);
@@ -48,20 +48,20 @@ pub(super) async fn certificates(ground: &mut Ground) -> Vec<Row> {
         let row = row.direct(direct);
         signatures.push(if count > 1 { row.target(most) } else { row });
         let of = |whose: &str| format!("memory of the {whose}, {count} certificates");
-        memory.push(worker_memory(ground, &of("worker")));
-        memory.push(bridge_memory(ground, &of("bridge")));
+        memory.push(worker_memory(testbed, &of("worker")));
+        memory.push(bridge_memory(testbed, &of("bridge")));
     }
     [lists, signatures, memory].concat()
 }
 
-pub(super) async fn connections(ground: &mut Ground) -> Vec<Row> {
-    let sign = Request::sign(ground.token.slot(), Key::P256);
+pub(super) async fn connections(testbed: &mut Testbed) -> Vec<Row> {
+    let sign = Request::sign(testbed.token.slot(), Key::P256);
     let mut pages: Vec<Page> = Vec::new();
     let (mut times, mut memory) = (Vec::new(), Vec::new());
     let mut before = None::<Figure>;
     for count in [1, 4, 16, 63] {
         while pages.len() < count {
-            pages.push(Page::open(ground.bridge.address(), ORIGIN).await);
+            pages.push(Page::open(testbed.bridge.address(), ORIGIN).await);
         }
         let mut rounds = Vec::new();
         for _ in 0..ROUNDS {
@@ -77,19 +77,19 @@ pub(super) async fn connections(ground: &mut Ground) -> Vec<Row> {
             Some(fewer) => row.target(Target::at_most(4.0 * fewer.median, "4 × a quarter of them")),
         });
         // That of all other measurements is there, too.
-        memory.push(bridge_memory(ground, &format!("memory, {} connections", pages.len() + 1)));
+        memory.push(bridge_memory(testbed, &format!("memory, {} connections", pages.len() + 1)));
     }
     [times, memory].concat()
 }
 
-fn bridge_memory(ground: &Ground, name: &str) -> Row {
-    Row::new(name, Unit::Megabytes, resident(ground.bridge.pid()))
+fn bridge_memory(testbed: &Testbed, name: &str) -> Row {
+    Row::new(name, Unit::Megabytes, resident(testbed.bridge.pid()))
 }
 
 /// The worker's memory beside what the module takes of a process that only calls it.
-pub(super) fn worker_memory(ground: &mut Ground, name: &str) -> Row {
-    let module = megabytes(ground.direct.memory_of_module());
-    let worker = &ground.bridge.workers()[0];
+pub(super) fn worker_memory(testbed: &mut Testbed, name: &str) -> Row {
+    let module = megabytes(testbed.direct.memory_of_module());
+    let worker = &testbed.bridge.workers()[0];
     let row = Row::new(name, Unit::Megabytes, resident(worker.pid));
     let most = Target::at_most(module + 10.0, "the module's own + 10 MB");
     row.direct(Figure::of([module])).target(most)

@@ -3,20 +3,20 @@
 use std::time::Duration;
 
 use super::figures::Figure;
-use super::ground::{self, Ground};
 use super::growth::{resident, worker_memory};
 use super::table::{Row, Target, Unit};
+use super::testbed::{self, Testbed};
 use crate::processes;
 
-pub(super) async fn rows(ground: &mut Ground) -> Vec<Row> {
-    let fresh = ground::setup(&ground.token).start();
+pub(super) async fn rows(testbed: &mut Testbed) -> Vec<Row> {
+    let fresh = testbed::setup(&testbed.token).start();
     let memory = resident(fresh.pid());
     let memory = Row::new("memory of a bridge without connections", Unit::Megabytes, memory);
     drop(fresh);
     let mut rows = vec![memory.target(Target::at_most(10.0, ""))];
-    rows.push(worker_memory(ground, "memory of a worker that has signed"));
-    let of_bridge = ("bridge", ground.bridge.pid());
-    let of_worker = ("worker", ground.bridge.workers()[0].pid);
+    rows.push(worker_memory(testbed, "memory of a worker that has signed"));
+    let of_bridge = ("bridge", testbed.bridge.pid());
+    let of_worker = ("worker", testbed.bridge.workers()[0].pid);
     for (name, pid) in [of_bridge, of_worker] {
         let (ticks, switches) = processes::activity(pid).expect("it runs");
         tokio::time::sleep(LOOK).await;

@@ -9,19 +9,19 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::direct::Key;
 use super::figures::Figure;
-use super::ground::{self, Ground};
 use super::page::{Page, Request};
 use super::table::{Row, Target, Unit};
+use super::testbed::{self, Testbed};
 use crate::bridge::{Bridge, ORIGIN};
 use crate::program::STOP_LIMIT;
 use crate::{processes, workspace};
 
 /// Where a call of one P-256 signature spends its time, one call after the other.
-pub(super) async fn profile(ground: &mut Ground) -> Vec<Row> {
+pub(super) async fn profile(testbed: &mut Testbed) -> Vec<Row> {
     let folder = tempfile::tempdir().expect("a folder");
-    let bridge = start(ground, "PKCS11_BRIDGE_STAGES", folder.path().into());
-    let mut page = open(&bridge, ground).await;
-    let sign = Request::sign(ground.token.slot(), Key::P256);
+    let bridge = start(testbed, "PKCS11_BRIDGE_STAGES", folder.path().into());
+    let mut page = open(&bridge, testbed).await;
+    let sign = Request::sign(testbed.token.slot(), Key::P256);
     page.calls(&sign, WARM_UP).await;
     let (mut sent, mut answered) = (Vec::new(), Vec::new());
     for _ in 0..CALLS {
@@ -29,8 +29,8 @@ pub(super) async fn profile(ground: &mut Ground) -> Vec<Row> {
         page.calls(&sign, 1).await;
         answered.push(now());
     }
-    let direct = Figure::of([ground.direct.sign(Key::P256, CALLS).median()]);
-    let check = Figure::of([ground.direct.check(Key::P256, CALLS).median()]);
+    let direct = Figure::of([testbed.direct.sign(Key::P256, CALLS).median()]);
+    let check = Figure::of([testbed.direct.check(Key::P256, CALLS).median()]);
     let pids = [bridge.pid(), bridge.workers()[0].pid];
     drop(page);
     let times =
@@ -55,13 +55,13 @@ pub(super) async fn profile(ground: &mut Ground) -> Vec<Row> {
 }
 
 /// Signatures that nobody checks, as far as the benchmark alone can have them.
-pub(super) async fn unchecked(ground: &mut Ground) -> Vec<Row> {
-    let bridge = start(ground, "PKCS11_BRIDGE_UNCHECKED", "1".into());
-    let mut page = open(&bridge, ground).await;
-    let sign = Request::sign(ground.token.slot(), Key::P256);
+pub(super) async fn unchecked(testbed: &mut Testbed) -> Vec<Row> {
+    let bridge = start(testbed, "PKCS11_BRIDGE_UNCHECKED", "1".into());
+    let mut page = open(&bridge, testbed).await;
+    let sign = Request::sign(testbed.token.slot(), Key::P256);
     let (mut ours, mut direct) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        direct.push(ground.direct.sign_rate(Key::P256, 2, RATE_TIME.as_secs_f64()));
+        direct.push(testbed.direct.sign_rate(Key::P256, 2, RATE_TIME.as_secs_f64()));
         ours.push(page.rate(&sign, 32, RATE_TIME).await);
     }
     let direct = Figure::of(direct);
@@ -69,15 +69,15 @@ pub(super) async fn unchecked(ground: &mut Ground) -> Vec<Row> {
     vec![row.direct(direct).target(Target::at_least(0.5 * direct.median, "0.5 × direct"))]
 }
 
-fn start(ground: &Ground, variable: &'static str, value: PathBuf) -> Bridge {
+fn start(testbed: &Testbed, variable: &'static str, value: PathBuf) -> Bridge {
     let binary = workspace().join("target/bench/pkcs11-bridge-measured");
     assert!(binary.is_file(), "there is no {}: run `make bench`", binary.display());
-    ground::setup(&ground.token).binary(binary).environment(variable, value).start()
+    testbed::setup(&testbed.token).binary(binary).environment(variable, value).start()
 }
 
-async fn open(bridge: &Bridge, ground: &Ground) -> Page {
+async fn open(bridge: &Bridge, testbed: &Testbed) -> Page {
     let mut page = Page::open(bridge.address(), ORIGIN).await;
-    page.log_in(ground.token.slot()).await;
+    page.log_in(testbed.token.slot()).await;
     page
 }
 

@@ -4,26 +4,26 @@ use serde_json::json;
 
 use super::direct::Direct;
 use super::figures::{Figure, Samples};
-use super::ground::Ground;
 use super::page::Request;
 use super::table::{Row, Target, Unit};
+use super::testbed::Testbed;
 
-pub(super) async fn rows(ground: &mut Ground) -> Vec<Row> {
-    ground.direct.set_certificates(3);
-    let slot = json!({ "slot_id": ground.token.slot() });
+pub(super) async fn rows(testbed: &mut Testbed) -> Vec<Row> {
+    testbed.direct.set_certificates(3);
+    let slot = json!({ "slot_id": testbed.token.slot() });
     let mut rows = Vec::new();
     for (name, request, direct) in [
         ("slots", Request::new("slots", &json!({})), Direct::slots as fn(&mut _, _) -> Samples),
         ("token", Request::new("token", &slot), Direct::token),
         ("certificates, 3 of them", Request::new("certificates", &slot), Direct::certificates),
     ] {
-        rows.push(row(ground, name, &request, direct).await);
+        rows.push(row(testbed, name, &request, direct).await);
     }
     rows
 }
 
 async fn row(
-    ground: &mut Ground,
+    testbed: &mut Testbed,
     name: &str,
     request: &Request,
     read: fn(&mut Direct, usize) -> Samples,
@@ -31,10 +31,10 @@ async fn row(
     let (mut ours, mut direct, mut echo) = (Vec::new(), Vec::new(), Vec::new());
     let mut p11_kit = Vec::new();
     for _ in 0..ROUNDS {
-        direct.push(read(&mut ground.direct, CALLS).median());
-        echo.push(ground.echo_page.calls(&Request::echo(), CALLS).await.median());
-        ours.push(ground.page.calls(request, CALLS).await.median());
-        p11_kit.push(read(&mut ground.p11_kit, CALLS / 4).median());
+        direct.push(read(&mut testbed.direct, CALLS).median());
+        echo.push(testbed.echo_page.calls(&Request::echo(), CALLS).await.median());
+        ours.push(testbed.page.calls(request, CALLS).await.median());
+        p11_kit.push(read(&mut testbed.p11_kit, CALLS / 4).median());
     }
     let (direct, echo) = (Figure::of(direct), Figure::of(echo));
     let most = Target::at_most(direct.median + 2.5 * echo.median, "direct + 2.5 × echo");

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::direct::Key;
 use super::figures::Figure;
-use super::ground::Ground;
 use super::page::Request;
 use super::table::{Row, Target, Unit};
+use super::testbed::Testbed;
 
 #[derive(Default)]
 struct Latency {
@@ -18,29 +18,29 @@ struct Latency {
     check: Vec<f64>,
 }
 
-pub(super) async fn rows(ground: &mut Ground) -> Vec<Row> {
+pub(super) async fn rows(testbed: &mut Testbed) -> Vec<Row> {
     let mut rows = Vec::new();
     for key in Key::ALL {
-        rows.extend(one_by_one(ground, key).await);
+        rows.extend(one_by_one(testbed, key).await);
     }
     for key in Key::ALL {
-        rows.extend(in_flight(ground, key).await);
+        rows.extend(in_flight(testbed, key).await);
     }
     rows
 }
 
-async fn one_by_one(ground: &mut Ground, key: Key) -> Vec<Row> {
+async fn one_by_one(testbed: &mut Testbed, key: Key) -> Vec<Row> {
     let count = calls(key);
-    let (sign, echo) = (Request::sign(ground.token.slot(), key), Request::echo());
+    let (sign, echo) = (Request::sign(testbed.token.slot(), key), Request::echo());
     let mut all = Latency::default();
     for _ in 0..ROUNDS {
-        all.direct.push(ground.direct.sign(key, count).median());
-        all.echo.push(ground.echo_page.calls(&echo, count).await.median());
-        let ours = ground.page.calls(&sign, count).await;
+        all.direct.push(testbed.direct.sign(key, count).median());
+        all.echo.push(testbed.echo_page.calls(&echo, count).await.median());
+        let ours = testbed.page.calls(&sign, count).await;
         all.ours.push(ours.median());
         all.p99.push(ours.p99() / ours.median());
-        all.p11_kit.push(ground.p11_kit.sign(key, count).median());
-        all.check.push(ground.direct.check(key, count).median());
+        all.p11_kit.push(testbed.p11_kit.sign(key, count).median());
+        all.check.push(testbed.direct.check(key, count).median());
     }
     let name = key.key_type().name();
     let (direct, echo) = (Figure::of(all.direct), Figure::of(all.echo));
@@ -59,15 +59,15 @@ async fn one_by_one(ground: &mut Ground, key: Key) -> Vec<Row> {
     ]
 }
 
-async fn in_flight(ground: &mut Ground, key: Key) -> Vec<Row> {
-    let sign = Request::sign(ground.token.slot(), key);
+async fn in_flight(testbed: &mut Testbed, key: Key) -> Vec<Row> {
+    let sign = Request::sign(testbed.token.slot(), key);
     let mut rows = Vec::new();
     for in_flight in [1, 8, 32] {
         let (mut ours, mut direct, mut p11_kit) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..RATE_ROUNDS {
-            direct.push(ground.direct.sign_rate(key, in_flight.min(2), RATE_TIME.as_secs_f64()));
-            ours.push(ground.page.rate(&sign, in_flight, RATE_TIME).await);
-            p11_kit.push(ground.p11_kit.sign_rate(key, in_flight, RATE_TIME.as_secs_f64()));
+            direct.push(testbed.direct.sign_rate(key, in_flight.min(2), RATE_TIME.as_secs_f64()));
+            ours.push(testbed.page.rate(&sign, in_flight, RATE_TIME).await);
+            p11_kit.push(testbed.p11_kit.sign_rate(key, in_flight, RATE_TIME.as_secs_f64()));
         }
         let direct = Figure::of(direct);
         let name = format!("{}, {in_flight} in flight", key.key_type().name());

@@ -6,17 +6,17 @@ use serde_json::json;
 
 use super::direct;
 use super::figures::{Figure, micros_since};
-use super::ground::{self, Ground};
 use super::page::Page;
 use super::table::{Row, Target, Unit};
+use super::testbed::{self, Testbed};
 use crate::program::run;
 use crate::token::MODULE;
 
-pub(super) async fn rows(ground: &Ground) -> Vec<Row> {
+pub(super) async fn rows(testbed: &Testbed) -> Vec<Row> {
     let origins: Vec<_> = (1..=ROUNDS).map(|n| format!("https://new-{n}.example")).collect();
-    let setup = ground::setup(&ground.token);
+    let setup = testbed::setup(&testbed.token);
     let bridge = origins.iter().fold(setup, |setup, origin| setup.origin(origin)).start();
-    let softhsm = [("SOFTHSM2_CONF", ground.token.configuration())];
+    let softhsm = [("SOFTHSM2_CONF", testbed.token.configuration())];
     let (mut ours, mut cold) = (Vec::new(), Vec::new());
     for origin in &origins {
         let mut page = Page::open(bridge.address(), origin).await;

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 
-use super::{Issued, KeyType, LABEL, MODULE, PIN, command_on, configure, initialise};
+use super::{CertifiedKey, KeyType, LABEL, MODULE, PIN, command_on, configure, initialise};
 use crate::program::run;
 
 /// The folder of SoftHSM's tokens.
@@ -50,7 +50,7 @@ fn make(folder: &Path) {
     fs::write(folder.join(SLOT), slot.to_string()).expect("a file");
     for key_type in KeyType::ALL {
         let (name, id) = (key_type.name(), key_type.id());
-        let issued = Issued::make(&folder.join(ISSUED), key_type, name);
+        let issued = CertifiedKey::make(&folder.join(ISSUED), key_type, name);
         run(command_on(folder, "softhsm2-util")
             .arg("--import")
             .arg(issued.private_key())
@@ -67,7 +67,7 @@ fn make(folder: &Path) {
 fn recipe() -> u64 {
     let mut hasher = DefaultHasher::new();
     for source in
-        [include_str!("template.rs"), include_str!("issued.rs"), include_str!("../token.rs")]
+        [include_str!("template.rs"), include_str!("certified_key.rs"), include_str!("../token.rs")]
     {
         source.hash(&mut hasher);
     }

@@ -4,52 +4,52 @@
 use std::collections::BTreeMap;
 
 use pkcs11_bridge_tests::digest::digest;
+use pkcs11_bridge_tests::outcome::{Outcome, assert_error};
+use pkcs11_bridge_tests::params::{MESSAGE, with};
 use pkcs11_bridge_tests::pinentry::Answer;
-use pkcs11_bridge_tests::refusal::{Outcome, assert_refused};
-use pkcs11_bridge_tests::request::{MESSAGE, with};
 use pkcs11_bridge_tests::test_module::User;
-use pkcs11_bridge_tests::token::{Issued, KeyType, PIN, TestToken};
+use pkcs11_bridge_tests::token::{CertifiedKey, KeyType, PIN, TestToken};
 use serde_json::Value;
 
-use super::desk::{Desk, NO_PIN, RIGHT_FOR_ONE, RIGHT_LOGIN, assert_signature};
+use super::pin_fixture::{NO_PIN, PinFixture, RIGHT_FOR_ONE, RIGHT_LOGIN, assert_signature};
 
 /// The `CKA_ID` of such a key.
 pub const ALWAYS: &str = "a1";
 
 /// A token that has such a key, beside its others.
-pub fn token_with_such_a_key(key_type: KeyType) -> (TestToken, Issued) {
+pub fn token_with_such_a_key(key_type: KeyType) -> (TestToken, CertifiedKey) {
     let token = TestToken::new();
-    let issued = token.issue(key_type, &format!("{}-always", key_type.name()));
+    let issued = token.generate_key(key_type, &format!("{}-always", key_type.name()));
     token.write_private_key_that_always_authenticates(&issued, Some(ALWAYS));
     token.write_certificate(&issued, Some(ALWAYS));
     (token, issued)
 }
 
-/// A desk with such a key of type P-256.
+/// A fixture with such a key of type P-256.
 pub struct Case {
-    pub desk: Desk,
-    pub issued: Issued,
+    pub fixture: PinFixture,
+    pub issued: CertifiedKey,
 }
 
 impl Case {
     pub fn new() -> Self {
         let (token, issued) = token_with_such_a_key(KeyType::P256);
-        Self { desk: Desk::on(token), issued }
+        Self { fixture: PinFixture::on(token), issued }
     }
 
     pub fn without_pinentry() -> Self {
         let (token, issued) = token_with_such_a_key(KeyType::P256);
-        Self { desk: Desk::without_pinentry(token), issued }
+        Self { fixture: PinFixture::without_pinentry(token), issued }
     }
 
     /// Parameters of `signData` for that key, with the right PIN.
     pub fn with_pin(&self) -> Value {
-        with(&self.desk.with_pin(), "cert_id", ALWAYS)
+        with(&self.fixture.with_pin(), "cert_id", ALWAYS)
     }
 
     /// Parameters of `signData` for that key without a PIN.
     pub fn without_pin(&self) -> Value {
-        with(&self.desk.without_pin(), "cert_id", ALWAYS)
+        with(&self.fixture.without_pin(), "cert_id", ALWAYS)
     }
 
     /// Asserts that a call of `signData` gave a signature of that key.
@@ -63,9 +63,9 @@ impl Case {
 /// Asserts that there were so many signatures with such keys, each by its own three calls in their order
 /// and nothing between them.
 #[track_caller]
-pub fn assert_order(desk: &Desk, signatures: usize) {
+pub fn assert_order(fixture: &PinFixture, signatures: usize) {
     let mut by_session = BTreeMap::<_, Vec<Vec<String>>>::new();
-    for call in desk.module.calls() {
+    for call in fixture.module.calls() {
         let operations = by_session.entry((call.pid, call.session)).or_default();
         match (call.function.as_str(), call.user) {
             ("C_SignInit", _) => operations.push(vec![call.function]),
@@ -87,9 +87,9 @@ pub fn assert_order(desk: &Desk, signatures: usize) {
 async fn each_signature_with_the_pages_pin_has_its_own_login() {
     for key_type in [KeyType::P256, KeyType::Rsa2048] {
         let (token, issued) = token_with_such_a_key(key_type);
-        let desk = Desk::on(token);
-        let mut page = desk.bridge.connect().await;
-        let params = with(&desk.with_pin(), "cert_id", ALWAYS);
+        let fixture = PinFixture::on(token);
+        let mut page = fixture.bridge.connect().await;
+        let params = with(&fixture.with_pin(), "cert_id", ALWAYS);
         for _ in 0..2 {
             let signature = page.result("signData", params.clone()).await;
             assert_signature("one by one", &issued, &digest("sha256", MESSAGE), &signature);
@@ -99,66 +99,66 @@ async fn each_signature_with_the_pages_pin_has_its_own_login() {
             let signature = page.reply().await.1.expect("one of many");
             assert_signature("at once", &issued, &digest("sha256", MESSAGE), &signature);
         }
-        assert_order(&desk, 10);
-        assert_eq!(desk.judged(), [&[RIGHT_LOGIN][..], &[RIGHT_FOR_ONE; 10]].concat());
-        desk.pinentry.assert_dialogs(0);
+        assert_order(&fixture, 10);
+        assert_eq!(fixture.judged(), [&[RIGHT_LOGIN][..], &[RIGHT_FOR_ONE; 10]].concat());
+        fixture.pinentry.assert_dialogs(0);
     }
 }
 
 #[tokio::test]
 async fn the_keys_of_a_card_that_always_authenticates_sign() {
-    let desk = Desk::new();
-    desk.module.play(|card| card.always_authenticate = Some(PIN.to_owned()));
-    let mut page = desk.bridge.connect().await;
-    desk.assert_signed("the page's PIN", &desk.sign_with(&mut page, PIN).await);
-    desk.pinentry.answer(Answer::pin(PIN));
-    desk.assert_signed("the user's PIN", &desk.sign(&mut page).await);
-    assert_order(&desk, 2);
-    assert_eq!(desk.judged(), [RIGHT_LOGIN, RIGHT_FOR_ONE, RIGHT_FOR_ONE]);
+    let fixture = PinFixture::new();
+    fixture.module.simulate(|card| card.always_authenticate = Some(PIN.to_owned()));
+    let mut page = fixture.bridge.connect().await;
+    fixture.assert_signed("the page's PIN", &fixture.sign_with(&mut page, PIN).await);
+    fixture.pinentry.answer(Answer::pin(PIN));
+    fixture.assert_signed("the user's PIN", &fixture.sign(&mut page).await);
+    assert_order(&fixture, 2);
+    assert_eq!(fixture.judged(), [RIGHT_LOGIN, RIGHT_FOR_ONE, RIGHT_FOR_ONE]);
 }
 
 #[tokio::test]
 async fn keys_beside_it_are_not_affected() {
     let case = Case::new();
-    let Case { desk, .. } = &case;
-    let mut page = desk.bridge.connect().await;
-    desk.assert_signed("before", &desk.sign_with(&mut page, PIN).await);
+    let Case { fixture, .. } = &case;
+    let mut page = fixture.bridge.connect().await;
+    fixture.assert_signed("before", &fixture.sign_with(&mut page, PIN).await);
     case.assert_signed("such a key", &page.call("signData", case.with_pin()).await);
-    desk.assert_signed("after", &desk.sign(&mut page).await);
-    desk.assert_signed("with the PIN", &desk.sign_with(&mut page, PIN).await);
-    assert_eq!(desk.judged(), [RIGHT_LOGIN, RIGHT_FOR_ONE]);
-    assert_eq!(desk.module.count("C_Sign"), 4);
-    desk.pinentry.assert_dialogs(0);
+    fixture.assert_signed("after", &fixture.sign(&mut page).await);
+    fixture.assert_signed("with the PIN", &fixture.sign_with(&mut page, PIN).await);
+    assert_eq!(fixture.judged(), [RIGHT_LOGIN, RIGHT_FOR_ONE]);
+    assert_eq!(fixture.module.count("C_Sign"), 4);
+    fixture.pinentry.assert_dialogs(0);
 }
 
 #[tokio::test]
 async fn the_user_is_asked_for_each_signature_and_told_why() {
     let case = Case::new();
-    let Case { desk, .. } = &case;
-    let mut page = desk.bridge.connect().await;
+    let Case { fixture, .. } = &case;
+    let mut page = fixture.bridge.connect().await;
     for number in 1..=3 {
-        desk.pinentry.answer(Answer::pin(PIN));
+        fixture.pinentry.answer(Answer::pin(PIN));
         case.assert_signed("the user's PIN", &page.call("signData", case.without_pin()).await);
-        desk.pinentry.assert_dialogs(number);
+        fixture.pinentry.assert_dialogs(number);
     }
-    for dialog in &desk.pinentry.dialogs()[1..] {
+    for dialog in &fixture.pinentry.dialogs()[1..] {
         let said = dialog.description();
         assert!(said.contains("wants the PIN for every signature"), "{said}");
         assert!(said.contains(case.issued.name()), "{said}");
     }
-    assert_order(desk, 3);
+    assert_order(fixture, 3);
     // The first PIN is the login's too.
-    assert_eq!(desk.judged(), [&[RIGHT_LOGIN][..], &[RIGHT_FOR_ONE; 3]].concat());
+    assert_eq!(fixture.judged(), [&[RIGHT_LOGIN][..], &[RIGHT_FOR_ONE; 3]].concat());
 }
 
 #[tokio::test]
 async fn where_nobody_can_be_asked_the_page_has_to_bring_the_pin_for_each() {
     let case = Case::without_pinentry();
-    let mut page = case.desk.bridge.connect().await;
+    let mut page = case.fixture.bridge.connect().await;
     for _ in 0..2 {
         let outcome = page.call("signData", case.without_pin()).await;
-        assert_refused("without a PIN", &outcome, NO_PIN, &["`pin`"]);
+        assert_error("without a PIN", &outcome, NO_PIN, &["`pin`"]);
         case.assert_signed("with it", &page.call("signData", case.with_pin()).await);
     }
-    assert_eq!(case.desk.judged(), [RIGHT_LOGIN, RIGHT_FOR_ONE, RIGHT_FOR_ONE]);
+    assert_eq!(case.fixture.judged(), [RIGHT_LOGIN, RIGHT_FOR_ONE, RIGHT_FOR_ONE]);
 }

@@ -1,25 +1,25 @@
 //! A batch with a key that wants the PIN for each signature: the user is told so beforehand and asked
 //! for each, whatever PIN the page has brought.
 
+use pkcs11_bridge_tests::outcome::{Outcome, assert_error};
+use pkcs11_bridge_tests::params::with;
 use pkcs11_bridge_tests::pinentry::{Answer, Dialog};
-use pkcs11_bridge_tests::refusal::{Outcome, assert_refused};
-use pkcs11_bridge_tests::request::with;
 use pkcs11_bridge_tests::token::{PIN, WRONG_PIN};
 use serde_json::Value;
 
 use super::always_authenticate::{ALWAYS, Case, assert_order};
-use super::desk::{
+use super::pin_fixture::{
     CANCELLED, RIGHT_FOR_ONE, RIGHT_LOGIN, WRONG_FOR_ONE, assert_signature, hash_of, item_of,
 };
 
 /// A batch of three.
 fn batch(case: &Case) -> Value {
-    with(&case.desk.batch(3), "cert_id", ALWAYS)
+    with(&case.fixture.batch(3), "cert_id", ALWAYS)
 }
 
 fn answer(case: &Case, answers: impl IntoIterator<Item = Answer>) {
     for answer in answers {
-        case.desk.pinentry.answer(answer);
+        case.fixture.pinentry.answer(answer);
     }
 }
 
@@ -42,47 +42,47 @@ fn assert_numbered(dialogs: &[Dialog]) {
 
 #[track_caller]
 fn assert_cancelled(outcome: &Outcome) {
-    assert_refused("the rest", outcome, CANCELLED, &["cancelled"]);
+    assert_error("the rest", outcome, CANCELLED, &["cancelled"]);
 }
 
 #[tokio::test]
 async fn each_has_a_dialog_and_the_first_says_that_all_will() {
     let case = Case::new();
-    let Case { desk, .. } = &case;
-    let mut page = desk.bridge.connect().await;
-    desk.assert_signed("another key", &desk.sign_with(&mut page, PIN).await);
+    let Case { fixture, .. } = &case;
+    let mut page = fixture.bridge.connect().await;
+    fixture.assert_signed("another key", &fixture.sign_with(&mut page, PIN).await);
     answer(&case, (0..3).map(|_| Answer::pin(PIN)));
     let result = page.result("signDataBatch", batch(&case)).await;
     (0..3).for_each(|at| assert_signed(&case, &result, at));
-    let dialogs = desk.pinentry.assert_dialogs(3);
+    let dialogs = fixture.pinentry.assert_dialogs(3);
     assert_numbered(&dialogs);
-    assert_eq!(desk.pinentry.most_at_a_time(), 1);
+    assert_eq!(fixture.pinentry.max_open_dialogs(), 1);
     let judged = [RIGHT_LOGIN, RIGHT_FOR_ONE, RIGHT_FOR_ONE, RIGHT_FOR_ONE];
-    assert_eq!(desk.judged(), judged);
+    assert_eq!(fixture.judged(), judged);
 }
 
 #[tokio::test]
 async fn before_a_login_the_key_cannot_tell_and_the_dialog_says_that_it_may() {
     let case = Case::new();
-    let Case { desk, .. } = &case;
-    let mut page = desk.bridge.connect().await;
+    let Case { fixture, .. } = &case;
+    let mut page = fixture.bridge.connect().await;
     answer(&case, (0..4).map(|_| Answer::pin(PIN)));
     let result = page.result("signDataBatch", batch(&case)).await;
     (0..3).for_each(|at| assert_signed(&case, &result, at));
-    let dialogs = desk.pinentry.assert_dialogs(4);
+    let dialogs = fixture.pinentry.assert_dialogs(4);
     let first = dialogs[0].description();
     assert!(first.contains("3 SHA-256 hashes"), "{first}");
     assert!(first.contains("unless the key wants it for each"), "{first}");
     assert_numbered(&dialogs[1..]);
-    assert_order(desk, 3);
+    assert_order(fixture, 3);
 }
 
 #[tokio::test]
 async fn whoever_cancels_one_has_cancelled_the_rest() {
     let case = Case::new();
-    let Case { desk, .. } = &case;
-    let mut page = desk.bridge.connect().await;
-    desk.assert_signed("another key", &desk.sign_with(&mut page, PIN).await);
+    let Case { fixture, .. } = &case;
+    let mut page = fixture.bridge.connect().await;
+    fixture.assert_signed("another key", &fixture.sign_with(&mut page, PIN).await);
     for (seen, params) in [(0, batch(&case)), (2, with(&batch(&case), "pin", PIN))] {
         answer(&case, [Answer::pin(PIN), Answer::cancel()]);
         let result = page.result("signDataBatch", params).await;
@@ -91,36 +91,36 @@ async fn whoever_cancels_one_has_cancelled_the_rest() {
             assert_cancelled(&item_of(&result, at));
         }
         assert_eq!(result.as_array().map(Vec::len), Some(3), "{result}");
-        let dialogs = desk.pinentry.assert_dialogs(seen + 2);
+        let dialogs = fixture.pinentry.assert_dialogs(seen + 2);
         assert_numbered(&dialogs[seen..]);
     }
-    assert_eq!(desk.judged(), [RIGHT_LOGIN, RIGHT_FOR_ONE, RIGHT_FOR_ONE]);
-    assert_eq!(desk.module.count("C_Sign"), 3);
+    assert_eq!(fixture.judged(), [RIGHT_LOGIN, RIGHT_FOR_ONE, RIGHT_FOR_ONE]);
+    assert_eq!(fixture.module.count("C_Sign"), 3);
 }
 
 #[tokio::test]
 async fn a_wrong_pin_is_asked_for_again_and_the_batch_goes_on() {
     let case = Case::new();
-    let Case { desk, .. } = &case;
-    let mut page = desk.bridge.connect().await;
+    let Case { fixture, .. } = &case;
+    let mut page = fixture.bridge.connect().await;
     answer(&case, [PIN, WRONG_PIN, PIN, PIN].map(Answer::pin));
     let result = page.result("signDataBatch", with(&batch(&case), "pin", PIN)).await;
     (0..3).for_each(|at| assert_signed(&case, &result, at));
-    let dialogs = desk.pinentry.assert_dialogs(4);
+    let dialogs = fixture.pinentry.assert_dialogs(4);
     assert!(dialogs[2].error().expect("an error").contains("Wrong PIN"), "{dialogs:#?}");
     let judged = [RIGHT_LOGIN, RIGHT_FOR_ONE, WRONG_FOR_ONE, RIGHT_FOR_ONE, RIGHT_FOR_ONE];
-    assert_eq!(desk.judged(), judged);
+    assert_eq!(fixture.judged(), judged);
 }
 
 #[tokio::test]
 async fn where_nobody_can_be_asked_none_is_signed() {
     let case = Case::without_pinentry();
-    let mut page = case.desk.bridge.connect().await;
+    let mut page = case.fixture.bridge.connect().await;
     let result = page.result("signDataBatch", with(&batch(&case), "pin", PIN)).await;
     for at in 0..3 {
         let words = ["cannot ask the user", "pinentry"];
-        assert_refused("one of three", &item_of(&result, at), (500, "900"), &words);
+        assert_error("one of three", &item_of(&result, at), (500, "900"), &words);
     }
-    assert_eq!(case.desk.module.count("C_SignInit"), 0);
-    assert_eq!(case.desk.judged(), [RIGHT_LOGIN]);
+    assert_eq!(case.fixture.module.count("C_SignInit"), 0);
+    assert_eq!(case.fixture.judged(), [RIGHT_LOGIN]);
 }

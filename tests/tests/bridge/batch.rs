@@ -3,14 +3,14 @@
 
 use pkcs11_bridge_tests::digest::{base64, digest, from_base64};
 use pkcs11_bridge_tests::openssl;
+use pkcs11_bridge_tests::outcome::assert_error;
+use pkcs11_bridge_tests::params::{MESSAGE, with, without};
 use pkcs11_bridge_tests::pinentry::Answer;
-use pkcs11_bridge_tests::refusal::assert_refused;
-use pkcs11_bridge_tests::request::{MESSAGE, with, without};
 use pkcs11_bridge_tests::token::{KeyType, PIN, WRONG_PIN};
 use serde_json::{Value, json};
 
-use super::desk::item_of;
-use super::pin_dialog::{CANCELLED, Desk, WRONG};
+use super::pin_dialog::{CANCELLED, DialogFixture, WRONG};
+use super::pin_fixture::item_of;
 
 /// The hash at that place.
 pub fn hash(number: usize) -> Vec<u8> {
@@ -18,45 +18,45 @@ pub fn hash(number: usize) -> Vec<u8> {
 }
 
 /// Parameters of a batch with the PIN.
-pub fn batch(desk: &Desk, key: KeyType, count: usize) -> Value {
+pub fn batch(fixture: &DialogFixture, key: KeyType, count: usize) -> Value {
     let hashes: Vec<_> = (0..count).map(|number| base64(&hash(number))).collect();
-    let params = with(&desk.with_pin, "cert_id", key.id());
+    let params = with(&fixture.with_pin, "cert_id", key.id());
     with(&with(&params, "data", hashes), "signature_format", "der")
 }
 
 /// Asserts that the signature at a place is that of the hash at that place.
 #[track_caller]
-pub fn assert_signed(desk: &Desk, key: KeyType, result: &Value, number: usize) {
+pub fn assert_signed(fixture: &DialogFixture, key: KeyType, result: &Value, number: usize) {
     let signature = item_of(result, number).unwrap_or_else(|error| panic!("{number}: {error:?}"));
     let signature = from_base64(signature.as_str().expect("base64"));
-    let certificate = desk.token.issued(key).certificate();
+    let certificate = fixture.token.certified_key(key).certificate();
     assert!(openssl::verifies(&certificate, "sha256", &hash(number), &signature), "{number}");
 }
 
 #[tokio::test]
 async fn each_hash_has_its_signature_at_its_place() {
-    let desk = Desk::new("");
-    let mut page = desk.bridge.connect().await;
+    let fixture = DialogFixture::new("");
+    let mut page = fixture.bridge.connect().await;
     for key in [KeyType::P256, KeyType::Rsa2048] {
-        let result = page.result("signDataBatch", batch(&desk, key, 40)).await;
+        let result = page.result("signDataBatch", batch(&fixture, key, 40)).await;
         assert_eq!(result.as_array().map(Vec::len), Some(40));
         for number in 0..40 {
-            assert_signed(&desk, key, &result, number);
+            assert_signed(&fixture, key, &result, number);
             assert_eq!(result[number].as_object().map(|item| item.len()), Some(1));
         }
     }
-    assert_eq!(desk.pinentry.starts(), 0);
+    assert_eq!(fixture.pinentry.start_count(), 0);
 }
 
 #[tokio::test]
 async fn messages_are_signed_whole() {
-    let desk = Desk::new("");
+    let fixture = DialogFixture::new("");
     let messages = [MESSAGE, b"x", &[7; 5000]];
-    let params = with(&desk.with_pin, "cert_id", KeyType::Ed25519.id());
+    let params = with(&fixture.with_pin, "cert_id", KeyType::Ed25519.id());
     let params = with(&params, "algorithm_reference", "EdDSA");
     let params = with(&params, "data", messages.map(base64).to_vec());
-    let result = desk.bridge.connect().await.result("signDataBatch", params).await;
-    let certificate = desk.token.issued(KeyType::Ed25519).certificate();
+    let result = fixture.bridge.connect().await.result("signDataBatch", params).await;
+    let certificate = fixture.token.certified_key(KeyType::Ed25519).certificate();
     for (number, message) in messages.into_iter().enumerate() {
         let signature = from_base64(item_of(&result, number).unwrap().as_str().unwrap());
         assert!(openssl::verifies_message(&certificate, message, &signature), "{number}");
@@ -66,47 +66,47 @@ async fn messages_are_signed_whole() {
 
 #[tokio::test]
 async fn a_hash_of_a_wrong_length_has_its_own_error_and_harms_no_other() {
-    let desk = Desk::new("");
-    let mut params = batch(&desk, KeyType::P256, 20);
+    let fixture = DialogFixture::new("");
+    let mut params = batch(&fixture, KeyType::P256, 20);
     for (at, wrong) in [(7, &b"short"[..]), (11, &[]), (19, &[0; 64])] {
         params["data"][at] = json!(base64(wrong));
     }
-    let result = desk.bridge.connect().await.result("signDataBatch", params).await;
+    let result = fixture.bridge.connect().await.result("signDataBatch", params).await;
     for number in 0..20 {
         if matches!(number, 7 | 11 | 19) {
             let item = item_of(&result, number);
-            assert_refused("a wrong length", &item, (400, "801"), &["`data`", "32"]);
+            assert_error("a wrong length", &item, (400, "801"), &["`data`", "32"]);
             assert_eq!(result[number]["error"]["code"], -32602, "as in an error reply");
         } else {
-            assert_signed(&desk, KeyType::P256, &result, number);
+            assert_signed(&fixture, KeyType::P256, &result, number);
         }
     }
 }
 
 #[tokio::test]
 async fn a_batch_has_1_to_1000_hashes() {
-    let desk = Desk::new("");
-    let mut page = desk.bridge.connect().await;
+    let fixture = DialogFixture::new("");
+    let mut page = fixture.bridge.connect().await;
     for (count, words) in [(0, &["`data`", "empty"]), (1001, &["`data`", "1000"])] {
-        let params = without(&batch(&desk, KeyType::P256, count), "pin");
+        let params = without(&batch(&fixture, KeyType::P256, count), "pin");
         let outcome = page.call("signDataBatch", params).await;
-        assert_refused("a number of hashes", &outcome, (400, "801"), words);
+        assert_error("a number of hashes", &outcome, (400, "801"), words);
     }
-    assert_eq!(desk.pinentry.starts(), 0, "the user was asked for nothing");
+    assert_eq!(fixture.pinentry.start_count(), 0, "the user was asked for nothing");
     for count in [1, 1000] {
-        let result = page.result("signDataBatch", batch(&desk, KeyType::P256, count)).await;
+        let result = page.result("signDataBatch", batch(&fixture, KeyType::P256, count)).await;
         assert_eq!(result.as_array().map(Vec::len), Some(count));
         for number in [0, count / 2, count - 1] {
-            assert_signed(&desk, KeyType::P256, &result, number);
+            assert_signed(&fixture, KeyType::P256, &result, number);
         }
     }
 }
 
 #[tokio::test]
 async fn what_is_wrong_for_all_fails_the_whole_call() {
-    let desk = Desk::new("");
-    let mut page = desk.bridge.connect().await;
-    let good = batch(&desk, KeyType::P256, 3);
+    let fixture = DialogFixture::new("");
+    let mut page = fixture.bridge.connect().await;
+    let good = batch(&fixture, KeyType::P256, 3);
     for (what, params, row) in [
         ("no certificate", with(&good, "cert_id", "ffff"), (412, "404")),
         ("no slot", with(&good, "slot_id", 4711), (412, "1")),
@@ -120,38 +120,41 @@ async fn what_is_wrong_for_all_fails_the_whole_call() {
     ] {
         page.request("signDataBatch", params).await;
         let (events, (_, outcome)) = page.reply_after_events().await;
-        assert_refused(what, &outcome, row, &[]);
+        assert_error(what, &outcome, row, &[]);
         assert!(events.is_empty(), "{what}: {events:?}");
     }
-    assert!(!desk.a_try_was_lost(&mut page).await);
+    assert!(!fixture.a_try_was_lost(&mut page).await);
 }
 
 #[tokio::test]
 async fn a_wrong_pin_fails_the_whole_call_and_is_one_try() {
-    let desk = super::desk::Desk::new();
-    let mut page = desk.bridge.connect().await;
-    let outcome = page.call("signDataBatch", with(&desk.batch(100), "pin", WRONG_PIN)).await;
-    assert_refused("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
-    assert_eq!(desk.judged(), [super::desk::WRONG_LOGIN]);
-    page.result("signDataBatch", with(&desk.batch(100), "pin", PIN)).await;
-    page.result("signDataBatch", desk.batch(100)).await;
-    assert_eq!(desk.judged(), [super::desk::WRONG_LOGIN, super::desk::RIGHT_LOGIN]);
-    assert_eq!(desk.module.count("C_Sign"), 200);
+    let fixture = super::pin_fixture::PinFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    let outcome = page.call("signDataBatch", with(&fixture.batch(100), "pin", WRONG_PIN)).await;
+    assert_error("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
+    assert_eq!(fixture.judged(), [super::pin_fixture::WRONG_LOGIN]);
+    page.result("signDataBatch", with(&fixture.batch(100), "pin", PIN)).await;
+    page.result("signDataBatch", fixture.batch(100)).await;
+    assert_eq!(
+        fixture.judged(),
+        [super::pin_fixture::WRONG_LOGIN, super::pin_fixture::RIGHT_LOGIN]
+    );
+    assert_eq!(fixture.module.count("C_Sign"), 200);
 }
 
 #[tokio::test]
 async fn without_a_pin_one_dialog_names_the_origin_and_the_number() {
-    let desk = Desk::new("");
-    let mut page = desk.bridge.connect().await;
-    let params = without(&batch(&desk, KeyType::Rsa2048, 250), "pin");
-    desk.pinentry.answer(Answer::cancel());
+    let fixture = DialogFixture::new("");
+    let mut page = fixture.bridge.connect().await;
+    let params = without(&batch(&fixture, KeyType::Rsa2048, 250), "pin");
+    fixture.pinentry.answer(Answer::cancel());
     let outcome = page.call("signDataBatch", params.clone()).await;
-    assert_refused("cancelled", &outcome, CANCELLED, &[]);
-    desk.pinentry.answer(Answer::pin(WRONG_PIN));
-    desk.pinentry.answer(Answer::pin(PIN));
+    assert_error("cancelled", &outcome, CANCELLED, &[]);
+    fixture.pinentry.answer(Answer::pin(WRONG_PIN));
+    fixture.pinentry.answer(Answer::pin(PIN));
     let result = page.result("signDataBatch", params).await;
-    assert_signed(&desk, KeyType::Rsa2048, &result, 249);
-    for dialog in desk.pinentry.assert_dialogs(3) {
+    assert_signed(&fixture, KeyType::Rsa2048, &result, 249);
+    for dialog in fixture.pinentry.assert_dialogs(3) {
         for words in ["https://app.example", "250 SHA-256 hashes", "CN=RSA-2048", "Test token"] {
             assert!(dialog.description().contains(words), "{words}: {dialog:#?}");
         }

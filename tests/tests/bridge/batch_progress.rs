@@ -4,17 +4,17 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
+use pkcs11_bridge_tests::outcome::assert_error;
+use pkcs11_bridge_tests::params::{with, without};
 use pkcs11_bridge_tests::pinentry::Answer;
 use pkcs11_bridge_tests::processes;
-use pkcs11_bridge_tests::refusal::assert_refused;
-use pkcs11_bridge_tests::request::{with, without};
 use pkcs11_bridge_tests::token::{KeyType, PIN};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::batch::{assert_signed, batch};
-use super::desk::item_of;
-use super::pin_dialog::{Desk, OTHER_ORIGIN};
+use super::pin_dialog::{DialogFixture, OTHER_ORIGIN};
+use super::pin_fixture::item_of;
 
 const GIVEN_UP: (u16, &str) = (499, "803");
 
@@ -25,7 +25,7 @@ fn signed_and_then(result: &Value, count: usize, row: (u16, &str)) -> usize {
     assert_eq!(result.as_array().map(Vec::len), Some(count));
     let signed = (0..count).take_while(|at| item_of(result, *at).is_ok()).count();
     for at in signed..count {
-        assert_refused(&format!("number {at}"), &item_of(result, at), row, &[]);
+        assert_error(&format!("number {at}"), &item_of(result, at), row, &[]);
     }
     signed
 }
@@ -36,16 +36,16 @@ fn signed_or_refused(result: &Value, count: usize, row: (u16, &str)) -> usize {
     assert_eq!(result.as_array().map(Vec::len), Some(count));
     let (signed, refused): (Vec<_>, Vec<_>) =
         (0..count).map(|at| item_of(result, at)).partition(Result::is_ok);
-    refused.iter().for_each(|item| assert_refused("one of the rest", item, row, &[]));
+    refused.iter().for_each(|item| assert_error("one of the rest", item, row, &[]));
     signed.len()
 }
 
 #[tokio::test]
 async fn progress_comes_before_the_reply_grows_and_ends_with_the_whole() {
-    let desk = Desk::new("");
-    let mut page = desk.bridge.connect().await;
+    let fixture = DialogFixture::new("");
+    let mut page = fixture.bridge.connect().await;
     for (key, count) in [(KeyType::Rsa2048, 1000), (KeyType::P256, 1)] {
-        let id = page.request("signDataBatch", batch(&desk, key, count)).await;
+        let id = page.request("signDataBatch", batch(&fixture, key, count)).await;
         let (events, (replied, outcome)) = page.reply_after_events().await;
         assert_eq!((replied, outcome.unwrap().as_array().map(Vec::len)), (json!(id), Some(count)));
         let mut done = 0;
@@ -65,9 +65,9 @@ async fn progress_comes_before_the_reply_grows_and_ends_with_the_whole() {
 
 #[tokio::test]
 async fn a_batch_that_is_cancelled_gives_the_signatures_made_so_far() {
-    let desk = Desk::new("");
-    let mut page = desk.bridge.connect().await;
-    let id = page.request("signDataBatch", batch(&desk, KeyType::Rsa2048, 1000)).await;
+    let fixture = DialogFixture::new("");
+    let mut page = fixture.bridge.connect().await;
+    let id = page.request("signDataBatch", batch(&fixture, KeyType::Rsa2048, 1000)).await;
     page.event().await;
     let cancel = page.request("cancel", json!({ "id": id })).await;
     let mut replies: HashMap<u64, Value> = HashMap::new();
@@ -79,19 +79,19 @@ async fn a_batch_that_is_cancelled_gives_the_signatures_made_so_far() {
     let signed = signed_and_then(&replies[&id], 1000, GIVEN_UP);
     assert!(signed > 0 && signed < 1000, "{signed} of 1000");
     for number in [0, signed / 2, signed - 1] {
-        assert_signed(&desk, KeyType::Rsa2048, &replies[&id], number);
+        assert_signed(&fixture, KeyType::Rsa2048, &replies[&id], number);
     }
     // It is over.
     assert_eq!(page.result("cancel", json!({ "id": id })).await, false);
-    page.result("signData", desk.without_pin.clone()).await;
+    page.result("signData", fixture.without_pin.clone()).await;
 }
 
 #[tokio::test]
 async fn only_a_batch_of_the_same_connection_can_be_cancelled() {
-    let desk = Desk::new("");
-    let held = desk.pinentry.answer(Answer::pin(PIN).held());
-    let mut page = desk.bridge.connect().await;
-    let single = page.request("signData", desk.without_pin.clone()).await;
+    let fixture = DialogFixture::new("");
+    let held = fixture.pinentry.answer(Answer::pin(PIN).held());
+    let mut page = fixture.bridge.connect().await;
+    let single = page.request("signData", fixture.without_pin.clone()).await;
     held.opened();
     for id in [json!(single), json!(4711), json!("1"), json!("")] {
         page.send_text(&request("cancel", "c", &json!({ "id": id }))).await;
@@ -101,9 +101,9 @@ async fn only_a_batch_of_the_same_connection_can_be_cancelled() {
     held.release();
     page.reply().await.1.expect("a signature");
 
-    let mut other = desk.bridge.connect().await;
-    let mut stranger = desk.bridge.connect_as(OTHER_ORIGIN).await;
-    page.send_text(&request("signDataBatch", "b", &batch(&desk, KeyType::Rsa2048, 300))).await;
+    let mut other = fixture.bridge.connect().await;
+    let mut stranger = fixture.bridge.connect_as(OTHER_ORIGIN).await;
+    page.send_text(&request("signDataBatch", "b", &batch(&fixture, KeyType::Rsa2048, 300))).await;
     page.event().await;
     for connection in [&mut other, &mut stranger] {
         assert_eq!(connection.result("cancel", json!({ "id": "b" })).await, false);
@@ -118,10 +118,10 @@ fn request(method: &str, id: &str, params: &Value) -> String {
 
 #[tokio::test]
 async fn a_batch_that_is_cancelled_while_the_user_is_asked_takes_its_dialog_with_it() {
-    let desk = Desk::new("");
-    let held = desk.pinentry.answer(Answer::pin(PIN).held());
-    let mut page = desk.bridge.connect().await;
-    let params = without(&batch(&desk, KeyType::P256, 10), "pin");
+    let fixture = DialogFixture::new("");
+    let held = fixture.pinentry.answer(Answer::pin(PIN).held());
+    let mut page = fixture.bridge.connect().await;
+    let params = without(&batch(&fixture, KeyType::P256, 10), "pin");
     let id = page.request("signDataBatch", params).await;
     held.opened();
     page.request("cancel", json!({ "id": id })).await;
@@ -133,20 +133,20 @@ async fn a_batch_that_is_cancelled_while_the_user_is_asked_takes_its_dialog_with
         }
     }
     assert_eq!(signed, Some(0));
-    desk.pinentry.expect_no_process();
+    fixture.pinentry.expect_no_process();
 }
 
 #[tokio::test]
 async fn other_calls_and_batches_go_on_beside_it() {
-    let desk = Desk::new("");
-    let mut page = desk.bridge.connect().await;
-    let long = page.request("signDataBatch", batch(&desk, KeyType::Rsa3072, 1000)).await;
+    let fixture = DialogFixture::new("");
+    let mut page = fixture.bridge.connect().await;
+    let long = page.request("signDataBatch", batch(&fixture, KeyType::Rsa3072, 1000)).await;
     page.event().await;
     let beside = [
         page.request("hello", json!({})).await,
         page.request("slots", json!({})).await,
-        page.request("signData", desk.without_pin.clone()).await,
-        page.request("signDataBatch", batch(&desk, KeyType::P256, 20)).await,
+        page.request("signData", fixture.without_pin.clone()).await,
+        page.request("signDataBatch", batch(&fixture, KeyType::P256, 20)).await,
     ];
     let mut order = Vec::new();
     for _ in 0..5 {
@@ -154,47 +154,47 @@ async fn other_calls_and_batches_go_on_beside_it() {
         order.push(id.as_u64().expect("a number"));
         let result = outcome.expect("a result");
         if result.is_array() && id == beside[3] {
-            assert_signed(&desk, KeyType::P256, &result, 19);
+            assert_signed(&fixture, KeyType::P256, &result, 19);
         }
     }
     assert_eq!(order.last(), Some(&long), "the long batch kept others waiting: {order:?}");
-    bystander_is_served(&desk).await;
+    bystander_is_served(&fixture).await;
 }
 
-async fn bystander_is_served(desk: &Desk) {
-    let mut other = desk.bridge.connect_as(OTHER_ORIGIN).await;
-    other.result("signData", desk.with_pin.clone()).await;
+async fn bystander_is_served(fixture: &DialogFixture) {
+    let mut other = fixture.bridge.connect_as(OTHER_ORIGIN).await;
+    other.result("signData", fixture.with_pin.clone()).await;
 }
 
 #[tokio::test]
 async fn a_page_that_leaves_in_the_middle_leaves_the_worker_to_the_others() {
-    let desk = Desk::new("");
-    let mut staying = desk.bridge.connect().await;
-    staying.result("signData", desk.with_pin.clone()).await;
-    let worker = desk.bridge.workers()[0].pid;
-    let mut page = desk.bridge.connect().await;
+    let fixture = DialogFixture::new("");
+    let mut staying = fixture.bridge.connect().await;
+    staying.result("signData", fixture.with_pin.clone()).await;
+    let worker = fixture.bridge.workers()[0].pid;
+    let mut page = fixture.bridge.connect().await;
     let all = Instant::now();
-    page.result("signDataBatch", batch(&desk, KeyType::Rsa3072, 1000)).await;
+    page.result("signDataBatch", batch(&fixture, KeyType::Rsa3072, 1000)).await;
     let all = all.elapsed();
     for _ in 0..3 {
-        let mut leaving = desk.bridge.connect().await;
-        leaving.request("signDataBatch", batch(&desk, KeyType::Rsa3072, 1000)).await;
+        let mut leaving = fixture.bridge.connect().await;
+        leaving.request("signDataBatch", batch(&fixture, KeyType::Rsa3072, 1000)).await;
         leaving.event().await;
         drop(leaving);
     }
     let start = Instant::now();
     for _ in 0..5 {
-        staying.result("signData", desk.without_pin.clone()).await;
+        staying.result("signData", fixture.without_pin.clone()).await;
     }
     assert!(start.elapsed() < all, "the rest is still signed: {:?}, {all:?}", start.elapsed());
-    assert_eq!(desk.bridge.workers()[0].pid, worker);
+    assert_eq!(fixture.bridge.workers()[0].pid, worker);
 }
 
 #[tokio::test]
 async fn a_login_that_ends_in_the_middle_ends_the_batch_and_asks_nobody() {
-    let desk = Desk::new("");
-    let mut page = desk.bridge.connect().await;
-    page.request("signDataBatch", batch(&desk, KeyType::Rsa3072, 1000)).await;
+    let fixture = DialogFixture::new("");
+    let mut page = fixture.bridge.connect().await;
+    page.request("signDataBatch", batch(&fixture, KeyType::Rsa3072, 1000)).await;
     page.event().await;
     page.request("logout", json!({})).await;
     let mut signed = None;
@@ -205,21 +205,21 @@ async fn a_login_that_ends_in_the_middle_ends_the_batch_and_asks_nobody() {
         }
     }
     assert!(signed.is_some_and(|signed| signed > 0 && signed < 1000), "{signed:?}");
-    assert_eq!(desk.pinentry.starts(), 0);
+    assert_eq!(fixture.pinentry.start_count(), 0);
 }
 
 #[tokio::test]
 async fn a_worker_that_dies_in_the_middle_costs_what_is_left_and_nothing_more() {
-    let desk = Desk::new("");
-    let mut page = desk.bridge.connect().await;
-    page.request("signDataBatch", batch(&desk, KeyType::Rsa3072, 1000)).await;
+    let fixture = DialogFixture::new("");
+    let mut page = fixture.bridge.connect().await;
+    page.request("signDataBatch", batch(&fixture, KeyType::Rsa3072, 1000)).await;
     page.event().await;
-    processes::signal(desk.bridge.workers()[0].pid, Signal::KILL);
+    processes::signal(fixture.bridge.workers()[0].pid, Signal::KILL);
     let result = page.reply().await.1.expect("a result");
     let signed = (0..1000).filter(|at| item_of(&result, *at).is_ok()).count();
     assert!(signed > 0 && signed < 1000, "{signed} of 1000");
     let last = item_of(&result, 999);
-    assert_refused("the last", &last, (412, "401"), &["login"]);
-    assert_eq!(desk.pinentry.starts(), 0);
-    page.result("signDataBatch", with(&batch(&desk, KeyType::P256, 2), "pin", PIN)).await;
+    assert_error("the last", &last, (412, "401"), &["login"]);
+    assert_eq!(fixture.pinentry.start_count(), 0);
+    page.result("signDataBatch", with(&batch(&fixture, KeyType::P256, 2), "pin", PIN)).await;
 }

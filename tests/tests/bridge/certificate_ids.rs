@@ -3,10 +3,10 @@
 use pkcs11_bridge_tests::bridge::{Bridge, Setup};
 use pkcs11_bridge_tests::digest::{digest, from_base64};
 use pkcs11_bridge_tests::openssl;
-use pkcs11_bridge_tests::refusal::assert_refused;
-use pkcs11_bridge_tests::request::{MESSAGE, sign_data, verify_signed_data};
+use pkcs11_bridge_tests::outcome::assert_error;
+use pkcs11_bridge_tests::params::{MESSAGE, sign_data, verify_signed_data};
 use pkcs11_bridge_tests::socket::Socket;
-use pkcs11_bridge_tests::token::{Issued, KeyType, TestToken, fingerprint_id};
+use pkcs11_bridge_tests::token::{CertifiedKey, KeyType, TestToken, fingerprint_id};
 use serde_json::{Value, json};
 
 async fn open(token: &TestToken) -> (Bridge, Socket) {
@@ -16,7 +16,7 @@ async fn open(token: &TestToken) -> (Bridge, Socket) {
 }
 
 /// Asserts that a certificate is listed under an id and that its own key signs for it.
-async fn assert_signs(page: &mut Socket, token: &TestToken, id: &str, issued: &Issued) {
+async fn assert_signs(page: &mut Socket, token: &TestToken, id: &str, issued: &CertifiedKey) {
     let listed = page.result("certificates", json!({ "slot_id": token.slot() })).await;
     let listed = listed.as_array().unwrap();
     let found: Vec<&Value> = listed.iter().filter(|certificate| certificate["id"] == id).collect();
@@ -37,7 +37,7 @@ async fn assert_signs(page: &mut Socket, token: &TestToken, id: &str, issued: &I
 async fn an_empty_id_is_replaced_by_the_fingerprint() {
     for key_type in [KeyType::Rsa2048, KeyType::P256] {
         let token = TestToken::new();
-        let issued = token.issue(key_type, "no id");
+        let issued = token.generate_key(key_type, "no id");
         token.write_certificate(&issued, None);
         // The key can be found by its public key alone.
         token.write_private_key(&issued, Some("77"));
@@ -45,7 +45,7 @@ async fn an_empty_id_is_replaced_by_the_fingerprint() {
         let (_bridge, mut page) = open(&token).await;
         let id = fingerprint_id(&issued.certificate_bytes());
         assert_signs(&mut page, &token, &id, &issued).await;
-        assert_signs(&mut page, &token, "01", &token.issued(KeyType::Rsa2048)).await;
+        assert_signs(&mut page, &token, "01", &token.certified_key(KeyType::Rsa2048)).await;
     }
 }
 
@@ -53,7 +53,7 @@ async fn an_empty_id_is_replaced_by_the_fingerprint() {
 async fn assert_twins_sign(key_type: KeyType) {
     let token = TestToken::new();
     let twins = ["first twin", "second twin"].map(|name| {
-        let issued = token.issue(key_type, name);
+        let issued = token.generate_key(key_type, name);
         token.write_certificate(&issued, Some("0c"));
         token.write_private_key(&issued, Some("0c"));
         token.write_public_key(&issued, Some("0c"));
@@ -65,7 +65,7 @@ async fn assert_twins_sign(key_type: KeyType) {
         assert_signs(&mut page, &token, &id, twin).await;
     }
     let ambiguous = page.call("signData", sign_data(&token, "0c", "sha256")).await;
-    assert_refused("an id that two share", &ambiguous, (412, "404"), &["cert_id"]);
+    assert_error("an id that two share", &ambiguous, (412, "404"), &["cert_id"]);
 }
 
 #[tokio::test]
@@ -85,20 +85,20 @@ async fn a_fingerprint_of_no_certificate_is_not_found() {
     let (_bridge, mut page) = open(&token).await;
     let id = fingerprint_id(&[0; 32]);
     let outcome = page.call("signData", sign_data(&token, &id, "sha256")).await;
-    assert_refused("a fingerprint of nothing", &outcome, (412, "404"), &["certificate"]);
+    assert_error("a fingerprint of nothing", &outcome, (412, "404"), &["certificate"]);
 }
 
 #[tokio::test]
 async fn a_certificate_without_a_key_is_listed_and_cannot_sign() {
     let token = TestToken::new();
-    let issued = token.issue(KeyType::P256, "no key");
+    let issued = token.generate_key(KeyType::P256, "no key");
     token.write_certificate(&issued, Some("0d"));
     let (_bridge, mut page) = open(&token).await;
     let listed = page.result("certificates", json!({ "slot_id": token.slot() })).await;
     assert!(listed.as_array().unwrap().iter().any(|certificate| certificate["id"] == "0d"));
     let outcome = page.call("signData", sign_data(&token, "0d", "sha256")).await;
-    assert_refused("a certificate without a key", &outcome, (412, "404"), &["private key", "0d"]);
-    assert_signs(&mut page, &token, "01", &token.issued(KeyType::Rsa2048)).await;
+    assert_error("a certificate without a key", &outcome, (412, "404"), &["private key", "0d"]);
+    assert_signs(&mut page, &token, "01", &token.certified_key(KeyType::Rsa2048)).await;
 }
 
 /// The check of some signatures wants a longer key, so that they are not made either.
@@ -106,7 +106,7 @@ async fn a_certificate_without_a_key_is_listed_and_cannot_sign() {
 async fn a_short_key_signs_what_can_be_checked() {
     let token = TestToken::new();
     let key_type = KeyType::Rsa1024;
-    let issued = token.issue(key_type, "short");
+    let issued = token.generate_key(key_type, "short");
     token.write_certificate(&issued, Some(key_type.id()));
     token.write_private_key(&issued, Some(key_type.id()));
     let (_bridge, mut page) = open(&token).await;
@@ -117,7 +117,7 @@ async fn a_short_key_signs_what_can_be_checked() {
             ("verifySignedData", verify_signed_data(&params, &json!("AQI="))),
         ] {
             let outcome = page.call(method, params).await;
-            assert_refused("a short key", &outcome, (412, "405"), &["too short"]);
+            assert_error("a short key", &outcome, (412, "405"), &["too short"]);
         }
     }
     assert_signs(&mut page, &token, key_type.id(), &issued).await;
@@ -126,20 +126,20 @@ async fn a_short_key_signs_what_can_be_checked() {
 #[tokio::test]
 async fn the_signature_of_another_key_is_withheld() {
     let token = TestToken::new();
-    token.write_certificate(&token.issue(KeyType::Rsa2048, "certificate"), Some("0e"));
-    token.write_private_key(&token.issue(KeyType::Rsa2048, "another key"), Some("0e"));
+    token.write_certificate(&token.generate_key(KeyType::Rsa2048, "certificate"), Some("0e"));
+    token.write_private_key(&token.generate_key(KeyType::Rsa2048, "another key"), Some("0e"));
     let (_bridge, mut page) = open(&token).await;
     for algorithm in ["sha256", "PS256"] {
         let outcome = page.call("signData", sign_data(&token, "0e", algorithm)).await;
-        assert_refused("another key", &outcome, (500, "900"), &["signature", "0e"]);
+        assert_error("another key", &outcome, (500, "900"), &["signature", "0e"]);
     }
-    assert_signs(&mut page, &token, "01", &token.issued(KeyType::Rsa2048)).await;
+    assert_signs(&mut page, &token, "01", &token.certified_key(KeyType::Rsa2048)).await;
 }
 
 #[tokio::test]
 async fn a_long_id_is_told_in_lower_case_hexadecimal_digits() {
     let token = TestToken::new();
-    let issued = token.issue(KeyType::P256, "long id");
+    let issued = token.generate_key(KeyType::P256, "long id");
     let id = "ABCDEF0123456789ABCDEF0123456789ABCDEF01";
     token.write_certificate(&issued, Some(id));
     token.write_private_key(&issued, Some(id));

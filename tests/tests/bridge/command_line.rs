@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use pkcs11_bridge_protocol::PORTS;
 use pkcs11_bridge_tests::bridge::{Bridge, ORIGIN, Setup};
+use pkcs11_bridge_tests::params::sign_data;
 use pkcs11_bridge_tests::ports;
 use pkcs11_bridge_tests::processes::{self, is_running};
 use pkcs11_bridge_tests::program::{Home, Program};
-use pkcs11_bridge_tests::request::sign_data;
 use pkcs11_bridge_tests::token::{KeyType, MODULE, TestToken};
 use rustix::process::Signal;
 use serde_json::json;
@@ -28,7 +28,7 @@ async fn a_signal_ends_it_cleanly_with_all_its_workers() {
         let workers = bridge.workers();
         assert_eq!(workers.len(), 1);
 
-        let stopping = spawn_blocking(move || bridge.end_by(signal));
+        let stopping = spawn_blocking(move || bridge.stop_with(signal));
         assert_eq!(page.close_code().await, 1001);
         let finished = stopping.await.unwrap();
         assert_eq!(finished.code, Some(0), "{signal:?}: {}", finished.stderr);
@@ -45,7 +45,7 @@ async fn a_page_that_does_not_answer_does_not_keep_it_from_ending() {
     let mut page = bridge.connect().await;
     page.result("slots", json!({})).await;
     // Nobody reads the closing frame.
-    let finished = bridge.end_by(Signal::TERM);
+    let finished = bridge.stop_with(Signal::TERM);
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
 }
 
@@ -81,7 +81,7 @@ async fn calls_in_flight_are_answered_before_it_ends() {
     let (first, _) = page.reply().await;
     open.remove(&first.as_u64().unwrap());
 
-    let stopping = spawn_blocking(move || bridge.end_by(Signal::TERM));
+    let stopping = spawn_blocking(move || bridge.stop_with(Signal::TERM));
     while !open.is_empty() {
         let (id, outcome) = page.reply().await;
         assert!(open.remove(&id.as_u64().unwrap()), "a second reply to {id}");

@@ -1,7 +1,7 @@
 //! The configuration file: what it sets, what wins over it, and how its mistakes are told.
 
 use pkcs11_bridge_tests::bridge::{ORIGIN, SOFTHSM, Setup};
-use pkcs11_bridge_tests::refusal::assert_refused;
+use pkcs11_bridge_tests::outcome::assert_error;
 use pkcs11_bridge_tests::token::{MODULE, TestToken};
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ async fn modules_and_origins_come_from_the_file() {
         assert!(all.to_string().contains(&token.slot().to_string()), "{all}");
     }
     let outcome = bridge.connect_as("https://third.example").await.call("slots", json!({})).await;
-    assert_refused("another origin", &outcome, (401, "500"), &["https://third.example"]);
+    assert_error("another origin", &outcome, (401, "500"), &["https://third.example"]);
 }
 
 #[tokio::test]

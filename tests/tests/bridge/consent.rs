@@ -7,8 +7,8 @@ use std::time::Duration;
 use pkcs11_bridge_tests::approvals;
 use pkcs11_bridge_tests::bridge::{Bridge, ORIGIN, Setup};
 use pkcs11_bridge_tests::handshake::Handshake;
+use pkcs11_bridge_tests::outcome::assert_error;
 use pkcs11_bridge_tests::pinentry::{Answer, Kind, Pinentry};
-use pkcs11_bridge_tests::refusal::assert_refused;
 use pkcs11_bridge_tests::token::TestToken;
 use serde_json::json;
 
@@ -33,7 +33,7 @@ async fn a_first_call_asks_the_user_and_allow_lets_it_through() {
     let pinentry = Pinentry::new();
     let bridge = Setup::on(&token).pinentry(&pinentry).start();
     let mut page = bridge.connect_as(NEW).await;
-    assert_eq!(pinentry.starts(), 0, "a connection alone asks nothing");
+    assert_eq!(pinentry.start_count(), 0, "a connection alone asks nothing");
 
     let held = pinentry.answer(Answer::allow().held());
     page.request("slots", json!({})).await;
@@ -75,13 +75,13 @@ async fn an_approval_is_remembered_by_this_bridge_and_by_the_next() {
     assert_eq!(approvals::origins(bridge.home()), [NEW], "those of the command line are not");
 
     bridge.stop();
-    bridge.start_again();
+    bridge.start_on_same_port();
     bridge.connect_as(NEW).await.result("hello", json!({})).await;
     pinentry.assert_dialogs(1);
     // Another port is another site.
     let outcome =
         bridge.connect_as("https://new.example:8443").await.call("hello", json!({})).await;
-    assert_refused("another port", &outcome, NOT_APPROVED, &["https://new.example:8443"]);
+    assert_error("another port", &outcome, NOT_APPROVED, &["https://new.example:8443"]);
     pinentry.assert_dialogs(2);
 }
 
@@ -92,12 +92,12 @@ async fn a_denial_is_told_and_not_asked_again() {
         let mut page = bridge.connect_as(NEW).await;
         pinentry.answer(answer);
         let words = ["not approved", "not asked again for 10 min", COMMAND];
-        assert_refused(what, &page.call("hello", json!({})).await, NOT_APPROVED, &words);
+        assert_error(what, &page.call("hello", json!({})).await, NOT_APPROVED, &words);
         for _ in 0..3 {
-            assert_refused(what, &page.call("slots", json!({})).await, NOT_APPROVED, &words);
+            assert_error(what, &page.call("slots", json!({})).await, NOT_APPROVED, &words);
         }
         let mut second = bridge.connect_as(NEW).await;
-        assert_refused(what, &second.call("hello", json!({})).await, NOT_APPROVED, &words);
+        assert_error(what, &second.call("hello", json!({})).await, NOT_APPROVED, &words);
         pinentry.assert_dialogs(1);
         assert_eq!(approvals::origins(bridge.home()), [""; 0]);
         // Others are asked about as before.
@@ -116,10 +116,10 @@ async fn a_question_that_nobody_answers_ends_by_itself_and_is_not_asked_again_at
         pinentry.answer(answer);
         let outcome = page.call("hello", json!({})).await;
         let words = ["no answer within 1 s", "behind other windows", "try again"];
-        assert_refused("no answer", &outcome, NOT_APPROVED, &words);
+        assert_error("no answer", &outcome, NOT_APPROVED, &words);
         let outcome = page.call("hello", json!({})).await;
         let words = ["not asked again for 1 min", COMMAND];
-        assert_refused("a second call", &outcome, NOT_APPROVED, &words);
+        assert_error("a second call", &outcome, NOT_APPROVED, &words);
         let dialog = &pinentry.assert_dialogs(1)[0];
         assert_eq!(dialog.timeout(), Some(Duration::from_secs(1)));
         assert_eq!(approvals::origins(bridge.home()), [""; 0]);
@@ -151,7 +151,7 @@ async fn an_approval_that_has_expired_is_asked_for_again() {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert_refused("an approval that ran out", &outcome, NOT_APPROVED, &[brief]);
+    assert_error("an approval that ran out", &outcome, NOT_APPROVED, &[brief]);
     pinentry.assert_dialogs(2);
 }
 
@@ -161,14 +161,14 @@ async fn pages_without_an_origin_are_never_asked_about() {
     let mut page = bridge.connect_as("null").await;
     for method in ["hello", "slots"] {
         let outcome = page.call(method, json!({})).await;
-        assert_refused("null", &outcome, NOT_APPROVED, &["no origin of its own"]);
+        assert_error("null", &outcome, NOT_APPROVED, &["no origin of its own"]);
     }
     for malformed in ["", "https://new.example/", "HTTPS://new.example", "new.example", "https://"]
     {
         let handshake = Handshake::of(bridge.address()).origin(Some(malformed));
         assert_eq!(handshake.open().await.err().map(|status| status.as_u16()), Some(403));
     }
-    assert_eq!(pinentry.starts(), 0);
+    assert_eq!(pinentry.start_count(), 0);
 }
 
 #[tokio::test]
@@ -181,11 +181,11 @@ async fn the_pinentry_of_the_environment_wins_over_that_of_the_configuration() {
     ] {
         let setup = Setup::new().config(&config).environment("PINENTRY_PROGRAM", environment);
         let bridge = setup.start();
-        let (before, starts) = (asked.dialogs().len(), other.starts());
+        let (before, starts) = (asked.dialogs().len(), other.start_count());
         asked.answer(Answer::allow());
         bridge.connect_as(NEW).await.result("hello", json!({})).await;
         asked.assert_dialogs(before + 1);
-        assert_eq!(other.starts(), starts);
+        assert_eq!(other.start_count(), starts);
     }
 }
 

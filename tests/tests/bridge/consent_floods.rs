@@ -1,13 +1,13 @@
 //! Sites under many names: they can neither keep the user busy nor keep an approved site from asking.
 
-use pkcs11_bridge_tests::approvals::succeed;
+use pkcs11_bridge_tests::approvals::run_command;
+use pkcs11_bridge_tests::outcome::assert_error;
 use pkcs11_bridge_tests::pinentry::{Answer, Kind};
-use pkcs11_bridge_tests::refusal::assert_refused;
 use pkcs11_bridge_tests::token::PIN;
 use serde_json::json;
 
 use super::consent::{NOT_APPROVED, open};
-use super::pin_dialog::Desk;
+use super::pin_dialog::DialogFixture;
 
 fn site(number: usize) -> String {
     format!("https://site-{number}.example")
@@ -19,14 +19,14 @@ async fn after_several_sites_were_turned_down_no_other_is_asked_about() {
     for number in 0..5 {
         pinentry.answer(Answer::deny());
         let outcome = bridge.connect_as(&site(number)).await.call("hello", json!({})).await;
-        assert_refused("a denial", &outcome, NOT_APPROVED, &["not asked again for 10 min"]);
+        assert_error("a denial", &outcome, NOT_APPROVED, &["not asked again for 10 min"]);
     }
     for number in 5..8 {
         let mut page = bridge.connect_as(&site(number)).await;
         let outcome = page.call("hello", json!({})).await;
         let command = format!("pkcs11-bridge origins allow {}", site(number));
-        assert_refused("one too many", &outcome, NOT_APPROVED, &["10 min", &command]);
-        succeed(bridge.home(), &["allow", &site(number)]);
+        assert_error("one too many", &outcome, NOT_APPROVED, &["10 min", &command]);
+        run_command(bridge.home(), &["allow", &site(number)]);
         page.result("hello", json!({})).await;
     }
     pinentry.assert_dialogs(5);
@@ -46,11 +46,11 @@ async fn a_site_that_is_allowed_in_between_shows_that_somebody_wants_to_be_asked
 
 #[tokio::test]
 async fn an_approved_site_gets_its_dialog_for_a_pin_however_many_wait_for_consent() {
-    let desk = Desk::new("");
-    let first = desk.pinentry.answer(Answer::deny().held());
+    let fixture = DialogFixture::new("");
+    let first = fixture.pinentry.answer(Answer::deny().held());
     let mut strangers = Vec::new();
     for number in 0..12 {
-        let mut stranger = desk.bridge.connect_as(&site(number)).await;
+        let mut stranger = fixture.bridge.connect_as(&site(number)).await;
         stranger.request("hello", json!({})).await;
         if number == 0 {
             first.opened();
@@ -59,17 +59,17 @@ async fn an_approved_site_gets_its_dialog_for_a_pin_however_many_wait_for_consen
     }
     // Those that had to be turned away at once.
     for stranger in &mut strangers[3..] {
-        assert_refused("no room", &stranger.reply().await.1, NOT_APPROVED, &["other questions"]);
+        assert_error("no room", &stranger.reply().await.1, NOT_APPROVED, &["other questions"]);
     }
-    let mut page = desk.bridge.connect().await;
-    page.request("signData", desk.without_pin.clone()).await;
+    let mut page = fixture.bridge.connect().await;
+    page.request("signData", fixture.without_pin.clone()).await;
     page.result("slots", json!({})).await;
     for answer in [Answer::deny(), Answer::deny(), Answer::pin(PIN)] {
-        desk.pinentry.answer(answer);
+        fixture.pinentry.answer(answer);
     }
     first.release();
     page.reply().await.1.expect("a signature");
-    let dialogs = desk.pinentry.assert_dialogs(4);
+    let dialogs = fixture.pinentry.assert_dialogs(4);
     assert_eq!(dialogs[3].kind, Kind::Pin);
-    assert_eq!(desk.pinentry.most_at_a_time(), 1);
+    assert_eq!(fixture.pinentry.max_open_dialogs(), 1);
 }

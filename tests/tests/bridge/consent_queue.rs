@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use pkcs11_bridge_tests::approvals;
 use pkcs11_bridge_tests::bridge::Bridge;
+use pkcs11_bridge_tests::outcome::assert_error;
 use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
 use pkcs11_bridge_tests::processes::{is_running, wait_until};
 use pkcs11_bridge_tests::program::STOP_LIMIT;
-use pkcs11_bridge_tests::refusal::assert_refused;
 use pkcs11_bridge_tests::socket::Socket;
 use rustix::process::Signal;
 use serde_json::json;
@@ -73,7 +73,7 @@ async fn a_denial_is_told_to_all_calls_that_wait_for_it() {
     held.opened();
     held.release();
     for _ in 0..20 {
-        assert_refused("one of many", &page.reply().await.1, NOT_APPROVED, &["not asked again"]);
+        assert_error("one of many", &page.reply().await.1, NOT_APPROVED, &["not asked again"]);
     }
     pinentry.assert_dialogs(1);
 }
@@ -93,9 +93,9 @@ async fn two_origins_are_asked_about_one_after_the_other() {
     second.opened();
     page.result("hello", json!({})).await;
     second.release();
-    assert_refused("the other", &other.reply().await.1, NOT_APPROVED, &[OTHER]);
+    assert_error("the other", &other.reply().await.1, NOT_APPROVED, &[OTHER]);
     assert_eq!(asked_about(&pinentry), [NEW, OTHER]);
-    assert_eq!(pinentry.most_at_a_time(), 1);
+    assert_eq!(pinentry.max_open_dialogs(), 1);
     pinentry.assert_dialogs(2);
 }
 
@@ -116,7 +116,7 @@ async fn questions_that_wait_are_bounded() {
     let mut refused = Vec::new();
     for page in &mut pages.drain(3..).collect::<Vec<_>>() {
         let outcome = page.reply().await.1;
-        assert_refused("no room", &outcome, NOT_APPROVED, &["other questions", "try again"]);
+        assert_error("no room", &outcome, NOT_APPROVED, &["other questions", "try again"]);
         refused.push(outcome);
     }
     assert!(start.elapsed() < STOP_LIMIT);
@@ -124,7 +124,7 @@ async fn questions_that_wait_are_bounded() {
     for page in &mut pages {
         assert_allowed(page).await;
     }
-    assert_eq!((pinentry.dialogs().len(), pinentry.most_at_a_time()), (3, 1));
+    assert_eq!((pinentry.dialogs().len(), pinentry.max_open_dialogs()), (3, 1));
     // That there was no room is no denial.
     let mut late = calling(&bridge, "https://site-12.example").await;
     assert_allowed(&mut late).await;
@@ -175,19 +175,19 @@ async fn a_bridge_that_stops_closes_its_dialog() {
         pinentry.answer(answer);
         let page = calling(&bridge, NEW).await;
         let waiting = calling(&bridge, OTHER).await;
-        assert!(wait_until(STOP_LIMIT, || pinentry.starts() == 1));
+        assert!(wait_until(STOP_LIMIT, || pinentry.start_count() == 1));
         let dialogs = bridge.dialogs();
         assert_eq!(dialogs.len(), 1, "{dialogs:?}");
 
-        let stopping = spawn_blocking(move || bridge.end_by(Signal::TERM));
+        let stopping = spawn_blocking(move || bridge.stop_with(Signal::TERM));
         for mut page in [page, waiting] {
-            assert_refused("a call that waits", &page.reply().await.1, NOT_APPROVED, &[]);
+            assert_error("a call that waits", &page.reply().await.1, NOT_APPROVED, &[]);
             assert_eq!(page.close_code().await, 1001);
         }
         let finished = stopping.await.unwrap();
         assert_eq!(finished.code, Some(0), "{}", finished.stderr);
         pinentry.expect_no_process();
-        assert_eq!(pinentry.starts(), 1, "another dialog was opened");
+        assert_eq!(pinentry.start_count(), 1, "another dialog was opened");
     }
 }
 
@@ -199,7 +199,7 @@ async fn a_bridge_that_is_killed_takes_its_dialog_with_it() {
         let _page = calling(&bridge, NEW).await;
         scripted.opened();
         let dialogs = bridge.dialogs();
-        bridge.end_by(Signal::KILL);
+        bridge.stop_with(Signal::KILL);
         let ended = || dialogs.iter().all(|dialog| !is_running(dialog.pid));
         assert!(wait_until(STOP_LIMIT, ended), "{dialogs:?}");
         assert!(wait_until(STOP_LIMIT, || pinentry.processes().is_empty()), "the pinentry goes on");

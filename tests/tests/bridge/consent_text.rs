@@ -3,8 +3,8 @@
 
 use pkcs11_bridge_tests::approvals;
 use pkcs11_bridge_tests::handshake::Handshake;
+use pkcs11_bridge_tests::outcome::assert_error;
 use pkcs11_bridge_tests::pinentry::{Answer, Dialog};
-use pkcs11_bridge_tests::refusal::assert_refused;
 use serde_json::json;
 
 use super::consent::{NEW, NOT_APPROVED, open};
@@ -14,7 +14,7 @@ async fn dialog_about(origin: &str) -> Dialog {
     let (pinentry, bridge) = open("");
     pinentry.answer(Answer::deny());
     let outcome = bridge.connect_as(origin).await.call("hello", json!({})).await;
-    assert_refused("a page", &outcome, NOT_APPROVED, &[]);
+    assert_error("a page", &outcome, NOT_APPROVED, &[]);
     pinentry.assert_dialogs(1).remove(0)
 }
 
@@ -91,7 +91,7 @@ async fn an_origin_of_4_kb_can_be_allowed_and_is_remembered() {
     bridge.connect_as(&origin).await.result("hello", json!({})).await;
     assert_eq!(approvals::origins(bridge.home()), [origin.as_str()]);
     bridge.stop();
-    bridge.start_again();
+    bridge.start_on_same_port();
     bridge.connect_as(&origin).await.result("hello", json!({})).await;
     // One that is the same as far as it is shown is another.
     let other = format!("https://{}example", "long.".repeat(799));

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use pkcs11_bridge_tests::bridge::Setup;
+use pkcs11_bridge_tests::outcome::{Outcome, assert_error};
+use pkcs11_bridge_tests::params::with;
 use pkcs11_bridge_tests::processes::{is_running, wait_until};
-use pkcs11_bridge_tests::refusal::{Outcome, assert_refused};
-use pkcs11_bridge_tests::request::with;
 use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::test_module::{Fault, NAME, Rule};
 use serde_json::json;
@@ -53,7 +53,7 @@ async fn a_read_that_hangs_is_given_up() {
         let mut page = faulty.bridge.connect().await;
         faulty.assert_works(&mut page).await;
         let worker = faulty.module.calls_of("C_GetInfo").last().unwrap().pid;
-        let rule = faulty.module.add(Rule::on("C_GetTokenInfo").next(1).shows(fault));
+        let rule = faulty.module.add(Rule::on("C_GetTokenInfo").next(1).fault(fault));
         let held = faulty.module.add(Rule::on("C_GetInfo").held());
         let work = async {
             let start = Instant::now();
@@ -62,13 +62,13 @@ async fn a_read_that_hangs_is_given_up() {
             tokio::time::sleep(Duration::from_secs(1)).await;
             let other = page.request("info", json!({})).await;
             let [hanging, other] = replies(&mut page, [hanging, other]).await;
-            assert_refused(&what, &hanging, OVERDUE, &[NAME, "token", "5 s"]);
-            assert_refused(&what, &other, FAILED, &[NAME]);
+            assert_error(&what, &hanging, OVERDUE, &[NAME, "token", "5 s"]);
+            assert_error(&what, &other, FAILED, &[NAME]);
             assert!(start.elapsed() >= Duration::from_secs(5));
         };
         let (_, served) = faulty.beside_healthy(work).await;
         assert!(served > 2, "{served}");
-        faulty.module.wait_until_waiting("C_GetTokenInfo", number);
+        faulty.module.wait_until_blocked("C_GetTokenInfo", number);
         assert_gone(&faulty, worker);
         rule.remove();
         held.remove();
@@ -85,7 +85,7 @@ async fn a_signature_that_hangs_is_given_up_later() {
         let mut page = faulty.bridge.connect().await;
         faulty.assert_works(&mut page).await;
         let worker = faulty.module.calls_of("C_GetInfo").last().unwrap().pid;
-        let rule = faulty.module.add(Rule::on("C_Sign").next(1).shows(fault));
+        let rule = faulty.module.add(Rule::on("C_Sign").next(1).fault(fault));
         let work = async {
             let start = Instant::now();
             let id = page.request("signData", faulty.signing()).await;
@@ -95,7 +95,7 @@ async fn a_signature_that_hangs_is_given_up_later() {
                 other.result("token", faulty.slot()).await;
             }
             let [outcome] = replies(&mut page, [id]).await;
-            assert_refused(&what, &outcome, OVERDUE, &[NAME, "signData", "8 s"]);
+            assert_error(&what, &outcome, OVERDUE, &[NAME, "signData", "8 s"]);
             assert!(start.elapsed() >= Duration::from_secs(8));
             other.close().await;
         };
@@ -117,10 +117,10 @@ async fn a_read_that_has_to_wait_for_a_signature_has_its_time_afterwards() {
     let signing = faulty.module.add(Rule::on("C_Sign").next(1).held());
     let reading = faulty.module.add(Rule::on("C_GetInfo").next(1).held());
     let signed = page.request("signData", faulty.signing()).await;
-    faulty.module.wait_until_waiting("C_Sign", 1);
+    faulty.module.wait_until_blocked("C_Sign", 1);
     let mut other = faulty.bridge.connect().await;
     other.request("info", json!({})).await;
-    faulty.module.wait_until_waiting("C_GetInfo", 1);
+    faulty.module.wait_until_blocked("C_GetInfo", 1);
     tokio::time::sleep(Duration::from_secs(6)).await;
     signing.release();
     let [outcome] = replies(&mut page, [signed]).await;
@@ -138,11 +138,11 @@ async fn a_read_that_hangs_beside_signatures_is_given_up() {
     let faulty = Faulty::configured("read_deadline_seconds = 1\nsign_deadline_seconds = 4");
     let mut page = faulty.bridge.connect().await;
     faulty.assert_works(&mut page).await;
-    let hangs = faulty.module.add(Rule::on("C_GetInfo").next(1).shows(Fault::Hang));
+    let hangs = faulty.module.add(Rule::on("C_GetInfo").next(1).fault(Fault::Hang));
     faulty.module.add(Rule::on("C_Sign").sleep(Duration::from_millis(500)));
     let mut reading = faulty.bridge.connect().await;
     reading.request("info", json!({})).await;
-    faulty.module.wait_until_waiting("C_GetInfo", 1);
+    faulty.module.wait_until_blocked("C_GetInfo", 1);
     let (given_up, signing) = (reading.reply(), async {
         // In turns, so that there is always one.
         let mut second = faulty.bridge.connect().await;
@@ -160,7 +160,7 @@ async fn a_read_that_hangs_beside_signatures_is_given_up() {
         panic!("it goes on beside the read that hangs");
     });
     let ((_, outcome), ()) = tokio::join!(given_up, signing);
-    assert_refused("the read", &outcome, OVERDUE, &[NAME, "info", "1 s"]);
+    assert_error("the read", &outcome, OVERDUE, &[NAME, "info", "1 s"]);
     hangs.remove();
 }
 
@@ -171,7 +171,7 @@ async fn a_batch_that_hangs_is_answered_with_what_became_of_each() {
     faulty.assert_works(&mut page).await;
     let hash = faulty.signing()["data"].clone();
     let batch = with(&faulty.signing(), "data", vec![hash; 40]);
-    let rule = faulty.module.add(Rule::on("C_Sign").nth(10).shows(Fault::Hang));
+    let rule = faulty.module.add(Rule::on("C_Sign").nth(10).fault(Fault::Hang));
     let (result, _) = faulty.beside_healthy(page.result("signDataBatch", batch.clone())).await;
     rule.remove();
     let items = result.as_array().unwrap();
@@ -214,10 +214,10 @@ async fn a_call_that_is_slow_is_waited_for() {
 async fn a_start_that_hangs_is_given_up() {
     let faulty = Faulty::configured("read_deadline_seconds = 5");
     for fault in HANGS {
-        let rule = faulty.module.add(Rule::on("C_Initialize").next(1).shows(fault.clone()));
+        let rule = faulty.module.add(Rule::on("C_Initialize").next(1).fault(fault.clone()));
         let mut page = faulty.bridge.connect().await;
         let outcome = faulty.beside_healthy(page.call("info", json!({}))).await.0;
-        assert_refused(&format!("{fault:?}"), &outcome, OVERDUE, &[NAME, "5 s"]);
+        assert_error(&format!("{fault:?}"), &outcome, OVERDUE, &[NAME, "5 s"]);
         rule.remove();
         faulty.assert_works(&mut page).await;
         page.close().await;
@@ -247,7 +247,7 @@ async fn a_page_that_leaves_a_hanging_call_takes_the_worker_with_it() {
     let faulty = Faulty::new();
     for fault in HANGS {
         let mut page = faulty.bridge.connect().await;
-        let rule = faulty.module.add(Rule::on("C_GetInfo").next(1).shows(fault));
+        let rule = faulty.module.add(Rule::on("C_GetInfo").next(1).fault(fault));
         page.request("info", json!({})).await;
         let before = faulty.module.count("C_GetInfo");
         faulty.bridge.expect_workers(1);

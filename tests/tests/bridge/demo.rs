@@ -5,11 +5,11 @@ use std::time::Duration;
 use pkcs11_bridge_tests::demo::Demo;
 use pkcs11_bridge_tests::digest::from_base64;
 use pkcs11_bridge_tests::handshake::Handshake;
+use pkcs11_bridge_tests::outcome::assert_error;
+use pkcs11_bridge_tests::params::MESSAGE;
 use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
 use pkcs11_bridge_tests::processes::{self, is_running};
 use pkcs11_bridge_tests::program::Program;
-use pkcs11_bridge_tests::refusal::assert_refused;
-use pkcs11_bridge_tests::request::MESSAGE;
 use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::{digest, http, openssl};
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ async fn connect_as(demo: &Demo, origin: &str) -> Socket {
 fn allowed() -> (Pinentry, Demo) {
     let pinentry = Pinentry::new();
     pinentry.answer(Answer::allow());
-    let demo = Demo::asking(&pinentry);
+    let demo = Demo::with_pinentry(&pinentry);
     (pinentry, demo)
 }
 
@@ -86,7 +86,7 @@ async fn sign_with(page: &mut Socket, demo: &Demo, slot: &Value, certificate: &V
     });
     let outcome = page.call("signData", params).await;
     let Ok(signature) = outcome else {
-        assert_refused("a certificate of the CA", &outcome, (412, "404"), &["private key"]);
+        assert_error("a certificate of the CA", &outcome, (412, "404"), &["private key"]);
         return false;
     };
     let folder = tempfile::tempdir().unwrap();
@@ -106,7 +106,7 @@ async fn the_demo_serves_the_pages_that_its_user_allows() {
     let other = "http://127.0.0.1:1";
     pinentry.answer(Answer::deny());
     let outcome = connect_as(&demo, other).await.call("slots", json!({})).await;
-    assert_refused("another page", &outcome, (401, "500"), &["approved"]);
+    assert_error("another page", &outcome, (401, "500"), &["approved"]);
     for (dialog, origin) in pinentry.assert_dialogs(2).iter().zip([demo.url(), other]) {
         assert!(dialog.description().contains(&format!("    {origin}\n")), "{dialog:?}");
     }
@@ -117,7 +117,7 @@ async fn where_nobody_can_be_asked_the_log_has_the_command_that_allows_the_page(
     let demo = Demo::start();
     let outcome = connect(&demo).await.call("slots", json!({})).await;
     let words = [demo.url(), "pkcs11-bridge origins allow", "log"];
-    assert_refused("the demo's page", &outcome, (401, "500"), &words);
+    assert_error("the demo's page", &outcome, (401, "500"), &words);
 
     let logged = || demo.log().contains("command=");
     assert!(processes::wait_until(Duration::from_secs(10), logged), "{}", demo.log());

@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use pkcs11_bridge_tests::outcome::{Outcome, assert_error};
 use pkcs11_bridge_tests::processes::{is_running, wait_until};
-use pkcs11_bridge_tests::refusal::{Outcome, assert_refused};
 use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::test_module::{Fault, NAME, Rule};
 use serde_json::json;
@@ -41,9 +41,9 @@ async fn a_module_that_ends_its_process_fails_the_call_and_the_next_one_works() 
             let what = format!("{fault:?} in {place}");
             let mut page = faulty.bridge.connect_as(&origin(number)).await;
             let (method, params) = faulty.calls()[call].clone();
-            let rule = faulty.module.add(Rule::on(place).next(1).shows(fault.clone()));
+            let rule = faulty.module.add(Rule::on(place).next(1).fault(fault.clone()));
             let (outcome, _) = faulty.beside_healthy(page.call(method, params.clone())).await;
-            assert_refused(&what, &outcome, FAILED, &[NAME, words]);
+            assert_error(&what, &outcome, FAILED, &[NAME, words]);
             rule.remove();
             faulty.assert_works(&mut page).await;
             page.close().await;
@@ -62,14 +62,14 @@ async fn all_calls_that_are_in_flight_on_it_fail_once_each() {
         let waiting = faulty.module.add(Rule::on("C_SignInit").held());
         let before = 3 * number;
         let open = page.request_many("signData", &faulty.signing(), 3).await;
-        faulty.module.wait_until_waiting("C_SignInit", before + 3);
-        let crash = faulty.module.add(Rule::on("C_GetInfo").next(1).shows(fault.clone()));
+        faulty.module.wait_until_blocked("C_SignInit", before + 3);
+        let crash = faulty.module.add(Rule::on("C_GetInfo").next(1).fault(fault.clone()));
         let work = async {
             let (method, params) = faulty.calls()[0].clone();
             let id = page.request(method, params).await;
             let open = open.into_iter().chain([id]).collect();
             for outcome in replies(&mut page, open).await {
-                assert_refused(&format!("{fault:?}"), &outcome, FAILED, &[NAME, words]);
+                assert_error(&format!("{fault:?}"), &outcome, FAILED, &[NAME, words]);
             }
         };
         faulty.beside_healthy(work).await;
@@ -86,7 +86,7 @@ async fn a_module_that_does_not_let_go_is_ended() {
     for fault in [Fault::Segfault, Fault::Hang, Fault::Spin] {
         let mut page = faulty.bridge.connect().await;
         faulty.assert_works(&mut page).await;
-        let rule = faulty.module.add(Rule::on("C_Finalize").next(1).shows(fault));
+        let rule = faulty.module.add(Rule::on("C_Finalize").next(1).fault(fault));
         let pids: Vec<_> = faulty.bridge.workers().iter().map(|worker| worker.pid).collect();
         page.close().await;
         faulty.bridge.expect_workers(0);

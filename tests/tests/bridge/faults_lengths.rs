@@ -2,8 +2,8 @@
 //! end of the worker, and the next call works.
 
 use pkcs11_bridge_tests::digest::from_base64;
-use pkcs11_bridge_tests::refusal::assert_refused;
-use pkcs11_bridge_tests::test_module::{Lie, Rule};
+use pkcs11_bridge_tests::outcome::assert_error;
+use pkcs11_bridge_tests::test_module::{Rule, WrongLength};
 use serde_json::{Value, json};
 
 use super::faulty::{FAILED, Faulty, origin};
@@ -12,8 +12,8 @@ use super::faulty::{FAILED, Faulty, origin};
 const HUGE: [u64; 2] = [1 << 40, u64::MAX - 1];
 
 /// Those lies, and all that are huge.
-fn with_huge<const N: usize>(lies: [Lie; N]) -> Vec<Lie> {
-    let huge = HUGE.map(Lie::Announce).into_iter().chain(HUGE.map(Lie::Claim));
+fn with_huge<const N: usize>(lies: [WrongLength; N]) -> Vec<WrongLength> {
+    let huge = HUGE.map(WrongLength::Announced).into_iter().chain(HUGE.map(WrongLength::Written));
     lies.into_iter().chain(huge).collect()
 }
 
@@ -22,11 +22,16 @@ async fn a_signature_of_another_length_is_withheld() {
     let faulty = Faulty::new();
     let mut page = faulty.bridge.connect().await;
     let work = async {
-        let more = [Lie::ClaimMore(1), Lie::ClaimMore(5000), Lie::Claim(63), Lie::Claim(0)];
-        for lie in more.into_iter().chain(HUGE.map(Lie::Claim)) {
-            let rule = faulty.module.add(Rule::on("C_Sign").next(1).lie(lie));
+        let more = [
+            WrongLength::WrittenMore(1),
+            WrongLength::WrittenMore(5000),
+            WrongLength::Written(63),
+            WrongLength::Written(0),
+        ];
+        for lie in more.into_iter().chain(HUGE.map(WrongLength::Written)) {
+            let rule = faulty.module.add(Rule::on("C_Sign").next(1).wrong_length(lie));
             let outcome = page.call("signData", faulty.signing()).await;
-            assert_refused(&format!("{lie:?}"), &outcome, FAILED, &[]);
+            assert_error(&format!("{lie:?}"), &outcome, FAILED, &[]);
             rule.remove();
             page.result("signData", faulty.signing()).await;
         }
@@ -36,17 +41,21 @@ async fn a_signature_of_another_length_is_withheld() {
 
 #[tokio::test]
 async fn slots_that_are_not_there_are_not_listed() {
-    let lies =
-        with_huge([Lie::Announce(1), Lie::Announce(1000), Lie::ClaimMore(1), Lie::ClaimMore(1000)]);
+    let lies = with_huge([
+        WrongLength::Announced(1),
+        WrongLength::Announced(1000),
+        WrongLength::WrittenMore(1),
+        WrongLength::WrittenMore(1000),
+    ]);
     let faulty = Faulty::for_origins((0..lies.len()).map(origin));
     for (number, lie) in lies.into_iter().enumerate() {
         let mut page = faulty.bridge.connect_as(&origin(number)).await;
         let right = page.result("slots", json!({})).await;
-        let rule = faulty.module.add(Rule::on("C_GetSlotList").lie(lie));
+        let rule = faulty.module.add(Rule::on("C_GetSlotList").wrong_length(lie));
         let (outcome, _) = faulty.beside_healthy(page.call("slots", json!({}))).await;
         match &outcome {
             Ok(slots) => assert_eq!(*slots, right, "{lie:?}"),
-            Err(_) => assert_refused(&format!("{lie:?}"), &outcome, FAILED, &[]),
+            Err(_) => assert_error(&format!("{lie:?}"), &outcome, FAILED, &[]),
         }
         rule.remove();
         faulty.assert_works(&mut page).await;
@@ -60,15 +69,19 @@ async fn objects_that_are_not_there_are_not_read() {
     let mut page = faulty.bridge.connect().await;
     let right = page.result("certificates", faulty.slot()).await;
     let work = async {
-        for lie in [Lie::Claim(11), Lie::ClaimMore(1), Lie::ClaimMore(1 << 20)]
-            .into_iter()
-            .chain(HUGE.map(Lie::Claim))
+        for lie in [
+            WrongLength::Written(11),
+            WrongLength::WrittenMore(1),
+            WrongLength::WrittenMore(1 << 20),
+        ]
+        .into_iter()
+        .chain(HUGE.map(WrongLength::Written))
         {
-            let rule = faulty.module.add(Rule::on("C_FindObjects").lie(lie));
+            let rule = faulty.module.add(Rule::on("C_FindObjects").wrong_length(lie));
             let outcome = page.call("certificates", faulty.slot()).await;
             match &outcome {
                 Ok(certificates) => assert_eq!(*certificates, right, "{lie:?}"),
-                Err(_) => assert_refused(&format!("{lie:?}"), &outcome, FAILED, &[]),
+                Err(_) => assert_error(&format!("{lie:?}"), &outcome, FAILED, &[]),
             }
             rule.remove();
             faulty.assert_works(&mut page).await;
@@ -90,29 +103,29 @@ fn assert_told_but_for_one(what: &str, certificates: &Value, right: &Value) {
 #[tokio::test]
 async fn a_certificate_of_another_length_never_shows_the_workers_memory() {
     let lies = with_huge([
-        Lie::Announce(1),
-        Lie::Announce(1 << 20),
-        Lie::ClaimMore(64),
-        Lie::ClaimMore(4096),
+        WrongLength::Announced(1),
+        WrongLength::Announced(1 << 20),
+        WrongLength::WrittenMore(64),
+        WrongLength::WrittenMore(4096),
     ]);
     let faulty = Faulty::for_origins((0..lies.len()).map(origin));
     for (number, lie) in lies.into_iter().enumerate() {
         let what = format!("{lie:?}");
         let mut page = faulty.bridge.connect_as(&origin(number)).await;
         let right = page.result("certificates", faulty.slot()).await;
-        let rule = faulty.module.add(Rule::on("C_GetAttributeValue").nth(2).lie(lie));
+        let rule = faulty.module.add(Rule::on("C_GetAttributeValue").nth(2).wrong_length(lie));
         let rule = match lie {
             // Asked for the length first, and then for the value.
-            Lie::Announce(_) => {
+            WrongLength::Announced(_) => {
                 rule.remove();
-                faulty.module.add(Rule::on("C_GetAttributeValue").next(1).lie(lie))
+                faulty.module.add(Rule::on("C_GetAttributeValue").next(1).wrong_length(lie))
             }
             _ => rule,
         };
         let (outcome, _) = faulty.beside_healthy(page.call("certificates", faulty.slot())).await;
         match &outcome {
             Ok(certificates) => assert_told_but_for_one(&what, certificates, &right),
-            Err(_) => assert_refused(&what, &outcome, FAILED, &[]),
+            Err(_) => assert_error(&what, &outcome, FAILED, &[]),
         }
         rule.remove();
         faulty.assert_works(&mut page).await;
@@ -122,17 +135,17 @@ async fn a_certificate_of_another_length_never_shows_the_workers_memory() {
 
 #[tokio::test]
 async fn algorithms_that_are_not_there_are_not_used() {
-    let lies = with_huge([Lie::Claim(0), Lie::ClaimMore(1000)]);
+    let lies = with_huge([WrongLength::Written(0), WrongLength::WrittenMore(1000)]);
     let faulty = Faulty::for_origins((0..lies.len()).map(origin));
     for (number, lie) in lies.into_iter().enumerate() {
         let what = format!("{lie:?}");
         let mut page = faulty.bridge.connect_as(&origin(number)).await;
-        let rule = faulty.module.add(Rule::on("C_GetMechanismList").lie(lie));
+        let rule = faulty.module.add(Rule::on("C_GetMechanismList").wrong_length(lie));
         let (outcome, _) = faulty.beside_healthy(page.call("signData", faulty.signing())).await;
         match &outcome {
             Ok(signature) => assert_eq!(from_base64(signature.as_str().unwrap()).len(), 64),
             Err(error) if error.data.code == "405" => {}
-            Err(_) => assert_refused(&what, &outcome, FAILED, &[]),
+            Err(_) => assert_error(&what, &outcome, FAILED, &[]),
         }
         rule.remove();
         page.close().await;

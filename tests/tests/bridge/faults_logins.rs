@@ -6,15 +6,15 @@ use std::time::Duration;
 use cryptoki_sys::{
     CKR_CRYPTOKI_NOT_INITIALIZED, CKR_DEVICE_REMOVED, CKR_GENERAL_ERROR, CKR_SESSION_HANDLE_INVALID,
 };
+use pkcs11_bridge_tests::outcome::{Outcome, assert_error};
 use pkcs11_bridge_tests::pinentry::Answer;
 use pkcs11_bridge_tests::processes::wait_until;
-use pkcs11_bridge_tests::refusal::{Outcome, assert_refused};
 use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::test_module::{Fault, NAME, Rule};
 use pkcs11_bridge_tests::token::PIN;
 
-use super::desk::{Desk, NO_TOKEN};
 use super::faulty::{FAILED, OVERDUE};
+use super::pin_fixture::{NO_TOKEN, PinFixture};
 
 /// Who gives the PIN.
 const GIVERS: [Giver; 2] = [Giver::Page, Giver::User];
@@ -26,12 +26,12 @@ enum Giver {
 }
 
 impl Giver {
-    async fn sign(self, desk: &Desk, page: &mut Socket) -> Outcome {
+    async fn sign(self, fixture: &PinFixture, page: &mut Socket) -> Outcome {
         match self {
-            Self::Page => desk.sign_with(page, PIN).await,
+            Self::Page => fixture.sign_with(page, PIN).await,
             Self::User => {
-                desk.pinentry.answer(Answer::pin(PIN));
-                desk.sign(page).await
+                fixture.pinentry.answer(Answer::pin(PIN));
+                fixture.sign(page).await
             }
         }
     }
@@ -46,17 +46,17 @@ async fn one_that_crashes_or_hangs_over_it_gets_it_once() {
             (Fault::Hang, OVERDUE, "6 s"),
         ] {
             let what = format!("{fault:?}, PIN of {giver:?}");
-            let desk = Desk::configured("sign_deadline_seconds = 6");
-            let mut page = desk.bridge.connect().await;
-            let rule = desk.module.add(Rule::on("C_Login").shows(fault));
-            let outcome = giver.sign(&desk, &mut page).await;
-            assert_refused(&what, &outcome, row, &[NAME, words]);
-            let again = || desk.module.waiting("C_Login") > 1;
+            let fixture = PinFixture::configured("sign_deadline_seconds = 6");
+            let mut page = fixture.bridge.connect().await;
+            let rule = fixture.module.add(Rule::on("C_Login").fault(fault));
+            let outcome = giver.sign(&fixture, &mut page).await;
+            assert_error(&what, &outcome, row, &[NAME, words]);
+            let again = || fixture.module.blocked("C_Login") > 1;
             assert!(!wait_until(Duration::from_secs(1), again), "{what}: it was sent again");
-            assert_eq!(desk.module.waiting("C_Login"), 1, "{what}");
+            assert_eq!(fixture.module.blocked("C_Login"), 1, "{what}");
             rule.remove();
-            desk.assert_signed(&what, &giver.sign(&desk, &mut page).await);
-            desk.module.assert_logins(1);
+            fixture.assert_signed(&what, &giver.sign(&fixture, &mut page).await);
+            fixture.module.assert_logins(1);
         }
     }
 }
@@ -71,13 +71,13 @@ async fn one_that_loses_its_state_over_it_gets_it_once() {
             (CKR_SESSION_HANDLE_INVALID, (412, "401")),
         ] {
             let what = format!("{ckr:#x}, PIN of {giver:?}");
-            let desk = Desk::new();
-            let mut page = desk.bridge.connect().await;
-            let rule = desk.module.add(Rule::on("C_Login").fail(ckr));
-            assert_refused(&what, &giver.sign(&desk, &mut page).await, row, &[]);
-            desk.module.assert_logins(1);
+            let fixture = PinFixture::new();
+            let mut page = fixture.bridge.connect().await;
+            let rule = fixture.module.add(Rule::on("C_Login").fail_after(ckr));
+            assert_error(&what, &giver.sign(&fixture, &mut page).await, row, &[]);
+            fixture.module.assert_logins(1);
             rule.remove();
-            desk.assert_signed(&what, &giver.sign(&desk, &mut page).await);
+            fixture.assert_signed(&what, &giver.sign(&fixture, &mut page).await);
         }
     }
 }

@@ -4,9 +4,9 @@ use cryptoki_sys::{
     CKR_DEVICE_ERROR, CKR_FUNCTION_FAILED, CKR_GENERAL_ERROR, CKR_OBJECT_HANDLE_INVALID,
 };
 use pkcs11_bridge_tests::digest::from_base64;
-use pkcs11_bridge_tests::refusal::assert_refused;
-use pkcs11_bridge_tests::request::with;
-use pkcs11_bridge_tests::test_module::{Rule, Vanished};
+use pkcs11_bridge_tests::outcome::assert_error;
+use pkcs11_bridge_tests::params::with;
+use pkcs11_bridge_tests::test_module::{MissingSlot, Rule};
 use pkcs11_bridge_tests::token::{KeyType, LABEL};
 use serde_json::{Value, json};
 
@@ -30,12 +30,12 @@ async fn a_certificate_that_is_no_der_harms_nobody_else() {
     let faulty = Faulty::new();
     let mut page = faulty.bridge.connect().await;
     let right = page.result("certificates", faulty.slot()).await;
-    let whole = faulty.token.issued(KeyType::P256).certificate_bytes();
+    let whole = faulty.token.certified_key(KeyType::P256).certificate_bytes();
     let values =
         [b"no DER at all".to_vec(), whole[..100].to_vec(), vec![0x30; 5000], vec![0x30, 0x80]];
     let count = values.len() as u32;
     for value in &values {
-        faulty.module.play_certificates(1, value, None);
+        faulty.module.simulate_certificates(1, value, None);
     }
     let work = async {
         let told = page.result("certificates", faulty.slot()).await;
@@ -63,7 +63,7 @@ async fn a_certificate_of_2_mb_is_told() {
     let faulty = Faulty::new();
     // `SEQUENCE`, a length in three bytes, and so much of whatever it is.
     let long = [&[0x30, 0x83, 0x20, 0, 0][..], &vec![0x5a; 2 << 20]].concat();
-    faulty.module.play_certificates(1, &long, None);
+    faulty.module.simulate_certificates(1, &long, None);
     let mut page = faulty.bridge.connect().await;
     let work = async {
         let told = page.result("certificates", faulty.slot()).await;
@@ -81,7 +81,7 @@ async fn a_certificate_that_is_too_long_to_be_told_harms_nobody_else() {
     let mut page = faulty.bridge.connect().await;
     let right = page.result("certificates", faulty.slot()).await;
     let long = [&[0x30, 0x84, 3, 0, 0, 0][..], &vec![0x5a; 48 << 20]].concat();
-    faulty.module.play_certificates(1, &long, None);
+    faulty.module.simulate_certificates(1, &long, None);
     let work = async {
         let told = page.result("certificates", faulty.slot()).await;
         assert!(told == right, "{} certificates", told.as_array().unwrap().len());
@@ -93,9 +93,9 @@ async fn a_certificate_that_is_too_long_to_be_told_harms_nobody_else() {
 #[tokio::test]
 async fn ten_thousand_certificates_are_told() {
     let faulty = Faulty::new();
-    let der = faulty.token.issued(KeyType::P384).certificate_bytes();
+    let der = faulty.token.certified_key(KeyType::P384).certificate_bytes();
     let count = 10_000;
-    faulty.module.play_certificates(count, &der, None);
+    faulty.module.simulate_certificates(count, &der, None);
     let mut page = faulty.bridge.connect().await;
     let work = async {
         let told = page.result("certificates", faulty.slot()).await;
@@ -119,7 +119,7 @@ async fn a_certificate_that_cannot_be_read_harms_nobody_else() {
     let faulty = Faulty::new();
     let mut page = faulty.bridge.connect().await;
     let right = page.result("certificates", faulty.slot()).await;
-    let der = faulty.token.issued(KeyType::P384).certificate_bytes();
+    let der = faulty.token.certified_key(KeyType::P384).certificate_bytes();
     let values = [
         CKR_DEVICE_ERROR,
         CKR_GENERAL_ERROR,
@@ -128,9 +128,9 @@ async fn a_certificate_that_cannot_be_read_harms_nobody_else() {
         0x8000_0102,
     ];
     for value in values {
-        faulty.module.play_certificates(1, &der, Some(value));
+        faulty.module.simulate_certificates(1, &der, Some(value));
     }
-    faulty.module.play_certificates(1, &der, None);
+    faulty.module.simulate_certificates(1, &der, None);
     let work = async {
         let told = page.result("certificates", faulty.slot()).await;
         for certificate in right.as_array().unwrap() {
@@ -138,7 +138,7 @@ async fn a_certificate_that_cannot_be_read_harms_nobody_else() {
         }
         assert!(find(&told, &id(values.len() as u32)).is_some(), "{told}");
         let params = with(&faulty.signing(), "cert_id", id(0));
-        assert_refused("unreadable", &page.call("signData", params).await, (412, "404"), &[]);
+        assert_error("unreadable", &page.call("signData", params).await, (412, "404"), &[]);
         faulty.assert_works(&mut page).await;
     };
     faulty.beside_healthy(work).await;
@@ -152,13 +152,13 @@ async fn a_slot_that_cannot_be_read_harms_nobody_else() {
     assert_eq!(page.result("token", json!({})).await.as_array().unwrap().len(), 3);
     for value in [CKR_DEVICE_ERROR, CKR_GENERAL_ERROR, 0x8000_0102] {
         for function in ["C_GetTokenInfo", "C_GetSlotInfo"] {
-            let rule = faulty.module.add(Rule::on(function).slot(second).refuse(value));
+            let rule = faulty.module.add(Rule::on(function).slot(second).fail_before(value));
             let method = if function == "C_GetTokenInfo" { "token" } else { "slots" };
             let told = ids(&page.result(method, json!({})).await);
             assert!(told.contains(&faulty.token.slot()) && !told.contains(&second), "{told:?}");
             if function == "C_GetTokenInfo" {
                 let outcome = page.call("token", json!({ "slot_id": second })).await;
-                assert_refused("the bad slot", &outcome, FAILED, &[]);
+                assert_error("the bad slot", &outcome, FAILED, &[]);
             }
             faulty.assert_works(&mut page).await;
             rule.remove();
@@ -174,22 +174,22 @@ async fn a_slot_that_vanishes_between_two_calls_is_told() {
     let second = faulty.token.add_token("Second token");
     let mut page = faulty.bridge.connect().await;
     let work = async {
-        for vanished in [Vanished::Unlisted, Vanished::StillListed] {
+        for missing_slot in [MissingSlot::Unlisted, MissingSlot::StillListed] {
             faulty.assert_works(&mut page).await;
-            faulty.module.play(|card| card.vanished = Some(vanished));
+            faulty.module.simulate(|card| card.missing_slot = Some(missing_slot));
             for method in ["slots", "token"] {
                 let told = ids(&page.result(method, json!({})).await);
                 assert!(told.contains(&second), "{told:?}");
                 assert!(!told.contains(&faulty.token.slot()), "{told:?}");
             }
             for (method, params) in faulty.calls().into_iter().skip(2) {
-                let what = format!("{method} after {vanished:?}");
+                let what = format!("{method} after {missing_slot:?}");
                 let outcome = page.call(method, params).await;
-                assert_refused(&what, &outcome, NO_SLOT, &["slot"]);
+                assert_error(&what, &outcome, NO_SLOT, &["slot"]);
             }
             let others = page.result("certificates", json!({ "slot_id": second })).await;
             assert_eq!(others, json!([]));
-            faulty.module.play(|card| card.vanished = None);
+            faulty.module.simulate(|card| card.missing_slot = None);
             let told = page.result("token", faulty.slot()).await;
             assert_eq!(told["label"], LABEL);
             page.result("signData", faulty.signing()).await;
@@ -210,13 +210,13 @@ async fn a_slot_that_vanishes_in_the_middle_of_a_call_is_left_out() {
     {
         let held = faulty.module.add(Rule::on(function).slot(faulty.token.slot()).next(1).held());
         page.request(method, json!({})).await;
-        faulty.module.wait_until_waiting(function, 1);
-        faulty.module.play(|card| card.vanished = Some(Vanished::Unlisted));
+        faulty.module.wait_until_blocked(function, 1);
+        faulty.module.simulate(|card| card.missing_slot = Some(MissingSlot::Unlisted));
         held.remove();
         let told = ids(&page.reply().await.1.unwrap());
         assert!(told.contains(&second), "{told:?} {number}");
         assert!(!told.contains(&faulty.token.slot()), "{told:?}");
-        faulty.module.play(|card| card.vanished = None);
+        faulty.module.simulate(|card| card.missing_slot = None);
     }
     faulty.assert_works(&mut page).await;
 }

@@ -1,7 +1,7 @@
 //! Modules that do to their process what is not theirs to do: write to its pipes, start threads, handle its
 //! signals, use up its memory.
 
-use pkcs11_bridge_tests::refusal::{Outcome, assert_refused};
+use pkcs11_bridge_tests::outcome::{Outcome, assert_error};
 use pkcs11_bridge_tests::test_module::{CRASH_REPORT, Fault, NAME, Rule};
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ async fn rubbish_in_the_pipe_fails_what_is_in_flight_and_is_never_an_answer() {
     {
         let mut page = faulty.bridge.connect_as(&origin(number)).await;
         faulty.assert_works(&mut page).await;
-        let rule = Rule::on("C_GetInfo").next(1).shows(Fault::WriteRubbish(rubbish));
+        let rule = Rule::on("C_GetInfo").next(1).fault(Fault::WriteGarbage(rubbish));
         let rule = faulty.module.add(rule);
         let (outcome, _) = faulty.beside_healthy(page.call("info", json!({}))).await;
         match &outcome {
@@ -38,7 +38,7 @@ async fn rubbish_in_the_pipe_fails_what_is_in_flight_and_is_never_an_answer() {
             Err(error) => {
                 let row = (error.data.status, error.data.code.as_str());
                 assert!(rows.contains(&row), "{what}: {error:?}");
-                assert_refused(what, &outcome, row, &[NAME]);
+                assert_error(what, &outcome, row, &[NAME]);
             }
         }
         rule.remove();
@@ -54,7 +54,7 @@ async fn what_a_module_prints_goes_to_the_log_and_harms_nobody() {
     for function in ["C_Initialize", "C_GetInfo", "C_Sign", "C_Finalize"] {
         let words = format!("{function}: card inserted");
         let printed = format!("{words} \u{1b}[31m\n").into_bytes();
-        faulty.module.add(Rule::on(function).next(1).shows(Fault::Print(printed)));
+        faulty.module.add(Rule::on(function).next(1).fault(Fault::Print(printed)));
     }
     faulty.beside_healthy(faulty.assert_works(&mut page)).await;
     page.close().await;
@@ -68,7 +68,7 @@ async fn what_a_module_prints_goes_to_the_log_and_harms_nobody() {
 async fn threads_signals_folder_and_locale_make_no_difference() {
     let faulty = Faulty::new();
     let changes = [Fault::StartThreads(8), Fault::ChangeFolderAndLocale, Fault::HandleSignals];
-    let rule = changes.into_iter().fold(Rule::on("C_Initialize"), Rule::shows);
+    let rule = changes.into_iter().fold(Rule::on("C_Initialize"), Rule::fault);
     faulty.module.add(rule);
     let mut page = faulty.bridge.connect().await;
     let work = async {
@@ -78,9 +78,9 @@ async fn threads_signals_folder_and_locale_make_no_difference() {
 
         // A crash is told as one.
         for (fault, words) in [(Fault::Segfault, "signal 11"), (Fault::Abort, "signal 6")] {
-            let crash = faulty.module.add(Rule::on("C_GetInfo").next(1).shows(fault));
+            let crash = faulty.module.add(Rule::on("C_GetInfo").next(1).fault(fault));
             let outcome = page.call("info", json!({})).await;
-            assert_refused("a crash", &outcome, FAILED, &[NAME, words]);
+            assert_error("a crash", &outcome, FAILED, &[NAME, words]);
             crash.remove();
             faulty.assert_works(&mut page).await;
         }
@@ -107,7 +107,7 @@ async fn a_leak_is_the_workers_own_and_ends_with_it() {
     faulty.assert_works(&mut page).await;
     let before = resident(faulty.bridge.pid());
     let worker = faulty.module.calls_of("C_GetInfo")[0].pid;
-    faulty.module.add(Rule::on("C_GetInfo").shows(Fault::Leak(10 << 20)));
+    faulty.module.add(Rule::on("C_GetInfo").fault(Fault::Leak(10 << 20)));
     let work = async {
         for _ in 0..20 {
             page.result("info", json!({})).await;
@@ -120,13 +120,13 @@ async fn a_leak_is_the_workers_own_and_ends_with_it() {
     faulty.assert_works(&mut page).await;
 
     // Not all of the computer's memory, either.
-    faulty.module.add(Rule::on("C_GetInfo").shows(Fault::Leak(200 << 20)));
+    faulty.module.add(Rule::on("C_GetInfo").fault(Fault::Leak(200 << 20)));
     let mut outcomes = Vec::new();
     while !outcomes.last().is_some_and(Outcome::is_err) {
         assert!(outcomes.len() < 10, "the worker has more than 2 GB");
         outcomes.push(page.call("info", json!({})).await);
     }
-    assert_refused("out of memory", &outcomes[outcomes.len() - 1], FAILED, &[NAME]);
+    assert_error("out of memory", &outcomes[outcomes.len() - 1], FAILED, &[NAME]);
     page.result("info", json!({})).await;
     page.close().await;
     faulty.bridge.expect_workers(0);

@@ -3,7 +3,7 @@
 use cryptoki_sys::{CKR_BUFFER_TOO_SMALL, CKR_CRYPTOKI_NOT_INITIALIZED};
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::rv::{self, Rv};
-use pkcs11_bridge_tests::refusal::{Outcome, assert_ckr, assert_refused};
+use pkcs11_bridge_tests::outcome::{Outcome, assert_ckr, assert_error};
 use pkcs11_bridge_tests::test_module::Rule;
 
 use super::faulty::Faulty;
@@ -11,7 +11,7 @@ use super::faulty::Faulty;
 /// What a call is answered with whose function returned that value once.
 fn assert_is_told(what: &str, outcome: &Outcome, value: u64) {
     let code = Rv(value).entry().map_or(ErrorCode::Internal, |entry| entry.code);
-    assert_refused(what, outcome, (code.status(), code.code()), &[]);
+    assert_error(what, outcome, (code.status(), code.code()), &[]);
     assert_ckr(what, outcome, &Rv(value).name());
 }
 
@@ -27,7 +27,7 @@ async fn each_return_value_of_reading_is_told_and_the_next_call_works() {
     let mut page = faulty.bridge.connect().await;
     let work = async {
         for value in values() {
-            let rule = faulty.module.add(Rule::on("C_GetTokenInfo").next(1).refuse(value));
+            let rule = faulty.module.add(Rule::on("C_GetTokenInfo").next(1).fail_before(value));
             let outcome = page.call("token", faulty.slot()).await;
             rule.remove();
             if value != CKR_CRYPTOKI_NOT_INITIALIZED {
@@ -61,7 +61,7 @@ async fn each_return_value_of_signing_is_told_and_the_next_call_works() {
     let mut page = faulty.bridge.connect().await;
     let work = async {
         for value in values() {
-            let rule = faulty.module.add(Rule::on("C_Sign").next(1).refuse(value));
+            let rule = faulty.module.add(Rule::on("C_Sign").next(1).fail_before(value));
             let outcome = page.call("signData", faulty.signing()).await;
             rule.remove();
             if TRIED_AGAIN.contains(&value) {

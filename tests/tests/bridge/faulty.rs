@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use pkcs11_bridge_tests::bridge::{Bridge, SOFTHSM, Setup};
-use pkcs11_bridge_tests::request::{sign_data, with};
+use pkcs11_bridge_tests::params::{sign_data, with};
 use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::test_module::TestModule;
 use pkcs11_bridge_tests::token::{KeyType, MODULE, TestToken};
@@ -50,7 +50,7 @@ impl Faulty {
     /// With both.
     pub fn set_up(lines: &str, origins: impl IntoIterator<Item = String>) -> Self {
         let (token, healthy) = (TestToken::new(), TestToken::new());
-        let module = TestModule::over(&token);
+        let module = TestModule::wrapping(&token);
         let softhsm = format!(
             "[[modules]]\nname = \"{SOFTHSM}\"\npath = {}\nenv = {{ SOFTHSM2_CONF = {} }}\n",
             json!(MODULE),

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use pkcs11_bridge_tests::params::{with, without};
 use pkcs11_bridge_tests::processes::wait_until;
-use pkcs11_bridge_tests::request::{with, without};
 use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::test_module::Rule;
 use serde_json::json;
@@ -79,7 +79,7 @@ async fn it_stays_while_it_is_at_work() {
     let mut page = faulty.bridge.connect().await;
     let held = faulty.module.add(Rule::on("C_GetInfo").held());
     page.request("info", json!({})).await;
-    faulty.module.wait_until_waiting("C_GetInfo", 1);
+    faulty.module.wait_until_blocked("C_GetInfo", 1);
     let mut other = faulty.bridge.connect().await;
     assert_stays(&faulty, &mut other).await;
     held.release();
@@ -94,7 +94,7 @@ async fn it_ends_where_the_page_that_had_it_started_is_gone_by_then() {
     let starting = faulty.module.add(Rule::on("C_Initialize").held());
     let mut page = faulty.bridge.connect().await;
     page.request("info", json!({})).await;
-    faulty.module.wait_until_waiting("C_Initialize", 1);
+    faulty.module.wait_until_blocked("C_Initialize", 1);
     page.close().await;
     starting.release();
     faulty.bridge.expect_log("worker started");

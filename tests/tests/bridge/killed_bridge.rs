@@ -3,10 +3,10 @@
 
 use pkcs11_bridge_tests::approvals;
 use pkcs11_bridge_tests::bridge::{ORIGIN, Setup};
+use pkcs11_bridge_tests::outcome::assert_error;
+use pkcs11_bridge_tests::params::{sign_data, without};
 use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
 use pkcs11_bridge_tests::processes::{self, is_running};
-use pkcs11_bridge_tests::refusal::assert_refused;
-use pkcs11_bridge_tests::request::{sign_data, without};
 use pkcs11_bridge_tests::test_module::{Rule, TestModule};
 use pkcs11_bridge_tests::token::{KeyType, PIN, TestToken};
 use rustix::process::Signal;
@@ -15,12 +15,12 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 
 use super::consent::NEW;
-use super::desk::Desk;
+use super::pin_fixture::PinFixture;
 
 #[tokio::test]
 async fn one_that_is_killed_while_it_signs_leaves_no_worker_and_its_approvals_whole() {
     let (token, pinentry) = (TestToken::new(), Pinentry::new());
-    let module = TestModule::over(&token);
+    let module = TestModule::wrapping(&token);
     let mut bridge = Setup::on_test_module(&module).pinentry(&pinentry).start();
     let mut page = bridge.connect_as(NEW).await;
     pinentry.answer(Answer::allow());
@@ -29,7 +29,7 @@ async fn one_that_is_killed_while_it_signs_leaves_no_worker_and_its_approvals_wh
     // One origin signs while another has just been approved, which has the state file written.
     let held = module.add(Rule::on("C_Sign").held());
     page.request("signData", params.clone()).await;
-    module.wait_until_waiting("C_Sign", 1);
+    module.wait_until_blocked("C_Sign", 1);
     pinentry.answer(Answer::allow());
     bridge.connect_as("https://newer.example").await.result("hello", json!({})).await;
     let workers = bridge.workers();
@@ -42,8 +42,8 @@ async fn one_that_is_killed_while_it_signs_leaves_no_worker_and_its_approvals_wh
     }
     held.remove();
     assert_eq!(approvals::origins(bridge.home()), [NEW, "https://newer.example"]);
-    bridge.start_again();
-    assert!(approvals::set_aside(bridge.home()).is_empty());
+    bridge.start_on_same_port();
+    assert!(approvals::unreadable_files(bridge.home()).is_empty());
 
     // Nobody is asked again, and the login is over.
     let mut page = bridge.connect_as(NEW).await;
@@ -55,12 +55,12 @@ async fn one_that_is_killed_while_it_signs_leaves_no_worker_and_its_approvals_wh
 #[tokio::test]
 async fn one_that_is_killed_before_its_worker_has_loaded_the_module_leaves_none() {
     let token = TestToken::new();
-    let module = TestModule::over(&token);
+    let module = TestModule::wrapping(&token);
     let mut bridge = Setup::on_test_module(&module).start();
     module.add(Rule::on("C_Initialize").held());
     let mut page = bridge.connect().await;
     page.request("slots", json!({})).await;
-    module.wait_until_waiting("C_Initialize", 1);
+    module.wait_until_blocked("C_Initialize", 1);
     let workers = bridge.workers();
     assert_eq!(workers.len(), 1);
     bridge.kill();
@@ -70,22 +70,22 @@ async fn one_that_is_killed_before_its_worker_has_loaded_the_module_leaves_none(
 
 #[tokio::test]
 async fn one_that_is_stopped_answers_what_the_module_does_not_and_takes_nothing_new() {
-    let Desk { bridge, pinentry: _pinentry, module, token } = Desk::new();
+    let PinFixture { bridge, pinentry: _pinentry, module, token } = PinFixture::new();
     let mut page = bridge.connect().await;
     let params = sign_data(&token, KeyType::P256.id(), "sha256");
     page.result("signData", params.clone()).await;
     let held = module.add(Rule::on("C_Sign").held());
     let first = page.request("signData", params.clone()).await;
-    module.wait_until_waiting("C_Sign", 1);
+    module.wait_until_blocked("C_Sign", 1);
     let second = page.request("signData", params.clone()).await;
     let third = page.request("slots", json!({})).await;
     assert_eq!(page.reply().await.0, third, "reading does not wait for a signature");
 
-    let (workers, stopping) = (bridge.workers(), spawn_blocking(|| bridge.end_by(Signal::TERM)));
+    let (workers, stopping) = (bridge.workers(), spawn_blocking(|| bridge.stop_with(Signal::TERM)));
     let mut answered = Vec::new();
     for _ in 0..2 {
         let (id, outcome) = page.reply().await;
-        assert_refused("a call in flight", &outcome, (500, "900"), &["stopped", "not known"]);
+        assert_error("a call in flight", &outcome, (500, "900"), &["stopped", "not known"]);
         answered.push(id);
     }
     answered.sort_by_key(|id| id.as_u64());
@@ -101,10 +101,10 @@ async fn one_that_is_stopped_answers_what_the_module_does_not_and_takes_nothing_
 /// Each of its replies is taken in time, and all of them together take minutes.
 #[tokio::test]
 async fn one_that_is_stopped_does_not_wait_for_a_page_that_takes_its_replies_slowly() {
-    let desk = Desk::new();
-    desk.module.play_certificates(1, &[0; 1 << 19], None);
-    let mut page = desk.bridge.connect().await;
-    page.request_many("certificates", &json!({ "slot_id": desk.token.slot() }), 64).await;
+    let fixture = PinFixture::new();
+    fixture.module.simulate_certificates(1, &[0; 1 << 19], None);
+    let mut page = fixture.bridge.connect().await;
+    page.request_many("certificates", &json!({ "slot_id": fixture.token.slot() }), 64).await;
     let slowly = async {
         loop {
             // Few enough that there are some left of those on their way when the bridge is gone.
@@ -115,9 +115,11 @@ async fn one_that_is_stopped_does_not_wait_for_a_page_that_takes_its_replies_slo
         }
     };
     let stopped = async {
-        desk.module.wait_for("C_FindObjectsFinal", 64);
+        fixture.module.wait_for("C_FindObjectsFinal", 64);
         tokio::time::sleep(Duration::from_secs(2)).await;
-        spawn_blocking(move || desk.bridge.end_by(Signal::TERM)).await.expect("it ends in time");
+        spawn_blocking(move || fixture.bridge.stop_with(Signal::TERM))
+            .await
+            .expect("it ends in time");
     };
     tokio::select! {
         () = stopped => {}
@@ -127,8 +129,9 @@ async fn one_that_is_stopped_does_not_wait_for_a_page_that_takes_its_replies_slo
 
 #[tokio::test]
 async fn ids_belong_to_a_connection() {
-    let desk = Desk::new();
-    let (mut one, mut other) = (desk.bridge.connect().await, desk.bridge.connect_as(ORIGIN).await);
+    let fixture = PinFixture::new();
+    let (mut one, mut other) =
+        (fixture.bridge.connect().await, fixture.bridge.connect_as(ORIGIN).await);
     let ask = |id: u64, method: &str| {
         json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": {} }).to_string()
     };

@@ -7,9 +7,9 @@ use pkcs11_bridge_protocol::{
     MAX_UNAPPROVED_CONNECTIONS_PER_ORIGIN,
 };
 use pkcs11_bridge_tests::bridge::{Bridge, Setup};
+use pkcs11_bridge_tests::outcome::assert_error;
+use pkcs11_bridge_tests::params::sign_data;
 use pkcs11_bridge_tests::processes::memory;
-use pkcs11_bridge_tests::refusal::assert_refused;
-use pkcs11_bridge_tests::request::sign_data;
 use pkcs11_bridge_tests::socket::{Message, Socket};
 use pkcs11_bridge_tests::token::{KeyType, TestToken};
 use serde_json::json;
@@ -35,9 +35,9 @@ fn request_of(len: usize) -> String {
 async fn a_frame_at_the_limit_is_answered_and_one_over_it_closes_the_connection() {
     let (_token, bridge) = open();
     let mut page = bridge.connect().await;
-    let mut bystander = bridge.connect().await;
-    let (_, outcome) = page.ask(&request_of(MAX_FRAME_LEN)).await;
-    assert_refused("a frame of 1 MiB", &outcome, (412, "300"), &["module"]);
+    let mut parallel_page = bridge.connect().await;
+    let (_, outcome) = page.exchange(&request_of(MAX_FRAME_LEN)).await;
+    assert_error("a frame of 1 MiB", &outcome, (412, "300"), &["module"]);
 
     for message in [
         Message::text(request_of(MAX_FRAME_LEN + 1)),
@@ -48,7 +48,7 @@ async fn a_frame_at_the_limit_is_answered_and_one_over_it_closes_the_connection(
         // The bridge may hang up before all of it is sent.
         let _ = page.send(message).await;
         assert_eq!(page.close_code().await, 1009);
-        bystander.result("slots", json!({})).await;
+        parallel_page.result("slots", json!({})).await;
     }
 }
 
@@ -57,13 +57,13 @@ async fn a_message_in_pieces_has_the_same_limit() {
     let (_token, bridge) = open();
     let mut page = bridge.connect().await;
     let piece = "x".repeat(MAX_FRAME_LEN / 4);
-    page.send_pieces(&[piece.as_str(); 5]).await;
+    page.send_fragments(&[piece.as_str(); 5]).await;
     assert_eq!(page.close_code().await, 1009);
 
     let mut page = bridge.connect().await;
     let hello = r#"{"jsonrpc":"2.0","id":1,"method":"hello"}"#;
     let (first, second) = hello.split_at(20);
-    page.send_pieces(&[first, second]).await;
+    page.send_fragments(&[first, second]).await;
     page.reply().await.1.expect("a message in pieces is a message");
 }
 
@@ -112,7 +112,7 @@ async fn pages_that_are_not_approved_leave_room_for_those_that_are() {
     }
     for stranger in &mut strangers {
         let outcome = stranger.call("hello", json!({})).await;
-        assert_refused("a stranger", &outcome, (401, "500"), &["approved"]);
+        assert_error("a stranger", &outcome, (401, "500"), &["approved"]);
     }
     let mut page = bridge.connect().await;
     page.result("signData", sign_data(&token, KeyType::P256.id(), "sha256")).await;
@@ -128,7 +128,7 @@ async fn a_page_that_is_not_approved_leaves_room_for_others_like_it() {
     let mut one_more = bridge.connect_as("https://stranger.example").await;
     assert_eq!(one_more.close_code().await, 1013);
     let outcome = bridge.connect_as("https://other.example").await.call("hello", json!({})).await;
-    assert_refused("another stranger", &outcome, (401, "500"), &["approved"]);
+    assert_error("another stranger", &outcome, (401, "500"), &["approved"]);
 }
 
 #[tokio::test]
@@ -158,7 +158,7 @@ async fn one_request_in_flight_too_many_is_refused_alone() {
         let (id, outcome) = page.reply().await;
         assert!(open.remove(&id.as_u64().unwrap()), "a second reply to {id}");
         if outcome.is_err() {
-            assert_refused("one too many", &outcome, (429, "802"), &["64"]);
+            assert_error("one too many", &outcome, (429, "802"), &["64"]);
             refused += 1;
         }
     }

@@ -2,8 +2,8 @@
 
 use pkcs11_bridge_tests::bridge::{Bridge, Setup};
 use pkcs11_bridge_tests::digest::{base64, digest};
-use pkcs11_bridge_tests::refusal::{Outcome, assert_ckr, assert_refused};
-use pkcs11_bridge_tests::request::{MESSAGE, sign_data, with, without};
+use pkcs11_bridge_tests::outcome::{Outcome, assert_ckr, assert_error};
+use pkcs11_bridge_tests::params::{MESSAGE, sign_data, with, without};
 use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::token::{KeyType, PIN, SO_PIN, TestToken, WRONG_PIN};
 use serde_json::Value;
@@ -38,12 +38,12 @@ impl Story {
 
 #[track_caller]
 fn assert_pin_missing(what: &str, outcome: &Outcome) {
-    assert_refused(what, outcome, (400, "801"), &["`pin`"]);
+    assert_error(what, outcome, (400, "801"), &["`pin`"]);
 }
 
 #[track_caller]
 fn assert_wrong_pin(what: &str, outcome: &Outcome) {
-    assert_refused(what, outcome, (412, "106"), &["PIN"]);
+    assert_error(what, outcome, (412, "106"), &["PIN"]);
     assert_ckr(what, outcome, "CKR_PIN_INCORRECT");
 }
 
@@ -155,12 +155,12 @@ async fn a_pin_of_a_length_that_the_token_does_not_take_is_refused() {
         ("a very long PIN", &PIN.repeat(10_000)),
     ] {
         let outcome = story.sign_with(&mut page, pin).await;
-        assert_refused(what, &outcome, (412, "106"), &["PIN"]);
+        assert_error(what, &outcome, (412, "106"), &["PIN"]);
         assert_ckr(what, &outcome, "CKR_PIN_LEN_RANGE");
     }
     page.result("signData", story.with_pin.clone()).await;
     let outcome = story.sign_with(&mut page, "").await;
-    assert_refused("an empty PIN after a login", &outcome, (412, "106"), &["PIN"]);
+    assert_error("an empty PIN after a login", &outcome, (412, "106"), &["PIN"]);
 }
 
 #[tokio::test]
@@ -198,7 +198,7 @@ async fn no_pin_and_nothing_to_be_signed_is_logged_or_echoed() {
         let outcome = page.call("signData", with(params, field, value)).await;
         said.push_str(&outcome.expect_err(field).message);
     }
-    let (_, outcome) = page.ask(&format!("{{\"pin\": \"{PIN}\"")).await;
+    let (_, outcome) = page.exchange(&format!("{{\"pin\": \"{PIN}\"")).await;
     said.push_str(&outcome.expect_err("half a message").message);
     page.result("signData", story.with_pin.clone()).await;
     page.close().await;

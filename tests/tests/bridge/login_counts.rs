@@ -2,70 +2,71 @@
 //! none that is sent twice by mistake.
 
 use cryptoki_sys::{CKR_PIN_EXPIRED, CKR_USER_ALREADY_LOGGED_IN};
+use pkcs11_bridge_tests::outcome::{assert_ckr, assert_error};
+use pkcs11_bridge_tests::params::{sign_data, with};
 use pkcs11_bridge_tests::pinentry::Answer;
-use pkcs11_bridge_tests::refusal::{assert_ckr, assert_refused};
-use pkcs11_bridge_tests::request::{sign_data, with};
 use pkcs11_bridge_tests::test_module::{Rule, User};
 use pkcs11_bridge_tests::token::{KeyType, PIN, WRONG_PIN};
 
-use super::desk::{
-    Desk, OTHER, RIGHT_LOGIN, WRONG, WRONG_LOGIN, assert_all_done, assert_all_refused, wrong_pin,
+use super::pin_fixture::{
+    OTHER, PinFixture, RIGHT_LOGIN, WRONG, WRONG_LOGIN, assert_all_done, assert_all_refused,
+    wrong_pin,
 };
 
 #[tokio::test]
 async fn many_signatures_with_the_same_pin_need_one_login() {
-    let desk = Desk::new();
-    let mut page = desk.bridge.connect().await;
-    page.request_many("signData", &desk.with_pin(), 32).await;
+    let fixture = PinFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    page.request_many("signData", &fixture.with_pin(), 32).await;
     assert_all_done(&mut page, 32).await;
-    assert_eq!(desk.judged(), [RIGHT_LOGIN]);
+    assert_eq!(fixture.judged(), [RIGHT_LOGIN]);
 
-    let mut second = desk.bridge.connect().await;
+    let mut second = fixture.bridge.connect().await;
     for page in [&mut page, &mut second] {
-        desk.assert_signed("with the PIN", &desk.sign_with(page, PIN).await);
-        desk.assert_signed("without it", &desk.sign(page).await);
-        page.result("signData", sign_data(&desk.token, KeyType::Rsa2048.id(), "sha256")).await;
-        page.result("signDataBatch", with(&desk.batch(5), "pin", PIN)).await;
+        fixture.assert_signed("with the PIN", &fixture.sign_with(page, PIN).await);
+        fixture.assert_signed("without it", &fixture.sign(page).await);
+        page.result("signData", sign_data(&fixture.token, KeyType::Rsa2048.id(), "sha256")).await;
+        page.result("signDataBatch", with(&fixture.batch(5), "pin", PIN)).await;
     }
-    assert_eq!(desk.judged(), [RIGHT_LOGIN]);
-    assert_eq!(desk.module.count("C_Logout"), 0);
-    desk.pinentry.assert_dialogs(0);
+    assert_eq!(fixture.judged(), [RIGHT_LOGIN]);
+    assert_eq!(fixture.module.count("C_Logout"), 0);
+    fixture.pinentry.assert_dialogs(0);
 }
 
 #[tokio::test]
 async fn a_wrong_pin_is_sent_once() {
-    let desk = Desk::new();
-    let mut page = desk.bridge.connect().await;
-    let outcome = desk.sign_with(&mut page, WRONG_PIN).await;
-    assert_refused("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
-    assert_eq!(desk.judged(), [WRONG_LOGIN]);
-    assert_eq!(desk.module.count("C_Sign"), 0);
+    let fixture = PinFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    let outcome = fixture.sign_with(&mut page, WRONG_PIN).await;
+    assert_error("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
+    assert_eq!(fixture.judged(), [WRONG_LOGIN]);
+    assert_eq!(fixture.module.count("C_Sign"), 0);
 }
 
 #[tokio::test]
 async fn the_same_wrong_pin_ten_times_at_once_is_sent_once() {
-    let desk = Desk::new();
-    let mut page = desk.bridge.connect().await;
-    let params = with(&desk.with_pin(), "pin", WRONG_PIN);
+    let fixture = PinFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    let params = with(&fixture.with_pin(), "pin", WRONG_PIN);
     page.request_many("signData", &params, 10).await;
     assert_all_refused(&mut page, 10, WRONG, &["Wrong PIN"]).await;
-    assert_eq!(desk.judged(), [WRONG_LOGIN]);
+    assert_eq!(fixture.judged(), [WRONG_LOGIN]);
     // Whoever sends it once more after that means it.
     page.call("signData", params).await.expect_err("a wrong PIN");
-    assert_eq!(desk.judged(), [WRONG_LOGIN; 2]);
+    assert_eq!(fixture.judged(), [WRONG_LOGIN; 2]);
 }
 
 #[tokio::test]
 async fn a_wrong_pin_during_a_login_is_judged_by_the_token() {
-    let desk = Desk::new();
-    let mut page = desk.bridge.connect().await;
-    desk.assert_signed("the right PIN", &desk.sign_with(&mut page, PIN).await);
-    let outcome = desk.sign_with(&mut page, WRONG_PIN).await;
-    assert_refused("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
-    desk.assert_signed("the right PIN after it", &desk.sign_with(&mut page, PIN).await);
-    assert_eq!(desk.judged(), [RIGHT_LOGIN, WRONG_LOGIN, RIGHT_LOGIN]);
-    assert_eq!(desk.module.count("C_Sign"), 2);
-    let mut calls = desk.module.calls();
+    let fixture = PinFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    fixture.assert_signed("the right PIN", &fixture.sign_with(&mut page, PIN).await);
+    let outcome = fixture.sign_with(&mut page, WRONG_PIN).await;
+    assert_error("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
+    fixture.assert_signed("the right PIN after it", &fixture.sign_with(&mut page, PIN).await);
+    assert_eq!(fixture.judged(), [RIGHT_LOGIN, WRONG_LOGIN, RIGHT_LOGIN]);
+    assert_eq!(fixture.module.count("C_Sign"), 2);
+    let mut calls = fixture.module.calls();
     calls.retain(|call| ["C_Login", "C_Logout"].contains(&call.function.as_str()));
     let order: Vec<_> = calls.iter().map(|call| call.function.as_str()).collect();
     assert_eq!(order, ["C_Login", "C_Logout", "C_Login", "C_Login"]);
@@ -73,39 +74,39 @@ async fn a_wrong_pin_during_a_login_is_judged_by_the_token() {
 
 #[tokio::test]
 async fn that_somebody_is_logged_in_already_proves_no_pin() {
-    let desk = Desk::new();
-    let mut page = desk.bridge.connect().await;
-    let rule = || Rule::on_login(User::User).refuse(CKR_USER_ALREADY_LOGGED_IN);
-    desk.module.add(rule().next(1));
-    let outcome = desk.sign_with(&mut page, WRONG_PIN).await;
-    assert_refused("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
-    assert_eq!(desk.judged(), [WRONG_LOGIN]);
+    let fixture = PinFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    let rule = || Rule::on_login(User::User).fail_before(CKR_USER_ALREADY_LOGGED_IN);
+    fixture.module.add(rule().next(1));
+    let outcome = fixture.sign_with(&mut page, WRONG_PIN).await;
+    assert_error("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
+    assert_eq!(fixture.judged(), [WRONG_LOGIN]);
 
     // A module that says nothing else lets nobody in, not even with the right one.
-    let mut other = desk.bridge.connect_as(OTHER).await;
-    let always = desk.module.add(rule());
+    let mut other = fixture.bridge.connect_as(OTHER).await;
+    let always = fixture.module.add(rule());
     for pin in [PIN, &wrong_pin(1)] {
-        let outcome = desk.sign_with(&mut other, pin).await;
-        assert_refused("any PIN", &outcome, (500, "900"), &["proves no PIN"]);
+        let outcome = fixture.sign_with(&mut other, pin).await;
+        assert_error("any PIN", &outcome, (500, "900"), &["proves no PIN"]);
         assert_ckr("any PIN", &outcome, "CKR_USER_ALREADY_LOGGED_IN");
     }
-    assert_eq!(desk.module.count("C_Sign"), 0);
+    assert_eq!(fixture.module.count("C_Sign"), 0);
     always.remove();
-    desk.assert_signed("the right PIN", &desk.sign_with(&mut other, PIN).await);
-    assert_eq!(desk.judged(), [WRONG_LOGIN, RIGHT_LOGIN]);
+    fixture.assert_signed("the right PIN", &fixture.sign_with(&mut other, PIN).await);
+    assert_eq!(fixture.judged(), [WRONG_LOGIN, RIGHT_LOGIN]);
 }
 
 /// It is the right one, and no other will do until it was changed.
 #[tokio::test]
 async fn a_pin_that_has_expired_is_not_asked_for_again() {
-    let desk = Desk::new();
-    let mut page = desk.bridge.connect().await;
-    desk.module.add(Rule::on_login(User::User).refuse(CKR_PIN_EXPIRED));
-    desk.pinentry.answer(Answer::pin(PIN));
-    for outcome in [desk.sign(&mut page).await, desk.sign_with(&mut page, PIN).await] {
-        assert_refused("an expired PIN", &outcome, WRONG, &["expired", "change it"]);
+    let fixture = PinFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    fixture.module.add(Rule::on_login(User::User).fail_before(CKR_PIN_EXPIRED));
+    fixture.pinentry.answer(Answer::pin(PIN));
+    for outcome in [fixture.sign(&mut page).await, fixture.sign_with(&mut page, PIN).await] {
+        assert_error("an expired PIN", &outcome, WRONG, &["expired", "change it"]);
         assert_ckr("an expired PIN", &outcome, "CKR_PIN_EXPIRED");
     }
-    desk.pinentry.assert_dialogs(1);
-    assert_eq!(desk.module.count("C_Login"), 2);
+    fixture.pinentry.assert_dialogs(1);
+    assert_eq!(fixture.module.count("C_Login"), 2);
 }

@@ -4,35 +4,35 @@
 use std::time::{Duration, Instant};
 
 use pkcs11_bridge_tests::bridge::{ORIGIN, Setup};
+use pkcs11_bridge_tests::outcome::assert_error;
+use pkcs11_bridge_tests::params::{sign_data, verify_signed_data};
 use pkcs11_bridge_tests::pinentry::Answer;
-use pkcs11_bridge_tests::refusal::assert_refused;
-use pkcs11_bridge_tests::request::{sign_data, verify_signed_data};
 use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::token::{KeyType, TestToken};
 use serde_json::json;
 
-use super::pin_dialog::{CANCELLED, Desk, OTHER_ORIGIN};
+use super::pin_dialog::{CANCELLED, DialogFixture, OTHER_ORIGIN};
 
 const LOGGED_OUT: &str = "logged out, because nothing was signed";
 
 /// Asserts that a page is not logged in: signing asks the user, who cancels.
-async fn assert_logged_out(desk: &Desk, page: &mut Socket) {
-    let before = desk.pinentry.dialogs().len();
-    desk.pinentry.answer(Answer::cancel());
-    let outcome = page.call("signData", desk.without_pin.clone()).await;
-    assert_refused("without a login", &outcome, CANCELLED, &[]);
-    desk.pinentry.assert_dialogs(before + 1);
+async fn assert_logged_out(fixture: &DialogFixture, page: &mut Socket) {
+    let before = fixture.pinentry.dialogs().len();
+    fixture.pinentry.answer(Answer::cancel());
+    let outcome = page.call("signData", fixture.without_pin.clone()).await;
+    assert_error("without a login", &outcome, CANCELLED, &[]);
+    fixture.pinentry.assert_dialogs(before + 1);
 }
 
 #[tokio::test]
 async fn a_login_that_nobody_signs_with_ends_however_much_is_read() {
-    let desk = Desk::new("login_idle_seconds = 1");
-    let mut page = desk.bridge.connect().await;
-    let signature = page.result("signData", desk.with_pin.clone()).await;
-    let verify = verify_signed_data(&desk.with_pin, &signature);
-    let slot = json!({ "slot_id": desk.token.slot() });
+    let fixture = DialogFixture::new("login_idle_seconds = 1");
+    let mut page = fixture.bridge.connect().await;
+    let signature = page.result("signData", fixture.with_pin.clone()).await;
+    let verify = verify_signed_data(&fixture.with_pin, &signature);
+    let slot = json!({ "slot_id": fixture.token.slot() });
     let start = Instant::now();
-    while !desk.bridge.log().contains(LOGGED_OUT) {
+    while !fixture.bridge.log().contains(LOGGED_OUT) {
         assert!(start.elapsed() < Duration::from_secs(30), "reading keeps the login alive");
         page.result("slots", json!({})).await;
         page.result("token", slot.clone()).await;
@@ -41,86 +41,86 @@ async fn a_login_that_nobody_signs_with_ends_however_much_is_read() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert!(start.elapsed() >= Duration::from_millis(700), "{:?}", start.elapsed());
-    assert_logged_out(&desk, &mut page).await;
+    assert_logged_out(&fixture, &mut page).await;
     // The worker is the same, and the next login works as the first did.
-    desk.bridge.expect_workers(1);
-    page.result("signData", desk.with_pin.clone()).await;
-    page.result("signData", desk.without_pin.clone()).await;
+    fixture.bridge.expect_workers(1);
+    page.result("signData", fixture.with_pin.clone()).await;
+    page.result("signData", fixture.without_pin.clone()).await;
 }
 
 #[tokio::test]
 async fn signing_keeps_a_login_alive_and_that_of_another_origin_is_another() {
-    let desk = Desk::new("login_idle_seconds = 3");
-    let mut page = desk.bridge.connect().await;
-    let mut other = desk.bridge.connect_as(OTHER_ORIGIN).await;
-    page.result("signData", desk.with_pin.clone()).await;
-    other.result("signData", desk.with_pin.clone()).await;
+    let fixture = DialogFixture::new("login_idle_seconds = 3");
+    let mut page = fixture.bridge.connect().await;
+    let mut other = fixture.bridge.connect_as(OTHER_ORIGIN).await;
+    page.result("signData", fixture.with_pin.clone()).await;
+    other.result("signData", fixture.with_pin.clone()).await;
     let start = Instant::now();
     while start.elapsed() < Duration::from_millis(4500) {
-        page.result("signData", desk.without_pin.clone()).await;
+        page.result("signData", fixture.without_pin.clone()).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    desk.pinentry.assert_dialogs(0);
-    assert_logged_out(&desk, &mut other).await;
-    page.result("signData", desk.without_pin.clone()).await;
+    fixture.pinentry.assert_dialogs(0);
+    assert_logged_out(&fixture, &mut other).await;
+    page.result("signData", fixture.without_pin.clone()).await;
 }
 
 #[tokio::test]
 async fn a_page_can_log_out_and_hears_whether_there_was_a_login() {
-    let desk = Desk::new("");
-    let mut page = desk.bridge.connect().await;
-    let slot = json!({ "slot_id": desk.token.slot() });
+    let fixture = DialogFixture::new("");
+    let mut page = fixture.bridge.connect().await;
+    let slot = json!({ "slot_id": fixture.token.slot() });
     for params in [&slot, &json!({}), &json!({ "slot_id": 4711 })] {
         assert_eq!(page.result("logout", params.clone()).await, false, "before any login");
     }
-    desk.bridge.expect_workers(0);
+    fixture.bridge.expect_workers(0);
     for (params, ends) in [
         (&slot, true),
         (&json!({}), true),
-        (&json!({ "slot_id": desk.token.free_slot() }), false),
+        (&json!({ "slot_id": fixture.token.free_slot() }), false),
         (&json!({ "slot_id": 4711 }), false),
     ] {
-        page.result("signData", desk.with_pin.clone()).await;
+        page.result("signData", fixture.with_pin.clone()).await;
         assert_eq!(page.result("logout", params.clone()).await, ends, "{params}");
         if ends {
-            assert_logged_out(&desk, &mut page).await;
+            assert_logged_out(&fixture, &mut page).await;
             for again in [&slot, &json!({})] {
                 assert_eq!(page.result("logout", again.clone()).await, false);
             }
         } else {
-            page.result("signData", desk.without_pin.clone()).await;
+            page.result("signData", fixture.without_pin.clone()).await;
         }
     }
 }
 
 #[tokio::test]
 async fn a_logout_ends_the_login_of_all_tabs_of_its_origin_and_of_no_other() {
-    let desk = Desk::new("");
-    let mut pages = [desk.bridge.connect().await, desk.bridge.connect().await];
-    let mut other = desk.bridge.connect_as(OTHER_ORIGIN).await;
-    pages[0].result("signData", desk.with_pin.clone()).await;
-    other.result("signData", desk.with_pin.clone()).await;
+    let fixture = DialogFixture::new("");
+    let mut pages = [fixture.bridge.connect().await, fixture.bridge.connect().await];
+    let mut other = fixture.bridge.connect_as(OTHER_ORIGIN).await;
+    pages[0].result("signData", fixture.with_pin.clone()).await;
+    other.result("signData", fixture.with_pin.clone()).await;
     assert_eq!(pages[1].result("logout", json!({})).await, true);
     for page in &mut pages {
-        assert_logged_out(&desk, page).await;
+        assert_logged_out(&fixture, page).await;
     }
-    let before = desk.pinentry.dialogs().len();
-    other.result("signData", desk.without_pin.clone()).await;
-    desk.pinentry.assert_dialogs(before);
+    let before = fixture.pinentry.dialogs().len();
+    other.result("signData", fixture.without_pin.clone()).await;
+    fixture.pinentry.assert_dialogs(before);
 }
 
 #[tokio::test]
 async fn a_logout_amid_calls_fails_none_of_them_with_a_crash() {
-    let desk = Desk::new("");
-    let mut page = desk.bridge.connect().await;
-    page.result("signData", desk.with_pin.clone()).await;
-    page.request_many("signData", &desk.with_pin, 30).await;
+    let fixture = DialogFixture::new("");
+    let mut page = fixture.bridge.connect().await;
+    page.result("signData", fixture.with_pin.clone()).await;
+    page.request_many("signData", &fixture.with_pin, 30).await;
     page.request("logout", json!({})).await;
-    page.request_many("signData", &desk.with_pin, 30).await;
+    page.request_many("signData", &fixture.with_pin, 30).await;
     for _ in 0..61 {
         page.reply().await.1.expect("a signature, or the answer to the logout");
     }
-    desk.pinentry.assert_dialogs(0);
+    fixture.pinentry.assert_dialogs(0);
 }
 
 #[tokio::test]
@@ -133,5 +133,5 @@ async fn a_logout_names_its_module_or_means_the_default_one() {
     assert_eq!(page.result("logout", json!({ "module": "opensc" })).await, false);
     assert_eq!(page.result("logout", json!({ "module": "softhsm" })).await, true);
     let outcome = page.call("logout", json!({ "module": "other" })).await;
-    assert_refused("no such module", &outcome, (412, "300"), &["module"]);
+    assert_error("no such module", &outcome, (412, "300"), &["module"]);
 }

@@ -1,7 +1,7 @@
 //! Frames that are no message, and messages that are no request. The connection survives them all.
 
 use pkcs11_bridge_tests::bridge::{Bridge, Setup};
-use pkcs11_bridge_tests::refusal::assert_refused;
+use pkcs11_bridge_tests::outcome::assert_error;
 use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::token::TestToken;
 use serde_json::{Value, json};
@@ -56,9 +56,9 @@ async fn what_is_no_call_is_told_apart() {
             "`a`",
         ),
     ] {
-        let (replied, outcome) = page.ask(text).await;
+        let (replied, outcome) = page.exchange(text).await;
         assert_eq!(replied, *id, "the id that is replied to {text}");
-        assert_refused(text, &outcome, row, &[words]);
+        assert_error(text, &outcome, row, &[words]);
         assert_eq!(outcome.unwrap_err().code, rpc_code, "{text}");
         page.result("hello", json!({})).await;
     }
@@ -71,7 +71,7 @@ async fn a_binary_frame_is_refused() {
         page.send_binary(bytes).await;
         let (id, outcome) = page.reply().await;
         assert_eq!(id, Value::Null);
-        assert_refused("a binary frame", &outcome, (400, "800"), &["binary"]);
+        assert_error("a binary frame", &outcome, (400, "800"), &["binary"]);
         page.result("hello", json!({})).await;
     }
 }
@@ -81,7 +81,7 @@ async fn params_may_be_missing_and_ids_may_be_strings() {
     let (_token, _bridge, mut page) = open().await;
     for id in [json!(0), json!(9007199254740991_u64), json!("seven"), json!("")] {
         let request = json!({ "jsonrpc": "2.0", "id": id, "method": "info" });
-        let (replied, outcome) = page.ask(&request.to_string()).await;
+        let (replied, outcome) = page.exchange(&request.to_string()).await;
         assert_eq!(replied, id);
         outcome.unwrap();
     }
@@ -95,13 +95,13 @@ async fn an_id_that_is_still_in_flight_is_refused_and_the_first_call_answered() 
     page.send_text(request).await;
     page.send_text(request).await;
     let (id, outcome) = page.reply().await;
-    assert_refused("the same id twice", &outcome, (400, "800"), &["id"]);
+    assert_error("the same id twice", &outcome, (400, "800"), &["id"]);
     assert_eq!(id, Value::Null);
     let (id, outcome) = page.reply().await;
     assert_eq!(id, json!(7));
     outcome.unwrap();
     // Once it is answered the id is free again.
-    let (id, outcome) = page.ask(request).await;
+    let (id, outcome) = page.exchange(request).await;
     assert_eq!(id, json!(7));
     outcome.unwrap();
 }
@@ -113,8 +113,8 @@ async fn a_deeply_nested_message_is_refused_like_any_other() {
         "{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"info\",\"params\":{{\"module\":{}",
         "[".repeat(500_000)
     );
-    let (_, outcome) = page.ask(&deep).await;
-    assert_refused("half a million brackets", &outcome, (400, "800"), &["JSON"]);
+    let (_, outcome) = page.exchange(&deep).await;
+    assert_error("half a million brackets", &outcome, (400, "800"), &["JSON"]);
     page.result("hello", json!({})).await;
     bridge.connect().await.result("hello", json!({})).await;
 }
@@ -124,9 +124,9 @@ async fn nothing_long_is_echoed() {
     let (_token, _bridge, mut page) = open().await;
     let long = "x".repeat(900_000);
     let outcome = page.call(&long, json!({})).await;
-    assert_refused("a long method", &outcome, (400, "801"), &["xxx"]);
+    assert_error("a long method", &outcome, (400, "801"), &["xxx"]);
     assert!(outcome.unwrap_err().message.len() < 1000);
     let outcome = page.call("info", json!({ long: 1 })).await;
-    assert_refused("a long field", &outcome, (400, "801"), &["xxx"]);
+    assert_error("a long field", &outcome, (400, "801"), &["xxx"]);
     assert!(outcome.unwrap_err().message.len() < 1000);
 }

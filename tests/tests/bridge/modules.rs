@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 
 use pkcs11_bridge_tests::bridge::{SOFTHSM, Setup};
-use pkcs11_bridge_tests::refusal::assert_refused;
-use pkcs11_bridge_tests::request::{sign_data, with};
+use pkcs11_bridge_tests::outcome::assert_error;
+use pkcs11_bridge_tests::params::{sign_data, with};
 use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::token::{KeyType, MODULE, TestToken};
 use serde_json::json;
@@ -57,12 +57,7 @@ async fn a_module_that_is_not_allowed_is_refused_before_it_is_touched() {
     ] {
         for (method, params) in [("info", json!({})), ("signData", sign_data.clone())] {
             let outcome = page.call(method, with(&params, "module", module)).await;
-            assert_refused(
-                &format!("{method} of {module:.80}"),
-                &outcome,
-                UNAVAILABLE,
-                &["module"],
-            );
+            assert_error(&format!("{method} of {module:.80}"), &outcome, UNAVAILABLE, &["module"]);
             let error = outcome.unwrap_err().message;
             assert!(error.len() < 1000 && !error.contains("/libsofthsm2.so"), "{error}");
         }
@@ -93,7 +88,7 @@ async fn a_module_that_cannot_be_loaded_is_told_and_harms_no_other() {
     for (name, path) in &broken {
         for _ in 0..2 {
             let outcome = page.call("slots", json!({ "module": name })).await;
-            assert_refused(name, &outcome, UNAVAILABLE, &["module"]);
+            assert_error(name, &outcome, UNAVAILABLE, &["module"]);
             let error = outcome.unwrap_err().message;
             let folder = PathBuf::from(path);
             let folder = folder.parent().unwrap().to_str().unwrap();
@@ -120,7 +115,7 @@ async fn a_module_that_crashes_while_it_is_loaded_harms_no_other() {
             Err(error) if error.data.status == 412 => UNAVAILABLE,
             _ => (500, "900"),
         };
-        assert_refused("half a library", &outcome, row, &["module"]);
+        assert_error("half a library", &outcome, row, &["module"]);
         assert_softhsm_works(&mut page).await;
     }
     bridge.expect_workers(1);
@@ -148,6 +143,6 @@ async fn a_bridge_without_modules_says_so() {
     let mut page = bridge.connect().await;
     assert_eq!(page.result("modules", json!({})).await, json!([]));
     let outcome = page.call("slots", json!({})).await;
-    assert_refused("no module", &outcome, UNAVAILABLE, &["no PKCS#11 module", "--module"]);
+    assert_error("no module", &outcome, UNAVAILABLE, &["no PKCS#11 module", "--module"]);
     bridge.expect_workers(0);
 }

@@ -3,8 +3,8 @@
 use axum::http::StatusCode;
 use pkcs11_bridge_tests::bridge::{Bridge, ORIGIN, Setup};
 use pkcs11_bridge_tests::handshake::Handshake;
-use pkcs11_bridge_tests::refusal::assert_refused;
-use pkcs11_bridge_tests::request::{sign_data, verify_signed_data};
+use pkcs11_bridge_tests::outcome::assert_error;
+use pkcs11_bridge_tests::params::{sign_data, verify_signed_data};
 use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::token::{KeyType, TestToken};
 use serde_json::{Value, json};
@@ -49,7 +49,7 @@ async fn an_origin_that_is_not_approved_reaches_no_module() {
     let mut stranger = bridge.connect_as("https://stranger.example").await;
     for (method, params) in every_call(&token) {
         let outcome = stranger.call(method, params).await;
-        assert_refused(method, &outcome, NOT_APPROVED, &["https://stranger.example", "approve"]);
+        assert_error(method, &outcome, NOT_APPROVED, &["https://stranger.example", "approve"]);
     }
     assert_eq!(bridge.workers(), [], "a worker was started for a stranger");
 
@@ -59,7 +59,7 @@ async fn an_origin_that_is_not_approved_reaches_no_module() {
     }
     // Nor does it reach one that another origin has started.
     for (method, params) in every_call(&token) {
-        assert_refused(method, &stranger.call(method, params).await, NOT_APPROVED, &[]);
+        assert_error(method, &stranger.call(method, params).await, NOT_APPROVED, &[]);
     }
     bridge.expect_workers(1);
 }
@@ -128,7 +128,7 @@ async fn an_origin_that_looks_like_an_approved_one_is_another() {
             }
             Ok(mut page) => {
                 let outcome = page.call("slots", json!({})).await;
-                assert_refused(origin, &outcome, NOT_APPROVED, &["approved"]);
+                assert_error(origin, &outcome, NOT_APPROVED, &["approved"]);
                 Barrier::EachCall
             }
         };
@@ -158,7 +158,7 @@ async fn nobody_is_allowed_where_no_origin_is() {
     let bridge = Setup::new().token(&token).start();
     for origin in [ORIGIN, "null", "http://localhost", "http://127.0.0.1"] {
         let outcome = bridge.connect_as(origin).await.call("slots", json!({})).await;
-        assert_refused(origin, &outcome, NOT_APPROVED, &["approved"]);
+        assert_error(origin, &outcome, NOT_APPROVED, &["approved"]);
     }
     assert_eq!(bridge.workers(), []);
 }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use pkcs11_bridge_tests::approvals::{self, command, succeed};
+use pkcs11_bridge_tests::approvals::{self, run_command, try_command};
 use pkcs11_bridge_tests::bridge::{ORIGIN, Setup};
+use pkcs11_bridge_tests::outcome::assert_error;
 use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
 use pkcs11_bridge_tests::program::Home;
-use pkcs11_bridge_tests::refusal::assert_refused;
 use serde_json::json;
 use tokio::task::spawn_blocking;
 
@@ -18,11 +18,11 @@ const OTHER: &str = "http://localhost:8080";
 #[test]
 fn what_is_allowed_is_listed_until_it_is_revoked() {
     let home = Home::new();
-    assert!(succeed(&home, &["list"]).starts_with("No site may use tokens"));
-    let said = succeed(&home, &["allow", NEW]);
+    assert!(run_command(&home, &["list"]).starts_with("No site may use tokens"));
+    let said = run_command(&home, &["allow", NEW]);
     assert!(said.contains(NEW) && said.contains("30 days"), "{said}");
-    assert!(succeed(&home, &["allow", OTHER, "--days", "1"]).ends_with("1 day."));
-    let list = succeed(&home, &["list"]);
+    assert!(run_command(&home, &["allow", OTHER, "--days", "1"]).ends_with("1 day."));
+    let list = run_command(&home, &["list"]);
     let lines: Vec<_> = list.lines().collect();
     assert_eq!(
         lines,
@@ -30,20 +30,20 @@ fn what_is_allowed_is_listed_until_it_is_revoked() {
     );
 
     // Once more changes for how long.
-    succeed(&home, &["allow", NEW, "--days", "365"]);
-    assert!(succeed(&home, &["list"]).contains(&format!("{NEW}  for another 365 days")));
-    let said = succeed(&home, &["revoke", NEW]);
+    run_command(&home, &["allow", NEW, "--days", "365"]);
+    assert!(run_command(&home, &["list"]).contains(&format!("{NEW}  for another 365 days")));
+    let said = run_command(&home, &["revoke", NEW]);
     assert!(said.contains(NEW) && said.contains("may not use tokens"), "{said}");
-    assert_eq!(succeed(&home, &["list"]), format!("{OTHER}  for another 1 day"));
+    assert_eq!(run_command(&home, &["list"]), format!("{OTHER}  for another 1 day"));
     assert_eq!(approvals::origins(&home), [OTHER]);
 }
 
 #[test]
 fn an_origin_is_taken_as_a_person_writes_it() {
     let home = Home::new();
-    succeed(&home, &["allow", "HTTPS://New.Example:443/"]);
+    run_command(&home, &["allow", "HTTPS://New.Example:443/"]);
     assert_eq!(approvals::origins(&home), [NEW]);
-    succeed(&home, &["revoke", "https://NEW.example/"]);
+    run_command(&home, &["revoke", "https://NEW.example/"]);
     assert_eq!(approvals::origins(&home), [""; 0]);
 }
 
@@ -54,17 +54,17 @@ fn what_is_no_origin_or_no_number_of_days_is_wrong_usage() {
         ["new.example", "https://new.example/login", "*", "null", "", "file:///x", "https://*"]
     {
         for deed in ["allow", "revoke"] {
-            let finished = command(&home, &[deed, what]);
+            let finished = try_command(&home, &[deed, what]);
             assert_eq!(finished.code, Some(2), "{deed} {what}: {}", finished.stderr);
             assert_eq!(finished.stdout, "");
         }
     }
     for days in ["0", "3651", "-1", "ten", ""] {
-        let finished = command(&home, &["allow", NEW, "--days", days]);
+        let finished = try_command(&home, &["allow", NEW, "--days", days]);
         assert_eq!(finished.code, Some(2), "{days} days: {}", finished.stderr);
     }
     for arguments in [&[][..], &["allow"], &["revoke"], &["list", NEW], &["forget", NEW]] {
-        assert_eq!(command(&home, arguments).code, Some(2), "{arguments:?}");
+        assert_eq!(try_command(&home, arguments).code, Some(2), "{arguments:?}");
     }
     assert!(!approvals::file(&home).exists());
 }
@@ -74,7 +74,7 @@ fn a_revoke_of_what_was_not_approved_fails_and_says_so() {
     let home = Home::new();
     approvals::write(&home, &[(OTHER, 1000), (NEW, -1)]);
     for origin in [NEW, "https://new.example:8443"] {
-        let finished = command(&home, &["revoke", origin]);
+        let finished = try_command(&home, &["revoke", origin]);
         assert_eq!(finished.code, Some(1), "{}", finished.stdout);
         assert!(
             finished.stderr.contains(&format!("{origin} was not approved")),
@@ -82,7 +82,7 @@ fn a_revoke_of_what_was_not_approved_fails_and_says_so() {
             finished.stderr
         );
     }
-    assert_eq!(succeed(&home, &["list"]).lines().count(), 1);
+    assert_eq!(run_command(&home, &["list"]).lines().count(), 1);
 }
 
 #[tokio::test]
@@ -92,8 +92,8 @@ async fn what_the_configuration_allows_is_listed_and_cannot_be_revoked() {
     approvals::write(setup.home(), &[(NEW, 1000)]);
     let bridge = setup.start();
     let home = bridge.home();
-    assert!(succeed(home, &["allow", OTHER]).contains("5 days"));
-    let list = succeed(home, &["list"]);
+    assert!(run_command(home, &["allow", OTHER]).contains("5 days"));
+    let list = run_command(home, &["list"]);
     let lines: Vec<_> = list.lines().collect();
     let always = format!("{NEW}  always, by the configuration file");
     assert_eq!(lines, [always.as_str(), &format!("{OTHER}  for another 5 days")]);
@@ -101,7 +101,7 @@ async fn what_the_configuration_allows_is_listed_and_cannot_be_revoked() {
     let mut page = bridge.connect_as(NEW).await;
     page.result("hello", json!({})).await;
     for _ in 0..2 {
-        let finished = command(home, &["revoke", NEW]);
+        let finished = try_command(home, &["revoke", NEW]);
         assert_eq!(finished.code, Some(1), "{}", finished.stdout);
         for words in [NEW, "configuration", "allow_origins"] {
             assert!(finished.stderr.contains(words), "no `{words}` in {}", finished.stderr);
@@ -125,7 +125,7 @@ async fn allow_takes_effect_at_once_on_a_bridge_that_runs() {
     assert!(denied.call("hello", json!({})).await.is_err());
 
     for (page, origin) in [(&mut page, NEW), (&mut denied, other)] {
-        succeed(bridge.home(), &["allow", origin]);
+        run_command(bridge.home(), &["allow", origin]);
         page.result("hello", json!({})).await;
     }
     pinentry.assert_dialogs(1);
@@ -136,10 +136,10 @@ async fn the_command_that_a_page_is_told_approves_it() {
     let bridge = Setup::new().start();
     let mut page = bridge.connect_as(NEW).await;
     let outcome = page.call("hello", json!({})).await;
-    assert_refused("nobody can be asked", &outcome, NOT_APPROVED, &[COMMAND]);
+    assert_error("nobody can be asked", &outcome, NOT_APPROVED, &[COMMAND]);
     let message = outcome.unwrap_err().message;
     let (_, told) = message.split_once("run pkcs11-bridge origins ").unwrap();
-    succeed(bridge.home(), &told.split(' ').collect::<Vec<_>>());
+    run_command(bridge.home(), &told.split(' ').collect::<Vec<_>>());
     page.result("hello", json!({})).await;
 }
 
@@ -157,7 +157,7 @@ async fn two_bridges_and_ten_commands_at_once_lose_nothing() {
     let home = std::sync::Arc::new(home);
     let commands = (0..10).map(|number| {
         let home = std::sync::Arc::clone(&home);
-        spawn_blocking(move || succeed(&home, &["allow", &site(number)]))
+        spawn_blocking(move || run_command(&home, &["allow", &site(number)]))
     });
     let dialogs = bridges.iter().enumerate().map(async |(number, bridge)| {
         pinentry.answer(Answer::allow());

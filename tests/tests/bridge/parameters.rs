@@ -3,8 +3,8 @@
 
 use pkcs11_bridge_tests::bridge::{Bridge, Setup};
 use pkcs11_bridge_tests::digest::base64;
-use pkcs11_bridge_tests::refusal::{assert_ckr, assert_refused};
-use pkcs11_bridge_tests::request::{sign_data, verify_signed_data, with, without};
+use pkcs11_bridge_tests::outcome::{assert_ckr, assert_error};
+use pkcs11_bridge_tests::params::{sign_data, verify_signed_data, with, without};
 use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::token::{KeyType, TestToken};
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ async fn assert_refuses(
     words: &[&str],
 ) {
     let outcome = page.call(method, params.clone()).await;
-    assert_refused(&format!("{method} {params}"), &outcome, row, words);
+    assert_error(&format!("{method} {params}"), &outcome, row, words);
     page.result("signData", good.clone()).await;
 }
 
@@ -219,7 +219,7 @@ async fn a_slot_that_is_not_there_is_told() {
         }
     }
     let outcome = page.call("token", json!({ "slot_id": 4711 })).await;
-    assert_refused("slot 4711", &outcome, NO_SLOT, &["4711"]);
+    assert_error("slot 4711", &outcome, NO_SLOT, &["4711"]);
 }
 
 #[tokio::test]

@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use pkcs11_bridge_tests::bridge::ORIGIN;
-use pkcs11_bridge_tests::refusal::assert_refused;
-use pkcs11_bridge_tests::request::with;
+use pkcs11_bridge_tests::outcome::assert_error;
+use pkcs11_bridge_tests::params::with;
 use pkcs11_bridge_tests::socket::Socket;
-use pkcs11_bridge_tests::test_module::{Added, Rule};
+use pkcs11_bridge_tests::test_module::{ActiveRule, Rule};
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::desk::{Desk, LAST_TRY, OTHER, WRONG, WRONG_LOGIN, wrong_pin};
+use super::pin_fixture::{LAST_TRY, OTHER, PinFixture, WRONG, WRONG_LOGIN, wrong_pin};
 
 /// How a page gives up.
 #[derive(Clone, Copy, Debug)]
@@ -22,13 +22,13 @@ enum By {
 
 const WAYS: [By; 2] = [By::Leaving, By::Cancelling];
 
-/// A desk with a token that takes its time over a wrong PIN, whose page has given it up.
-async fn given_up(desk: &Desk, by: By) -> (Added<'_>, Option<Socket>) {
-    let mut page = desk.bridge.connect().await;
-    let held = desk.module.add(Rule::on("C_Login").held());
-    let params = with(&desk.batch(3), "pin", wrong_pin(1));
+/// A fixture with a token that takes its time over a wrong PIN, whose page has given it up.
+async fn given_up(fixture: &PinFixture, by: By) -> (ActiveRule<'_>, Option<Socket>) {
+    let mut page = fixture.bridge.connect().await;
+    let held = fixture.module.add(Rule::on("C_Login").held());
+    let params = with(&fixture.batch(3), "pin", wrong_pin(1));
     let id = page.request("signDataBatch", params).await;
-    desk.module.wait_until_waiting("C_Login", 1);
+    fixture.module.wait_until_blocked("C_Login", 1);
     match by {
         By::Leaving => {
             page.close().await;
@@ -44,15 +44,15 @@ async fn given_up(desk: &Desk, by: By) -> (Added<'_>, Option<Socket>) {
 #[tokio::test]
 async fn the_next_wrong_pin_of_the_origin_has_to_wait_all_the_same() {
     for by in WAYS {
-        let desk = Desk::new();
-        let mut staying = desk.bridge.connect().await;
-        let (held, _page) = given_up(&desk, by).await;
-        staying.request("signData", with(&desk.with_pin(), "pin", wrong_pin(2))).await;
+        let fixture = PinFixture::new();
+        let mut staying = fixture.bridge.connect().await;
+        let (held, _page) = given_up(&fixture, by).await;
+        staying.request("signData", with(&fixture.with_pin(), "pin", wrong_pin(2))).await;
         sleep(MOMENT).await;
         held.release();
-        assert_refused("the next one", &staying.reply().await.1, WRONG, &["Wrong PIN"]);
-        assert_eq!(desk.judged(), [WRONG_LOGIN; 2], "{by:?}");
-        let logins = desk.module.logins();
+        assert_error("the next one", &staying.reply().await.1, WRONG, &["Wrong PIN"]);
+        assert_eq!(fixture.judged(), [WRONG_LOGIN; 2], "{by:?}");
+        let logins = fixture.module.logins();
         let pause = Duration::from_micros(logins[1].at - logins[0].at);
         assert!(pause >= Duration::from_secs(1), "{by:?}: {pause:?}");
     }
@@ -62,17 +62,17 @@ async fn the_next_wrong_pin_of_the_origin_has_to_wait_all_the_same() {
 async fn the_last_try_is_not_used_up_by_the_next_one() {
     for by in WAYS {
         for origin in [ORIGIN, OTHER] {
-            let desk = Desk::new();
-            desk.module.play(|card| card.tries = Some(2));
-            let _staying = desk.bridge.connect().await;
-            let mut next = desk.bridge.connect_as(origin).await;
-            let (held, _page) = given_up(&desk, by).await;
-            next.request("signData", with(&desk.with_pin(), "pin", wrong_pin(2))).await;
+            let fixture = PinFixture::new();
+            fixture.module.simulate(|card| card.tries = Some(2));
+            let _staying = fixture.bridge.connect().await;
+            let mut next = fixture.bridge.connect_as(origin).await;
+            let (held, _page) = given_up(&fixture, by).await;
+            next.request("signData", with(&fixture.with_pin(), "pin", wrong_pin(2))).await;
             sleep(MOMENT).await;
             held.release();
             let what = format!("{by:?} {origin}");
-            assert_refused(&what, &next.reply().await.1, LAST_TRY, &["desktop"]);
-            assert_eq!(desk.judged(), [WRONG_LOGIN], "{what}");
+            assert_error(&what, &next.reply().await.1, LAST_TRY, &["desktop"]);
+            assert_eq!(fixture.judged(), [WRONG_LOGIN], "{what}");
         }
     }
 }

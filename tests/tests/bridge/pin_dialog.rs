@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use pkcs11_bridge_tests::bridge::{Bridge, Setup};
+use pkcs11_bridge_tests::outcome::{assert_ckr, assert_error};
+use pkcs11_bridge_tests::params::{sign_data, without};
 use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
 use pkcs11_bridge_tests::processes::wait_until;
 use pkcs11_bridge_tests::program::STOP_LIMIT;
-use pkcs11_bridge_tests::refusal::{assert_ckr, assert_refused};
-use pkcs11_bridge_tests::request::{sign_data, without};
 use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::token::{KeyType, PIN, TestToken, WRONG_PIN};
 use rustix::process::Signal;
@@ -21,7 +21,7 @@ pub const CANCELLED: (u16, &str) = (412, "109");
 pub const WRONG: (u16, &str) = (412, "106");
 
 /// A token, a user who can be asked, and a bridge that two origins may use.
-pub struct Desk {
+pub struct DialogFixture {
     pub token: TestToken,
     pub pinentry: Pinentry,
     pub bridge: Bridge,
@@ -29,7 +29,7 @@ pub struct Desk {
     pub without_pin: Value,
 }
 
-impl Desk {
+impl DialogFixture {
     pub fn new(config: &str) -> Self {
         let (token, pinentry) = (TestToken::new(), Pinentry::new());
         let setup = Setup::on(&token).origin(OTHER_ORIGIN).pinentry(&pinentry);
@@ -49,100 +49,100 @@ impl Desk {
 
 #[tokio::test]
 async fn the_right_pin_signs_and_is_not_asked_for_again() {
-    let desk = Desk::new("");
-    desk.pinentry.answer(Answer::pin(PIN));
-    let mut page = desk.bridge.connect().await;
+    let fixture = DialogFixture::new("");
+    fixture.pinentry.answer(Answer::pin(PIN));
+    let mut page = fixture.bridge.connect().await;
     for _ in 0..3 {
-        page.result("signData", desk.without_pin.clone()).await;
+        page.result("signData", fixture.without_pin.clone()).await;
     }
-    desk.bridge.connect().await.result("signData", desk.without_pin.clone()).await;
-    let dialog = &desk.pinentry.assert_dialogs(1)[0];
+    fixture.bridge.connect().await.result("signData", fixture.without_pin.clone()).await;
+    let dialog = &fixture.pinentry.assert_dialogs(1)[0];
     assert_eq!(dialog.error(), None);
     assert!(!dialog.description().contains("wrong PIN"), "{dialog:?}");
 }
 
 #[tokio::test]
 async fn a_wrong_pin_is_told_in_the_next_dialog_and_the_right_one_signs() {
-    let desk = Desk::new("");
-    desk.pinentry.answer(Answer::pin(WRONG_PIN));
-    desk.pinentry.answer(Answer::pin(PIN));
-    let mut page = desk.bridge.connect().await;
-    page.result("signData", desk.without_pin.clone()).await;
-    let dialogs = desk.pinentry.assert_dialogs(2);
+    let fixture = DialogFixture::new("");
+    fixture.pinentry.answer(Answer::pin(WRONG_PIN));
+    fixture.pinentry.answer(Answer::pin(PIN));
+    let mut page = fixture.bridge.connect().await;
+    page.result("signData", fixture.without_pin.clone()).await;
+    let dialogs = fixture.pinentry.assert_dialogs(2);
     assert_eq!(dialogs[0].error(), None);
     assert!(dialogs[1].error().unwrap().contains("Wrong PIN"), "{dialogs:?}");
-    assert!(!desk.a_try_was_lost(&mut page).await);
+    assert!(!fixture.a_try_was_lost(&mut page).await);
 }
 
 #[tokio::test]
 async fn after_three_wrong_pins_the_call_fails() {
-    let desk = Desk::new("");
+    let fixture = DialogFixture::new("");
     for wrong in [WRONG_PIN, "81726354", "72635445"] {
-        desk.pinentry.answer(Answer::pin(wrong));
+        fixture.pinentry.answer(Answer::pin(wrong));
     }
-    let mut page = desk.bridge.connect().await;
-    let outcome = page.call("signData", desk.without_pin.clone()).await;
-    assert_refused("three wrong PINs", &outcome, WRONG, &["Wrong PIN", "Test token"]);
+    let mut page = fixture.bridge.connect().await;
+    let outcome = page.call("signData", fixture.without_pin.clone()).await;
+    assert_error("three wrong PINs", &outcome, WRONG, &["Wrong PIN", "Test token"]);
     assert_ckr("three wrong PINs", &outcome, "CKR_PIN_INCORRECT");
-    desk.pinentry.assert_dialogs(3);
+    fixture.pinentry.assert_dialogs(3);
     // Another origin is asked at once, and its user told what the token tells.
-    desk.pinentry.answer(Answer::pin(PIN));
-    let mut other = desk.bridge.connect_as(OTHER_ORIGIN).await;
-    other.result("signData", desk.without_pin.clone()).await;
-    let dialogs = desk.pinentry.assert_dialogs(4);
+    fixture.pinentry.answer(Answer::pin(PIN));
+    let mut other = fixture.bridge.connect_as(OTHER_ORIGIN).await;
+    other.result("signData", fixture.without_pin.clone()).await;
+    let dialogs = fixture.pinentry.assert_dialogs(4);
     assert!(dialogs[3].description().contains("A wrong PIN was entered before"), "{dialogs:?}");
 }
 
 #[tokio::test]
 async fn calls_side_by_side_share_one_dialog_and_what_comes_of_it() {
     for (answer, row) in [(Answer::cancel(), Some(CANCELLED)), (Answer::pin(PIN), None)] {
-        let desk = Desk::new("");
-        let held = desk.pinentry.answer(answer.held());
-        let mut page = desk.bridge.connect().await;
-        let mut open: HashSet<u64> = page.request_many("signData", &desk.without_pin, 20).await;
+        let fixture = DialogFixture::new("");
+        let held = fixture.pinentry.answer(answer.held());
+        let mut page = fixture.bridge.connect().await;
+        let mut open: HashSet<u64> = page.request_many("signData", &fixture.without_pin, 20).await;
         held.opened();
         // What needs no PIN goes on.
-        let mut second = desk.bridge.connect().await;
+        let mut second = fixture.bridge.connect().await;
         second.result("slots", json!({})).await;
         held.release();
         while !open.is_empty() {
             let (id, outcome) = page.reply().await;
             assert!(open.remove(&id.as_u64().unwrap()), "a second reply to {id}");
             match row {
-                Some(row) => assert_refused("one of many", &outcome, row, &["cancelled"]),
+                Some(row) => assert_error("one of many", &outcome, row, &["cancelled"]),
                 None => drop(outcome.expect("a signature")),
             }
         }
-        desk.pinentry.assert_dialogs(1);
+        fixture.pinentry.assert_dialogs(1);
         if row.is_some() {
             // A new call is a new question.
-            desk.pinentry.answer(Answer::pin(PIN));
-            page.result("signData", desk.without_pin.clone()).await;
-            desk.pinentry.assert_dialogs(2);
+            fixture.pinentry.answer(Answer::pin(PIN));
+            page.result("signData", fixture.without_pin.clone()).await;
+            fixture.pinentry.assert_dialogs(2);
         }
     }
 }
 
 #[tokio::test]
 async fn a_dialog_that_nobody_answers_ends_by_itself() {
-    let desk = Desk::new("dialog_seconds = 1");
-    let mut page = desk.bridge.connect().await;
-    let mut other = desk.bridge.connect_as(OTHER_ORIGIN).await;
+    let fixture = DialogFixture::new("dialog_seconds = 1");
+    let mut page = fixture.bridge.connect().await;
+    let mut other = fixture.bridge.connect_as(OTHER_ORIGIN).await;
     for (page, answer) in [(&mut page, Answer::pin(PIN).held()), (&mut other, Answer::hang())] {
-        desk.pinentry.answer(answer);
-        let outcome = page.call("signData", desk.without_pin.clone()).await;
-        assert_refused("no PIN", &outcome, (408, "110"), &["within 1 s", "try again"]);
+        fixture.pinentry.answer(answer);
+        let outcome = page.call("signData", fixture.without_pin.clone()).await;
+        assert_error("no PIN", &outcome, (408, "110"), &["within 1 s", "try again"]);
     }
-    let dialogs = desk.pinentry.assert_dialogs(2);
+    let dialogs = fixture.pinentry.assert_dialogs(2);
     assert_eq!(dialogs[0].timeout(), Some(Duration::from_secs(1)));
-    desk.pinentry.expect_no_process();
-    assert!(!desk.a_try_was_lost(&mut page).await);
+    fixture.pinentry.expect_no_process();
+    assert!(!fixture.a_try_was_lost(&mut page).await);
 }
 
 #[tokio::test]
 async fn a_pinentry_that_fails_is_told_of_with_what_to_install() {
-    let desk = Desk::new("");
-    let mut page = desk.bridge.connect().await;
+    let fixture = DialogFixture::new("");
+    let mut page = fixture.bridge.connect().await;
     let start = Instant::now();
     for answer in [
         Answer::exit(),
@@ -152,70 +152,71 @@ async fn a_pinentry_that_fails_is_told_of_with_what_to_install() {
         Answer::binary(),
         Answer::invalid_utf8(),
     ] {
-        desk.pinentry.answer(answer);
-        let outcome = page.call("signData", desk.without_pin.clone()).await;
+        fixture.pinentry.answer(answer);
+        let outcome = page.call("signData", fixture.without_pin.clone()).await;
         let words = ["`pin` is missing", "Test token", "install a pinentry", "pass `pin`"];
-        assert_refused("no pinentry", &outcome, (400, "801"), &words);
+        assert_error("no pinentry", &outcome, (400, "801"), &words);
     }
-    page.result("signData", desk.with_pin.clone()).await;
+    page.result("signData", fixture.with_pin.clone()).await;
     // Nobody was bothered, so that the page does not have to wait longer each time.
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
 
 #[tokio::test]
 async fn a_pin_that_the_token_cannot_take_is_asked_for_again_without_a_login() {
-    let desk = Desk::new("");
-    let mut page = desk.bridge.connect().await;
+    let fixture = DialogFixture::new("");
+    let mut page = fixture.bridge.connect().await;
     let too_long = "1234567890".repeat(30);
     for pin in ["", "123", &too_long] {
-        desk.pinentry.answer(Answer::pin(pin));
+        fixture.pinentry.answer(Answer::pin(pin));
     }
-    desk.pinentry.answer(Answer::cancel());
-    let outcome = page.call("signData", desk.without_pin.clone()).await;
-    assert_refused("none of them", &outcome, CANCELLED, &[]);
-    let dialogs = desk.pinentry.assert_dialogs(4);
+    fixture.pinentry.answer(Answer::cancel());
+    let outcome = page.call("signData", fixture.without_pin.clone()).await;
+    assert_error("none of them", &outcome, CANCELLED, &[]);
+    let dialogs = fixture.pinentry.assert_dialogs(4);
     assert_eq!(dialogs[0].error(), None);
     for (dialog, word) in dialogs[1..].iter().zip(["Enter the PIN", "shorter", "longer"]) {
         assert!(dialog.error().is_some_and(|error| error.contains(word)), "{word}: {dialog:?}");
         assert!(!dialog.description().contains("A wrong PIN was entered"), "{dialog:?}");
     }
-    assert!(!desk.a_try_was_lost(&mut page).await, "a login was tried");
+    assert!(!fixture.a_try_was_lost(&mut page).await, "a login was tried");
 }
 
 #[tokio::test]
 async fn a_megabyte_in_the_place_of_a_pin_is_no_pin() {
-    let desk = Desk::new("");
-    desk.pinentry.answer(Answer::megabyte());
-    let mut page = desk.bridge.connect().await;
-    let outcome = page.call("signData", desk.without_pin.clone()).await;
+    let fixture = DialogFixture::new("");
+    fixture.pinentry.answer(Answer::megabyte());
+    let mut page = fixture.bridge.connect().await;
+    let outcome = page.call("signData", fixture.without_pin.clone()).await;
     assert!(outcome.is_err(), "it signed");
-    assert!(!desk.a_try_was_lost(&mut page).await);
-    page.result("signData", desk.with_pin.clone()).await;
+    assert!(!fixture.a_try_was_lost(&mut page).await);
+    page.result("signData", fixture.with_pin.clone()).await;
 }
 
 #[tokio::test]
 async fn a_dialog_is_closed_with_the_page_that_it_was_opened_for() {
-    let desk = Desk::new("");
-    let held = desk.pinentry.answer(Answer::pin(PIN).held());
-    let mut page = desk.bridge.connect().await;
-    page.request("signData", desk.without_pin.clone()).await;
+    let fixture = DialogFixture::new("");
+    let held = fixture.pinentry.answer(Answer::pin(PIN).held());
+    let mut page = fixture.bridge.connect().await;
+    page.request("signData", fixture.without_pin.clone()).await;
     held.opened();
     page.close().await;
-    assert!(wait_until(STOP_LIMIT, || desk.pinentry.processes().is_empty()), "it stays open");
-    desk.pinentry.answer(Answer::pin(PIN));
-    desk.bridge.connect().await.result("signData", desk.without_pin.clone()).await;
-    desk.pinentry.assert_dialogs(2);
+    assert!(wait_until(STOP_LIMIT, || fixture.pinentry.processes().is_empty()), "it stays open");
+    fixture.pinentry.answer(Answer::pin(PIN));
+    fixture.bridge.connect().await.result("signData", fixture.without_pin.clone()).await;
+    fixture.pinentry.assert_dialogs(2);
 }
 
 #[tokio::test]
 async fn a_bridge_that_stops_closes_the_dialog_for_a_pin() {
     for answer in [Answer::pin(PIN).held(), Answer::hang()] {
-        let Desk { pinentry, bridge, without_pin, token: _token, .. } = Desk::new("");
+        let DialogFixture { pinentry, bridge, without_pin, token: _token, .. } =
+            DialogFixture::new("");
         let scripted = pinentry.answer(answer);
         let mut page = bridge.connect().await;
         page.request("signData", without_pin).await;
         scripted.opened();
-        let stopping = spawn_blocking(move || bridge.end_by(Signal::TERM));
+        let stopping = spawn_blocking(move || bridge.stop_with(Signal::TERM));
         assert!(page.reply().await.1.is_err());
         assert_eq!(page.close_code().await, 1001);
         drop(page);

@@ -6,14 +6,14 @@ use std::process::Command;
 use pkcs11_bridge_tests::bridge::{ORIGIN, Setup};
 use pkcs11_bridge_tests::digest::{base64, digest, from_base64};
 use pkcs11_bridge_tests::openssl;
+use pkcs11_bridge_tests::params::{MESSAGE, with};
 use pkcs11_bridge_tests::pinentry::{Answer, Dialog, Kind, Pinentry};
 use pkcs11_bridge_tests::program::run;
-use pkcs11_bridge_tests::request::{MESSAGE, with};
 use pkcs11_bridge_tests::token::{KeyType, LABEL, MODULE, PIN, TestToken};
 use rcgen::{CertificateParams, DistinguishedName, DnType, Issuer, KeyPair};
 use serde_json::json;
 
-use super::pin_dialog::Desk;
+use super::pin_dialog::DialogFixture;
 
 /// The rest of the line that starts with a word.
 #[track_caller]
@@ -34,17 +34,17 @@ fn to_sign(dialog: &Dialog) -> (String, String) {
 
 #[tokio::test]
 async fn the_dialog_says_who_asks_with_which_key_and_what_is_signed() {
-    let desk = Desk::new("");
-    desk.pinentry.answer(Answer::pin(PIN));
-    let mut page = desk.bridge.connect().await;
-    let params = with(&desk.without_pin, "signature_format", "der");
+    let fixture = DialogFixture::new("");
+    fixture.pinentry.answer(Answer::pin(PIN));
+    let mut page = fixture.bridge.connect().await;
+    let params = with(&fixture.without_pin, "signature_format", "der");
     let signature = page.result("signData", params).await;
     let hash = digest("sha256", MESSAGE);
-    let certificate = desk.token.issued(KeyType::P256).certificate();
+    let certificate = fixture.token.certified_key(KeyType::P256).certificate();
     let signature = from_base64(signature.as_str().unwrap());
     assert!(openssl::verifies(&certificate, "sha256", &hash, &signature));
 
-    let dialog = &desk.pinentry.assert_dialogs(1)[0];
+    let dialog = &fixture.pinentry.assert_dialogs(1)[0];
     assert_eq!(dialog.kind, Kind::Pin);
     assert_eq!((dialog.title(), dialog.prompt()), (Some("pkcs11-bridge"), Some("PIN:")));
     assert_eq!(dialog.buttons(), [Some("OK"), None, Some("Cancel")]);
@@ -56,8 +56,8 @@ async fn the_dialog_says_who_asks_with_which_key_and_what_is_signed() {
 
 #[tokio::test]
 async fn each_hash_is_named_and_a_message_is_shown_by_its_length_and_hash() {
-    let desk = Desk::new("");
-    let mut page = desk.bridge.connect().await;
+    let fixture = DialogFixture::new("");
+    let mut page = fixture.bridge.connect().await;
     let sha256_of_message = const_hex::encode(digest("sha256", MESSAGE));
     for (key, algorithm, data, text) in [
         (KeyType::Rsa2048, "sha1", digest("sha1", MESSAGE), "the SHA-1 hash"),
@@ -70,12 +70,12 @@ async fn each_hash_is_named_and_a_message_is_shown_by_its_length_and_hash() {
             "a message of 22 bytes, whose SHA-256 hash is",
         ),
     ] {
-        desk.pinentry.answer(Answer::pin(PIN));
-        let params = with(&desk.without_pin, "cert_id", key.id());
+        fixture.pinentry.answer(Answer::pin(PIN));
+        let params = with(&fixture.without_pin, "cert_id", key.id());
         let params = with(&params, "algorithm_reference", algorithm);
         page.result("signData", with(&params, "data", base64(&data))).await;
         assert_eq!(page.result("logout", json!({})).await, true);
-        let dialog = desk.pinentry.dialogs().pop().unwrap();
+        let dialog = fixture.pinentry.dialogs().pop().unwrap();
         let shown = if key == KeyType::Ed25519 {
             sha256_of_message.clone()
         } else {
@@ -84,12 +84,12 @@ async fn each_hash_is_named_and_a_message_is_shown_by_its_length_and_hash() {
         assert_eq!(to_sign(&dialog), (text.to_owned(), shown));
         assert!(line(&dialog, "Certificate:").contains(key.name()), "{dialog:#?}");
     }
-    desk.pinentry.assert_dialogs(4);
+    fixture.pinentry.assert_dialogs(4);
 }
 
 /// Puts a certificate whose subject has that common name on a token, and its key.
 fn put_common_name(token: &TestToken, common_name: &str) {
-    let issued = token.issue(KeyType::P256, "strange");
+    let issued = token.generate_key(KeyType::P256, "strange");
     let key = std::fs::read(issued.private_key().with_extension("der")).unwrap();
     let key = KeyPair::try_from(key).unwrap();
     let mut params = CertificateParams::default();
@@ -110,14 +110,14 @@ const NASTY: &str =
 
 #[tokio::test]
 async fn a_subject_of_4_kb_is_shown_harmlessly() {
-    let desk = Desk::new("");
-    put_common_name(&desk.token, &format!("start {} end", NASTY.repeat(50)));
-    desk.pinentry.answer(Answer::pin(PIN));
-    let mut page = desk.bridge.connect().await;
-    page.result("signData", with(&desk.without_pin, "cert_id", "0b")).await;
+    let fixture = DialogFixture::new("");
+    put_common_name(&fixture.token, &format!("start {} end", NASTY.repeat(50)));
+    fixture.pinentry.answer(Answer::pin(PIN));
+    let mut page = fixture.bridge.connect().await;
+    page.result("signData", with(&fixture.without_pin, "cert_id", "0b")).await;
 
     // The fixture fails the test where a line is longer than a pinentry takes, or no UTF-8.
-    let dialog = &desk.pinentry.assert_dialogs(1)[0];
+    let dialog = &fixture.pinentry.assert_dialogs(1)[0];
     assert_harmless(dialog);
     let shown = line(dialog, "Certificate:");
     assert!(shown.starts_with("CN=start A") && shown.ends_with(" end"), "{shown}");
@@ -144,7 +144,7 @@ async fn a_label_of_the_token_is_shown_harmlessly() {
     let token = TestToken::new();
     let label = "<b>5%0A\u{202e}x\u{7}\nOK: y\u{200f}</b>";
     let slot = token.add_token(label).to_string();
-    let issued = token.issue(KeyType::P256, "labelled");
+    let issued = token.generate_key(KeyType::P256, "labelled");
     for (file, class) in [(issued.private_key(), "privkey"), (issued.certificate_der(), "cert")] {
         run(Command::new("pkcs11-tool")
             .env("SOFTHSM2_CONF", token.configuration())
@@ -155,7 +155,7 @@ async fn a_label_of_the_token_is_shown_harmlessly() {
     let pinentry = Pinentry::new();
     let bridge = Setup::on(&token).pinentry(&pinentry).start();
     pinentry.answer(Answer::pin(PIN));
-    let params = with(&Desk::new("").without_pin, "slot_id", slot);
+    let params = with(&DialogFixture::new("").without_pin, "slot_id", slot);
     bridge.connect().await.result("signData", with(&params, "cert_id", "0c")).await;
     let dialog = &pinentry.assert_dialogs(1)[0];
     assert_harmless(dialog);

@@ -1,16 +1,16 @@
 //! A PIN that the token could not take, by what it says of itself, is no try: it does not reach it.
 
+use pkcs11_bridge_tests::outcome::{assert_ckr, assert_error};
 use pkcs11_bridge_tests::pinentry::Answer;
-use pkcs11_bridge_tests::refusal::{assert_ckr, assert_refused};
 use pkcs11_bridge_tests::token::PIN;
 
-use super::desk::{Desk, RIGHT_LOGIN, WRONG, wrong_pin};
+use super::pin_fixture::{PinFixture, RIGHT_LOGIN, WRONG, wrong_pin};
 
-/// A desk whose token takes PINs of 10 to 12 digits.
-fn desk() -> Desk {
-    let desk = Desk::new();
-    desk.module.play(|card| (card.min_pin_len, card.max_pin_len) = (Some(10), Some(12)));
-    desk
+/// A fixture whose token takes PINs of 10 to 12 digits.
+fn fixture() -> PinFixture {
+    let fixture = PinFixture::new();
+    fixture.module.simulate(|card| (card.min_pin_len, card.max_pin_len) = (Some(10), Some(12)));
+    fixture
 }
 
 fn too_long() -> String {
@@ -19,40 +19,40 @@ fn too_long() -> String {
 
 #[tokio::test]
 async fn a_page_cannot_have_a_pin_of_a_wrong_length_tried() {
-    let desk = desk();
-    let mut page = desk.bridge.connect().await;
+    let fixture = fixture();
+    let mut page = fixture.bridge.connect().await;
     for (what, pin, words) in [
         ("an empty PIN", "", ["empty", "No try was lost"]),
         ("a short PIN", PIN, ["shorter than 10", "No try was lost"]),
         ("a long PIN", &too_long(), ["longer than 12", "No try was lost"]),
     ] {
-        let outcome = desk.sign_with(&mut page, pin).await;
-        assert_refused(what, &outcome, WRONG, &words);
+        let outcome = fixture.sign_with(&mut page, pin).await;
+        assert_error(what, &outcome, WRONG, &words);
         assert_ckr(what, &outcome, "CKR_PIN_LEN_RANGE");
     }
-    assert_eq!(desk.module.count("C_Login"), 0);
+    assert_eq!(fixture.module.count("C_Login"), 0);
 
-    desk.module.play_nothing();
-    desk.assert_signed("the right PIN", &desk.sign_with(&mut page, PIN).await);
-    assert_eq!(desk.judged(), [RIGHT_LOGIN]);
+    fixture.module.stop_simulation();
+    fixture.assert_signed("the right PIN", &fixture.sign_with(&mut page, PIN).await);
+    assert_eq!(fixture.judged(), [RIGHT_LOGIN]);
 }
 
 #[tokio::test]
 async fn the_user_is_told_that_a_pin_has_a_wrong_length_and_asked_again() {
-    let desk = desk();
-    let mut page = desk.bridge.connect().await;
-    let answers = ["", PIN, &too_long()].map(|pin| desk.pinentry.answer(Answer::pin(pin)));
+    let fixture = fixture();
+    let mut page = fixture.bridge.connect().await;
+    let answers = ["", PIN, &too_long()].map(|pin| fixture.pinentry.answer(Answer::pin(pin)));
     // The shortest that is tried.
-    let right = desk.pinentry.answer(Answer::pin(PIN).held());
-    page.request("signData", desk.without_pin()).await;
+    let right = fixture.pinentry.answer(Answer::pin(PIN).held());
+    page.request("signData", fixture.without_pin()).await;
     right.opened();
-    desk.module.play_nothing();
+    fixture.module.stop_simulation();
     right.release();
-    desk.assert_signed("the right PIN", &page.reply().await.1);
+    fixture.assert_signed("the right PIN", &page.reply().await.1);
 
-    assert_eq!(desk.judged(), [RIGHT_LOGIN]);
+    assert_eq!(fixture.judged(), [RIGHT_LOGIN]);
     assert_eq!(answers.map(|answer| answer.answered().pid).len(), 3);
-    let dialogs = desk.pinentry.assert_dialogs(4);
+    let dialogs = fixture.pinentry.assert_dialogs(4);
     let errors: Vec<_> = dialogs.iter().map(|dialog| dialog.error().unwrap_or_default()).collect();
     assert_eq!(errors[0], "");
     for (error, word) in errors[1..].iter().zip(["Enter the PIN", "shorter than 10", "longer than"])
@@ -63,25 +63,25 @@ async fn the_user_is_told_that_a_pin_has_a_wrong_length_and_asked_again() {
 
 #[tokio::test]
 async fn a_user_who_enters_nothing_but_pins_of_a_wrong_length_has_lost_no_try() {
-    let desk = desk();
-    let mut page = desk.bridge.connect().await;
+    let fixture = fixture();
+    let mut page = fixture.bridge.connect().await;
     for pin in [PIN, &too_long(), PIN] {
-        desk.pinentry.answer(Answer::pin(pin));
+        fixture.pinentry.answer(Answer::pin(pin));
     }
-    let outcome = desk.sign(&mut page).await;
-    assert_refused("three short and long PINs", &outcome, WRONG, &["No try was lost"]);
+    let outcome = fixture.sign(&mut page).await;
+    assert_error("three short and long PINs", &outcome, WRONG, &["No try was lost"]);
     assert_ckr("three short and long PINs", &outcome, "CKR_PIN_LEN_RANGE");
-    desk.pinentry.assert_dialogs(3);
-    assert_eq!(desk.module.count("C_Login"), 0);
+    fixture.pinentry.assert_dialogs(3);
+    assert_eq!(fixture.module.count("C_Login"), 0);
 }
 
 #[tokio::test]
 async fn a_token_that_tells_no_lengths_gets_any_pin_but_an_empty_one() {
-    let desk = Desk::new();
-    desk.module.play(|card| (card.min_pin_len, card.max_pin_len) = (Some(0), Some(0)));
-    let mut page = desk.bridge.connect().await;
-    let outcome = desk.sign_with(&mut page, "").await;
-    assert_refused("an empty PIN", &outcome, WRONG, &["empty"]);
-    assert_eq!(desk.module.count("C_Login"), 0);
-    desk.assert_signed("the right PIN", &desk.sign_with(&mut page, PIN).await);
+    let fixture = PinFixture::new();
+    fixture.module.simulate(|card| (card.min_pin_len, card.max_pin_len) = (Some(0), Some(0)));
+    let mut page = fixture.bridge.connect().await;
+    let outcome = fixture.sign_with(&mut page, "").await;
+    assert_error("an empty PIN", &outcome, WRONG, &["empty"]);
+    assert_eq!(fixture.module.count("C_Login"), 0);
+    fixture.assert_signed("the right PIN", &fixture.sign_with(&mut page, PIN).await);
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use cryptoki_sys::CKR_OK;
 use pkcs11_bridge_tests::bridge::ORIGIN;
-use pkcs11_bridge_tests::refusal::assert_refused;
-use pkcs11_bridge_tests::request::with;
+use pkcs11_bridge_tests::outcome::assert_error;
+use pkcs11_bridge_tests::params::with;
 use pkcs11_bridge_tests::test_module::Call;
 use pkcs11_bridge_tests::token::PIN;
 use serde_json::json;
 
-use super::desk::{Desk, OTHER, WRONG, WRONG_LOGIN, assert_all_refused, wrong_pin};
+use super::pin_fixture::{OTHER, PinFixture, WRONG, WRONG_LOGIN, assert_all_refused, wrong_pin};
 
 /// The time from one login to the next.
 fn pauses(logins: &[Call]) -> Vec<Duration> {
@@ -21,19 +21,19 @@ fn pauses(logins: &[Call]) -> Vec<Duration> {
 
 #[tokio::test]
 async fn different_wrong_pins_at_once_are_tried_one_after_the_other() {
-    let desk = Desk::new();
-    desk.module.play(|card| card.tries = Some(10));
-    let mut pages = [desk.bridge.connect().await, desk.bridge.connect().await];
-    let mut other = desk.bridge.connect_as(OTHER).await;
+    let fixture = PinFixture::new();
+    fixture.module.simulate(|card| card.tries = Some(10));
+    let mut pages = [fixture.bridge.connect().await, fixture.bridge.connect().await];
+    let mut other = fixture.bridge.connect_as(OTHER).await;
     for number in 0..3 {
-        let params = with(&desk.with_pin(), "pin", wrong_pin(number));
+        let params = with(&fixture.with_pin(), "pin", wrong_pin(number));
         pages[number as usize % 2].request("signData", params).await;
     }
     // After the first one the origin has to wait; the other one does not, nor do calls without a PIN.
-    desk.module.wait_for("C_Login", 1);
-    desk.assert_signed("the other origin", &desk.sign_with(&mut other, PIN).await);
-    desk.assert_signed("the other origin", &desk.sign(&mut other).await);
-    for page in [&mut other, &mut desk.bridge.connect().await] {
+    fixture.module.wait_for("C_Login", 1);
+    fixture.assert_signed("the other origin", &fixture.sign_with(&mut other, PIN).await);
+    fixture.assert_signed("the other origin", &fixture.sign(&mut other).await);
+    for page in [&mut other, &mut fixture.bridge.connect().await] {
         page.result("slots", json!({})).await;
     }
 
@@ -42,7 +42,7 @@ async fn different_wrong_pins_at_once_are_tried_one_after_the_other() {
         assert_all_refused(page, count, WRONG, &["Wrong PIN"]).await;
     }
     let (of_other, logins): (Vec<_>, Vec<_>) =
-        desk.module.logins().into_iter().partition(|login| login.result == CKR_OK);
+        fixture.module.logins().into_iter().partition(|login| login.result == CKR_OK);
     let ([of_other], [_, _, last]) = (&of_other[..], &logins[..]) else { panic!("{logins:#?}") };
     assert!(of_other.at < last.at, "{of_other:?} came after {last:?}");
     for (pause, seconds) in pauses(&logins).iter().zip([1, 2]) {
@@ -52,16 +52,16 @@ async fn different_wrong_pins_at_once_are_tried_one_after_the_other() {
 
 #[tokio::test]
 async fn a_page_that_comes_anew_has_to_wait_all_the_same() {
-    let desk = Desk::new();
+    let fixture = PinFixture::new();
     for number in 0..3 {
-        let mut page = desk.bridge.connect_as(ORIGIN).await;
-        let outcome = desk.sign_with(&mut page, &wrong_pin(number)).await;
-        assert_refused("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
+        let mut page = fixture.bridge.connect_as(ORIGIN).await;
+        let outcome = fixture.sign_with(&mut page, &wrong_pin(number)).await;
+        assert_error("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
         page.close().await;
-        desk.bridge.expect_workers(0);
+        fixture.bridge.expect_workers(0);
     }
-    assert_eq!(desk.judged(), [WRONG_LOGIN; 3]);
-    let logins = desk.module.logins();
+    assert_eq!(fixture.judged(), [WRONG_LOGIN; 3]);
+    let logins = fixture.module.logins();
     assert_ne!(logins[0].pid, logins[1].pid, "another worker");
     for (pause, seconds) in pauses(&logins).iter().zip([1, 2]) {
         assert!(*pause >= Duration::from_secs(seconds), "{:?}", pauses(&logins));

@@ -2,39 +2,39 @@
 
 use pkcs11_bridge_tests::bridge::Setup;
 use pkcs11_bridge_tests::digest::{base64, digest};
+use pkcs11_bridge_tests::outcome::assert_error;
+use pkcs11_bridge_tests::params::{MESSAGE, sign_data, with, without};
 use pkcs11_bridge_tests::pinentry::Answer;
-use pkcs11_bridge_tests::refusal::assert_refused;
-use pkcs11_bridge_tests::request::{MESSAGE, sign_data, with, without};
 use pkcs11_bridge_tests::token::{KeyType, PIN, TestToken};
 use serde_json::json;
 
-use super::pin_dialog::Desk;
+use super::pin_dialog::DialogFixture;
 
 const NATIVE: &str = "pin_entry = \"native\"";
 
 #[tokio::test]
 async fn where_pins_are_native_one_from_a_page_is_refused_and_not_tried() {
-    let desk = Desk::new(NATIVE);
-    let mut page = desk.bridge.connect().await;
+    let fixture = DialogFixture::new(NATIVE);
+    let mut page = fixture.bridge.connect().await;
     assert_eq!(page.result("hello", json!({})).await["pin_entry"], "native");
-    let batch = with(&desk.with_pin, "data", json!([base64(&digest("sha256", MESSAGE))]));
+    let batch = with(&fixture.with_pin, "data", json!([base64(&digest("sha256", MESSAGE))]));
     for pin in [PIN, "wrong-81726354", ""] {
-        for (method, params) in [("signData", &desk.with_pin), ("signDataBatch", &batch)] {
+        for (method, params) in [("signData", &fixture.with_pin), ("signDataBatch", &batch)] {
             let outcome = page.call(method, with(params, "pin", pin)).await;
             let words = ["`pin` is not taken from pages", "desktop"];
-            assert_refused(method, &outcome, (400, "801"), &words);
+            assert_error(method, &outcome, (400, "801"), &words);
         }
     }
-    assert!(!desk.a_try_was_lost(&mut page).await);
-    assert_eq!(desk.pinentry.starts(), 0);
+    assert!(!fixture.a_try_was_lost(&mut page).await);
+    assert_eq!(fixture.pinentry.start_count(), 0);
 
-    desk.pinentry.answer(Answer::pin(PIN));
-    page.result("signData", desk.without_pin.clone()).await;
+    fixture.pinentry.answer(Answer::pin(PIN));
+    page.result("signData", fixture.without_pin.clone()).await;
     // Nor where the user has logged in.
-    let outcome = page.call("signData", desk.with_pin.clone()).await;
-    assert_refused("after a login", &outcome, (400, "801"), &["`pin`"]);
+    let outcome = page.call("signData", fixture.with_pin.clone()).await;
+    assert_error("after a login", &outcome, (400, "801"), &["`pin`"]);
     page.result("signDataBatch", without(&batch, "pin")).await;
-    desk.pinentry.assert_dialogs(1);
+    fixture.pinentry.assert_dialogs(1);
 }
 
 #[tokio::test]
@@ -43,17 +43,17 @@ async fn where_pins_are_native_and_nobody_can_be_asked_the_page_is_not_asked_for
     let bridge = Setup::on(&token).config(NATIVE).start();
     let params = without(&sign_data(&token, KeyType::P256.id(), "sha256"), "pin");
     let outcome = bridge.connect().await.call("signData", params).await;
-    assert_refused("no pinentry", &outcome, (500, "900"), &["install a pinentry", "Test token"]);
+    assert_error("no pinentry", &outcome, (500, "900"), &["install a pinentry", "Test token"]);
     assert!(!outcome.unwrap_err().message.contains("`pin`"));
 }
 
 #[tokio::test]
 async fn where_pins_may_come_from_a_page_its_pin_opens_no_dialog() {
-    let desk = Desk::new("pin_entry = \"page-or-native\"");
-    let mut page = desk.bridge.connect().await;
+    let fixture = DialogFixture::new("pin_entry = \"page-or-native\"");
+    let mut page = fixture.bridge.connect().await;
     assert_eq!(page.result("hello", json!({})).await["pin_entry"], "page-or-native");
-    page.result("signData", desk.with_pin.clone()).await;
-    assert_eq!(desk.pinentry.starts(), 0);
+    page.result("signData", fixture.with_pin.clone()).await;
+    assert_eq!(fixture.pinentry.start_count(), 0);
 }
 
 #[test]

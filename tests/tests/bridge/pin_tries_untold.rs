@@ -1,38 +1,38 @@
 //! A card that does not tell how many tries are left: pages may be wrong twice, and not lock it.
 
 use cryptoki_sys::{CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY};
+use pkcs11_bridge_tests::outcome::assert_error;
 use pkcs11_bridge_tests::pinentry::Answer;
-use pkcs11_bridge_tests::refusal::assert_refused;
 use pkcs11_bridge_tests::token::PIN;
 
-use super::desk::{Desk, LAST_TRY, OTHER, RIGHT_LOGIN, WRONG, WRONG_LOGIN, wrong_pin};
+use super::pin_fixture::{LAST_TRY, OTHER, PinFixture, RIGHT_LOGIN, WRONG, WRONG_LOGIN, wrong_pin};
 
 #[tokio::test]
 async fn pages_cannot_lock_a_card_that_does_not_tell_its_tries() {
-    let desk = Desk::new();
-    desk.module.play(|card| {
+    let fixture = PinFixture::new();
+    fixture.module.simulate(|card| {
         card.tries = Some(3);
         card.clear_flags = CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY;
     });
-    let mut page = desk.bridge.connect().await;
+    let mut page = fixture.bridge.connect().await;
     for number in 1..=2 {
-        let outcome = desk.sign_with(&mut page, &wrong_pin(number)).await;
-        assert_refused("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
+        let outcome = fixture.sign_with(&mut page, &wrong_pin(number)).await;
+        assert_error("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
     }
-    let mut other = desk.bridge.connect_as(OTHER).await;
+    let mut other = fixture.bridge.connect_as(OTHER).await;
     for (what, page) in [("the page", &mut page), ("another origin", &mut other)] {
         for pin in [&wrong_pin(3), PIN] {
-            let outcome = desk.sign_with(page, pin).await;
-            assert_refused(what, &outcome, LAST_TRY, &["does not tell", "desktop"]);
+            let outcome = fixture.sign_with(page, pin).await;
+            assert_error(what, &outcome, LAST_TRY, &["does not tell", "desktop"]);
         }
     }
-    assert_eq!(desk.judged(), [WRONG_LOGIN; 2]);
+    assert_eq!(fixture.judged(), [WRONG_LOGIN; 2]);
 
-    desk.pinentry.answer(Answer::pin(PIN));
-    desk.assert_signed("the user's PIN", &desk.sign(&mut page).await);
+    fixture.pinentry.answer(Answer::pin(PIN));
+    fixture.assert_signed("the user's PIN", &fixture.sign(&mut page).await);
     // All tries are there again.
-    let outcome = desk.sign_with(&mut other, &wrong_pin(4)).await;
-    assert_refused("a wrong PIN after it", &outcome, WRONG, &["Wrong PIN"]);
-    assert_eq!(desk.judged(), [WRONG_LOGIN, WRONG_LOGIN, RIGHT_LOGIN, WRONG_LOGIN]);
-    desk.pinentry.assert_dialogs(1);
+    let outcome = fixture.sign_with(&mut other, &wrong_pin(4)).await;
+    assert_error("a wrong PIN after it", &outcome, WRONG, &["Wrong PIN"]);
+    assert_eq!(fixture.judged(), [WRONG_LOGIN, WRONG_LOGIN, RIGHT_LOGIN, WRONG_LOGIN]);
+    fixture.pinentry.assert_dialogs(1);
 }

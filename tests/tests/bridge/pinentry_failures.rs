@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use pkcs11_bridge_tests::bridge::{Bridge, Setup};
+use pkcs11_bridge_tests::outcome::assert_error;
 use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
 use pkcs11_bridge_tests::processes::wait_until;
 use pkcs11_bridge_tests::program::STOP_LIMIT;
-use pkcs11_bridge_tests::refusal::assert_refused;
 use serde_json::json;
 
 use super::consent::{COMMAND, NEW, NOT_APPROVED, open};
@@ -40,7 +40,7 @@ async fn without_a_pinentry_the_command_that_approves_is_told() {
         let mut page = bridge.connect_as(NEW).await;
         for _ in 0..2 {
             let outcome = page.call("slots", json!({})).await;
-            assert_refused(what, &outcome, NOT_APPROVED, &CANNOT_ASK);
+            assert_error(what, &outcome, NOT_APPROVED, &CANNOT_ASK);
         }
         bridge.expect_log("the user cannot be asked");
     }
@@ -53,7 +53,7 @@ async fn a_state_file_of_ones_own_is_in_the_log_and_not_told_to_the_page() {
     let bridge = Setup::new().argument("--state-file").argument(&file).start();
     let outcome = bridge.connect_as(NEW).await.call("slots", json!({})).await;
     let words = ["pkcs11-bridge origins allow https://new.example --state-file FILE", "log"];
-    assert_refused("a page", &outcome, NOT_APPROVED, &words);
+    assert_error("a page", &outcome, NOT_APPROVED, &words);
     assert!(!outcome.unwrap_err().message.contains(&file));
     bridge.expect_log(&format!("pkcs11-bridge origins allow {NEW} --state-file {file}"));
 }
@@ -65,7 +65,7 @@ async fn a_pinentry_that_fails_is_told_of_and_the_next_call_asks_anew() {
         ("it ends at its start", Answer::exit().at_start()),
         ("it is killed at its start", Answer::killed().at_start()),
         ("it refuses to start", Answer::error(83_886_081, "General error").at_start()),
-        ("a wrong greeting", Answer::say("WELCOME\n").at_start()),
+        ("a wrong greeting", Answer::write("WELCOME\n").at_start()),
         ("a binary greeting", Answer::binary().at_start()),
         ("it ends at the question", Answer::exit()),
         ("it is killed at the question", Answer::killed()),
@@ -73,14 +73,14 @@ async fn a_pinentry_that_fails_is_told_of_and_the_next_call_asks_anew() {
         ("it fails", Answer::error(83_886_081, "General error <Pinentry>")),
         ("binary", Answer::binary()),
         ("no UTF-8", Answer::invalid_utf8()),
-        ("an unknown word", Answer::say("MAYBE\n")),
+        ("an unknown word", Answer::write("MAYBE\n")),
     ];
     for (number, (what, answer)) in failures.into_iter().enumerate() {
         let mut page = bridge.connect_as(&format!("https://site-{number}.example")).await;
         pinentry.answer(answer);
         for _ in 0..2 {
             let outcome = page.call("hello", json!({})).await;
-            assert_refused(what, &outcome, NOT_APPROVED, &CANNOT_ASK[..2]);
+            assert_error(what, &outcome, NOT_APPROVED, &CANNOT_ASK[..2]);
         }
         assert_no_process(what, &bridge, &pinentry);
     }
@@ -116,11 +116,11 @@ impl Hanging {
         page.request_many("hello", &json!({}), 5).await;
         for _ in 0..5 {
             let words = ["no answer within 3 s"];
-            assert_refused(self.what, &page.reply().await.1, NOT_APPROVED, &words);
+            assert_error(self.what, &page.reply().await.1, NOT_APPROVED, &words);
         }
         assert!(start.elapsed() < Duration::from_secs(20), "{}: {:?}", self.what, start.elapsed());
         self.bridge.connect().await.result("hello", json!({})).await;
-        assert_eq!(self.pinentry.starts(), 1, "{}", self.what);
+        assert_eq!(self.pinentry.start_count(), 1, "{}", self.what);
         let more = self.most_memory() - memory;
         assert!(more < 8 << 10, "{}: the bridge took {more} kB more", self.what);
         // The dialog is over, and the next origin is asked about.
@@ -144,7 +144,7 @@ async fn a_pinentry_that_hangs_is_ended_at_the_time_limit() {
     let all = [
         ("a hang at its start", Answer::hang().at_start()),
         ("a hang at the question", Answer::hang()),
-        ("a hang in the middle of a line", Answer::say_and_hang("O")),
+        ("a hang in the middle of a line", Answer::write_and_hang("O")),
         ("an endless line", Answer::endless_line()),
         ("an endless greeting", Answer::endless_line().at_start()),
         ("endless comments", Answer::endless_comments()),
@@ -167,7 +167,7 @@ async fn a_pinentry_that_answers_and_does_not_end_is_ended() {
         assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
         assert_no_process("it lingers", &bridge, &pinentry);
         if pinentry.assert_dialogs(1)[0].answer() == "deny" {
-            assert_refused("a denial", &outcome, NOT_APPROVED, &[]);
+            assert_error("a denial", &outcome, NOT_APPROVED, &[]);
         }
     }))
     .await;

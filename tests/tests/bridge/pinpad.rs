@@ -5,53 +5,53 @@ use std::time::Duration;
 
 use cryptoki_sys::{CKR_FUNCTION_CANCELED, CKR_OK, CKR_PIN_INCORRECT};
 use pkcs11_bridge_tests::bridge::ORIGIN;
-use pkcs11_bridge_tests::pinentry::{Answer, Dialog, Kind, Scripted};
+use pkcs11_bridge_tests::outcome::{assert_ckr, assert_error};
+use pkcs11_bridge_tests::params::with;
+use pkcs11_bridge_tests::pinentry::{Answer, Dialog, Kind, ScriptedAnswer};
 use pkcs11_bridge_tests::processes::{is_running, wait_until};
 use pkcs11_bridge_tests::program::STOP_LIMIT;
-use pkcs11_bridge_tests::refusal::{assert_ckr, assert_refused};
-use pkcs11_bridge_tests::request::with;
 use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::test_module::{Entry, Pinpad};
 use pkcs11_bridge_tests::token::{KeyType, LABEL, PIN, TestToken, WRONG_PIN};
 use serde_json::Value;
 
-use super::desk::{
-    CANCELLED, Desk, LAST_TRY, LOCKED, NO_PIN, OTHER, RIGHT_LOGIN, WRONG, assert_all_done,
+use super::pin_fixture::{
+    CANCELLED, LAST_TRY, LOCKED, NO_PIN, OTHER, PinFixture, RIGHT_LOGIN, WRONG, assert_all_done,
 };
 
-/// Has the desk's token be one with a pinpad.
-pub fn play(desk: &Desk, pinpad: Pinpad) {
-    desk.module.play(|card| card.pinpad = Some(pinpad));
+/// Has the fixture's token be one with a pinpad.
+pub fn play(fixture: &PinFixture, pinpad: Pinpad) {
+    fixture.module.simulate(|card| card.pinpad = Some(pinpad));
 }
 
 /// A page that has sent a call for which the user is to enter the PIN, with the message about it.
-pub async fn calling(desk: &Desk, origin: &str, params: &Value) -> (Socket, Dialog) {
-    let mut page = desk.bridge.connect_as(origin).await;
-    let message = desk.pinentry.answer(Answer::acknowledge().held());
+pub async fn calling(fixture: &PinFixture, origin: &str, params: &Value) -> (Socket, Dialog) {
+    let mut page = fixture.bridge.connect_as(origin).await;
+    let message = fixture.pinentry.answer(Answer::acknowledge().held());
     page.request("signData", params.clone()).await;
     let dialog = message.opened();
-    wait_for_reader(desk);
+    wait_for_reader(fixture);
     (page, dialog)
 }
 
 /// Waits until the reader waits for the user, as it did before every login so far.
-fn wait_for_reader(desk: &Desk) {
-    desk.module.wait_until_waiting("C_Login", desk.module.count("C_Login") + 1);
+fn wait_for_reader(fixture: &PinFixture) {
+    fixture.module.wait_until_blocked("C_Login", fixture.module.count("C_Login") + 1);
 }
 
 /// Has the user enter what the pinpad has, once the message is shown, and wait at the next entry.
-pub fn enter(desk: &Desk, message: Scripted<'_>, next: Pinpad) -> Dialog {
+pub fn enter(fixture: &PinFixture, message: ScriptedAnswer<'_>, next: Pinpad) -> Dialog {
     let dialog = message.opened();
-    wait_for_reader(desk);
-    play(desk, next.held());
+    wait_for_reader(fixture);
+    play(fixture, next.held());
     dialog
 }
 
 /// Asserts that a message is not shown any more, though nobody has hidden it.
 #[track_caller]
-pub fn assert_closed(desk: &Desk, message: &Dialog) {
+pub fn assert_closed(fixture: &PinFixture, message: &Dialog) {
     assert!(wait_until(STOP_LIMIT, || !is_running(message.pid)), "it is still shown");
-    let dialogs = desk.pinentry.dialogs();
+    let dialogs = fixture.pinentry.dialogs();
     let dialog = dialogs.iter().find(|dialog| dialog.pid == message.pid).expect("it was shown");
     assert_eq!(dialog.answer(), "", "it was closed by the bridge");
 }
@@ -59,13 +59,13 @@ pub fn assert_closed(desk: &Desk, message: &Dialog) {
 #[tokio::test]
 async fn the_user_is_told_to_use_the_reader_until_the_pin_was_entered_there() {
     for pin in [None, Some(PIN), Some(WRONG_PIN)] {
-        let desk = Desk::new();
-        play(&desk, Pinpad::typing(PIN).held());
-        let mut params = desk.without_pin();
+        let fixture = PinFixture::new();
+        play(&fixture, Pinpad::typing(PIN).held());
+        let mut params = fixture.without_pin();
         if let Some(pin) = pin {
             params = with(&params, "pin", pin);
         }
-        let (mut page, message) = calling(&desk, ORIGIN, &params).await;
+        let (mut page, message) = calling(&fixture, ORIGIN, &params).await;
         assert_eq!(message.kind, Kind::Message);
         let said = message.description();
         for word in ["keypad", ORIGIN, LABEL, KeyType::P256.name(), "SHA-256", "pkcs11-bridge"] {
@@ -73,143 +73,141 @@ async fn the_user_is_told_to_use_the_reader_until_the_pin_was_entered_there() {
         }
         assert!(message.is_open());
 
-        desk.module.release_pinpad();
-        desk.assert_signed("what was signed", &page.reply().await.1);
-        assert_closed(&desk, &message);
-        let logins = desk.module.calls_of("C_Login");
+        fixture.module.release_pinpad();
+        fixture.assert_signed("what was signed", &page.reply().await.1);
+        assert_closed(&fixture, &message);
+        let logins = fixture.module.calls_of("C_Login");
         let [login] = &logins[..] else { panic!("{logins:#?}") };
         assert_eq!((login.pin_len, login.result), (None, CKR_OK));
 
         // From then on the origin is logged in.
         page.request_many("signData", &params, 5).await;
         assert_all_done(&mut page, 5).await;
-        desk.module.assert_logins(1);
-        assert_eq!(desk.pinentry.dialogs().len(), 1);
+        fixture.module.assert_logins(1);
+        assert_eq!(fixture.pinentry.dialogs().len(), 1);
     }
 }
 
 #[tokio::test]
 async fn whoever_hides_the_message_can_still_enter_the_pin() {
     for hide in [Answer::acknowledge(), Answer::cancel(), Answer::killed()] {
-        let desk = Desk::new();
-        play(&desk, Pinpad::typing(PIN).held());
-        let message = desk.pinentry.answer(hide);
-        let mut page = desk.bridge.connect().await;
-        page.request("signData", desk.without_pin()).await;
+        let fixture = PinFixture::new();
+        play(&fixture, Pinpad::typing(PIN).held());
+        let message = fixture.pinentry.answer(hide);
+        let mut page = fixture.bridge.connect().await;
+        page.request("signData", fixture.without_pin()).await;
         message.answered();
-        desk.pinentry.expect_no_process();
-        desk.module.wait_until_waiting("C_Login", 1);
-        desk.module.release_pinpad();
-        desk.assert_signed("after it", &page.reply().await.1);
-        desk.pinentry.assert_dialogs(1);
-        desk.module.assert_logins(1);
+        fixture.pinentry.expect_no_process();
+        fixture.module.wait_until_blocked("C_Login", 1);
+        fixture.module.release_pinpad();
+        fixture.assert_signed("after it", &page.reply().await.1);
+        fixture.pinentry.assert_dialogs(1);
+        fixture.module.assert_logins(1);
     }
 }
 
 #[tokio::test]
 async fn the_time_of_the_message_does_not_end_the_login() {
-    let desk = Desk::configured("dialog_seconds = 1");
-    play(&desk, Pinpad::typing(PIN).held());
-    let (mut page, message) = calling(&desk, ORIGIN, &desk.without_pin()).await;
+    let fixture = PinFixture::configured("dialog_seconds = 1");
+    play(&fixture, Pinpad::typing(PIN).held());
+    let (mut page, message) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
     assert_eq!(message.timeout(), Some(Duration::from_secs(1)));
     assert!(wait_until(STOP_LIMIT, || !message.is_open()), "it is still shown");
-    desk.module.release_pinpad();
-    desk.assert_signed("somebody who takes long", &page.reply().await.1);
-    desk.module.assert_logins(1);
+    fixture.module.release_pinpad();
+    fixture.assert_signed("somebody who takes long", &page.reply().await.1);
+    fixture.module.assert_logins(1);
 }
 
 #[tokio::test]
 async fn without_a_pinentry_the_reader_is_enough() {
-    let desk = Desk::without_pinentry(TestToken::new());
-    play(&desk, Pinpad::typing(PIN).held());
-    let mut page = desk.bridge.connect().await;
-    page.request("signData", desk.without_pin()).await;
-    let logged = wait_until(STOP_LIMIT, || desk.bridge.log().contains("cannot be told"));
-    assert!(logged, "{}", desk.bridge.log());
-    desk.module.release_pinpad();
-    desk.assert_signed("without a pinentry", &page.reply().await.1);
-    assert_eq!(desk.judged(), [RIGHT_LOGIN]);
+    let fixture = PinFixture::without_pinentry(TestToken::new());
+    play(&fixture, Pinpad::typing(PIN).held());
+    let mut page = fixture.bridge.connect().await;
+    page.request("signData", fixture.without_pin()).await;
+    let logged = wait_until(STOP_LIMIT, || fixture.bridge.log().contains("cannot be told"));
+    assert!(logged, "{}", fixture.bridge.log());
+    fixture.module.release_pinpad();
+    fixture.assert_signed("without a pinentry", &page.reply().await.1);
+    assert_eq!(fixture.judged(), [RIGHT_LOGIN]);
 }
 
 #[tokio::test]
 async fn what_happens_at_the_reader_is_told_to_the_page() {
-    let desk = Desk::new();
-    let entries = [
-        Entry::Refuse(CKR_FUNCTION_CANCELED),
-        Entry::Pin(WRONG_PIN.into()),
-        Entry::Pin(PIN.into()),
-    ];
-    play(&desk, Pinpad::doing(entries));
-    let mut page = desk.bridge.connect().await;
+    let fixture = PinFixture::new();
+    let entries =
+        [Entry::Fail(CKR_FUNCTION_CANCELED), Entry::Pin(WRONG_PIN.into()), Entry::Pin(PIN.into())];
+    play(&fixture, Pinpad::with_entries(entries));
+    let mut page = fixture.bridge.connect().await;
     for _ in 0..3 {
-        desk.pinentry.answer(Answer::acknowledge().held());
+        fixture.pinentry.answer(Answer::acknowledge().held());
     }
-    let outcome = desk.sign(&mut page).await;
-    assert_refused("cancelled at the reader", &outcome, CANCELLED, &["cancelled"]);
+    let outcome = fixture.sign(&mut page).await;
+    assert_error("cancelled at the reader", &outcome, CANCELLED, &["cancelled"]);
     assert_ckr("cancelled at the reader", &outcome, "CKR_FUNCTION_CANCELED");
-    let outcome = desk.sign(&mut page).await;
-    assert_refused("a wrong PIN at the reader", &outcome, WRONG, &["Wrong PIN"]);
-    desk.assert_signed("the right PIN", &desk.sign(&mut page).await);
-    let results: Vec<_> = desk.module.calls_of("C_Login").iter().map(|call| call.result).collect();
+    let outcome = fixture.sign(&mut page).await;
+    assert_error("a wrong PIN at the reader", &outcome, WRONG, &["Wrong PIN"]);
+    fixture.assert_signed("the right PIN", &fixture.sign(&mut page).await);
+    let results: Vec<_> =
+        fixture.module.calls_of("C_Login").iter().map(|call| call.result).collect();
     assert_eq!(results, [CKR_FUNCTION_CANCELED, CKR_PIN_INCORRECT, CKR_OK]);
-    assert!(desk.module.calls_of("C_Login").iter().all(|call| call.pin_len.is_none()));
+    assert!(fixture.module.calls_of("C_Login").iter().all(|call| call.pin_len.is_none()));
 }
 
 #[tokio::test]
 async fn the_last_try_is_the_users_at_the_reader_too() {
-    let desk = Desk::new();
-    desk.module.play(|card| card.tries = Some(2));
+    let fixture = PinFixture::new();
+    fixture.module.simulate(|card| card.tries = Some(2));
     let wrong = || Pinpad::typing(WRONG_PIN);
-    play(&desk, wrong().held());
-    let mut page = desk.bridge.connect().await;
+    play(&fixture, wrong().held());
+    let mut page = fixture.bridge.connect().await;
     for (row, warning) in [(LAST_TRY, false), (LOCKED, true)] {
-        let message = desk.pinentry.answer(Answer::acknowledge().held());
-        page.request("signData", desk.without_pin()).await;
-        let dialog = enter(&desk, message, wrong());
-        assert_refused("a wrong PIN", &page.reply().await.1, row, &[]);
+        let message = fixture.pinentry.answer(Answer::acknowledge().held());
+        page.request("signData", fixture.without_pin()).await;
+        let dialog = enter(&fixture, message, wrong());
+        assert_error("a wrong PIN", &page.reply().await.1, row, &[]);
         assert_eq!(dialog.description().contains("LAST TRY"), warning, "{dialog:#?}");
     }
-    assert_refused("after it", &desk.sign(&mut page).await, LOCKED, &["locked"]);
-    desk.module.assert_logins(2);
-    desk.pinentry.assert_dialogs(2);
+    assert_error("after it", &fixture.sign(&mut page).await, LOCKED, &["locked"]);
+    fixture.module.assert_logins(2);
+    fixture.pinentry.assert_dialogs(2);
 }
 
 #[tokio::test]
 async fn a_bridge_that_takes_no_pin_from_pages_uses_the_reader() {
-    let desk = Desk::configured("pin_entry = \"native\"");
-    play(&desk, Pinpad::typing(PIN));
-    let mut page = desk.bridge.connect().await;
-    let outcome = desk.sign_with(&mut page, PIN).await;
-    assert_refused("a PIN of the page", &outcome, NO_PIN, &["`pin`", "Leave it out"]);
-    assert_eq!(desk.module.count("C_Login"), 0);
-    desk.assert_signed("without one", &desk.sign(&mut page).await);
-    assert_eq!(desk.judged(), [RIGHT_LOGIN]);
+    let fixture = PinFixture::configured("pin_entry = \"native\"");
+    play(&fixture, Pinpad::typing(PIN));
+    let mut page = fixture.bridge.connect().await;
+    let outcome = fixture.sign_with(&mut page, PIN).await;
+    assert_error("a PIN of the page", &outcome, NO_PIN, &["`pin`", "Leave it out"]);
+    assert_eq!(fixture.module.count("C_Login"), 0);
+    fixture.assert_signed("without one", &fixture.sign(&mut page).await);
+    assert_eq!(fixture.judged(), [RIGHT_LOGIN]);
 }
 
 #[tokio::test]
 async fn another_origin_needs_an_entry_of_its_own() {
-    let desk = Desk::new();
+    let fixture = PinFixture::new();
     let mut pages = Vec::new();
-    play(&desk, Pinpad::typing(PIN).held());
+    play(&fixture, Pinpad::typing(PIN).held());
     let mut messages = Vec::new();
     for origin in [ORIGIN, OTHER] {
-        messages.push(desk.pinentry.answer(Answer::acknowledge().held()));
-        let mut page = desk.bridge.connect_as(origin).await;
-        page.request("signData", desk.without_pin()).await;
+        messages.push(fixture.pinentry.answer(Answer::acknowledge().held()));
+        let mut page = fixture.bridge.connect_as(origin).await;
+        page.request("signData", fixture.without_pin()).await;
         pages.push(page);
         messages[0].opened();
     }
     // The other one waits for the screen, and for the reader with it.
-    desk.module.wait_for("C_GetTokenInfo", 4);
-    assert_eq!(desk.pinentry.dialogs().len(), 1);
+    fixture.module.wait_for("C_GetTokenInfo", 4);
+    assert_eq!(fixture.pinentry.dialogs().len(), 1);
     for ((page, message), origin) in pages.iter_mut().zip(messages).zip([ORIGIN, OTHER]) {
-        let dialog = enter(&desk, message, Pinpad::typing(PIN));
-        desk.assert_signed(origin, &page.reply().await.1);
+        let dialog = enter(&fixture, message, Pinpad::typing(PIN));
+        fixture.assert_signed(origin, &page.reply().await.1);
         assert!(dialog.description().contains(origin), "{dialog:#?}");
-        assert_closed(&desk, &dialog);
+        assert_closed(&fixture, &dialog);
     }
-    assert_eq!(desk.judged(), [RIGHT_LOGIN; 2]);
-    let logins = desk.module.logins();
+    assert_eq!(fixture.judged(), [RIGHT_LOGIN; 2]);
+    let logins = fixture.module.logins();
     assert_ne!(logins[0].pid, logins[1].pid);
-    assert_eq!(desk.pinentry.most_at_a_time(), 1);
+    assert_eq!(fixture.pinentry.max_open_dialogs(), 1);
 }

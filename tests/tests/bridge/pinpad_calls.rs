@@ -5,127 +5,127 @@ use std::time::Duration;
 
 use cryptoki_sys::CKR_FUNCTION_CANCELED;
 use pkcs11_bridge_tests::bridge::ORIGIN;
+use pkcs11_bridge_tests::outcome::assert_error;
+use pkcs11_bridge_tests::params::with;
 use pkcs11_bridge_tests::pinentry::{Answer, Dialog};
 use pkcs11_bridge_tests::processes::wait_until;
 use pkcs11_bridge_tests::program::STOP_LIMIT;
-use pkcs11_bridge_tests::refusal::assert_refused;
-use pkcs11_bridge_tests::request::with;
 use pkcs11_bridge_tests::test_module::{Entry, Pinpad};
 use pkcs11_bridge_tests::token::{KeyType, PIN};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
 use super::always_authenticate::{ALWAYS, assert_order, token_with_such_a_key};
-use super::desk::{
-    CANCELLED, Desk, OTHER, RIGHT_FOR_ONE, RIGHT_LOGIN, assert_all_done, assert_all_refused,
+use super::pin_fixture::{
+    CANCELLED, OTHER, PinFixture, RIGHT_FOR_ONE, RIGHT_LOGIN, assert_all_done, assert_all_refused,
     assert_signature, hash_of, item_of,
 };
 use super::pinpad::{assert_closed, calling, enter, play};
 
 #[tokio::test]
 async fn calls_at_once_need_one_entry() {
-    let desk = Desk::new();
-    play(&desk, Pinpad::typing(PIN).held());
-    let (mut page, message) = calling(&desk, ORIGIN, &desk.without_pin()).await;
-    let mut second = desk.bridge.connect().await;
-    page.request_many("signData", &desk.with_pin(), 10).await;
-    second.request_many("signData", &desk.without_pin(), 10).await;
-    desk.module.release_pinpad();
+    let fixture = PinFixture::new();
+    play(&fixture, Pinpad::typing(PIN).held());
+    let (mut page, message) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
+    let mut second = fixture.bridge.connect().await;
+    page.request_many("signData", &fixture.with_pin(), 10).await;
+    second.request_many("signData", &fixture.without_pin(), 10).await;
+    fixture.module.release_pinpad();
     assert_all_done(&mut page, 11).await;
     assert_all_done(&mut second, 10).await;
-    assert_closed(&desk, &message);
-    assert_eq!(desk.judged(), [RIGHT_LOGIN]);
-    desk.pinentry.assert_dialogs(1);
+    assert_closed(&fixture, &message);
+    assert_eq!(fixture.judged(), [RIGHT_LOGIN]);
+    fixture.pinentry.assert_dialogs(1);
 }
 
 #[tokio::test]
 async fn an_entry_that_was_cancelled_is_so_for_all_calls_that_waited_for_it() {
-    let desk = Desk::new();
-    play(&desk, Pinpad::doing([Entry::Refuse(CKR_FUNCTION_CANCELED)]).held());
-    let (mut page, message) = calling(&desk, ORIGIN, &desk.without_pin()).await;
-    page.request_many("signData", &desk.without_pin(), 10).await;
+    let fixture = PinFixture::new();
+    play(&fixture, Pinpad::with_entries([Entry::Fail(CKR_FUNCTION_CANCELED)]).held());
+    let (mut page, message) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
+    page.request_many("signData", &fixture.without_pin(), 10).await;
     page.result("modules", json!({})).await;
-    desk.module.release_pinpad();
+    fixture.module.release_pinpad();
     assert_all_refused(&mut page, 11, CANCELLED, &["cancelled"]).await;
-    assert_closed(&desk, &message);
-    assert_eq!(desk.module.count("C_Login"), 1);
-    desk.pinentry.assert_dialogs(1);
+    assert_closed(&fixture, &message);
+    assert_eq!(fixture.module.count("C_Login"), 1);
+    fixture.pinentry.assert_dialogs(1);
 }
 
 #[tokio::test]
 async fn while_the_reader_waits_the_origin_can_read_however_many_of_its_calls_wait() {
-    let desk = Desk::new();
-    play(&desk, Pinpad::typing(PIN).held());
-    let (mut page, _) = calling(&desk, ORIGIN, &desk.without_pin()).await;
-    page.request_many("signData", &desk.without_pin(), 20).await;
-    let mut second = desk.bridge.connect().await;
+    let fixture = PinFixture::new();
+    play(&fixture, Pinpad::typing(PIN).held());
+    let (mut page, _) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
+    page.request_many("signData", &fixture.without_pin(), 20).await;
+    let mut second = fixture.bridge.connect().await;
     let reading = async {
         second.result("slots", json!({})).await;
-        second.result("certificates", json!({ "slot_id": desk.token.slot() })).await;
+        second.result("certificates", json!({ "slot_id": fixture.token.slot() })).await;
     };
     let read = timeout(Duration::from_secs(5), reading).await;
-    desk.module.release_pinpad();
+    fixture.module.release_pinpad();
     assert_all_done(&mut page, 21).await;
     read.expect("reading does not wait for the user");
 }
 
 #[tokio::test]
 async fn a_page_that_leaves_takes_the_message_and_its_entry_with_it() {
-    let desk = Desk::new();
-    play(&desk, Pinpad::typing(PIN).held());
-    let (page, message) = calling(&desk, ORIGIN, &desk.without_pin()).await;
-    let worker = desk.bridge.workers();
+    let fixture = PinFixture::new();
+    play(&fixture, Pinpad::typing(PIN).held());
+    let (page, message) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
+    let worker = fixture.bridge.workers();
     page.close().await;
-    assert_closed(&desk, &message);
-    desk.bridge.expect_workers(0);
+    assert_closed(&fixture, &message);
+    fixture.bridge.expect_workers(0);
 
     // What is entered now is for whoever asks now.
-    let (mut page, _) = calling(&desk, ORIGIN, &desk.without_pin()).await;
-    desk.module.release_pinpad();
-    desk.assert_signed("after it", &page.reply().await.1);
-    assert_eq!(desk.judged(), [RIGHT_LOGIN]);
-    assert_ne!(desk.last_to_log_in(), worker[0].pid);
+    let (mut page, _) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
+    fixture.module.release_pinpad();
+    fixture.assert_signed("after it", &page.reply().await.1);
+    assert_eq!(fixture.judged(), [RIGHT_LOGIN]);
+    assert_ne!(fixture.last_to_log_in(), worker[0].pid);
 }
 
 /// Another page of the same origin stays, so that the reader still waits for the PIN: as long as it does,
 /// the user is told so.
 #[tokio::test]
 async fn the_message_stays_as_long_as_the_reader_asks() {
-    let desk = Desk::new();
-    play(&desk, Pinpad::typing(PIN).held());
-    let mut staying = desk.bridge.connect().await;
-    let (page, _) = calling(&desk, ORIGIN, &desk.without_pin()).await;
+    let fixture = PinFixture::new();
+    play(&fixture, Pinpad::typing(PIN).held());
+    let mut staying = fixture.bridge.connect().await;
+    let (page, _) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
     page.close().await;
-    desk.pinentry.answer(Answer::acknowledge().held());
+    fixture.pinentry.answer(Answer::acknowledge().held());
     sleep(Duration::from_millis(300)).await;
-    staying.request("signData", desk.without_pin()).await;
-    let is_told = || desk.pinentry.dialogs().iter().any(Dialog::is_open);
-    assert!(wait_until(STOP_LIMIT, is_told), "{:#?}", desk.pinentry.dialogs());
-    desk.module.release_pinpad();
-    desk.assert_signed("the page that has stayed", &staying.reply().await.1);
-    assert_eq!(desk.judged(), [RIGHT_LOGIN]);
+    staying.request("signData", fixture.without_pin()).await;
+    let is_told = || fixture.pinentry.dialogs().iter().any(Dialog::is_open);
+    assert!(wait_until(STOP_LIMIT, is_told), "{:#?}", fixture.pinentry.dialogs());
+    fixture.module.release_pinpad();
+    fixture.assert_signed("the page that has stayed", &staying.reply().await.1);
+    assert_eq!(fixture.judged(), [RIGHT_LOGIN]);
 }
 
 #[tokio::test]
 async fn keys_that_always_authenticate_want_an_entry_for_each_signature() {
     let (token, issued) = token_with_such_a_key(KeyType::P256);
-    let desk = Desk::on(token);
-    play(&desk, Pinpad::typing(PIN).held());
-    let mut page = desk.bridge.connect().await;
+    let fixture = PinFixture::on(token);
+    play(&fixture, Pinpad::typing(PIN).held());
+    let mut page = fixture.bridge.connect().await;
     let messages: Vec<_> =
-        (0..6).map(|_| desk.pinentry.answer(Answer::acknowledge().held())).collect();
-    let enter = |number: usize| enter(&desk, messages[number], Pinpad::typing(PIN));
+        (0..6).map(|_| fixture.pinentry.answer(Answer::acknowledge().held())).collect();
+    let enter = |number: usize| enter(&fixture, messages[number], Pinpad::typing(PIN));
 
-    page.request("signData", desk.without_pin()).await;
+    page.request("signData", fixture.without_pin()).await;
     enter(0);
-    desk.assert_signed("another key", &page.reply().await.1);
+    fixture.assert_signed("another key", &page.reply().await.1);
     for number in 1..=2 {
-        page.request("signData", with(&desk.without_pin(), "cert_id", ALWAYS)).await;
+        page.request("signData", with(&fixture.without_pin(), "cert_id", ALWAYS)).await;
         let said = enter(number);
         assert!(said.description().contains("for every signature"), "{said:#?}");
         page.reply().await.1.expect("a signature");
     }
-    page.request("signDataBatch", with(&desk.batch(3), "cert_id", ALWAYS)).await;
+    page.request("signDataBatch", with(&fixture.batch(3), "cert_id", ALWAYS)).await;
     for number in 3..=5 {
         let said = enter(number);
         assert!(said.description().contains("keypad"), "{said:#?}");
@@ -137,31 +137,31 @@ async fn keys_that_always_authenticate_want_an_entry_for_each_signature() {
         let item = item_of(&result, number.into()).expect("a signature");
         assert_signature("one of three", &issued, &hash_of(number), &item);
     }
-    assert_order(&desk, 5);
-    desk.pinentry.assert_dialogs(6);
-    desk.assert_signed("another key again", &desk.sign(&mut page).await);
-    assert_eq!(desk.judged(), [&[RIGHT_LOGIN][..], &[RIGHT_FOR_ONE; 5]].concat());
-    let logins = desk.module.calls_of("C_Login");
+    assert_order(&fixture, 5);
+    fixture.pinentry.assert_dialogs(6);
+    fixture.assert_signed("another key again", &fixture.sign(&mut page).await);
+    assert_eq!(fixture.judged(), [&[RIGHT_LOGIN][..], &[RIGHT_FOR_ONE; 5]].concat());
+    let logins = fixture.module.calls_of("C_Login");
     assert!(logins.iter().all(|login| login.pin_len.is_none()), "{logins:#?}");
 }
 
 #[tokio::test]
 async fn a_batch_ends_where_one_entry_is_cancelled() {
-    let desk = Desk::new();
+    let fixture = PinFixture::new();
     let entries =
-        [Entry::Pin(PIN.into()), Entry::Pin(PIN.into()), Entry::Refuse(CKR_FUNCTION_CANCELED)];
-    desk.module.play(|card| {
+        [Entry::Pin(PIN.into()), Entry::Pin(PIN.into()), Entry::Fail(CKR_FUNCTION_CANCELED)];
+    fixture.module.simulate(|card| {
         card.always_authenticate = Some(PIN.to_owned());
-        card.pinpad = Some(Pinpad::doing(entries));
+        card.pinpad = Some(Pinpad::with_entries(entries));
     });
-    let mut page = desk.bridge.connect_as(OTHER).await;
-    let result = page.result("signDataBatch", desk.batch(3)).await;
-    let issued = desk.token.issued(KeyType::P256);
+    let mut page = fixture.bridge.connect_as(OTHER).await;
+    let result = page.result("signDataBatch", fixture.batch(3)).await;
+    let issued = fixture.token.certified_key(KeyType::P256);
     let first = item_of(&result, 0).expect("a signature");
     assert_signature("the first", &issued, &hash_of(0), &first);
     for at in [1, 2] {
-        assert_refused("the rest", &item_of(&result, at), CANCELLED, &["cancelled"]);
+        assert_error("the rest", &item_of(&result, at), CANCELLED, &["cancelled"]);
     }
-    assert_eq!(desk.module.count("C_Login"), 3);
-    assert_eq!(desk.module.count("C_Sign"), 1);
+    assert_eq!(fixture.module.count("C_Login"), 3);
+    assert_eq!(fixture.module.count("C_Sign"), 1);
 }

@@ -11,10 +11,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use pkcs11_bridge_tests::bridge::{Bridge, Setup};
+use pkcs11_bridge_tests::params::{sign_data, without};
 use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
 use pkcs11_bridge_tests::processes::{self, is_running, wait_until};
 use pkcs11_bridge_tests::program::{Finished, Home, Program, binary};
-use pkcs11_bridge_tests::request::{sign_data, without};
 use pkcs11_bridge_tests::token::{KeyType, MODULE, TestToken};
 use rustix::process::{Signal, geteuid};
 
@@ -39,7 +39,7 @@ fn say_whether_cores_are_dumped(folder: &Path) {
         process.is_some_and(|process| process.arguments.first().is_some_and(|name| name == "sleep"))
     };
     assert!(wait_until(Duration::from_secs(20), is_sleep));
-    if !sleep.end_by(Signal::ABORT).core_dumped {
+    if !sleep.stop_with(Signal::ABORT).core_dumped {
         eprintln!("no program dumps a core on this machine, so that this proves little");
     }
     for core in cores(folder) {

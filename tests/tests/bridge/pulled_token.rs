@@ -5,15 +5,15 @@ use cryptoki_sys::{
     CKR_CRYPTOKI_NOT_INITIALIZED, CKR_DEVICE_REMOVED, CKR_OBJECT_HANDLE_INVALID,
     CKR_SESSION_HANDLE_INVALID, CKR_TOKEN_NOT_PRESENT, CKR_USER_NOT_LOGGED_IN,
 };
+use pkcs11_bridge_tests::outcome::assert_error;
+use pkcs11_bridge_tests::params::{verify_signed_data, with};
 use pkcs11_bridge_tests::pinentry::Answer;
-use pkcs11_bridge_tests::refusal::assert_refused;
-use pkcs11_bridge_tests::request::{verify_signed_data, with};
 use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::test_module::Rule;
 use pkcs11_bridge_tests::token::PIN;
 use serde_json::{Value, json};
 
-use super::desk::{Desk, NO_TOKEN, RIGHT_LOGIN, item_of};
+use super::pin_fixture::{NO_TOKEN, PinFixture, RIGHT_LOGIN, item_of};
 
 const ENDS: [(&str, u64); 6] = [
     ("CKR_DEVICE_REMOVED", CKR_DEVICE_REMOVED),
@@ -24,18 +24,18 @@ const ENDS: [(&str, u64); 6] = [
     ("CKR_CRYPTOKI_NOT_INITIALIZED", CKR_CRYPTOKI_NOT_INITIALIZED),
 ];
 
-async fn calls(desk: &Desk, page: &mut Socket) -> Vec<(&'static str, Value)> {
-    let slot = json!({ "slot_id": desk.token.slot() });
-    let signature = desk.sign_with(page, PIN).await.expect("a signature");
+async fn calls(fixture: &PinFixture, page: &mut Socket) -> Vec<(&'static str, Value)> {
+    let slot = json!({ "slot_id": fixture.token.slot() });
+    let signature = fixture.sign_with(page, PIN).await.expect("a signature");
     vec![
         ("info", json!({})),
         ("slots", json!({ "token_present": true })),
         ("token", slot.clone()),
         ("token", json!({})),
         ("certificates", slot),
-        ("signData", desk.with_pin()),
-        ("verifySignedData", verify_signed_data(&desk.with_pin(), &signature)),
-        ("signDataBatch", with(&desk.batch(3), "pin", PIN)),
+        ("signData", fixture.with_pin()),
+        ("verifySignedData", verify_signed_data(&fixture.with_pin(), &signature)),
+        ("signDataBatch", with(&fixture.batch(3), "pin", PIN)),
         ("logout", json!({})),
     ]
 }
@@ -52,49 +52,49 @@ fn assert_answered(what: &str, method: &str, before: &Value, after: &Value) {
 
 #[tokio::test]
 async fn the_first_call_after_it_was_put_back_works() {
-    let desk = Desk::new();
-    let mut page = desk.bridge.connect().await;
-    for (method, params) in calls(&desk, &mut page).await {
-        desk.assert_signed("a login", &desk.sign_with(&mut page, PIN).await);
+    let fixture = PinFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    for (method, params) in calls(&fixture, &mut page).await {
+        fixture.assert_signed("a login", &fixture.sign_with(&mut page, PIN).await);
         let before = page.result(method, params.clone()).await;
-        desk.sign_with(&mut page, PIN).await.expect("a login");
-        desk.module.pull();
-        desk.module.put_back();
+        fixture.sign_with(&mut page, PIN).await.expect("a login");
+        fixture.module.remove_token();
+        fixture.module.insert_token();
         let after = page.result(method, params).await;
         assert_answered(method, method, &before, &after);
-        desk.assert_signed(method, &desk.sign_with(&mut page, PIN).await);
+        fixture.assert_signed(method, &fixture.sign_with(&mut page, PIN).await);
     }
-    desk.pinentry.assert_dialogs(0);
+    fixture.pinentry.assert_dialogs(0);
 }
 
 #[tokio::test]
 async fn without_a_pin_the_user_is_asked_once() {
-    let desk = Desk::new();
-    let mut page = desk.bridge.connect().await;
-    desk.assert_signed("a login", &desk.sign_with(&mut page, PIN).await);
+    let fixture = PinFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    fixture.assert_signed("a login", &fixture.sign_with(&mut page, PIN).await);
     for number in 1..=3 {
-        desk.module.pull();
-        desk.module.put_back();
-        desk.pinentry.answer(Answer::pin(PIN));
-        desk.assert_signed("put back", &desk.sign(&mut page).await);
-        desk.assert_signed("again", &desk.sign(&mut page).await);
-        desk.pinentry.assert_dialogs(number);
+        fixture.module.remove_token();
+        fixture.module.insert_token();
+        fixture.pinentry.answer(Answer::pin(PIN));
+        fixture.assert_signed("put back", &fixture.sign(&mut page).await);
+        fixture.assert_signed("again", &fixture.sign(&mut page).await);
+        fixture.pinentry.assert_dialogs(number);
     }
-    assert_eq!(desk.judged(), [RIGHT_LOGIN; 4]);
+    assert_eq!(fixture.judged(), [RIGHT_LOGIN; 4]);
 }
 
 #[tokio::test]
 async fn while_it_is_out_that_is_told_and_afterwards_all_works() {
-    let desk = Desk::new();
-    let mut page = desk.bridge.connect().await;
-    let all = calls(&desk, &mut page).await;
-    let slot = desk.token.slot();
+    let fixture = PinFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    let all = calls(&fixture, &mut page).await;
+    let slot = fixture.token.slot();
     for _ in 0..2 {
-        desk.sign_with(&mut page, PIN).await.expect("a login");
-        desk.module.pull();
+        fixture.sign_with(&mut page, PIN).await.expect("a login");
+        fixture.module.remove_token();
         for (method, params) in all.iter().filter(|(_, params)| params.get("slot_id").is_some()) {
             let outcome = page.call(method, params.clone()).await;
-            assert_refused(method, &outcome, NO_TOKEN, &["token"]);
+            assert_error(method, &outcome, NO_TOKEN, &["token"]);
         }
         let of_slot = |slots: &Value| {
             slots.as_array().unwrap().iter().find(|one| one["slot_id"] == slot).cloned()
@@ -106,50 +106,50 @@ async fn while_it_is_out_that_is_told_and_afterwards_all_works() {
         let told = of_slot(&page.result("slots", json!({})).await).expect("the slot is there");
         assert_eq!(told["flags"].as_u64().unwrap() & 1, 0, "{told}");
         page.result("info", json!({})).await;
-        desk.module.put_back();
+        fixture.module.insert_token();
         for (method, params) in &all {
             page.result(method, params.clone()).await;
         }
     }
-    desk.pinentry.assert_dialogs(0);
+    fixture.pinentry.assert_dialogs(0);
 }
 
 #[tokio::test]
 async fn calls_that_it_is_pulled_from_are_answered_once_each() {
     for back in [true, false] {
-        let desk = Desk::new();
-        let mut page = desk.bridge.connect().await;
-        desk.sign_with(&mut page, PIN).await.expect("a login");
-        let held = desk.module.add(Rule::on("C_Sign").held());
-        let mut open = page.request_many("signData", &desk.with_pin(), 4).await;
-        desk.module.wait_until_waiting("C_Sign", 4);
-        desk.module.pull();
+        let fixture = PinFixture::new();
+        let mut page = fixture.bridge.connect().await;
+        fixture.sign_with(&mut page, PIN).await.expect("a login");
+        let held = fixture.module.add(Rule::on("C_Sign").held());
+        let mut open = page.request_many("signData", &fixture.with_pin(), 4).await;
+        fixture.module.wait_until_blocked("C_Sign", 4);
+        fixture.module.remove_token();
         if back {
-            desk.module.put_back();
+            fixture.module.insert_token();
         }
         held.remove();
         while !open.is_empty() {
             let (id, outcome) = page.reply().await;
             assert!(open.remove(&id.as_u64().unwrap()), "a second reply to {id}");
             if back {
-                desk.assert_signed("put back", &outcome);
+                fixture.assert_signed("put back", &outcome);
             } else {
-                assert_refused("pulled", &outcome, NO_TOKEN, &["token"]);
+                assert_error("pulled", &outcome, NO_TOKEN, &["token"]);
             }
         }
         if !back {
-            desk.module.put_back();
+            fixture.module.insert_token();
         }
-        desk.assert_signed("afterwards", &desk.sign_with(&mut page, PIN).await);
+        fixture.assert_signed("afterwards", &fixture.sign_with(&mut page, PIN).await);
     }
 }
 
 /// Whatever a module says of what is gone, and wherever it says so, the same call goes on.
 #[tokio::test]
 async fn each_way_to_say_it_is_understood_at_each_function() {
-    let desk = Desk::new();
-    let mut page = desk.bridge.connect().await;
-    let all = calls(&desk, &mut page).await;
+    let fixture = PinFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    let all = calls(&fixture, &mut page).await;
     let call = |name: &str| all.iter().find(|(method, _)| *method == name).cloned().unwrap();
     for (method, functions) in [
         ("signData", &["C_SignInit", "C_Sign"][..]),
@@ -160,30 +160,30 @@ async fn each_way_to_say_it_is_understood_at_each_function() {
         for function in functions {
             for (name, ckr) in ENDS {
                 let what = format!("{name} of {function}");
-                desk.sign_with(&mut page, PIN).await.expect("a login");
+                fixture.sign_with(&mut page, PIN).await.expect("a login");
                 let before = page.result(method, params.clone()).await;
-                let rule = desk.module.add(Rule::on(function).next(1).refuse(ckr));
+                let rule = fixture.module.add(Rule::on(function).next(1).fail_before(ckr));
                 let outcome = page.call(method, params.clone()).await;
-                let met = desk.module.calls_of(function);
+                let met = fixture.module.calls_of(function);
                 assert!(met.iter().any(|call| call.result == ckr), "{what}: nothing met it");
                 rule.remove();
                 let after = outcome.unwrap_or_else(|error| panic!("{what}: {error:?}"));
                 assert_answered(&what, method, &before, &after);
-                desk.assert_signed(&what, &desk.sign_with(&mut page, PIN).await);
+                fixture.assert_signed(&what, &fixture.sign_with(&mut page, PIN).await);
             }
         }
     }
-    desk.pinentry.assert_dialogs(0);
+    fixture.pinentry.assert_dialogs(0);
 }
 
 /// What is asked of the slot itself is told as it is, and the next call works.
 #[tokio::test]
 async fn what_is_said_of_the_slot_is_told() {
-    let desk = Desk::new();
-    let mut page = desk.bridge.connect().await;
-    let slot = json!({ "slot_id": desk.token.slot() });
+    let fixture = PinFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    let slot = json!({ "slot_id": fixture.token.slot() });
     for (name, ckr) in ENDS {
-        let rule = desk.module.add(Rule::on("C_GetTokenInfo").next(1).refuse(ckr));
+        let rule = fixture.module.add(Rule::on("C_GetTokenInfo").next(1).fail_before(ckr));
         let outcome = page.call("token", slot.clone()).await;
         rule.remove();
         match &outcome {
@@ -191,19 +191,19 @@ async fn what_is_said_of_the_slot_is_told() {
             Err(error) => assert_eq!(error.data.pkcs11.as_deref(), Some(name)),
         }
         page.result("token", slot.clone()).await;
-        desk.assert_signed(name, &desk.sign_with(&mut page, PIN).await);
+        fixture.assert_signed(name, &fixture.sign_with(&mut page, PIN).await);
     }
 }
 
 #[tokio::test]
 async fn a_module_that_loses_its_state_for_good_is_told_and_not_tried_for_ever() {
-    let desk = Desk::new();
-    let mut page = desk.bridge.connect().await;
-    let rule = Rule::on("C_GetTokenInfo").refuse(CKR_CRYPTOKI_NOT_INITIALIZED);
-    let rule = desk.module.add(rule);
-    let outcome = page.call("token", json!({ "slot_id": desk.token.slot() })).await;
-    assert_refused("lost", &outcome, (500, "900"), &["state"]);
-    assert!(desk.module.count("C_Initialize") <= 4, "{}", desk.module.count("C_Initialize"));
+    let fixture = PinFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    let rule = Rule::on("C_GetTokenInfo").fail_before(CKR_CRYPTOKI_NOT_INITIALIZED);
+    let rule = fixture.module.add(rule);
+    let outcome = page.call("token", json!({ "slot_id": fixture.token.slot() })).await;
+    assert_error("lost", &outcome, (500, "900"), &["state"]);
+    assert!(fixture.module.count("C_Initialize") <= 4, "{}", fixture.module.count("C_Initialize"));
     rule.remove();
-    desk.assert_signed("again", &desk.sign_with(&mut page, PIN).await);
+    fixture.assert_signed("again", &fixture.sign_with(&mut page, PIN).await);
 }

@@ -219,7 +219,7 @@ async fn certificates_are_those_of_the_token() {
         let certificate = listed.iter().find(|certificate| certificate["id"] == key_type.id());
         let certificate = certificate.unwrap_or_else(|| panic!("{key_type:?} is not listed"));
         let der = from_base64(certificate["base64"].as_str().unwrap());
-        assert_eq!(der, token.issued(key_type).certificate_bytes(), "{key_type:?}");
+        assert_eq!(der, token.certified_key(key_type).certificate_bytes(), "{key_type:?}");
         assert_eq!(der, token.certificate_by_pkcs11_tool(key_type.id()), "{key_type:?}");
         assert_eq!(certificate["label"], key_type.name());
         assert_eq!(certificate.as_object().map(|certificate| certificate.len()), Some(3));

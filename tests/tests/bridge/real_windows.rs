@@ -5,12 +5,12 @@
 use std::time::Duration;
 
 use pkcs11_bridge_tests::desktop::Desktop;
-use pkcs11_bridge_tests::refusal::assert_refused;
+use pkcs11_bridge_tests::outcome::assert_error;
 use pkcs11_bridge_tests::test_module::Pinpad;
 use pkcs11_bridge_tests::token::PIN;
 use tokio::time::sleep;
 
-use super::desk::{Desk, LAST_TRY, RIGHT_LOGIN, WRONG_LOGIN, wrong_pin};
+use super::pin_fixture::{LAST_TRY, PinFixture, RIGHT_LOGIN, WRONG_LOGIN, wrong_pin};
 use super::pinpad::play;
 
 fn enter(desktop: &Desktop, pin: &str, picture: &str) {
@@ -23,37 +23,37 @@ fn enter(desktop: &Desktop, pin: &str, picture: &str) {
 #[tokio::test]
 async fn wrong_pins_and_the_last_try_are_typed_into_windows() {
     let desktop = Desktop::start();
-    let desk = Desk::with_windows_on(&desktop);
-    desk.module.play(|card| card.tries = Some(3));
-    let mut page = desk.bridge.connect().await;
-    page.request("signData", desk.without_pin()).await;
+    let fixture = PinFixture::with_windows_on(&desktop);
+    fixture.module.simulate(|card| card.tries = Some(3));
+    let mut page = fixture.bridge.connect().await;
+    page.request("signData", fixture.without_pin()).await;
     enter(&desktop, &wrong_pin(1), "window-1-pin");
     enter(&desktop, &wrong_pin(2), "window-2-wrong-pin");
     let outcome = page.reply().await.1;
-    assert_refused("two wrong PINs", &outcome, LAST_TRY, &["one try is left"]);
+    assert_error("two wrong PINs", &outcome, LAST_TRY, &["one try is left"]);
     desktop.wait_for_no_window();
 
-    page.request("signData", desk.without_pin()).await;
+    page.request("signData", fixture.without_pin()).await;
     enter(&desktop, PIN, "window-3-last-try");
-    desk.assert_signed("the right PIN", &page.reply().await.1);
+    fixture.assert_signed("the right PIN", &page.reply().await.1);
     desktop.wait_for_no_window();
-    assert_eq!(desk.judged(), [WRONG_LOGIN, WRONG_LOGIN, RIGHT_LOGIN]);
+    assert_eq!(fixture.judged(), [WRONG_LOGIN, WRONG_LOGIN, RIGHT_LOGIN]);
 }
 
 #[tokio::test]
 async fn the_window_about_the_reader_closes_when_the_pin_was_entered_there() {
     let desktop = Desktop::start();
-    let desk = Desk::with_windows_on(&desktop);
-    play(&desk, Pinpad::typing(PIN).held());
-    let mut page = desk.bridge.connect().await;
-    page.request("signData", desk.without_pin()).await;
+    let fixture = PinFixture::with_windows_on(&desktop);
+    play(&fixture, Pinpad::typing(PIN).held());
+    let mut page = fixture.bridge.connect().await;
+    page.request("signData", fixture.without_pin()).await;
     desktop.wait_for_window();
-    desk.module.wait_until_waiting("C_Login", 1);
+    fixture.module.wait_until_blocked("C_Login", 1);
     // Nothing tells when it has been drawn.
     sleep(Duration::from_millis(300)).await;
     desktop.screenshot("window-4-pinpad");
-    desk.module.release_pinpad();
-    desk.assert_signed("the PIN on the reader", &page.reply().await.1);
+    fixture.module.release_pinpad();
+    fixture.assert_signed("the PIN on the reader", &page.reply().await.1);
     desktop.wait_for_no_window();
-    assert_eq!(desk.judged(), [RIGHT_LOGIN]);
+    assert_eq!(fixture.judged(), [RIGHT_LOGIN]);
 }

@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use pkcs11_bridge_tests::approvals::{self, succeed};
+use pkcs11_bridge_tests::approvals::{self, run_command};
 use pkcs11_bridge_tests::bridge::{Bridge, Setup};
 use pkcs11_bridge_tests::digest::{base64, digest};
+use pkcs11_bridge_tests::outcome::assert_error;
+use pkcs11_bridge_tests::params::{sign_data, with, without};
 use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
 use pkcs11_bridge_tests::processes::{is_running, wait_until};
 use pkcs11_bridge_tests::program::STOP_LIMIT;
-use pkcs11_bridge_tests::refusal::assert_refused;
-use pkcs11_bridge_tests::request::{sign_data, with, without};
 use pkcs11_bridge_tests::token::{KeyType, PIN, TestToken};
 use serde_json::{Value, json};
 
@@ -36,7 +36,7 @@ impl Office {
     }
 
     fn revoke(&self) {
-        succeed(self.bridge.home(), &["revoke", NEW]);
+        run_command(self.bridge.home(), &["revoke", NEW]);
     }
 }
 
@@ -77,11 +77,11 @@ async fn it_is_not_asked_about_again_for_a_while() {
     let mut again = office.bridge.connect_as(NEW).await;
     for _ in 0..2 {
         let outcome = again.call("slots", json!({})).await;
-        assert_refused("after a revoke", &outcome, NOT_APPROVED, &["not asked again for 10 min"]);
+        assert_error("after a revoke", &outcome, NOT_APPROVED, &["not asked again for 10 min"]);
     }
-    assert_eq!(office.pinentry.starts(), 0);
+    assert_eq!(office.pinentry.start_count(), 0);
     // Whoever has thought better of it need not wait.
-    succeed(office.bridge.home(), &["allow", NEW]);
+    run_command(office.bridge.home(), &["allow", NEW]);
     again.result("slots", json!({})).await;
     office.pinentry.assert_dialogs(0);
 }
@@ -99,7 +99,7 @@ async fn a_call_that_waits_for_the_user_is_answered_and_its_dialog_closed() {
     office.pinentry.answer(Answer::pin(PIN));
 
     office.revoke();
-    assert_refused("a call", &page.reply().await.1, NOT_APPROVED, &["revoked"]);
+    assert_error("a call", &page.reply().await.1, NOT_APPROVED, &["revoked"]);
     assert_eq!(page.close_code().await, 1008);
     other.reply().await.1.expect("a signature");
     office.pinentry.assert_dialogs(2);
@@ -123,7 +123,7 @@ async fn calls_in_the_middle_of_their_work_are_answered() {
     let mut refused = 0;
     for _ in 0..11 {
         if let (_, outcome @ Err(_)) = page.reply().await {
-            assert_refused("a call", &outcome, NOT_APPROVED, &["revoked"]);
+            assert_error("a call", &outcome, NOT_APPROVED, &["revoked"]);
             refused += 1;
         }
     }

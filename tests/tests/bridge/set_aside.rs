@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use pkcs11_bridge_tests::bridge::{ORIGIN, SOFTHSM};
-use pkcs11_bridge_tests::refusal::{Outcome, assert_refused};
+use pkcs11_bridge_tests::outcome::{Outcome, assert_error};
 use pkcs11_bridge_tests::socket::Socket;
-use pkcs11_bridge_tests::test_module::{Added, Fault, NAME, Rule};
+use pkcs11_bridge_tests::test_module::{ActiveRule, Fault, NAME, Rule};
 use serde_json::json;
 
 use super::faulty::{FAILED, Faulty, OVERDUE, SET_ASIDE};
@@ -17,8 +17,8 @@ fn two_origins() -> Faulty {
     Faulty::for_origins([OTHER.to_owned()])
 }
 
-fn crash(faulty: &Faulty, count: u64) -> Added<'_> {
-    faulty.module.add(Rule::on("C_GetInfo").next(count).shows(Fault::Segfault))
+fn crash(faulty: &Faulty, count: u64) -> ActiveRule<'_> {
+    faulty.module.add(Rule::on("C_GetInfo").next(count).fault(Fault::Segfault))
 }
 
 async fn state(page: &mut Socket, module: &str) -> String {
@@ -31,7 +31,7 @@ async fn state(page: &mut Socket, module: &str) -> String {
 /// After how many seconds a module that is set aside is tried again.
 #[track_caller]
 fn seconds(outcome: &Outcome) -> u64 {
-    assert_refused("set aside", outcome, SET_ASIDE, &[NAME, "set aside", "tried again in"]);
+    assert_error("set aside", outcome, SET_ASIDE, &[NAME, "set aside", "tried again in"]);
     let message = &outcome.as_ref().unwrap_err().message;
     let (_, after) = message.split_once("tried again in ").unwrap();
     let (number, unit) = after.split_once(' ').unwrap();
@@ -48,7 +48,7 @@ async fn three_crashes_within_a_minute_set_a_module_aside_for_that_origin() {
     for number in 1..=3 {
         assert_eq!(state(&mut page, NAME).await, "available", "before crash {number}");
         let outcome = page.call("info", json!({})).await;
-        assert_refused("a crash", &outcome, FAILED, &[NAME, "crashed (signal 11)"]);
+        assert_error("a crash", &outcome, FAILED, &[NAME, "crashed (signal 11)"]);
     }
     crashes.remove();
 
@@ -80,13 +80,13 @@ async fn hangs_and_rubbish_and_failing_starts_count_too() {
     let mut page = faulty.bridge.connect().await;
     faulty.assert_works(&mut page).await;
     let faults = [
-        (Rule::on("C_GetInfo").shows(Fault::Hang), OVERDUE),
-        (Rule::on("C_GetInfo").shows(Fault::WriteRubbish(vec![0xff; 8])), FAILED),
-        (Rule::on("C_Initialize").shows(Fault::Abort), FAILED),
+        (Rule::on("C_GetInfo").fault(Fault::Hang), OVERDUE),
+        (Rule::on("C_GetInfo").fault(Fault::WriteGarbage(vec![0xff; 8])), FAILED),
+        (Rule::on("C_Initialize").fault(Fault::Abort), FAILED),
     ];
     for (rule, row) in faults {
         let rule = faulty.module.add(rule.next(1));
-        assert_refused("a failure", &page.call("info", json!({})).await, row, &[NAME]);
+        assert_error("a failure", &page.call("info", json!({})).await, row, &[NAME]);
         rule.remove();
     }
     seconds(&page.call("info", json!({})).await);
@@ -98,13 +98,13 @@ async fn two_crashes_and_errors_of_the_token_set_nothing_aside() {
     let mut page = faulty.bridge.connect().await;
     let crashes = crash(&faulty, 2);
     for _ in 0..2 {
-        assert_refused("a crash", &page.call("info", json!({})).await, FAILED, &[NAME]);
+        assert_error("a crash", &page.call("info", json!({})).await, FAILED, &[NAME]);
     }
     crashes.remove();
     let errors =
-        faulty.module.add(Rule::on("C_GetTokenInfo").refuse(cryptoki_sys::CKR_DEVICE_ERROR));
+        faulty.module.add(Rule::on("C_GetTokenInfo").fail_before(cryptoki_sys::CKR_DEVICE_ERROR));
     for _ in 0..10 {
-        assert_refused("an error", &page.call("token", faulty.slot()).await, FAILED, &[]);
+        assert_error("an error", &page.call("token", faulty.slot()).await, FAILED, &[]);
     }
     errors.remove();
     faulty.assert_works(&mut page).await;
@@ -133,7 +133,7 @@ async fn after_a_minute_it_is_tried_and_one_that_fails_again_is_set_aside_for_lo
     let crashes = crash(&faulty, 6);
     for page in [&mut page, &mut other] {
         for _ in 0..3 {
-            assert_refused("a crash", &page.call("info", json!({})).await, FAILED, &[NAME]);
+            assert_error("a crash", &page.call("info", json!({})).await, FAILED, &[NAME]);
         }
         assert!(seconds(&page.call("info", json!({})).await) <= 60);
     }
@@ -143,7 +143,7 @@ async fn after_a_minute_it_is_tried_and_one_that_fails_again_is_set_aside_for_lo
     let work = async {
         let fails = crash(&faulty, 1);
         let outcome = first_after_the_pause(&mut page).await;
-        assert_refused("the trial", &outcome, FAILED, &[NAME, "crashed (signal 11)"]);
+        assert_error("the trial", &outcome, FAILED, &[NAME, "crashed (signal 11)"]);
         fails.remove();
     };
     faulty.beside_healthy(work).await;

@@ -4,7 +4,7 @@
 use pkcs11_bridge_tests::bridge::{Bridge, Setup};
 use pkcs11_bridge_tests::digest::{base64, digest, from_base64};
 use pkcs11_bridge_tests::openssl;
-use pkcs11_bridge_tests::request::{MESSAGE, sign_data, verify_signed_data, with, without};
+use pkcs11_bridge_tests::params::{MESSAGE, sign_data, verify_signed_data, with, without};
 use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::token::{KeyType, TestToken};
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ struct Case {
 impl Case {
     async fn new(key_type: KeyType) -> Self {
         let token = TestToken::new();
-        token.write_certificate(&token.issue(key_type, "twin"), Some(TWIN));
+        token.write_certificate(&token.generate_key(key_type, "twin"), Some(TWIN));
         let bridge = Setup::on(&token).start();
         let page = bridge.connect().await;
         Self { key_type, token, page, _bridge: bridge }
@@ -46,7 +46,7 @@ impl Case {
         let algorithm = params["algorithm_reference"].as_str().expect("a name");
         let what = format!("{:?} {algorithm} {}", self.key_type, params["signature_format"]);
         let hash = digest(algorithm, MESSAGE);
-        let certificate = self.token.issued(self.key_type).certificate();
+        let certificate = self.token.certified_key(self.key_type).certificate();
         assert!(openssl::verifies(&certificate, algorithm, &hash, der), "{what}, by OpenSSL");
 
         let good = verify_signed_data(params, &json!(base64(signature)));
@@ -117,7 +117,7 @@ async fn ed25519_signs_the_message_itself() {
     let token = TestToken::new();
     let bridge = Setup::on(&token).start();
     let mut page = bridge.connect().await;
-    let certificate = token.issued(KeyType::Ed25519).certificate();
+    let certificate = token.certified_key(KeyType::Ed25519).certificate();
     for message in [&b"x"[..], MESSAGE, &[7; 100_000]] {
         let params =
             with(&sign_data(&token, KeyType::Ed25519.id(), "sha256"), "data", base64(message));
@@ -192,7 +192,7 @@ async fn what_cannot_be_a_signature_is_not_one() {
 #[tokio::test]
 async fn verifying_needs_neither_a_pin_nor_a_key_on_the_token() {
     let token = TestToken::new();
-    let signed_elsewhere = token.issue(KeyType::P256, "elsewhere");
+    let signed_elsewhere = token.generate_key(KeyType::P256, "elsewhere");
     token.write_certificate(&signed_elsewhere, Some("0b"));
     let hash = digest("sha256", MESSAGE);
     let signature = openssl::sign(&signed_elsewhere, &hash);
@@ -227,7 +227,7 @@ async fn many_signatures_at_once_come_back_each_to_its_request() {
         if !key_type.is_rsa() {
             signature = openssl::der_of_raw_ecdsa(&signature);
         }
-        let certificate = case.token.issued(key_type).certificate();
+        let certificate = case.token.certified_key(key_type).certificate();
         assert!(openssl::verifies(&certificate, "sha256", &hash, &signature), "{key_type:?}");
     }
 }

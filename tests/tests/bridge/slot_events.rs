@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::faulty::Faulty;
 
 const ALL: [SlotEvents; 4] =
-    [SlotEvents::Below, SlotEvents::Working, SlotEvents::HoldingLock, SlotEvents::AtOnce];
+    [SlotEvents::Forwarded, SlotEvents::Working, SlotEvents::HoldingLock, SlotEvents::Spurious];
 
 const OTHER: &str = "https://other.example";
 
@@ -51,25 +51,25 @@ async fn each_page_that_watches_hears_of_each_change_once() {
     for how in ALL {
         let what = format!("{how:?}");
         let faulty = Faulty::set_up("read_deadline_seconds = 5", [OTHER.to_owned()]);
-        faulty.module.tell_slot_events(how);
+        faulty.module.set_slot_events(how);
         let mut first = faulty.bridge.connect().await;
         let mut second = faulty.bridge.connect().await;
         let mut other = faulty.bridge.connect_as(OTHER).await;
-        let mut bystander = faulty.bridge.connect().await;
+        let mut parallel_page = faulty.bridge.connect().await;
         for page in [&mut first, &mut second, &mut other] {
             watch(page).await;
         }
         for _ in 0..3 {
-            faulty.module.pull();
+            faulty.module.remove_token();
             for page in [&mut first, &mut second, &mut other] {
                 assert_hears(&faulty, &what, page, "removed").await;
             }
-            faulty.module.put_back();
+            faulty.module.insert_token();
             for page in [&mut first, &mut second, &mut other] {
                 assert_hears(&faulty, &what, page, "inserted").await;
             }
         }
-        for page in [&mut first, &mut second, &mut other, &mut bystander] {
+        for page in [&mut first, &mut second, &mut other, &mut parallel_page] {
             assert_hears_nothing(&what, page).await;
         }
     }
@@ -98,21 +98,21 @@ async fn a_page_that_watches_no_more_or_another_module_hears_nothing() {
     assert_eq!(elsewhere.result("watchSlots", json!({ "module": SOFTHSM })).await, true);
     watch(&mut page).await;
     watch(&mut no_more).await;
-    faulty.module.pull();
+    faulty.module.remove_token();
     for page in [&mut page, &mut no_more] {
         assert_hears(&faulty, "both", page, "removed").await;
     }
     assert_eq!(no_more.result("unwatchSlots", json!({})).await, true);
-    faulty.module.put_back();
+    faulty.module.insert_token();
     assert_hears(&faulty, "the one", &mut page, "inserted").await;
     assert_hears_nothing("no more", &mut no_more).await;
     assert_hears_nothing("elsewhere", &mut elsewhere).await;
 
     // One that begins anew hears of what changes from then on.
-    faulty.module.pull();
+    faulty.module.remove_token();
     assert_hears(&faulty, "the one", &mut page, "removed").await;
     watch(&mut no_more).await;
-    faulty.module.put_back();
+    faulty.module.insert_token();
     for page in [&mut page, &mut no_more] {
         assert_hears(&faulty, "both again", page, "inserted").await;
     }
@@ -120,10 +120,10 @@ async fn a_page_that_watches_no_more_or_another_module_hears_nothing() {
 
 #[tokio::test]
 async fn what_changes_while_the_worker_is_ended_is_told_afterwards() {
-    for how in [SlotEvents::Below, SlotEvents::Working] {
+    for how in [SlotEvents::Forwarded, SlotEvents::Working] {
         let what = format!("{how:?}");
         let faulty = Faulty::new();
-        faulty.module.tell_slot_events(how);
+        faulty.module.set_slot_events(how);
         let mut page = faulty.bridge.connect().await;
         watch(&mut page).await;
         for (kind, change) in [("removed", true), ("inserted", false)] {
@@ -132,9 +132,9 @@ async fn what_changes_while_the_worker_is_ended_is_told_afterwards() {
                 processes::signal(worker.pid, Signal::KILL);
             }
             if change {
-                faulty.module.pull();
+                faulty.module.remove_token();
             } else {
-                faulty.module.put_back();
+                faulty.module.insert_token();
             }
             assert_hears(&faulty, &what, &mut page, kind).await;
         }
@@ -144,9 +144,9 @@ async fn what_changes_while_the_worker_is_ended_is_told_afterwards() {
 
 #[tokio::test]
 async fn nobody_looks_where_nobody_listens() {
-    for how in [SlotEvents::Below, SlotEvents::Working] {
+    for how in [SlotEvents::Forwarded, SlotEvents::Working] {
         let faulty = Faulty::new();
-        faulty.module.tell_slot_events(how);
+        faulty.module.set_slot_events(how);
         let looks = || faulty.module.count("C_GetSlotList");
         let mut page = faulty.bridge.connect().await;
         faulty.assert_works(&mut page).await;
@@ -163,7 +163,7 @@ async fn nobody_looks_where_nobody_listens() {
         let mut second = faulty.bridge.connect().await;
         watch(&mut second).await;
         let before = looks();
-        if how == SlotEvents::Below {
+        if how == SlotEvents::Forwarded {
             faulty.module.wait_for("C_GetSlotList", before + 4);
         }
         // Two calls for a look every second, however many listen.
@@ -181,7 +181,7 @@ async fn nobody_looks_where_nobody_listens() {
 #[tokio::test]
 async fn a_module_that_returns_at_once_keeps_nobody_busy() {
     let faulty = Faulty::new();
-    faulty.module.tell_slot_events(SlotEvents::AtOnce);
+    faulty.module.set_slot_events(SlotEvents::Spurious);
     let mut page = faulty.bridge.connect().await;
     watch(&mut page).await;
     let work = async {
@@ -204,13 +204,13 @@ async fn a_module_that_returns_at_once_keeps_nobody_busy() {
 #[tokio::test]
 async fn a_module_that_lets_nobody_in_while_it_waits_is_not_waited_on_for_long() {
     let faulty = Faulty::configured("read_deadline_seconds = 5\nsign_deadline_seconds = 5");
-    faulty.module.tell_slot_events(SlotEvents::HoldingLock);
+    faulty.module.set_slot_events(SlotEvents::HoldingLock);
     let mut page = faulty.bridge.connect().await;
     faulty.assert_works(&mut page).await;
     let mut watching = faulty.bridge.connect().await;
     watch(&mut watching).await;
     let work = async {
-        faulty.module.wait_until_waiting("C_WaitForSlotEvent", 1);
+        faulty.module.wait_until_blocked("C_WaitForSlotEvent", 1);
         // What meets the lock is told so, and soon nothing does any more.
         let mut in_a_row = 0;
         let mut failed = 0;
@@ -231,9 +231,9 @@ async fn a_module_that_lets_nobody_in_while_it_waits_is_not_waited_on_for_long()
         assert_eq!(modules[0]["state"], "running", "{modules}");
     };
     faulty.beside_healthy(work).await;
-    faulty.module.pull();
+    faulty.module.remove_token();
     assert_hears(&faulty, "after the lock", &mut watching, "removed").await;
-    faulty.module.put_back();
+    faulty.module.insert_token();
     assert_hears(&faulty, "after the lock", &mut watching, "inserted").await;
     faulty.assert_works(&mut page).await;
 }
@@ -243,16 +243,16 @@ async fn a_module_that_crashes_or_hangs_while_it_waits_is_looked_at_all_the_same
     for fault in [Fault::Segfault, Fault::Exit(1), Fault::Hang, Fault::Spin] {
         let what = format!("{fault:?}");
         let faulty = Faulty::new();
-        faulty.module.tell_slot_events(SlotEvents::Working);
-        faulty.module.add(Rule::on("C_WaitForSlotEvent").shows(fault));
+        faulty.module.set_slot_events(SlotEvents::Working);
+        faulty.module.add(Rule::on("C_WaitForSlotEvent").fault(fault));
         let mut page = faulty.bridge.connect().await;
         watch(&mut page).await;
         let work = async {
-            faulty.module.wait_until_waiting("C_WaitForSlotEvent", 1);
+            faulty.module.wait_until_blocked("C_WaitForSlotEvent", 1);
             for _ in 0..2 {
-                faulty.module.pull();
+                faulty.module.remove_token();
                 assert_hears(&faulty, &what, &mut page, "removed").await;
-                faulty.module.put_back();
+                faulty.module.insert_token();
                 assert_hears(&faulty, &what, &mut page, "inserted").await;
             }
             for _ in 0..3 {
@@ -260,7 +260,7 @@ async fn a_module_that_crashes_or_hangs_while_it_waits_is_looked_at_all_the_same
             }
         };
         faulty.beside_healthy(work).await;
-        assert_eq!(faulty.module.waiting("C_WaitForSlotEvent"), 1, "{what}: it was called again");
+        assert_eq!(faulty.module.blocked("C_WaitForSlotEvent"), 1, "{what}: it was called again");
         page.close().await;
         faulty.bridge.expect_workers(0);
     }
@@ -270,7 +270,7 @@ async fn a_module_that_crashes_or_hangs_while_it_waits_is_looked_at_all_the_same
 async fn a_page_that_goes_away_leaves_no_worker() {
     for how in ALL {
         let faulty = Faulty::new();
-        faulty.module.tell_slot_events(how);
+        faulty.module.set_slot_events(how);
         let mut page = faulty.bridge.connect().await;
         watch(&mut page).await;
         faulty.bridge.expect_workers(1);

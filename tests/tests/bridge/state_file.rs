@@ -2,11 +2,11 @@
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use pkcs11_bridge_tests::approvals::{self, succeed};
+use pkcs11_bridge_tests::approvals::{self, run_command};
 use pkcs11_bridge_tests::bridge::{ORIGIN, Setup};
+use pkcs11_bridge_tests::outcome::assert_error;
 use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
 use pkcs11_bridge_tests::program::Home;
-use pkcs11_bridge_tests::refusal::assert_refused;
 use serde_json::json;
 
 use super::consent::{NEW, NOT_APPROVED};
@@ -39,15 +39,15 @@ async fn one_that_cannot_be_read_is_set_aside_as_it_is_and_approves_nobody() {
         let bridge = setup.start();
         let what = String::from_utf8_lossy(&content[..content.len().min(100)]).into_owned();
         let outcome = bridge.connect_as(NEW).await.call("hello", json!({})).await;
-        assert_refused(&what, &outcome, NOT_APPROVED, &[]);
-        let aside = approvals::set_aside(bridge.home());
+        assert_error(&what, &outcome, NOT_APPROVED, &[]);
+        let aside = approvals::unreadable_files(bridge.home());
         let [aside] = &aside[..] else { panic!("{number}: {aside:?}") };
         assert_eq!(std::fs::read(aside).unwrap(), content, "{what}");
         assert!(!approvals::file(bridge.home()).exists(), "{what}");
         bridge.expect_log("set aside");
         bridge.expect_log(&aside.display().to_string());
         // From here on there is a new one.
-        succeed(bridge.home(), &["allow", ORIGIN]);
+        run_command(bridge.home(), &["allow", ORIGIN]);
         bridge.connect().await.result("hello", json!({})).await;
         assert_eq!(approvals::origins(bridge.home()), [ORIGIN]);
         assert_eq!(std::fs::read(aside).unwrap(), content, "{what}");
@@ -62,16 +62,16 @@ async fn a_folder_or_a_dangling_link_in_its_place_is_set_aside_too() {
     std::fs::remove_file(&file).unwrap();
     std::fs::create_dir(&file).unwrap();
     std::fs::write(file.join("inside"), "kept").unwrap();
-    succeed(&home, &["list"]);
-    let aside = approvals::set_aside(&home);
+    run_command(&home, &["list"]);
+    let aside = approvals::unreadable_files(&home);
     assert_eq!(std::fs::read_to_string(aside[0].join("inside")).unwrap(), "kept");
-    succeed(&home, &["allow", NEW]);
+    run_command(&home, &["allow", NEW]);
     assert_eq!(approvals::origins(&home), [NEW]);
 
     std::fs::remove_file(&file).unwrap();
     symlink("/nonexistent/approvals.json", &file).unwrap();
-    assert!(succeed(&home, &["list"]).starts_with("No site"));
-    succeed(&home, &["allow", NEW]);
+    assert!(run_command(&home, &["list"]).starts_with("No site"));
+    run_command(&home, &["allow", NEW]);
     assert_eq!(approvals::origins(&home), [NEW]);
 }
 
@@ -87,9 +87,9 @@ async fn one_that_becomes_unreadable_cuts_off_whoever_it_had_approved() {
     approvals::write_text(bridge.home(), "{\"version\":1,");
     assert_eq!(page.close_code().await, 1008);
     of_flag.result("hello", json!({})).await;
-    let aside = approvals::set_aside(bridge.home());
+    let aside = approvals::unreadable_files(bridge.home());
     assert_eq!(std::fs::read_to_string(&aside[0]).unwrap(), "{\"version\":1,");
-    assert_eq!(pinentry.starts(), 0);
+    assert_eq!(pinentry.start_count(), 0);
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn a_folder_that_cannot_be_written_does_not_keep_the_user_from_allowing() 
     bridge.connect_as(NEW).await.result("hello", json!({})).await;
     pinentry.assert_dialogs(1);
     bridge.expect_log("holds until the bridge stops");
-    let finished = approvals::command(bridge.home(), &["allow", ORIGIN]);
+    let finished = approvals::try_command(bridge.home(), &["allow", ORIGIN]);
     assert_eq!(finished.code, Some(1), "{}", finished.stderr);
     assert!(finished.stderr.contains("state/pkcs11-bridge"), "{}", finished.stderr);
 }
@@ -115,13 +115,13 @@ async fn a_folder_that_cannot_be_written_does_not_keep_the_user_from_allowing() 
 #[test]
 fn folder_and_file_are_for_their_owner_only() {
     let home = Home::new();
-    succeed(&home, &["allow", NEW]);
+    run_command(&home, &["allow", NEW]);
     let file = approvals::file(&home);
     let mode =
         |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
     // One that was made readable for others is not so any more after the next change.
     std::fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
-    succeed(&home, &["allow", ORIGIN]);
+    run_command(&home, &["allow", ORIGIN]);
     assert_eq!(mode(&file), 0o600);
 }

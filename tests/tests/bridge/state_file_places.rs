@@ -4,7 +4,7 @@
 use std::fs;
 use std::time::Duration;
 
-use pkcs11_bridge_tests::approvals::{self, succeed};
+use pkcs11_bridge_tests::approvals::{self, run_command};
 use pkcs11_bridge_tests::bridge::{Bridge, Setup};
 use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
 use pkcs11_bridge_tests::program::{Home, Program};
@@ -52,14 +52,14 @@ async fn an_approval_in_a_file_of_the_current_folder_can_be_revoked() {
     let mut page = handshake.open().await.unwrap();
     pinentry.answer(Answer::allow());
     page.result("hello", json!({})).await;
-    succeed(&home, &["revoke", NEW, "--state-file", file.to_str().unwrap()]);
+    run_command(&home, &["revoke", NEW, "--state-file", file.to_str().unwrap()]);
     assert_eq!(page.close_code().await, 1008);
 }
 
 #[test]
 fn a_link_in_the_place_of_the_lock_harms_nothing() {
     let home = Home::new();
-    succeed(&home, &["allow", NEW]);
+    run_command(&home, &["allow", NEW]);
     let folder = approvals::file(&home).parent().unwrap().to_owned();
     let precious = home.path().join("precious");
     fs::write(&precious, "kept").unwrap();
@@ -70,7 +70,7 @@ fn a_link_in_the_place_of_the_lock_harms_nothing() {
             std::os::unix::fs::symlink(&precious, &path).unwrap();
         }
     }
-    succeed(&home, &["allow", OTHER]);
+    run_command(&home, &["allow", OTHER]);
     assert_eq!(fs::read_to_string(precious).unwrap(), "kept");
     assert_eq!(approvals::origins(&home), [NEW, OTHER]);
 }
@@ -87,11 +87,11 @@ async fn a_folder_that_is_removed_is_followed_when_it_comes_back() {
         assert_eq!(page.close_code().await, 1008);
 
         let mut page = bridge.connect_as(NEW).await;
-        succeed(bridge.home(), &["allow", NEW]);
+        run_command(bridge.home(), &["allow", NEW]);
         page.result("hello", json!({})).await;
-        succeed(bridge.home(), &["revoke", NEW]);
+        run_command(bridge.home(), &["revoke", NEW]);
         assert_eq!(page.close_code().await, 1008);
-        succeed(bridge.home(), &["allow", NEW]);
+        run_command(bridge.home(), &["allow", NEW]);
     }
 }
 
@@ -108,7 +108,7 @@ fn processor_time(bridge: &Bridge) -> Duration {
 #[tokio::test]
 async fn following_the_file_costs_nothing_while_nobody_changes_it() {
     let bridge = Setup::new().start();
-    succeed(bridge.home(), &["allow", NEW]);
+    run_command(bridge.home(), &["allow", NEW]);
     bridge.connect_as(NEW).await.result("hello", json!({})).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     let before = processor_time(&bridge);

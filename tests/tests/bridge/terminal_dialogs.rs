@@ -5,10 +5,10 @@ use std::process::Command;
 use pkcs11_bridge_tests::bridge::{Bridge, ORIGIN, Setup};
 use pkcs11_bridge_tests::digest::from_base64;
 use pkcs11_bridge_tests::handshake::Handshake;
+use pkcs11_bridge_tests::outcome::{Outcome, assert_error};
+use pkcs11_bridge_tests::params::{MESSAGE, sign_data, with, without};
 use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
 use pkcs11_bridge_tests::program::{Home, Program, STOP_LIMIT};
-use pkcs11_bridge_tests::refusal::{Outcome, assert_refused};
-use pkcs11_bridge_tests::request::{MESSAGE, sign_data, with, without};
 use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::terminal::{Echo, Terminal};
 use pkcs11_bridge_tests::token::{KeyType, PIN, TestToken, WRONG_PIN};
@@ -24,14 +24,14 @@ const YES_OR_NO: &str = "anything else to Deny: ";
 const ENTER_PIN: &str = "PIN (empty to cancel): ";
 
 /// A bridge in a terminal, with a token for [`ORIGIN`].
-struct Desk {
+struct TerminalFixture {
     terminal: Terminal,
     before: String,
     token: TestToken,
     bridge: Bridge,
 }
 
-impl Desk {
+impl TerminalFixture {
     fn new(config: &str) -> Self {
         let terminal = Terminal::new();
         let token = TestToken::new();
@@ -71,95 +71,95 @@ async fn answered(page: &mut Socket) -> Outcome {
 
 #[tokio::test]
 async fn yes_allows_and_anything_else_denies() {
-    let desk = Desk::new("");
+    let fixture = TerminalFixture::new("");
     for (number, (typed, allowed)) in
         [("yes\n", true), ("YES \n", true), ("y\n", false), ("\n", false), ("yes please\n", false)]
             .into_iter()
             .enumerate()
     {
         let origin = format!("https://site-{number}.example");
-        let mut page = desk.bridge.connect_as(&origin).await;
+        let mut page = fixture.bridge.connect_as(&origin).await;
         page.request("hello", json!({})).await;
-        desk.terminal.wait_for(YES_OR_NO, number + 1);
-        assert!(desk.terminal.shown().contains(&format!("    {origin}\r\n")));
-        desk.terminal.type_text(typed);
+        fixture.terminal.wait_for(YES_OR_NO, number + 1);
+        assert!(fixture.terminal.shown().contains(&format!("    {origin}\r\n")));
+        fixture.terminal.type_text(typed);
         let outcome = answered(&mut page).await;
         if allowed {
             outcome.expect(typed);
         } else {
-            assert_refused(typed, &outcome, NOT_APPROVED, &["not asked again for 10 min"]);
+            assert_error(typed, &outcome, NOT_APPROVED, &["not asked again for 10 min"]);
         }
-        desk.assert_settings_as_before();
+        fixture.assert_settings_as_before();
     }
 }
 
 #[tokio::test]
 async fn what_was_typed_before_the_question_is_no_answer_to_it() {
-    let desk = Desk::new("");
-    let mut page = desk.bridge.connect_as(NEW).await;
-    desk.terminal.type_text("yes\n");
+    let fixture = TerminalFixture::new("");
+    let mut page = fixture.bridge.connect_as(NEW).await;
+    fixture.terminal.type_text("yes\n");
     page.request("hello", json!({})).await;
-    desk.terminal.wait_for(YES_OR_NO, 1);
-    desk.terminal.type_text("no\n");
-    assert_refused("no", &answered(&mut page).await, NOT_APPROVED, &[]);
+    fixture.terminal.wait_for(YES_OR_NO, 1);
+    fixture.terminal.type_text("no\n");
+    assert_error("no", &answered(&mut page).await, NOT_APPROVED, &[]);
 }
 
 #[tokio::test]
 async fn a_question_that_nobody_answers_ends_by_itself() {
-    let desk = Desk::new("dialog_seconds = 1");
-    let outcome = desk.bridge.connect_as(NEW).await.call("hello", json!({})).await;
-    assert_refused("no answer", &outcome, NOT_APPROVED, &["no answer within 1 s"]);
-    let mut page = desk.signing().await;
-    assert_refused("no PIN", &answered(&mut page).await, (408, "110"), &["1 s"]);
-    desk.assert_settings_as_before();
+    let fixture = TerminalFixture::new("dialog_seconds = 1");
+    let outcome = fixture.bridge.connect_as(NEW).await.call("hello", json!({})).await;
+    assert_error("no answer", &outcome, NOT_APPROVED, &["no answer within 1 s"]);
+    let mut page = fixture.signing().await;
+    assert_error("no PIN", &answered(&mut page).await, (408, "110"), &["1 s"]);
+    fixture.assert_settings_as_before();
 }
 
 #[tokio::test]
 async fn a_pin_is_read_without_being_shown_and_asked_for_again_where_it_is_wrong() {
-    let desk = Desk::new("");
-    let mut page = desk.signing().await;
-    let certificate = desk.token.issued(KeyType::Rsa2048).certificate();
+    let fixture = TerminalFixture::new("");
+    let mut page = fixture.signing().await;
+    let certificate = fixture.token.certified_key(KeyType::Rsa2048).certificate();
     let subject = openssl::names(&certificate).0;
     let name = subject.rsplit('=').next().unwrap().trim();
     for shown in [ORIGIN, "Test token", name] {
-        assert!(desk.terminal.shown().contains(shown), "{shown}: {}", desk.terminal.shown());
+        assert!(fixture.terminal.shown().contains(shown), "{shown}: {}", fixture.terminal.shown());
     }
-    desk.terminal.type_text(&format!("{WRONG_PIN}\n"));
-    desk.expect_pin_entry(2);
-    assert!(desk.terminal.shown().contains("Wrong PIN"), "{}", desk.terminal.shown());
+    fixture.terminal.type_text(&format!("{WRONG_PIN}\n"));
+    fixture.expect_pin_entry(2);
+    assert!(fixture.terminal.shown().contains("Wrong PIN"), "{}", fixture.terminal.shown());
     // With a slip of the finger that is mended.
-    desk.terminal.type_text(&format!("{PIN}7\x7f\n"));
+    fixture.terminal.type_text(&format!("{PIN}7\x7f\n"));
     let signature = answered(&mut page).await.expect("a signature");
     let signature = from_base64(signature.as_str().unwrap());
     let hash = digest::digest("sha256", MESSAGE);
     assert!(openssl::verifies(&certificate, "sha256", &hash, &signature));
-    desk.assert_settings_as_before();
-    assert!(!desk.terminal.shown().contains(&PIN[..4]), "{}", desk.terminal.shown());
+    fixture.assert_settings_as_before();
+    assert!(!fixture.terminal.shown().contains(&PIN[..4]), "{}", fixture.terminal.shown());
 }
 
 #[tokio::test]
 async fn an_empty_pin_and_ctrl_c_cancel_its_entry() {
-    let desk = Desk::new("");
-    let mut page = desk.signing().await;
-    desk.terminal.type_text("\n");
-    assert_refused("an empty PIN", &answered(&mut page).await, (412, "109"), &["cancelled"]);
-    desk.assert_settings_as_before();
+    let fixture = TerminalFixture::new("");
+    let mut page = fixture.signing().await;
+    fixture.terminal.type_text("\n");
+    assert_error("an empty PIN", &answered(&mut page).await, (412, "109"), &["cancelled"]);
+    fixture.assert_settings_as_before();
 
-    page.request("signData", desk.without_pin()).await;
-    desk.expect_pin_entry(2);
-    desk.terminal.type_text("12\x03");
-    assert_refused("Ctrl-C", &answered(&mut page).await, (412, "109"), &["cancelled"]);
-    desk.assert_settings_as_before();
+    page.request("signData", fixture.without_pin()).await;
+    fixture.expect_pin_entry(2);
+    fixture.terminal.type_text("12\x03");
+    assert_error("Ctrl-C", &answered(&mut page).await, (412, "109"), &["cancelled"]);
+    fixture.assert_settings_as_before();
     // It was the entry that ended, not the bridge.
-    page.result("signData", with(&desk.without_pin(), "pin", PIN)).await;
+    page.result("signData", with(&fixture.without_pin(), "pin", PIN)).await;
 }
 
 #[tokio::test]
 async fn a_bridge_that_stops_gives_the_terminal_its_settings_back() {
-    let desk = Desk::new("");
-    let mut page = desk.signing().await;
-    let Desk { terminal, before, bridge, .. } = desk;
-    let stopping = spawn_blocking(move || bridge.end_by(Signal::TERM));
+    let fixture = TerminalFixture::new("");
+    let mut page = fixture.signing().await;
+    let TerminalFixture { terminal, before, bridge, .. } = fixture;
+    let stopping = spawn_blocking(move || bridge.stop_with(Signal::TERM));
     assert!(answered(&mut page).await.is_err());
     assert_eq!(page.close_code().await, 1001);
     drop(page);
@@ -184,7 +184,7 @@ async fn where_a_pinentry_fails_the_terminal_asks() {
     }
     pinentry.answer(Answer::deny());
     let outcome = bridge.connect_as(NEW).await.call("hello", json!({})).await;
-    assert_refused("a denial in the dialog", &outcome, NOT_APPROVED, &["not asked again"]);
+    assert_error("a denial in the dialog", &outcome, NOT_APPROVED, &["not asked again"]);
     assert_eq!(terminal.shown().matches(YES_OR_NO).count(), 3);
     assert_eq!(terminal.settings(), before);
 }
@@ -210,10 +210,10 @@ async fn a_bridge_in_the_background_does_not_use_the_terminal() {
     let (program, mut page) = job(&terminal, &home, "\"$@\" & wait").await;
     terminal.type_text("yes\n");
     let outcome = page.call("hello", json!({})).await;
-    assert_refused("in the background", &outcome, NOT_APPROVED, &["cannot ask", COMMAND]);
+    assert_error("in the background", &outcome, NOT_APPROVED, &["cannot ask", COMMAND]);
     assert!(!terminal.shown().contains(NEW), "{}", terminal.shown());
     drop(page);
-    program.end_by(Signal::HUP);
+    program.stop_with(Signal::HUP);
 }
 
 #[tokio::test]
@@ -224,9 +224,9 @@ async fn a_bridge_that_is_sent_to_the_background_while_it_asks_goes_on() {
     terminal.wait_for(YES_OR_NO, 1);
     // Ctrl-Z
     terminal.type_text("\x1a");
-    assert_refused("nobody answers", &answered(&mut page).await, NOT_APPROVED, &[]);
+    assert_error("nobody answers", &answered(&mut page).await, NOT_APPROVED, &[]);
     let outcome = page.call("hello", json!({})).await;
-    assert_refused("a second call", &outcome, NOT_APPROVED, &["not asked again"]);
+    assert_error("a second call", &outcome, NOT_APPROVED, &["not asked again"]);
     drop(page);
-    program.end_by(Signal::HUP);
+    program.stop_with(Signal::HUP);
 }

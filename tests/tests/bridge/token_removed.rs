@@ -4,14 +4,16 @@
 use cryptoki_sys::{
     CKR_DEVICE_REMOVED, CKR_SESSION_HANDLE_INVALID, CKR_TOKEN_NOT_PRESENT, CKR_USER_NOT_LOGGED_IN,
 };
+use pkcs11_bridge_tests::outcome::{assert_ckr, assert_error};
+use pkcs11_bridge_tests::params::{verify_signed_data, with};
 use pkcs11_bridge_tests::pinentry::Answer;
-use pkcs11_bridge_tests::refusal::{assert_ckr, assert_refused};
-use pkcs11_bridge_tests::request::{verify_signed_data, with};
 use pkcs11_bridge_tests::test_module::Rule;
 use pkcs11_bridge_tests::token::{KeyType, PIN, WRONG_PIN};
 use serde_json::{Value, json};
 
-use super::desk::{Desk, LOGIN_ENDED, NO_TOKEN, RIGHT_LOGIN, assert_signature, hash_of, item_of};
+use super::pin_fixture::{
+    LOGIN_ENDED, NO_TOKEN, PinFixture, RIGHT_LOGIN, assert_signature, hash_of, item_of,
+};
 
 /// What a module says once when the token was away.
 const ENDS: [(&str, u64); 3] = [
@@ -21,99 +23,99 @@ const ENDS: [(&str, u64); 3] = [
 ];
 
 /// Has the next call of a function say so.
-fn end(desk: &Desk, function: &str, ckr: u64) {
-    desk.module.add(Rule::on(function).next(1).refuse(ckr));
+fn end(fixture: &PinFixture, function: &str, ckr: u64) {
+    fixture.module.add(Rule::on(function).next(1).fail_before(ckr));
 }
 
 #[track_caller]
-fn assert_said(desk: &Desk, function: &str, ckr: u64, times: usize) {
-    let calls = desk.module.calls_of(function);
+fn assert_said(fixture: &PinFixture, function: &str, ckr: u64, times: usize) {
+    let calls = fixture.module.calls_of(function);
     assert_eq!(calls.iter().filter(|call| call.result == ckr).count(), times, "{function}");
 }
 
 #[tokio::test]
 async fn a_signature_that_meets_the_end_of_the_login_asks_for_the_pin_and_is_made() {
-    let desk = Desk::new();
-    let mut page = desk.bridge.connect().await;
-    desk.assert_signed("the login", &desk.sign_with(&mut page, PIN).await);
+    let fixture = PinFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    fixture.assert_signed("the login", &fixture.sign_with(&mut page, PIN).await);
     for (number, (what, ckr)) in (1..).zip(ENDS) {
-        end(&desk, "C_Sign", ckr);
-        desk.pinentry.answer(Answer::pin(PIN));
-        desk.assert_signed(what, &desk.sign(&mut page).await);
-        desk.pinentry.assert_dialogs(number);
-        assert_said(&desk, "C_Sign", ckr, 1);
-        assert_eq!(desk.judged(), vec![RIGHT_LOGIN; 1 + number]);
-        desk.assert_signed("with that login", &desk.sign(&mut page).await);
+        end(&fixture, "C_Sign", ckr);
+        fixture.pinentry.answer(Answer::pin(PIN));
+        fixture.assert_signed(what, &fixture.sign(&mut page).await);
+        fixture.pinentry.assert_dialogs(number);
+        assert_said(&fixture, "C_Sign", ckr, 1);
+        assert_eq!(fixture.judged(), vec![RIGHT_LOGIN; 1 + number]);
+        fixture.assert_signed("with that login", &fixture.sign(&mut page).await);
     }
-    desk.module.assert_logins(4);
+    fixture.module.assert_logins(4);
 }
 
 #[tokio::test]
 async fn with_the_pages_pin_it_is_made_without_asking() {
-    let desk = Desk::new();
-    let mut page = desk.bridge.connect().await;
-    desk.assert_signed("the login", &desk.sign_with(&mut page, PIN).await);
+    let fixture = PinFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    fixture.assert_signed("the login", &fixture.sign_with(&mut page, PIN).await);
     for (what, ckr) in ENDS {
-        end(&desk, "C_Sign", ckr);
-        desk.assert_signed(what, &desk.sign_with(&mut page, PIN).await);
-        assert_said(&desk, "C_Sign", ckr, 1);
+        end(&fixture, "C_Sign", ckr);
+        fixture.assert_signed(what, &fixture.sign_with(&mut page, PIN).await);
+        assert_said(&fixture, "C_Sign", ckr, 1);
     }
-    assert_eq!(desk.judged(), [RIGHT_LOGIN; 4]);
-    desk.pinentry.assert_dialogs(0);
+    assert_eq!(fixture.judged(), [RIGHT_LOGIN; 4]);
+    fixture.pinentry.assert_dialogs(0);
 }
 
 #[tokio::test]
 async fn reading_that_meets_it_goes_on_and_the_next_signature_asks_for_the_pin() {
-    let desk = Desk::new();
-    let mut page = desk.bridge.connect().await;
-    let signature = desk.sign_with(&mut page, PIN).await.expect("a signature");
-    let verify = ("verifySignedData", verify_signed_data(&desk.with_pin(), &signature));
-    let list = ("certificates", json!({ "slot_id": desk.token.slot() }));
+    let fixture = PinFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    let signature = fixture.sign_with(&mut page, PIN).await.expect("a signature");
+    let verify = ("verifySignedData", verify_signed_data(&fixture.with_pin(), &signature));
+    let list = ("certificates", json!({ "slot_id": fixture.token.slot() }));
     let mut count = 0;
     for ((method, params), function) in [(verify, "C_GetSessionInfo"), (list, "C_FindObjectsInit")]
     {
         for (what, ckr) in &ENDS[..2] {
-            end(&desk, function, *ckr);
+            end(&fixture, function, *ckr);
             page.result(method, params.clone()).await;
-            assert_said(&desk, function, *ckr, 1);
-            desk.pinentry.assert_dialogs(count);
-            desk.pinentry.answer(Answer::pin(PIN));
-            desk.assert_signed(what, &desk.sign(&mut page).await);
+            assert_said(&fixture, function, *ckr, 1);
+            fixture.pinentry.assert_dialogs(count);
+            fixture.pinentry.answer(Answer::pin(PIN));
+            fixture.assert_signed(what, &fixture.sign(&mut page).await);
             count += 1;
-            desk.pinentry.assert_dialogs(count);
+            fixture.pinentry.assert_dialogs(count);
         }
     }
-    assert_eq!(desk.judged(), [RIGHT_LOGIN; 5]);
+    assert_eq!(fixture.judged(), [RIGHT_LOGIN; 5]);
 }
 
 #[tokio::test]
 async fn the_key_that_is_looked_for_in_vain_is_found_after_the_pin() {
-    let desk = Desk::new();
-    let mut page = desk.bridge.connect().await;
-    desk.assert_signed("another key", &desk.sign_with(&mut page, PIN).await);
-    let params = with(&desk.without_pin(), "cert_id", KeyType::P384.id());
+    let fixture = PinFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    fixture.assert_signed("another key", &fixture.sign_with(&mut page, PIN).await);
+    let params = with(&fixture.without_pin(), "cert_id", KeyType::P384.id());
     for (_, ckr) in ENDS {
-        end(&desk, "C_FindObjectsInit", ckr);
-        desk.pinentry.answer(Answer::pin(PIN));
+        end(&fixture, "C_FindObjectsInit", ckr);
+        fixture.pinentry.answer(Answer::pin(PIN));
         page.result("signData", params.clone()).await;
-        assert_said(&desk, "C_FindObjectsInit", ckr, 1);
-        desk.assert_signed("another key", &desk.sign(&mut page).await);
+        assert_said(&fixture, "C_FindObjectsInit", ckr, 1);
+        fixture.assert_signed("another key", &fixture.sign(&mut page).await);
         page.result("logout", json!({})).await;
-        desk.assert_signed("another key", &desk.sign_with(&mut page, PIN).await);
+        fixture.assert_signed("another key", &fixture.sign_with(&mut page, PIN).await);
     }
-    assert_eq!(desk.judged(), [RIGHT_LOGIN; 7]);
-    desk.pinentry.assert_dialogs(3);
+    assert_eq!(fixture.judged(), [RIGHT_LOGIN; 7]);
+    fixture.pinentry.assert_dialogs(3);
 }
 
 #[tokio::test]
 async fn what_is_left_of_a_batch_hears_that_the_login_ended() {
-    let desk = Desk::new();
-    let mut page = desk.bridge.connect().await;
-    let issued = desk.token.issued(KeyType::P256);
-    for params in [desk.batch(60), with(&desk.batch(60), "pin", PIN)] {
-        desk.sign_with(&mut page, PIN).await.expect("a login");
-        let before = desk.module.logins().len();
-        desk.module.add(Rule::on("C_Sign").nth(10).refuse(CKR_DEVICE_REMOVED));
+    let fixture = PinFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    let issued = fixture.token.certified_key(KeyType::P256);
+    for params in [fixture.batch(60), with(&fixture.batch(60), "pin", PIN)] {
+        fixture.sign_with(&mut page, PIN).await.expect("a login");
+        let before = fixture.module.logins().len();
+        fixture.module.add(Rule::on("C_Sign").nth(10).fail_before(CKR_DEVICE_REMOVED));
         let result = page.result("signDataBatch", params).await;
         let signed: Vec<u8> = (0..60).filter(|at| item_of(&result, (*at).into()).is_ok()).collect();
         for at in 0..60 {
@@ -121,26 +123,26 @@ async fn what_is_left_of_a_batch_hears_that_the_login_ended() {
                 Ok(signature) => {
                     assert_signature("one of many", &issued, &hash_of(at), &signature);
                 }
-                refused => assert_refused("the rest", &refused, LOGIN_ENDED, &["Sign again"]),
+                refused => assert_error("the rest", &refused, LOGIN_ENDED, &["Sign again"]),
             }
         }
         assert!((9..60).contains(&signed.len()), "{signed:?}");
         assert!(item_of(&result, 59).is_err(), "{signed:?}");
-        desk.module.assert_logins(before);
+        fixture.module.assert_logins(before);
     }
-    desk.pinentry.assert_dialogs(0);
+    fixture.pinentry.assert_dialogs(0);
 
-    desk.pinentry.answer(Answer::pin(PIN));
-    let result: Value = page.result("signDataBatch", desk.batch(3)).await;
+    fixture.pinentry.answer(Answer::pin(PIN));
+    let result: Value = page.result("signDataBatch", fixture.batch(3)).await;
     assert!((0..3).all(|at| item_of(&result, at).is_ok()), "{result}");
-    desk.pinentry.assert_dialogs(1);
+    fixture.pinentry.assert_dialogs(1);
 }
 
 #[tokio::test]
 async fn while_the_token_is_out_nobody_is_asked() {
-    let desk = Desk::new();
-    let mut page = desk.bridge.connect().await;
-    desk.assert_signed("the login", &desk.sign_with(&mut page, PIN).await);
+    let fixture = PinFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    fixture.assert_signed("the login", &fixture.sign_with(&mut page, PIN).await);
     let out = [
         ("C_Sign", CKR_DEVICE_REMOVED),
         ("C_GetSessionInfo", CKR_DEVICE_REMOVED),
@@ -148,39 +150,39 @@ async fn while_the_token_is_out_nobody_is_asked() {
         ("C_GetTokenInfo", CKR_TOKEN_NOT_PRESENT),
         ("C_OpenSession", CKR_TOKEN_NOT_PRESENT),
     ]
-    .map(|(function, ckr)| desk.module.add(Rule::on(function).refuse(ckr)));
+    .map(|(function, ckr)| fixture.module.add(Rule::on(function).fail_before(ckr)));
     for _ in 0..2 {
-        assert_refused("without a PIN", &desk.sign(&mut page).await, NO_TOKEN, &["token"]);
-        let outcome = desk.sign_with(&mut page, PIN).await;
-        assert_refused("with one", &outcome, NO_TOKEN, &["token"]);
-        let batch = page.call("signDataBatch", desk.batch(3)).await;
-        assert_refused("a batch", &batch, NO_TOKEN, &["token"]);
+        assert_error("without a PIN", &fixture.sign(&mut page).await, NO_TOKEN, &["token"]);
+        let outcome = fixture.sign_with(&mut page, PIN).await;
+        assert_error("with one", &outcome, NO_TOKEN, &["token"]);
+        let batch = page.call("signDataBatch", fixture.batch(3)).await;
+        assert_error("a batch", &batch, NO_TOKEN, &["token"]);
     }
-    desk.pinentry.assert_dialogs(0);
-    desk.module.assert_logins(1);
+    fixture.pinentry.assert_dialogs(0);
+    fixture.module.assert_logins(1);
     out.into_iter().for_each(|rule| rule.remove());
 
-    desk.pinentry.answer(Answer::pin(PIN));
-    desk.assert_signed("once it is back", &desk.sign(&mut page).await);
-    desk.pinentry.assert_dialogs(1);
-    assert_eq!(desk.judged(), [RIGHT_LOGIN; 2]);
+    fixture.pinentry.answer(Answer::pin(PIN));
+    fixture.assert_signed("once it is back", &fixture.sign(&mut page).await);
+    fixture.pinentry.assert_dialogs(1);
+    assert_eq!(fixture.judged(), [RIGHT_LOGIN; 2]);
 }
 
 /// Nobody knows whether the token has counted it as a try.
 #[tokio::test]
 async fn a_pin_is_not_sent_again_where_the_token_went_away_over_it() {
     for (pin, entered) in [(WRONG_PIN, false), (WRONG_PIN, true), (PIN, true)] {
-        let desk = Desk::new();
-        let mut page = desk.bridge.connect().await;
-        desk.module.add(Rule::on("C_Login").next(1).fail(CKR_DEVICE_REMOVED));
+        let fixture = PinFixture::new();
+        let mut page = fixture.bridge.connect().await;
+        fixture.module.add(Rule::on("C_Login").next(1).fail_after(CKR_DEVICE_REMOVED));
         let outcome = if entered {
-            desk.pinentry.answer(Answer::pin(pin));
-            desk.sign(&mut page).await
+            fixture.pinentry.answer(Answer::pin(pin));
+            fixture.sign(&mut page).await
         } else {
-            desk.sign_with(&mut page, pin).await
+            fixture.sign_with(&mut page, pin).await
         };
-        assert_refused("the token is gone", &outcome, NO_TOKEN, &["token"]);
+        assert_error("the token is gone", &outcome, NO_TOKEN, &["token"]);
         assert_ckr("the token is gone", &outcome, "CKR_DEVICE_REMOVED");
-        desk.module.assert_logins(1);
+        fixture.module.assert_logins(1);
     }
 }

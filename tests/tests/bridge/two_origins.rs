@@ -1,10 +1,10 @@
 //! Two origins side by side on one token: what one has done gains and costs the other nothing.
 
-use pkcs11_bridge_tests::approvals::{self, succeed};
+use pkcs11_bridge_tests::approvals::{self, run_command};
 use pkcs11_bridge_tests::bridge::{Bridge, ORIGIN, Setup};
+use pkcs11_bridge_tests::outcome::{assert_ckr, assert_error};
+use pkcs11_bridge_tests::params::{sign_data, with, without};
 use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
-use pkcs11_bridge_tests::refusal::{assert_ckr, assert_refused};
-use pkcs11_bridge_tests::request::{sign_data, with, without};
 use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::token::{KeyType, PIN, TestToken, WRONG_PIN};
 use serde_json::Value;
@@ -43,9 +43,9 @@ impl Two {
 
     /// A signs on as it did, and nobody is asked.
     async fn assert_a_goes_on(&mut self) {
-        let before = self.pinentry.starts();
+        let before = self.pinentry.start_count();
         self.a.result("signData", self.without_pin.clone()).await;
-        assert_eq!(self.pinentry.starts(), before);
+        assert_eq!(self.pinentry.start_count(), before);
     }
 }
 
@@ -55,7 +55,7 @@ async fn with_no_pin_of_its_own_the_second_gets_a_dialog_that_names_it() {
         let mut two = Two::with_a_logged_in([a, b]).await;
         two.pinentry.answer(Answer::cancel());
         let outcome = two.b.call("signData", two.without_pin.clone()).await;
-        assert_refused("without a PIN", &outcome, CANCELLED, &[]);
+        assert_error("without a PIN", &outcome, CANCELLED, &[]);
         let text = two.pinentry.assert_dialogs(1)[0].description().to_owned();
         assert!(text.contains(b) && !text.contains(a), "{text}");
         two.assert_a_goes_on().await;
@@ -73,7 +73,7 @@ async fn with_no_pin_and_nobody_to_ask_the_second_gets_nothing() {
         let mut two = Two::with_a_logged_in([a, b]).await;
         two.pinentry.answer(Answer::exit().at_start());
         let outcome = two.b.call("signData", two.without_pin.clone()).await;
-        assert_refused("nobody to ask", &outcome, (400, "801"), &["`pin` is missing"]);
+        assert_error("nobody to ask", &outcome, (400, "801"), &["`pin` is missing"]);
         two.assert_a_goes_on().await;
     }
 }
@@ -83,7 +83,7 @@ async fn a_wrong_pin_of_the_second_is_judged_by_the_token_and_harms_the_first_in
     for [a, b] in BOTH_WAYS {
         let mut two = Two::with_a_logged_in([a, b]).await;
         let outcome = two.b.call("signData", with(&two.with_pin, "pin", WRONG_PIN)).await;
-        assert_refused("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
+        assert_error("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
         assert_ckr("a wrong PIN", &outcome, "CKR_PIN_INCORRECT");
         // The first may sign at once, with its PIN too: the pause is the second's.
         two.assert_a_goes_on().await;
@@ -113,11 +113,11 @@ async fn when_the_last_tab_of_the_first_closes_the_second_stays_logged_in() {
         two.a.close().await;
         two.bridge.expect_workers(1);
         two.b.result("signData", two.without_pin.clone()).await;
-        assert_eq!(two.pinentry.starts(), 0);
+        assert_eq!(two.pinentry.start_count(), 0);
         // The first has to log in anew.
         two.pinentry.answer(Answer::cancel());
         let outcome = two.bridge.connect_as(a).await.call("signData", two.without_pin).await;
-        assert_refused("the first again", &outcome, CANCELLED, &[]);
+        assert_error("the first again", &outcome, CANCELLED, &[]);
     }
 }
 
@@ -126,10 +126,10 @@ async fn when_the_first_is_revoked_the_second_stays_logged_in() {
     for [a, b] in BOTH_WAYS {
         let mut two = Two::with_a_logged_in([a, b]).await;
         two.b.result("signData", two.with_pin.clone()).await;
-        succeed(two.bridge.home(), &["revoke", a]);
+        run_command(two.bridge.home(), &["revoke", a]);
         assert_eq!(two.a.close_code().await, 1008);
         two.bridge.expect_workers(1);
         two.b.result("signData", two.without_pin.clone()).await;
-        assert_eq!(two.pinentry.starts(), 0);
+        assert_eq!(two.pinentry.start_count(), 0);
     }
 }

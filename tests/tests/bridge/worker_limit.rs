@@ -1,7 +1,7 @@
 //! At most 16 workers live at a time: one that nobody needs makes room, and otherwise the caller is told.
 
 use pkcs11_bridge_protocol::MAX_WORKERS;
-use pkcs11_bridge_tests::refusal::assert_refused;
+use pkcs11_bridge_tests::outcome::assert_error;
 use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::test_module::Rule;
 use serde_json::json;
@@ -29,7 +29,7 @@ async fn where_all_are_logged_in_one_more_is_refused() {
     faulty.bridge.expect_workers(MAX_WORKERS);
     for _ in 0..2 {
         let outcome = one_more.call("info", json!({})).await;
-        assert_refused("one more", &outcome, TOO_MANY, &["16"]);
+        assert_error("one more", &outcome, TOO_MANY, &["16"]);
     }
     // Nobody has lost a login.
     for page in &mut pages {
@@ -71,10 +71,10 @@ async fn one_that_is_at_work_or_watches_its_slots_makes_no_room() {
     let held = faulty.module.add(Rule::on("C_GetInfo").held());
     for (number, page) in (1..).zip(working.iter_mut()) {
         page.request("info", json!({})).await;
-        faulty.module.wait_until_waiting("C_GetInfo", number);
+        faulty.module.wait_until_blocked("C_GetInfo", number);
     }
     let outcome = one_more.call("slots", json!({})).await;
-    assert_refused("one more", &outcome, TOO_MANY, &["16"]);
+    assert_error("one more", &outcome, TOO_MANY, &["16"]);
     held.release();
     for page in working.iter_mut() {
         page.reply().await.1.unwrap();

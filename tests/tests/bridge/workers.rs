@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use pkcs11_bridge_tests::bridge::{Bridge, SOFTHSM, Setup};
+use pkcs11_bridge_tests::outcome::{Outcome, assert_error};
+use pkcs11_bridge_tests::params::{sign_data, verify_signed_data, without};
 use pkcs11_bridge_tests::processes::{self, is_running};
-use pkcs11_bridge_tests::refusal::{Outcome, assert_refused};
-use pkcs11_bridge_tests::request::{sign_data, verify_signed_data, without};
 use pkcs11_bridge_tests::token::{KeyType, PIN, TestToken};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -107,13 +107,13 @@ async fn a_worker_that_dies_between_calls_is_replaced_and_harms_no_other() {
     // The one call that meets the death may fail; it says so.
     let outcome = page.call("slots", json!({})).await;
     if outcome.is_err() {
-        assert_refused("the call that met the death", &outcome, (500, "900"), &[SOFTHSM]);
+        assert_error("the call that met the death", &outcome, (500, "900"), &[SOFTHSM]);
     }
     page.result("slots", json!({})).await;
     assert!(!pids(&bridge).contains(&worker));
     // The login died with the worker, and the other origin keeps its own.
     let outcome = page.call("signData", without_pin.clone()).await;
-    assert_refused("after the death", &outcome, (400, "801"), &["pin"]);
+    assert_error("after the death", &outcome, (400, "801"), &["pin"]);
     page.result("signData", with_pin).await;
     other.result("signData", without_pin).await;
     bridge.expect_workers(2);
@@ -148,7 +148,7 @@ async fn a_worker_that_dies_under_load_fails_its_calls_once_each() {
 fn assert_signed_or_crashed(outcome: &Outcome) {
     match outcome {
         Ok(signature) => assert!(signature.is_string()),
-        Err(_) => assert_refused("a call that met the death", outcome, (500, "900"), &[SOFTHSM]),
+        Err(_) => assert_error("a call that met the death", outcome, (500, "900"), &[SOFTHSM]),
     }
 }
 
@@ -183,7 +183,7 @@ async fn a_page_that_goes_away_in_the_middle_of_a_call_ends_its_worker() {
     bridge.expect_workers(0);
     let mut next = bridge.connect().await;
     let outcome = next.call("signData", without(&params, "pin")).await;
-    assert_refused("the next page", &outcome, (400, "801"), &["pin"]);
+    assert_error("the next page", &outcome, (400, "801"), &["pin"]);
 }
 
 #[tokio::test]
@@ -196,7 +196,7 @@ async fn workers_end_with_a_bridge_that_is_killed() {
     other.result("signData", params).await;
     let workers = pids(&bridge);
     assert_eq!(workers.len(), 2);
-    assert_eq!(bridge.end_by(Signal::KILL).code, None);
+    assert_eq!(bridge.stop_with(Signal::KILL).code, None);
     for worker in workers {
         let ended = processes::wait_until(Duration::from_secs(20), || !is_running(worker));
         assert!(ended, "worker {worker} outlives its bridge");

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use pkcs11_bridge_protocol::{MAX_FRAME_LEN, WRITE_SECONDS};
-use pkcs11_bridge_tests::raw::opcode::{BINARY, CLOSE, CONTINUATION, PING, TEXT};
-use pkcs11_bridge_tests::raw::{FIN, Farewell, frame, frame_of, head};
+use pkcs11_bridge_tests::raw_connection::opcode::{BINARY, CLOSE, CONTINUATION, PING, TEXT};
+use pkcs11_bridge_tests::raw_connection::{Ending, FIN, frame, frame_with_first_byte, header};
 
-use super::ground::Ground;
+use super::testbed::Testbed;
 
 const HELLO: &str = r#"{"jsonrpc":"2.0","id":1,"method":"hello"}"#;
 
@@ -18,7 +18,7 @@ const TOO_LONG: u16 = 1009;
 
 #[test]
 fn frames_that_break_the_protocol() {
-    let ground = Ground::open();
+    let testbed = Testbed::open();
     let unmasked = |frame: Vec<u8>| {
         let payload = frame[6..].to_vec();
         [&[frame[0], frame[1] & 0x7f], payload.as_slice()].concat()
@@ -29,11 +29,11 @@ fn frames_that_break_the_protocol() {
         ("a continuation of nothing", frame(CONTINUATION, HELLO), PROTOCOL),
         (
             "a message within a message",
-            [frame_of(TEXT, "{"), frame(TEXT, HELLO)].concat(),
+            [frame_with_first_byte(TEXT, "{"), frame(TEXT, HELLO)].concat(),
             PROTOCOL,
         ),
-        ("a ping in pieces", frame_of(PING, "x"), PROTOCOL),
-        ("a close frame in pieces", frame_of(CLOSE, "x"), PROTOCOL),
+        ("a ping in pieces", frame_with_first_byte(PING, "x"), PROTOCOL),
+        ("a close frame in pieces", frame_with_first_byte(CLOSE, "x"), PROTOCOL),
         ("a ping that is too long", frame(PING, [0; 126]), PROTOCOL),
         ("a close frame that is too long", frame(CLOSE, [0; 126]), PROTOCOL),
         ("a close frame of one byte", frame(CLOSE, [3]), PROTOCOL),
@@ -44,17 +44,17 @@ fn frames_that_break_the_protocol() {
         ("text that ends within a character", frame(TEXT, "é".as_bytes().split_at(1).0), NOT_UTF_8),
         ("a lone surrogate", frame(TEXT, [0xed, 0xa0, 0x80]), NOT_UTF_8),
         ("a character in too many bytes", frame(TEXT, [0xc0, 0xaf]), NOT_UTF_8),
-        ("a piece that is not UTF-8", frame_of(TEXT, [0xff]), NOT_UTF_8),
-        ("one byte too many", head(FIN | TEXT, MAX_FRAME_LEN as u64 + 1), TOO_LONG),
-        ("4 GiB", head(FIN | TEXT, 1 << 32), TOO_LONG),
-        ("a length of 63 bits", head(FIN | BINARY, u64::MAX >> 1), TOO_LONG),
-        ("a length of 64 bits", head(FIN | TEXT, u64::MAX), TOO_LONG),
-        ("a ping of 1 EiB", head(FIN | PING, 1 << 60), TOO_LONG),
+        ("a piece that is not UTF-8", frame_with_first_byte(TEXT, [0xff]), NOT_UTF_8),
+        ("one byte too many", header(FIN | TEXT, MAX_FRAME_LEN as u64 + 1), TOO_LONG),
+        ("4 GiB", header(FIN | TEXT, 1 << 32), TOO_LONG),
+        ("a length of 63 bits", header(FIN | BINARY, u64::MAX >> 1), TOO_LONG),
+        ("a length of 64 bits", header(FIN | TEXT, u64::MAX), TOO_LONG),
+        ("a ping of 1 EiB", header(FIN | PING, 1 << 60), TOO_LONG),
         (
             "pieces that are too long together",
             {
                 let piece = vec![b' '; MAX_FRAME_LEN / 2 + 1];
-                [frame_of(TEXT, &piece), frame(CONTINUATION, &piece)].concat()
+                [frame_with_first_byte(TEXT, &piece), frame(CONTINUATION, &piece)].concat()
             },
             TOO_LONG,
         ),
@@ -65,82 +65,86 @@ fn frames_that_break_the_protocol() {
     for bit in RESERVED {
         // The first of them says of a frame that it is compressed (RFC 7692), which was not agreed on.
         for opcode in [TEXT, BINARY, CONTINUATION, PING] {
-            cases.push(("a reserved bit", frame_of(FIN | bit | opcode, HELLO), PROTOCOL));
+            cases.push((
+                "a reserved bit",
+                frame_with_first_byte(FIN | bit | opcode, HELLO),
+                PROTOCOL,
+            ));
         }
     }
     for (what, bytes, code) in cases {
-        let mut peer = ground.peer();
+        let mut peer = testbed.peer();
         let _ = peer.send(&bytes);
         let shown = &bytes[..bytes.len().min(14)];
-        assert_eq!(peer.farewell(), Farewell::Code(code), "{what}: {shown:02x?}");
-        let mut peer = ground.peer();
+        assert_eq!(peer.ending(), Ending::CloseCode(code), "{what}: {shown:02x?}");
+        let mut peer = testbed.peer();
         // What was right before it is answered.
         let _ = peer.send([frame(TEXT, HELLO), bytes].concat());
         let received = peer.read_to_end();
-        assert_eq!(received.farewell, Farewell::Code(code), "{what} behind a request");
+        assert_eq!(received.ending, Ending::CloseCode(code), "{what} behind a request");
     }
-    ground.expect_served();
+    testbed.expect_served();
 }
 
 #[test]
 fn frames_of_noise() {
-    let ground = Ground::open();
+    let testbed = Testbed::open();
     let mut random = fastrand::Rng::with_seed(7);
     for _ in 0..300 {
         let len = random.usize(1..2000);
         let noise: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(len).collect();
-        let mut peer = ground.peer();
+        let mut peer = testbed.peer();
         let _ = peer.send(&noise);
         // Half a frame is waited for; the socket is closed then.
         let _ = peer.socket().shutdown(std::net::Shutdown::Write);
-        let farewell = peer.farewell();
-        let documented = [PROTOCOL, NOT_UTF_8, TOO_LONG].map(Farewell::Code);
-        let gone = farewell == Farewell::Silence;
-        assert!(gone || documented.contains(&farewell), "{farewell:?} for {noise:02x?}");
+        let ending = peer.ending();
+        let documented = [PROTOCOL, NOT_UTF_8, TOO_LONG].map(Ending::CloseCode);
+        let gone = ending == Ending::Dropped;
+        assert!(gone || documented.contains(&ending), "{ending:?} for {noise:02x?}");
     }
-    ground.expect_served();
+    testbed.expect_served();
 }
 
 #[test]
 fn pieces_that_do_not_end() {
-    let ground = Ground::open();
+    let testbed = Testbed::open();
     for (what, piece) in [
-        ("long pieces", frame_of(CONTINUATION, [b' '; 10_000])),
-        ("pieces of one byte", frame_of(CONTINUATION, " ").repeat(1000)),
+        ("long pieces", frame_with_first_byte(CONTINUATION, [b' '; 10_000])),
+        ("pieces of one byte", frame_with_first_byte(CONTINUATION, " ").repeat(1000)),
     ] {
-        let mut peer = ground.peer();
-        let _ = peer.send(frame_of(TEXT, "{"));
+        let mut peer = testbed.peer();
+        let _ = peer.send(frame_with_first_byte(TEXT, "{"));
         let begun = Instant::now();
         while peer.send(&piece).is_ok() {
             assert!(begun.elapsed() < LIMIT, "{what}: the bridge takes them all");
         }
-        let farewell = peer.farewell();
+        let ending = peer.ending();
         // Bytes that come after the close frame may take it with them.
-        let allowed = [Farewell::Code(TOO_LONG), Farewell::Silence];
-        assert!(allowed.contains(&farewell), "{what}: {farewell:?}");
+        let allowed = [Ending::CloseCode(TOO_LONG), Ending::Dropped];
+        assert!(allowed.contains(&ending), "{what}: {ending:?}");
     }
-    ground.expect_served();
+    testbed.expect_served();
 }
 
 /// They never make a message that is too long, but their heads do.
 #[test]
 fn empty_pieces_that_do_not_end() {
-    let ground = Ground::open();
-    let mut peer = ground.peer();
-    let _ = peer.send(frame_of(TEXT, "{"));
-    let pieces = frame_of(CONTINUATION, "").repeat(1000);
+    let testbed = Testbed::open();
+    let mut peer = testbed.peer();
+    let _ = peer.send(frame_with_first_byte(TEXT, "{"));
+    let pieces = frame_with_first_byte(CONTINUATION, "").repeat(1000);
     let begun = Instant::now();
     while peer.send(&pieces).is_ok() {
         assert!(begun.elapsed() < LIMIT, "the bridge takes them all");
     }
-    assert!([Farewell::Code(TOO_LONG), Farewell::Silence].contains(&peer.farewell()));
-    ground.expect_served();
+    assert!([Ending::CloseCode(TOO_LONG), Ending::Dropped].contains(&peer.ending()));
+    testbed.expect_served();
 }
 
 #[test]
 fn a_flood_of_pings_is_answered() {
-    let ground = Ground::open();
-    let mut peer = ground.peer();
+    let testbed = Testbed::open();
+    let mut peer = testbed.peer();
     let reader = peer.socket().try_clone().unwrap();
     let reading = std::thread::spawn(move || std::io::copy(&mut &reader, &mut std::io::sink()));
     let pings = frame(PING, [0; 125]).repeat(100);
@@ -149,13 +153,13 @@ fn a_flood_of_pings_is_answered() {
     }
     peer.send(frame(CLOSE, 1000u16.to_be_bytes())).expect("the bridge takes it");
     assert!(reading.join().unwrap().is_ok_and(|read| read > 0));
-    ground.expect_served();
+    testbed.expect_served();
 }
 
 #[test]
 fn a_flood_of_pings_whose_pongs_nobody_reads() {
-    let ground = Ground::open();
-    let mut peer = ground.peer();
+    let testbed = Testbed::open();
+    let mut peer = testbed.peer();
     let pings = frame(PING, [0; 125]).repeat(100);
     let begun = Instant::now();
     peer.socket().set_write_timeout(Some(LIMIT)).unwrap();
@@ -164,7 +168,7 @@ fn a_flood_of_pings_whose_pongs_nobody_reads() {
     }
     // Nothing more was taken for as long as a peer has.
     assert!(begun.elapsed() >= Duration::from_secs(WRITE_SECONDS / 2));
-    ground.expect_served();
+    testbed.expect_served();
 }
 
 /// The bridge gives up within 30 s whatever does not end; a busy machine may be late.

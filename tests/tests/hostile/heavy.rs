@@ -2,58 +2,60 @@
 
 use pkcs11_bridge_protocol::{MAX_CONNECTIONS, MAX_FRAME_LEN, MAX_IN_FLIGHT};
 use pkcs11_bridge_tests::bridge::ORIGIN;
+use pkcs11_bridge_tests::params::sign_data;
 use pkcs11_bridge_tests::processes;
-use pkcs11_bridge_tests::raw::opcode::{CONTINUATION, TEXT};
-use pkcs11_bridge_tests::raw::{FIN, RawPeer, frame, frame_of, head};
-use pkcs11_bridge_tests::request::sign_data;
+use pkcs11_bridge_tests::raw_connection::opcode::{CONTINUATION, TEXT};
+use pkcs11_bridge_tests::raw_connection::{
+    FIN, RawConnection, frame, frame_with_first_byte, header,
+};
 use pkcs11_bridge_tests::token::KeyType;
 use rustix::process::Signal;
 use serde_json::json;
 
-use super::ground::Ground;
+use super::testbed::Testbed;
 
 /// Room for the page beside them, which opens a second connection now and then.
 const CONNECTIONS: usize = MAX_CONNECTIONS - 4;
 
 #[test]
 fn frames_that_lack_a_byte_on_all_connections() {
-    let ground = Ground::open();
-    let mut frame = head(FIN | TEXT, MAX_FRAME_LEN as u64);
+    let testbed = Testbed::open();
+    let mut frame = header(FIN | TEXT, MAX_FRAME_LEN as u64);
     frame.resize(frame.len() + MAX_FRAME_LEN - 1, b' ');
-    let mut peers: Vec<_> = (0..CONNECTIONS).map(|_| ground.peer()).collect();
+    let mut peers: Vec<_> = (0..CONNECTIONS).map(|_| testbed.peer()).collect();
     for peer in &mut peers {
         peer.send(&frame).expect("the bridge takes it");
     }
-    ground.expect_served();
+    testbed.expect_served();
 }
 
 #[test]
 fn messages_in_pieces_that_lack_a_byte_on_all_connections() {
-    let ground = Ground::open();
-    let first = frame_of(TEXT, vec![b' '; MAX_FRAME_LEN / 2 + 1]);
-    let mut second = head(CONTINUATION, MAX_FRAME_LEN as u64);
+    let testbed = Testbed::open();
+    let first = frame_with_first_byte(TEXT, vec![b' '; MAX_FRAME_LEN / 2 + 1]);
+    let mut second = header(CONTINUATION, MAX_FRAME_LEN as u64);
     second.resize(second.len() + MAX_FRAME_LEN - 1, b' ');
-    let mut peers: Vec<_> = (0..CONNECTIONS).map(|_| ground.peer()).collect();
+    let mut peers: Vec<_> = (0..CONNECTIONS).map(|_| testbed.peer()).collect();
     for peer in &mut peers {
         peer.send(&first).expect("the bridge takes it");
         let _ = peer.send(&second);
     }
-    ground.expect_served();
+    testbed.expect_served();
 }
 
 #[test]
 fn requests_of_1_mb_while_the_module_hangs() {
-    let ground = Ground::of("https://other.example");
-    let mut params = sign_data(ground.token(), KeyType::Rsa2048.id(), "sha256");
+    let testbed = Testbed::of("https://other.example");
+    let mut params = sign_data(testbed.token(), KeyType::Rsa2048.id(), "sha256");
     params.as_object_mut().unwrap().remove("pin");
     params["signature"] = json!("A".repeat(MAX_FRAME_LEN - 1000));
-    let open = || RawPeer::open(ground.address(), ORIGIN);
-    let before = ground.bridge.workers();
+    let open = || RawConnection::open(testbed.address(), ORIGIN);
+    let before = testbed.bridge.workers();
     let mut peers: Vec<_> = (0..8).map(|_| open()).collect();
     let slots = json!({ "jsonrpc": "2.0", "id": "first", "method": "slots" }).to_string();
     peers[0].send(frame(TEXT, slots)).expect("the bridge takes it");
-    ground.bridge.expect_workers(before.len() + 1);
-    let own = ground.bridge.workers().into_iter().find(|worker| !before.contains(worker));
+    testbed.bridge.expect_workers(before.len() + 1);
+    let own = testbed.bridge.workers().into_iter().find(|worker| !before.contains(worker));
     processes::signal(own.expect("a worker").pid, Signal::STOP);
     for peer in &mut peers {
         for id in 0..MAX_IN_FLIGHT {
@@ -61,5 +63,5 @@ fn requests_of_1_mb_while_the_module_hangs() {
             let _ = peer.send(frame(TEXT, request.to_string()));
         }
     }
-    ground.expect_served();
+    testbed.expect_served();
 }

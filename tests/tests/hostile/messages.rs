@@ -1,11 +1,11 @@
 //! Messages that are as large or as deep as they can be.
 
 use pkcs11_bridge_protocol::MAX_FRAME_LEN;
-use pkcs11_bridge_tests::raw::opcode::{CLOSE, TEXT};
-use pkcs11_bridge_tests::raw::{Farewell, frame};
+use pkcs11_bridge_tests::raw_connection::opcode::{CLOSE, TEXT};
+use pkcs11_bridge_tests::raw_connection::{Ending, frame};
 use serde_json::{Value, json};
 
-use super::ground::Ground;
+use super::testbed::Testbed;
 
 /// What JSON-RPC's own errors and an argument that is wrong are told with.
 const NOT_JSON: i64 = -32700;
@@ -23,7 +23,7 @@ fn request(params: &str) -> String {
 
 #[test]
 fn messages_that_are_too_deep_or_too_large_for_what_they_say() {
-    let ground = Ground::open();
+    let testbed = Testbed::open();
     let long = "x".repeat(MAX_FRAME_LEN - 200);
     let digits = "9".repeat(MAX_FRAME_LEN - 200);
     let many = (0..60_000).map(|n| format!(r#""{n}":[]"#)).collect::<Vec<_>>().join(",");
@@ -93,11 +93,11 @@ fn messages_that_are_too_deep_or_too_large_for_what_they_say() {
         ("nothing", String::new(), &[NOT_JSON]),
     ] {
         assert!(text.len() <= MAX_FRAME_LEN, "{what}: {} bytes", text.len());
-        let mut peer = ground.peer();
+        let mut peer = testbed.peer();
         let close = frame(CLOSE, 1000u16.to_be_bytes());
         peer.send([frame(TEXT, &text), close].concat()).expect("the bridge takes it");
         let received = peer.read_to_end();
-        assert_eq!(received.farewell, Farewell::Code(1000), "{what}");
+        assert_eq!(received.ending, Ending::CloseCode(1000), "{what}");
         let [reply] = received.texts.as_slice() else {
             panic!("{what}: {} replies", received.texts.len())
         };
@@ -107,5 +107,5 @@ fn messages_that_are_too_deep_or_too_large_for_what_they_say() {
         assert!(code.is_some_and(|code| codes.contains(&code)), "{what}: {reply}");
         assert_eq!(reply["error"]["data"]["status"], json!(400), "{what}: {reply}");
     }
-    ground.expect_served();
+    testbed.expect_served();
 }

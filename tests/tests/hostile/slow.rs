@@ -5,28 +5,30 @@ use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
 use pkcs11_bridge_protocol::{MAX_FRAME_LEN, MESSAGE_SECONDS, WRITE_SECONDS};
-use pkcs11_bridge_tests::raw::opcode::{CONTINUATION, TEXT};
-use pkcs11_bridge_tests::raw::{FIN, Farewell, RawPeer, frame, frame_of, head};
+use pkcs11_bridge_tests::raw_connection::opcode::{CONTINUATION, TEXT};
+use pkcs11_bridge_tests::raw_connection::{
+    Ending, FIN, RawConnection, frame, frame_with_first_byte, header,
+};
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 use serde_json::json;
 
-use super::ground::Ground;
+use super::testbed::Testbed;
 
-const TOO_SLOW: Farewell = Farewell::Code(1008);
+const TOO_SLOW: Ending = Ending::CloseCode(1008);
 
 /// Sends what is no whole message, and then nothing, and says how it ended and after how long.
-fn sends_only(mut peer: RawPeer, bytes: &[u8]) -> (Farewell, Duration) {
+fn sends_only(mut peer: RawConnection, bytes: &[u8]) -> (Ending, Duration) {
     let begun = Instant::now();
     peer.send(bytes).expect("the bridge takes it");
-    (peer.farewell(), begun.elapsed())
+    (peer.ending(), begun.elapsed())
 }
 
 /// Sends a byte each second until nobody takes it.
-fn sends_by_the_second(mut peer: RawPeer, bytes: &[u8]) -> (Farewell, Duration) {
+fn sends_by_the_second(mut peer: RawConnection, bytes: &[u8]) -> (Ending, Duration) {
     let begun = Instant::now();
     for byte in bytes {
         if let Some(received) = peer.read_for(Duration::from_secs(1)) {
-            return (received.farewell, begun.elapsed());
+            return (received.ending, begun.elapsed());
         }
         let _ = peer.send([*byte]);
     }
@@ -35,29 +37,30 @@ fn sends_by_the_second(mut peer: RawPeer, bytes: &[u8]) -> (Farewell, Duration) 
 
 #[test]
 fn messages_that_do_not_end() {
-    let ground = Ground::open();
+    let testbed = Testbed::open();
     let message = frame(TEXT, json!({ "jsonrpc": "2.0", "id": 1, "method": "hello" }).to_string());
-    let mut large = head(FIN | TEXT, MAX_FRAME_LEN as u64);
+    let mut large = header(FIN | TEXT, MAX_FRAME_LEN as u64);
     large.resize(large.len() + MAX_FRAME_LEN - 1, b' ');
-    let pieces = [frame_of(TEXT, "{"), frame_of(CONTINUATION, " ")].concat();
+    let pieces =
+        [frame_with_first_byte(TEXT, "{"), frame_with_first_byte(CONTINUATION, " ")].concat();
     let mut attempts = Vec::new();
     for (what, bytes) in [
         ("one byte of a frame", message[..1].to_vec()),
-        ("half a head", message[..4].to_vec()),
-        ("a head", message[..6].to_vec()),
+        ("half a header", message[..4].to_vec()),
+        ("a header", message[..6].to_vec()),
         ("half a frame", message[..20].to_vec()),
         ("all of a frame but a byte", large),
         ("all of a message but its last piece", pieces),
     ] {
-        let peer = ground.peer();
+        let peer = testbed.peer();
         attempts.push((what, spawn(move || sends_only(peer, &bytes))));
     }
-    let (peer, bytes) = (ground.peer(), message.clone());
+    let (peer, bytes) = (testbed.peer(), message.clone());
     attempts.push(("a byte a second", spawn(move || sends_by_the_second(peer, &bytes))));
-    let mut silent = ground.peer();
+    let mut silent = testbed.peer();
     for (what, attempt) in attempts {
-        let (farewell, after) = attempt.join().expect(what);
-        assert_eq!(farewell, TOO_SLOW, "{what}");
+        let (ending, after) = attempt.join().expect(what);
+        assert_eq!(ending, TOO_SLOW, "{what}");
         assert!(after >= Duration::from_secs(MESSAGE_SECONDS - 1), "{what}: after {after:?}");
     }
     silent.send(&message).expect("it is open still");
@@ -65,18 +68,18 @@ fn messages_that_do_not_end() {
     assert!(silent.read_for(Duration::from_secs(2)).is_none(), "it is open still");
     silent.send(frame(8, 1000u16.to_be_bytes())).expect("it is open still");
     assert_eq!(silent.read_to_end().texts.len(), 1, "a page that was silent for long");
-    ground.expect_served();
+    testbed.expect_served();
 }
 
 #[test]
 fn a_peer_that_does_not_read_its_replies() {
-    let ground = Ground::open();
-    let mut peer = ground.peer();
+    let testbed = Testbed::open();
+    let mut peer = testbed.peer();
     // So that the system keeps few of them for it.
     set_socket_recv_buffer_size(peer.socket(), 4096).expect("a socket option");
     let wait = Duration::from_millis(50);
     peer.socket().set_write_timeout(Some(wait)).expect("a socket option");
-    let params = json!({ "slot_id": ground.token().slot() });
+    let params = json!({ "slot_id": testbed.token().slot() });
     let begun = Instant::now();
     let mut stuck_since = None;
     for id in 0.. {
@@ -93,7 +96,7 @@ fn a_peer_that_does_not_read_its_replies() {
     }
     println!("given up {:?} after it was stuck", stuck_since.map(|since| since.elapsed()));
     assert!(begun.elapsed() >= Duration::from_secs(WRITE_SECONDS), "given up too soon");
-    ground.expect_served();
+    testbed.expect_served();
 }
 
 /// A busy machine takes a while until the system's buffers are full.

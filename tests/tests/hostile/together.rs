@@ -8,22 +8,22 @@ use std::time::Duration;
 
 use pkcs11_bridge_protocol::MAX_FRAME_LEN;
 use pkcs11_bridge_tests::bridge::ORIGIN;
-use pkcs11_bridge_tests::raw::opcode::{CONTINUATION, PING, TEXT};
-use pkcs11_bridge_tests::raw::{RawPeer, frame, frame_of, upgrade};
+use pkcs11_bridge_tests::raw_connection::opcode::{CONTINUATION, PING, TEXT};
+use pkcs11_bridge_tests::raw_connection::{RawConnection, frame, frame_with_first_byte, upgrade};
 
-use super::ground::Ground;
+use super::testbed::Testbed;
 
 #[test]
 fn everything_at_once() {
-    let ground = Ground::open();
-    let address = ground.address();
+    let testbed = Testbed::open();
+    let address = testbed.address();
     let over = &AtomicBool::new(false);
     let goes_on = move || !over.load(Ordering::Relaxed);
     let key = frame(TEXT, format!(r#"{{"{}":1}}"#, "x".repeat(MAX_FRAME_LEN - 10)));
     let deep = frame(TEXT, "[".repeat(100_000));
-    let piece = frame_of(CONTINUATION, "").repeat(100);
+    let piece = frame_with_first_byte(CONTINUATION, "").repeat(100);
     let pings = frame(PING, [0; 125]).repeat(10);
-    let begun = frame_of(TEXT, "");
+    let begun = frame_with_first_byte(TEXT, "");
     // Each leaves the machine a little room, so that the page waits for the bridge and not for the machine: one
     // that is built without optimisation takes its time over a megabyte.
     let pause = |millis| sleep(Duration::from_millis(millis));
@@ -31,7 +31,7 @@ fn everything_at_once() {
         scope.spawn(|| {
             let mut half_open = Vec::new();
             for number in 0.. {
-                let mut peer = RawPeer::connect(address);
+                let mut peer = RawConnection::connect(address);
                 let request = upgrade(address, &format!("https://{}.example", number % 100));
                 let _ = peer.send(if number % 2 == 0 { &request } else { &request[..40] });
                 half_open.push(peer);
@@ -49,7 +49,7 @@ fn everything_at_once() {
         for (first, bytes, millis) in attacks {
             scope.spawn(move || {
                 while goes_on() {
-                    let mut peer = RawPeer::open(address, ORIGIN);
+                    let mut peer = RawConnection::open(address, ORIGIN);
                     let reader = peer.socket().try_clone().expect("a second handle");
                     let reading = std::thread::spawn(move || copy(&mut &reader, &mut sink()));
                     let _ = peer.send(first);
@@ -67,5 +67,5 @@ fn everything_at_once() {
         sleep(Duration::from_secs(10));
         over.store(true, Ordering::Relaxed);
     });
-    ground.expect_served();
+    testbed.expect_served();
 }

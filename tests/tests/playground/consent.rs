@@ -6,8 +6,8 @@ use pkcs11_bridge_tests::approvals;
 use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
 use pkcs11_bridge_tests::token::LABEL;
 
-use super::ground::Ground;
-use super::visit::{CONNECTED, Visit};
+use super::page::{CONNECTED, PlaygroundPage};
+use super::testbed::Testbed;
 
 const ASKED: &str = "#panel-asked";
 const REFUSED: &str = "#panel-refused";
@@ -15,66 +15,66 @@ const REFUSED: &str = "#panel-refused";
 #[tokio::test(flavor = "multi_thread")]
 async fn it_says_where_the_question_is_and_goes_on_by_itself() {
     let pinentry = Pinentry::new();
-    let ground = Ground::unknown(&pinentry).await;
+    let testbed = Testbed::unknown(&pinentry).await;
     let held = pinentry.answer(Answer::allow().held());
-    let visit = Visit::to(&ground.url()).await;
-    let told = visit.browser.wait_for_shown(ASKED).await;
-    assert!(told.contains(&ground.origin()) && told.contains("window"), "{told}");
-    assert!(held.opened().description().contains(&ground.origin()));
-    visit.browser.screenshot("consent-1-asked").await;
+    let page = PlaygroundPage::open(&testbed.url()).await;
+    let told = page.browser.wait_for_shown(ASKED).await;
+    assert!(told.contains(&testbed.origin()) && told.contains("window"), "{told}");
+    assert!(held.opened().description().contains(&testbed.origin()));
+    page.browser.screenshot("consent-1-asked").await;
 
     held.release();
-    visit.browser.wait_for_shown(CONNECTED).await;
-    visit.choose(LABEL, "P-256").await;
-    assert!(!visit.is_shown(ASKED).await && !visit.is_shown(REFUSED).await);
+    page.browser.wait_for_shown(CONNECTED).await;
+    page.choose(LABEL, "P-256").await;
+    assert!(!page.is_shown(ASKED).await && !page.is_shown(REFUSED).await);
     pinentry.assert_dialogs(1);
-    visit.assert_clean(&ground.url()).await;
+    page.assert_clean(&testbed.url()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_denial_it_asks_only_when_told_to() {
     let pinentry = Pinentry::new();
-    let ground = Ground::unknown(&pinentry).await;
+    let testbed = Testbed::unknown(&pinentry).await;
     pinentry.answer(Answer::deny());
-    let visit = Visit::to(&ground.url()).await;
-    let told = visit.browser.wait_for_shown(REFUSED).await;
-    let command = format!("pkcs11-bridge origins allow {}", ground.origin());
+    let page = PlaygroundPage::open(&testbed.url()).await;
+    let told = page.browser.wait_for_shown(REFUSED).await;
+    let command = format!("pkcs11-bridge origins allow {}", testbed.origin());
     assert!(told.contains(&command) && told.contains("10 min"), "{told}");
-    visit.browser.screenshot("consent-2-denied").await;
+    page.browser.screenshot("consent-2-denied").await;
 
     // A denial silences further questions.
-    visit.browser.click("#retry-refused").await;
-    visit.browser.wait_for_shown(REFUSED).await;
+    page.browser.click("#retry-refused").await;
+    page.browser.wait_for_shown(REFUSED).await;
     pinentry.assert_dialogs(1);
 
-    approvals::succeed(ground.bridge.home(), &["allow", &ground.origin()]);
-    visit.browser.click("#retry-refused").await;
-    visit.choose(LABEL, "P-256").await;
+    approvals::run_command(testbed.bridge.home(), &["allow", &testbed.origin()]);
+    page.browser.click("#retry-refused").await;
+    page.choose(LABEL, "P-256").await;
     pinentry.assert_dialogs(1);
-    visit.assert_clean(&ground.url()).await;
+    page.assert_clean(&testbed.url()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_approval_is_taken_back_it_asks_nothing_by_itself() {
     let pinentry = Pinentry::new();
-    let ground = Ground::unknown(&pinentry).await;
+    let testbed = Testbed::unknown(&pinentry).await;
     pinentry.answer(Answer::allow());
-    let visit = Visit::to(&ground.url()).await;
-    visit.choose(LABEL, "P-256").await;
+    let page = PlaygroundPage::open(&testbed.url()).await;
+    page.choose(LABEL, "P-256").await;
 
-    approvals::succeed(ground.bridge.home(), &["revoke", &ground.origin()]);
-    let told = visit.browser.wait_for_shown(REFUSED).await;
+    approvals::run_command(testbed.bridge.home(), &["revoke", &testbed.origin()]);
+    let told = page.browser.wait_for_shown(REFUSED).await;
     assert!(told.contains("taken back"), "{told}");
-    ground.bridge.expect_workers(0);
+    testbed.bridge.expect_workers(0);
     // Connected again, but without a call.
-    visit.browser.wait_for_shown("#connection-status[data-phase=refused]").await;
+    page.browser.wait_for_shown("#connection-status[data-phase=refused]").await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(visit.browser.wait_for_shown(REFUSED).await.contains("taken back"));
+    assert!(page.browser.wait_for_shown(REFUSED).await.contains("taken back"));
     pinentry.assert_dialogs(1);
 
-    visit.browser.click("#retry-refused").await;
+    page.browser.click("#retry-refused").await;
     let silenced = "document.querySelector('#refused-text').innerText.includes('10 min')";
-    visit.browser.wait_for(silenced).await;
+    page.browser.wait_for(silenced).await;
     pinentry.assert_dialogs(1);
-    visit.assert_clean(&ground.url()).await;
+    page.assert_clean(&testbed.url()).await;
 }

@@ -7,115 +7,115 @@ use pkcs11_bridge_tests::site::Site;
 use pkcs11_bridge_tests::test_module::TestModule;
 use pkcs11_bridge_tests::token::{LABEL, PIN, TestToken, WRONG_PIN};
 
-use super::ground::{Ground, serve};
-use super::visit::Visit;
+use super::page::PlaygroundPage;
+use super::testbed::{Testbed, serve};
 
 const WAITING: &str = "#sign-waiting [data-testid=pin-waiting]";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_signs_with_no_pin_field_and_logs_out() {
     let pinentry = Pinentry::new();
-    let ground = Ground::approved(&pinentry, "").await;
-    let visit = Visit::to(&ground.url()).await;
-    visit.choose(LABEL, "P-256").await;
-    assert!(!visit.is_shown("#pin").await);
+    let testbed = Testbed::approved(&pinentry, "").await;
+    let page = PlaygroundPage::open(&testbed.url()).await;
+    page.choose(LABEL, "P-256").await;
+    assert!(!page.is_shown("#pin").await);
 
     let held = pinentry.answer(Answer::pin(PIN).held());
-    visit.browser.click("#sign-button").await;
-    let told = visit.browser.wait_for_shown(WAITING).await;
+    page.browser.click("#sign-button").await;
+    let told = page.browser.wait_for_shown(WAITING).await;
     assert!(told.contains("window"), "{told}");
     let dialog = held.opened();
     assert_eq!(dialog.kind, Kind::Pin);
-    for named in [ground.origin().as_str(), LABEL, "P-256"] {
+    for named in [testbed.origin().as_str(), LABEL, "P-256"] {
         assert!(dialog.description().contains(named), "{dialog:?}");
     }
-    visit.browser.screenshot("pin-1-waiting").await;
+    page.browser.screenshot("pin-1-waiting").await;
     held.release();
-    let first = visit.signature("").await;
-    assert!(!visit.is_shown(WAITING).await);
-    visit.verify().await;
-    visit.browser.screenshot("pin-2-signed").await;
+    let first = page.signature("").await;
+    assert!(!page.is_shown(WAITING).await);
+    page.verify().await;
+    page.browser.screenshot("pin-2-signed").await;
 
     // Logged in, nobody is asked.
-    visit.browser.click("#sign-button").await;
-    let second = visit.signature(&first).await;
+    page.browser.click("#sign-button").await;
+    let second = page.signature(&first).await;
     pinentry.assert_dialogs(1);
 
-    visit.log_out("Logged out").await;
-    visit.log_out("not logged in").await;
+    page.log_out("Logged out").await;
+    page.log_out("not logged in").await;
     pinentry.answer(Answer::pin(PIN));
-    visit.browser.click("#sign-button").await;
-    visit.signature(&second).await;
+    page.browser.click("#sign-button").await;
+    page.signature(&second).await;
     pinentry.assert_dialogs(2);
-    visit.assert_clean(&ground.url()).await;
-    visit.assert_without(&[PIN]).await;
+    page.assert_clean(&testbed.url()).await;
+    page.assert_without(&[PIN]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_becomes_of_the_dialog_is_told() {
     let pinentry = Pinentry::new();
-    let ground = Ground::approved(&pinentry, "").await;
-    let visit = Visit::to(&ground.url()).await;
-    visit.choose(LABEL, "P-256").await;
+    let testbed = Testbed::approved(&pinentry, "").await;
+    let page = PlaygroundPage::open(&testbed.url()).await;
+    page.choose(LABEL, "P-256").await;
     for (answer, status, code, told) in [
         (Answer::cancel(), "412", "109", "Nothing was signed"),
         (Answer::time_out(), "408", "110", "behind this one"),
     ] {
         pinentry.answer(answer);
-        visit.browser.click("#sign-button").await;
-        let error = visit.sign_error(status, code).await;
+        page.browser.click("#sign-button").await;
+        let error = page.sign_error(status, code).await;
         assert!(error.contains(told), "{error}");
-        assert!(!visit.is_shown(WAITING).await);
+        assert!(!page.is_shown(WAITING).await);
     }
-    visit.browser.screenshot("pin-3-timed-out").await;
+    page.browser.screenshot("pin-3-timed-out").await;
     pinentry.answer(Answer::pin(WRONG_PIN));
     let again = pinentry.answer(Answer::pin(PIN).held());
-    visit.browser.click("#sign-button").await;
+    page.browser.click("#sign-button").await;
     assert!(again.opened().error().is_some(), "the window says that the PIN was wrong");
     again.release();
-    visit.signature("").await;
+    page.signature("").await;
     pinentry.assert_dialogs(4);
-    visit.assert_clean(&ground.url()).await;
+    page.assert_clean(&testbed.url()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_try_is_left_to_the_bridge() {
     let (token, pinentry) = (TestToken::new(), Pinentry::new());
-    let module = TestModule::over(&token);
-    module.play(|card| card.tries = Some(2));
+    let module = TestModule::wrapping(&token);
+    module.simulate(|card| card.tries = Some(2));
     let site = Site::reserve().await;
     let setup = Setup::on_test_module(&module).origin(&site.origin()).pinentry(&pinentry);
     let bridge = setup.start();
     let site = serve(site, &bridge);
-    let visit = Visit::to(&site.url("/")).await;
-    visit.choose(LABEL, "P-256").await;
+    let page = PlaygroundPage::open(&site.url("/")).await;
+    page.choose(LABEL, "P-256").await;
 
     secrets::register(WRONG_PIN);
-    visit.sign(WRONG_PIN).await;
-    visit.sign_error("412", "104").await;
-    visit.sign(PIN).await;
-    let error = visit.sign_error("412", "104").await;
+    page.sign(WRONG_PIN).await;
+    page.sign_error("412", "104").await;
+    page.sign(PIN).await;
+    let error = page.sign_error("412", "104").await;
     assert!(error.contains("only in its own window"), "{error}");
-    visit.browser.screenshot("pin-4-last-try").await;
+    page.browser.screenshot("pin-4-last-try").await;
     module.assert_logins(1);
 
     let asked = pinentry.answer(Answer::pin(PIN));
-    visit.browser.click("[data-testid=let-bridge-ask]").await;
-    visit.signature("").await;
+    page.browser.click("[data-testid=let-bridge-ask]").await;
+    page.signature("").await;
     let dialog = asked.answered();
     assert!(dialog.description().contains("LAST TRY"), "{dialog:?}");
-    assert!(!visit.is_shown("#pin").await);
-    visit.assert_clean(&site.url("/")).await;
+    assert!(!page.is_shown("#pin").await);
+    page.assert_clean(&site.url("/")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_pages_may_bring_no_pin_there_is_no_choice() {
     let pinentry = Pinentry::new();
-    let ground = Ground::approved(&pinentry, "pin_entry = \"native\"\n").await;
-    let visit = Visit::to(&ground.url()).await;
-    visit.choose(LABEL, "P-256").await;
-    assert!(!visit.is_shown("#pin-choice").await && !visit.is_shown("#pin").await);
+    let testbed = Testbed::approved(&pinentry, "pin_entry = \"native\"\n").await;
+    let page = PlaygroundPage::open(&testbed.url()).await;
+    page.choose(LABEL, "P-256").await;
+    assert!(!page.is_shown("#pin-choice").await && !page.is_shown("#pin").await);
     pinentry.answer(Answer::pin(PIN));
-    visit.browser.click("#sign-button").await;
-    visit.signature("").await;
+    page.browser.click("#sign-button").await;
+    page.signature("").await;
 }

@@ -53,7 +53,7 @@ async fn growth(tab: &Tab, megabytes: u32) -> f64 {
     let memory = |pid| processes::memory(pid).expect("it runs");
     let mut before = Vec::new();
     for renderer in tab.renderers() {
-        processes::forget_peak(renderer);
+        processes::reset_peak_memory(renderer);
         before.push((renderer, memory(renderer).0));
     }
     hash_rate(tab, "sha256", megabytes).await;

@@ -3,9 +3,9 @@
 use super::tab::Tab;
 use crate::speed::direct::Key;
 use crate::speed::figures::Figure;
-use crate::speed::ground::Ground;
 use crate::speed::page::sign_params;
 use crate::speed::table::{Row, Target, Unit};
+use crate::speed::testbed::Testbed;
 
 #[derive(Default)]
 struct Rounds {
@@ -18,18 +18,18 @@ struct Rounds {
     our_rate: Vec<f64>,
 }
 
-pub(super) async fn rows(tab: &Tab, ground: &mut Ground) -> Vec<Row> {
-    let (bridge, echo) = (tab.bridge_port(), ground.echo.address().port());
+pub(super) async fn rows(tab: &Tab, testbed: &mut Testbed) -> Vec<Row> {
+    let (bridge, echo) = (tab.bridge_port(), testbed.echo.address().port());
     tab.value(&format!("page.open({bridge}, {echo})")).await;
-    let sign = format!("() => page.sign({})", sign_params(ground.token.slot(), Key::P256));
+    let sign = format!("() => page.sign({})", sign_params(testbed.token.slot(), Key::P256));
     let times = |call: &str| format!("page.times({call}, {CALLS})");
     let rate = |call: &str| format!("page.rate({call}, 32, {RATE_MILLISECONDS})");
     // What runs often is compiled again, by the browser.
     tab.value(&times(&sign)).await;
     let mut all = Rounds::default();
     for _ in 0..ROUNDS {
-        all.direct.push(ground.direct.sign(Key::P256, CALLS).median());
-        all.check.push(ground.direct.check(Key::P256, CALLS).median());
+        all.direct.push(testbed.direct.sign(Key::P256, CALLS).median());
+        all.check.push(testbed.direct.check(Key::P256, CALLS).median());
         all.echo.push(tab.samples(&times("page.echo")).await.median());
         let ours = tab.samples(&times(&sign)).await;
         all.ours.push(ours.median());

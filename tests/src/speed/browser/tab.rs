@@ -7,8 +7,8 @@ use crate::bridge::Bridge;
 use crate::browser::Browser;
 use crate::site::Site;
 use crate::speed::figures::Samples;
-use crate::speed::ground::{self, Ground};
 use crate::speed::page::Page;
+use crate::speed::testbed::{self, Testbed};
 use crate::{package, workspace};
 
 pub(super) struct Tab {
@@ -20,12 +20,12 @@ pub(super) struct Tab {
 }
 
 impl Tab {
-    pub(super) async fn open(ground: &Ground) -> Self {
+    pub(super) async fn open(testbed: &Testbed) -> Self {
         let site = Site::reserve().await;
         let origin = site.origin();
-        let bridge = ground::setup(&ground.token).origin(&origin).start();
+        let bridge = testbed::setup(&testbed.token).origin(&origin).start();
         let mut same_origin = Page::open(bridge.address(), &origin).await;
-        same_origin.log_in(ground.token.slot()).await;
+        same_origin.log_in(testbed.token.slot()).await;
         let site = site
             .folder("/", &workspace().join("tests/src/speed/browser/page"))
             .folder("/pkg/", &package::folder())

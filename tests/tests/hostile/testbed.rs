@@ -5,18 +5,18 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pkcs11_bridge_tests::bridge::{Bridge, ORIGIN, Setup};
-use pkcs11_bridge_tests::bystander::Bystander;
-use pkcs11_bridge_tests::raw::RawPeer;
+use pkcs11_bridge_tests::parallel_page::ParallelPage;
+use pkcs11_bridge_tests::raw_connection::RawConnection;
 use pkcs11_bridge_tests::token::TestToken;
 
-pub struct Ground {
-    bystander: Option<Bystander>,
+pub struct Testbed {
+    parallel_page: Option<ParallelPage>,
     pub bridge: Bridge,
     token: TestToken,
     _alone: MutexGuard<'static, ()>,
 }
 
-impl Ground {
+impl Testbed {
     /// With a page of the approved origin.
     pub fn open() -> Self {
         Self::of(ORIGIN)
@@ -28,8 +28,8 @@ impl Ground {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let token = TestToken::new();
         let bridge = Setup::on(&token).origin(origin).start();
-        let bystander = Some(Bystander::beside(&bridge, &token, origin));
-        Self { bystander, bridge, token, _alone: alone }
+        let parallel_page = Some(ParallelPage::start(&bridge, &token, origin));
+        Self { parallel_page, bridge, token, _alone: alone }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -41,13 +41,13 @@ impl Ground {
     }
 
     /// An open WebSocket of the approved origin.
-    pub fn peer(&self) -> RawPeer {
-        RawPeer::open(self.address(), ORIGIN)
+    pub fn peer(&self) -> RawConnection {
+        RawConnection::open(self.address(), ORIGIN)
     }
 
     /// Panics where the page had to wait, or where the bridge took too much.
     #[track_caller]
     pub fn expect_served(mut self) {
-        self.bystander.take().expect("it is asked once").expect_served();
+        self.parallel_page.take().expect("it is asked once").expect_served();
     }
 }

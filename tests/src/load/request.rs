@@ -7,10 +7,10 @@ use pkcs11_bridge_protocol::message::Id;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::ground::{Ground, MODULES, ONE_TOO_MANY};
+use super::testbed::{MODULES, ONE_TOO_MANY, Testbed};
 use crate::token::KeyType;
 
-pub(super) struct Ask {
+pub(super) struct Request {
     pub(super) method: String,
     pub(super) params: Value,
     pub(super) expected: Expected,
@@ -64,7 +64,7 @@ pub(super) enum Verdict {
     Anothers,
 }
 
-impl Ask {
+impl Request {
     pub(super) fn new(method: &str, params: Value, expected: Expected) -> Self {
         let module = params["module"].as_str();
         let module = module.and_then(|name| MODULES.iter().position(|of| *of == name));
@@ -86,22 +86,22 @@ impl Ask {
         json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string()
     }
 
-    pub(super) fn judge_result(&self, ground: &Ground, result: &RawValue) -> Verdict {
+    pub(super) fn verify_result(&self, testbed: &Testbed, result: &RawValue) -> Verdict {
         if let Expected::Signature { key, message } = &self.expected {
             let Ok(signature) = serde_json::from_str(result.get()) else {
                 return Verdict::Anothers;
             };
-            return self.judge_signature(ground, *key, message, signature);
+            return self.verify_signature(testbed, *key, message, signature);
         }
         let result: Value = serde_json::from_str(result.get()).expect("it was decoded before");
         if let Expected::Signatures { key, messages } = &self.expected {
-            return self.judge_batch(ground, *key, messages, &result);
+            return self.verify_batch(testbed, *key, messages, &result);
         }
-        if self.is_right(ground, &result) { Verdict::Right } else { Verdict::Anothers }
+        if self.is_right(testbed, &result) { Verdict::Right } else { Verdict::Anothers }
     }
 
     /// An error that names another module or method than the request is that of another request.
-    pub(super) fn judge_error(&self, error: &ErrorObject) -> Verdict {
+    pub(super) fn verify_error(&self, error: &ErrorObject) -> Verdict {
         let names = |name: &&str| error.message.contains(&format!("`{name}`"));
         let own = self.params["module"].as_str();
         let mut others = MODULES.iter().chain(&ONE_TOO_MANY).filter(|name| Some(**name) != own);
@@ -112,23 +112,23 @@ impl Ask {
         if right { Verdict::Right } else { Verdict::Anothers }
     }
 
-    fn judge_signature(
+    fn verify_signature(
         &self,
-        ground: &Ground,
+        testbed: &Testbed,
         key: KeyType,
         message: &[u8],
         signature: &str,
     ) -> Verdict {
-        if ground.judge.accepts(key, message, signature) {
+        if testbed.verifier.accepts(key, message, signature) {
             Verdict::Right
         } else {
             Verdict::WrongSignature
         }
     }
 
-    fn judge_batch(
+    fn verify_batch(
         &self,
-        ground: &Ground,
+        testbed: &Testbed,
         key: KeyType,
         messages: &[Vec<u8>],
         result: &Value,
@@ -138,7 +138,7 @@ impl Ask {
         };
         for (item, message) in items.iter().zip(messages) {
             let verdict = match (item["signature"].as_str(), item.get("error")) {
-                (Some(signature), None) => self.judge_signature(ground, key, message, signature),
+                (Some(signature), None) => self.verify_signature(testbed, key, message, signature),
                 (None, Some(_)) => Verdict::Right,
                 _ => Verdict::Anothers,
             };
@@ -149,13 +149,13 @@ impl Ask {
         Verdict::Right
     }
 
-    fn is_right(&self, ground: &Ground, result: &Value) -> bool {
+    fn is_right(&self, testbed: &Testbed, result: &Value) -> bool {
         let slots = |of: &Value| -> Vec<u64> {
             let all = of.as_array().into_iter().flatten();
             all.filter_map(|one| one["slot_id"].as_u64()).collect()
         };
         let is_token = |token: &Value| {
-            let label = token["slot_id"].as_u64().map(|slot| ground.label_of(slot));
+            let label = token["slot_id"].as_u64().map(|slot| testbed.label_of(slot));
             label.is_some() && token["label"].as_str() == label
         };
         match &self.expected {
@@ -174,10 +174,10 @@ impl Ask {
                 let mut all: Vec<_> =
                     all.map(|one| (one["id"].as_str(), one["base64"].as_str())).collect();
                 all.sort_unstable();
-                let issued = ground.judge.certificates().iter();
+                let issued = testbed.verifier.certificates().iter();
                 let issued = issued.map(|(key, der)| (Some(key.id()), Some(der.as_str())));
                 result.is_array()
-                    && all.into_iter().eq(issued.filter(|_| *slot == ground.token.slot()))
+                    && all.into_iter().eq(issued.filter(|_| *slot == testbed.token.slot()))
             }
             Expected::Verdict(is_right) => result == is_right,
             Expected::Either => result.is_boolean(),

@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::judge::{Judge, Known};
+use super::verifier::{Known, Verifier};
 use crate::token::{KeyType, LABEL, MODULE, TestToken};
 
 /// The modules that pages work with. All of them are SoftHSM2, each with workers of its own.
@@ -13,12 +13,12 @@ pub(super) const MODULES: [&str; 2] = ["first", "second"];
 /// Modules beyond those, whose workers are one too many while the others are in use.
 pub(super) const ONE_TOO_MANY: [&str; 2] = ["third", "fourth"];
 
-pub(super) struct Ground {
+pub(super) struct Testbed {
     pub(super) token: TestToken,
     /// The slot of a second token, which has nothing on it.
     pub(super) second_slot: u64,
     pub(super) origins: Vec<String>,
-    pub(super) judge: Judge,
+    pub(super) verifier: Verifier,
     standings: Vec<[Standing; MODULES.len()]>,
 }
 
@@ -32,15 +32,15 @@ struct Standing {
 /// The keys that sign: those that most cards have.
 pub(super) const KEYS: [KeyType; 2] = [KeyType::P256, KeyType::Rsa2048];
 
-impl Ground {
+impl Testbed {
     pub(super) fn new(origins: usize) -> Self {
         let token = TestToken::new();
         let second_slot = token.add_token(SECOND_LABEL);
-        let judge = Judge::of(&token);
+        let verifier = Verifier::of(&token);
         let origins = (1..=origins).map(|number| format!("https://load-{number}.example"));
         let origins: Vec<_> = origins.collect();
         let standings = origins.iter().map(|_| Default::default()).collect();
-        Self { token, second_slot, origins, judge, standings }
+        Self { token, second_slot, origins, verifier, standings }
     }
 
     /// A worker that nobody needs makes room soon, so that one too many is not one too many for ever.
@@ -83,7 +83,7 @@ impl Ground {
     }
 
     pub(super) fn known(&self) -> &[Known] {
-        self.judge.known()
+        self.verifier.known()
     }
 }
 

@@ -6,12 +6,12 @@ use pkcs11_bridge_tests::bridge::{Bridge, Setup};
 use pkcs11_bridge_tests::desktop::Desktop;
 use pkcs11_bridge_tests::digest::{base64, digest, from_base64};
 use pkcs11_bridge_tests::openssl;
+use pkcs11_bridge_tests::outcome::{Outcome, assert_error};
+use pkcs11_bridge_tests::params::{MESSAGE, sign_data, with, without};
 use pkcs11_bridge_tests::pinentry::Pinentry;
-use pkcs11_bridge_tests::refusal::{Outcome, assert_refused};
-use pkcs11_bridge_tests::request::{MESSAGE, sign_data, with, without};
 use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::test_module::{TestModule, User};
-use pkcs11_bridge_tests::token::{Issued, KeyType, TestToken};
+use pkcs11_bridge_tests::token::{CertifiedKey, KeyType, TestToken};
 use serde_json::{Value, json};
 
 /// An origin beside the fixtures' own.
@@ -26,21 +26,21 @@ pub const CANCELLED: (u16, &str) = (412, "109");
 pub const NO_TOKEN: (u16, &str) = (412, "101");
 pub const LOGIN_ENDED: (u16, &str) = (412, "401");
 
-// How a `C_Login` was judged, as [`Desk::judged`] gives it.
+// How a `C_Login` was judged, as [`PinFixture::judged`] gives it.
 pub const RIGHT_LOGIN: (User, u64) = (User::User, CKR_OK);
 pub const WRONG_LOGIN: (User, u64) = (User::User, CKR_PIN_INCORRECT);
 pub const RIGHT_FOR_ONE: (User, u64) = (User::ContextSpecific, CKR_OK);
 pub const WRONG_FOR_ONE: (User, u64) = (User::ContextSpecific, CKR_PIN_INCORRECT);
 
 /// All that stands on it. The bridge is ended first.
-pub struct Desk {
+pub struct PinFixture {
     pub bridge: Bridge,
     pub pinentry: Pinentry,
     pub module: TestModule,
     pub token: TestToken,
 }
 
-impl Desk {
+impl PinFixture {
     /// With a token of the template.
     pub fn new() -> Self {
         Self::on(TestToken::new())
@@ -71,7 +71,7 @@ impl Desk {
         lines: &str,
         asking: impl FnOnce(Setup, &Pinentry) -> Setup,
     ) -> Self {
-        let (module, pinentry) = (TestModule::over(&token), Pinentry::new());
+        let (module, pinentry) = (TestModule::wrapping(&token), Pinentry::new());
         let configuration = format!("{lines}\n{}", module.configuration());
         let setup = Setup::on_test_module(&module).config(&configuration).origin(OTHER);
         let bridge = asking(setup, &pinentry).start();
@@ -123,7 +123,7 @@ impl Desk {
     /// Asserts that a call gave the signature of the message of `signData`, by OpenSSL.
     #[track_caller]
     pub fn assert_signed(&self, what: &str, outcome: &Outcome) {
-        let issued = self.token.issued(KeyType::P256);
+        let issued = self.token.certified_key(KeyType::P256);
         let signature = outcome.as_ref().unwrap_or_else(|error| panic!("{what}: {error:?}"));
         assert_signature(what, &issued, &digest("sha256", MESSAGE), signature);
     }
@@ -134,14 +134,14 @@ pub fn wrong_pin(number: u32) -> String {
     format!("4417{number:04}")
 }
 
-/// The hash at that place of a [`Desk::batch`].
+/// The hash at that place of a [`PinFixture::batch`].
 pub fn hash_of(number: u8) -> Vec<u8> {
     digest("sha256", &[number])
 }
 
 /// Asserts that a signature of a call is one of a key's over a hash, by OpenSSL.
 #[track_caller]
-pub fn assert_signature(what: &str, issued: &Issued, hash: &[u8], signature: &Value) {
+pub fn assert_signature(what: &str, issued: &CertifiedKey, hash: &[u8], signature: &Value) {
     let mut signature = from_base64(signature.as_str().expect("base64"));
     if !issued.name().starts_with("RSA") {
         signature = openssl::der_of_raw_ecdsa(&signature);
@@ -161,7 +161,7 @@ pub fn item_of(result: &Value, at: usize) -> Outcome {
 /// Takes so many replies, each of which has to be a refusal of that row.
 pub async fn assert_all_refused(page: &mut Socket, count: usize, row: (u16, &str), words: &[&str]) {
     for _ in 0..count {
-        assert_refused("one of many", &page.reply().await.1, row, words);
+        assert_error("one of many", &page.reply().await.1, row, words);
     }
 }
 

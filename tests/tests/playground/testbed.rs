@@ -2,20 +2,20 @@
 
 use pkcs11_bridge_tests::bridge::{Bridge, SOFTHSM, Setup};
 use pkcs11_bridge_tests::pinentry::Pinentry;
-use pkcs11_bridge_tests::site::{Reserved, Site};
+use pkcs11_bridge_tests::site::{ReservedSite, Site};
 use pkcs11_bridge_tests::test_module::TestModule;
 use pkcs11_bridge_tests::token::{MODULE, TestToken};
 use pkcs11_bridge_tests::{package, workspace};
 use serde_json::json;
 
 /// A bridge that asks by a scripted pinentry.
-pub struct Ground {
+pub struct Testbed {
     pub bridge: Bridge,
     pub site: Site,
     _token: TestToken,
 }
 
-impl Ground {
+impl Testbed {
     /// With a user who has approved the page already.
     pub async fn approved(pinentry: &Pinentry, config: &str) -> Self {
         Self::new(pinentry, config, true).await
@@ -58,7 +58,7 @@ pub async fn on_test_module(module: &TestModule) -> (Bridge, Site) {
 }
 
 /// Serves the page, which is told where the bridge is.
-pub fn serve(site: Reserved, bridge: &Bridge) -> Site {
+pub fn serve(site: ReservedSite, bridge: &Bridge) -> Site {
     let port = bridge.address().port();
     site.folder("/", &workspace().join("www"))
         .folder("/pkg/", &package::folder())

@@ -12,7 +12,7 @@ use crate::new_id;
 ///
 /// It holds PINs, hence no `Debug`.
 #[derive(Clone, Serialize, Deserialize)]
-pub struct Card {
+pub struct SimulatedToken {
     id: u64,
     /// Bits set in `CK_TOKEN_INFO.flags`, after all others.
     pub set_flags: u64,
@@ -33,14 +33,14 @@ pub struct Card {
     /// Certificates beside those of the token, for everybody to read.
     pub certificates: Vec<Certificates>,
     /// That the slot itself is gone.
-    pub vanished: Option<Vanished>,
+    pub missing_slot: Option<MissingSlot>,
     /// How often it was pulled and put back.
-    moves: u64,
+    presence_changes: u64,
 }
 
 /// A slot that is gone: every call that names it is answered with `CKR_SLOT_ID_INVALID`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Vanished {
+pub enum MissingSlot {
     /// `C_GetSlotList` does not list it.
     Unlisted,
     /// `C_GetSlotList` still lists it.
@@ -58,7 +58,7 @@ pub struct Certificates {
     pub unreadable: Option<u64>,
 }
 
-impl Card {
+impl SimulatedToken {
     /// One that plays nothing yet, and on which no wrong PIN has been tried.
     pub fn new() -> Self {
         Self {
@@ -72,31 +72,31 @@ impl Card {
             pinpad: None,
             always_authenticate: None,
             certificates: Vec::new(),
-            vanished: None,
-            moves: 0,
+            missing_slot: None,
+            presence_changes: 0,
         }
     }
 
     /// Takes it out of its slot.
-    pub fn pull(&mut self) {
-        assert!(!self.is_out(), "it is out already");
-        self.moves += 1;
+    pub fn remove(&mut self) {
+        assert!(!self.is_removed(), "it is out already");
+        self.presence_changes += 1;
     }
 
     /// Puts it back into its slot.
-    pub fn put_back(&mut self) {
-        assert!(self.is_out(), "it is in its slot");
-        self.moves += 1;
+    pub fn insert(&mut self) {
+        assert!(self.is_removed(), "it is in its slot");
+        self.presence_changes += 1;
     }
 
     /// Whether it is out of its slot.
-    pub fn is_out(&self) -> bool {
-        !self.moves.is_multiple_of(2)
+    pub fn is_removed(&self) -> bool {
+        !self.presence_changes.is_multiple_of(2)
     }
 
     /// How often it was pulled and put back. Sessions and logins end with each.
-    pub fn moves(&self) -> u64 {
-        self.moves
+    pub fn presence_changes(&self) -> u64 {
+        self.presence_changes
     }
 
     /// Under which the module counts the wrong PINs.
@@ -105,7 +105,7 @@ impl Card {
     }
 }
 
-impl Default for Card {
+impl Default for SimulatedToken {
     fn default() -> Self {
         Self::new()
     }
@@ -126,17 +126,17 @@ pub enum Entry {
     /// Types a PIN, right or wrong.
     Pin(String),
     /// Does something else, which the reader answers with a `CKR_*`.
-    Refuse(u64),
+    Fail(u64),
 }
 
 impl Pinpad {
     /// One at which a person types the same PIN each time.
     pub fn typing(pin: &str) -> Self {
-        Self::doing([Entry::Pin(pin.to_owned())])
+        Self::with_entries([Entry::Pin(pin.to_owned())])
     }
 
     /// One at which a person does one thing after the other, and the last one again and again.
-    pub fn doing(entries: impl Into<Vec<Entry>>) -> Self {
+    pub fn with_entries(entries: impl Into<Vec<Entry>>) -> Self {
         let entries = entries.into();
         assert!(!entries.is_empty(), "a pinpad without a person");
         Self { id: new_id(), entries, delay: 0, held: false }

@@ -7,7 +7,7 @@ use super::page::Page;
 use crate::bridge::{Bridge, ORIGIN, Setup};
 use crate::token::{MODULE, TestToken};
 
-pub(super) struct Ground {
+pub(super) struct Testbed {
     pub(super) page: Page,
     pub(super) echo_page: Page,
     pub(super) direct: Direct,
@@ -18,7 +18,7 @@ pub(super) struct Ground {
     pub(super) token: TestToken,
 }
 
-impl Ground {
+impl Testbed {
     pub(super) async fn new() -> Self {
         let token = TestToken::new();
         let softhsm = [("SOFTHSM2_CONF", token.configuration())];

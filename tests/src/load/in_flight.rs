@@ -8,13 +8,13 @@ use pkcs11_bridge_protocol::message::Id;
 use serde_json::value::RawValue;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::ask::{ALL_SLOTS, Ask, Expected, Verdict};
-use super::ground::Ground;
-use super::tally::{Figures, Tally};
+use super::counters::{Counters, SharedCounters};
+use super::request::{ALL_SLOTS, Expected, Request, Verdict};
+use super::testbed::Testbed;
 
 #[derive(Default)]
-pub(super) struct Ledger {
-    open: HashMap<Id, (Ask, Option<OwnedSemaphorePermit>)>,
+pub(super) struct InFlight {
+    open: HashMap<Id, (Request, Option<OwnedSemaphorePermit>)>,
     last: u64,
 }
 
@@ -25,27 +25,31 @@ pub(super) enum Unanswered {
     Lost,
 }
 
-impl Ledger {
+impl InFlight {
     /// A request that is about to be sent. The permit is given back with the answer.
-    pub(super) fn enter(&mut self, ask: Ask, permit: Option<OwnedSemaphorePermit>) -> String {
+    pub(super) fn enter(
+        &mut self,
+        request: Request,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> String {
         self.last += 1;
         let id = id(self.last);
-        let text = ask.encode(&id);
-        self.open.insert(id, (ask, permit));
+        let text = request.encode(&id);
+        self.open.insert(id, (request, permit));
         text
     }
 
     /// Counts an answer, and gives the request that it belongs to.
     pub(super) fn answer(
         &mut self,
-        ground: &Ground,
-        tally: &Tally,
+        testbed: &Testbed,
+        counters: &SharedCounters,
         id: Option<&Id>,
         outcome: &Result<Box<RawValue>, ErrorObject>,
-    ) -> Option<Ask> {
-        let Some((ask, _)) = id.and_then(|id| self.open.remove(id)) else {
+    ) -> Option<Request> {
+        let Some((request, _)) = id.and_then(|id| self.open.remove(id)) else {
             let had_one = id.is_some_and(|id| number(id).is_some_and(|n| n <= self.last));
-            tally.count(|figures| {
+            counters.count(|figures| {
                 figures.answered_twice += u64::from(had_one);
                 figures.anothers += u64::from(!had_one);
                 figures.wrong_answer(format!("an answer to nothing that is open: {id:?}"));
@@ -53,34 +57,35 @@ impl Ledger {
             return None;
         };
         let verdict = match outcome {
-            Ok(result) => match ask.judge_result(ground, result) {
-                Verdict::WrongSignature if self.is_of_another(ground, result) => Verdict::Anothers,
+            Ok(result) => match request.verify_result(testbed, result) {
+                Verdict::WrongSignature if self.is_of_another(testbed, result) => Verdict::Anothers,
                 verdict => verdict,
             },
-            Err(error) => ask.judge_error(error),
+            Err(error) => request.verify_error(error),
         };
-        tally.count(|figures| {
+        counters.count(|figures| {
             if verdict != Verdict::Right {
                 let came =
                     outcome.as_ref().map_or_else(|error| &*error.message, |result| result.get());
-                figures.wrong_answer(format!("{verdict:?}: {}: {came}", ask.method));
+                figures.wrong_answer(format!("{verdict:?}: {}: {came}", request.method));
             }
             figures.wrong_signature += u64::from(verdict == Verdict::WrongSignature);
             figures.anothers += u64::from(verdict == Verdict::Anothers);
             match outcome {
                 Ok(result) => {
                     figures.answered += 1;
-                    count_content(figures, &ask.expected, result);
+                    count_content(figures, &request.expected, result);
                 }
                 Err(error) => figures.error(error),
             }
         });
-        Some(ask)
+        Some(request)
     }
 
     /// A batch that is in flight.
     pub(super) fn batch(&self) -> Option<&Id> {
-        let is_batch = |(ask, _): &&(Ask, _)| matches!(ask.expected, Expected::Signatures { .. });
+        let is_batch =
+            |(request, _): &&(Request, _)| matches!(request.expected, Expected::Signatures { .. });
         self.open.iter().find(|(_, open)| is_batch(open)).map(|(id, _)| id)
     }
 
@@ -90,25 +95,27 @@ impl Ledger {
     }
 
     /// Counts what is still open.
-    pub(super) fn close(&mut self, tally: &Tally, unanswered: Unanswered) {
+    pub(super) fn close(&mut self, counters: &SharedCounters, unanswered: Unanswered) {
         let count = self.open.drain().count() as u64;
-        tally.count(|figures| match unanswered {
+        counters.count(|figures| match unanswered {
             Unanswered::CutOff => figures.cut_off += count,
             Unanswered::Lost => figures.lost += count,
         });
     }
 
     /// Whether a signature is the answer to another request of the connection.
-    fn is_of_another(&self, ground: &Ground, result: &RawValue) -> bool {
+    fn is_of_another(&self, testbed: &Testbed, result: &RawValue) -> bool {
         let signatures = self
             .open
             .values()
-            .filter(|(ask, _)| matches!(ask.expected, Expected::Signature { .. }));
-        signatures.into_iter().any(|(ask, _)| ask.judge_result(ground, result) == Verdict::Right)
+            .filter(|(request, _)| matches!(request.expected, Expected::Signature { .. }));
+        signatures
+            .into_iter()
+            .any(|(request, _)| request.verify_result(testbed, result) == Verdict::Right)
     }
 }
 
-fn count_content(figures: &mut Figures, expected: &Expected, result: &RawValue) {
+fn count_content(figures: &mut Counters, expected: &Expected, result: &RawValue) {
     match expected {
         Expected::Signature { .. } => figures.signatures += 1,
         Expected::Signatures { messages, .. } => {
@@ -116,7 +123,7 @@ fn count_content(figures: &mut Figures, expected: &Expected, result: &RawValue) 
             let cancelled = result.get().contains(r#""code":"803""#);
             figures.signatures += (messages.len() as u64).saturating_sub(failed);
             figures.failed_in_batches += failed;
-            figures.troubles.cancelled_batches += u64::from(cancelled);
+            figures.disruptions.cancelled_batches += u64::from(cancelled);
         }
         Expected::Tokens => {
             let tokens = result.get().matches(r#""slot_id":"#).count();

@@ -9,7 +9,7 @@ pub type Outcome = Result<Value, ErrorObject>;
 
 /// Asserts the status and code of a failure and that its text holds each of `words`, in any case.
 #[track_caller]
-pub fn assert_refused(what: &str, outcome: &Outcome, row: (u16, &str), words: &[&str]) {
+pub fn assert_error(what: &str, outcome: &Outcome, row: (u16, &str), words: &[&str]) {
     let error = match outcome {
         Err(error) => error,
         Ok(result) => panic!("{what}: expected {row:?}, and it succeeded with {result}"),

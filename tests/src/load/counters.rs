@@ -7,7 +7,7 @@ use pkcs11_bridge_protocol::error_object::ErrorObject;
 
 /// The figures of a run.
 #[derive(Clone, Debug, Default)]
-pub struct Figures {
+pub struct Counters {
     /// Requests that were written to a connection.
     pub sent: u64,
     /// Those of them that were answered with a result.
@@ -44,12 +44,12 @@ pub struct Figures {
     /// Connections that the bridge closed for no reason that this run had given it, by close code (0: none).
     pub closed: BTreeMap<u16, u64>,
     /// What was done to the bridge.
-    pub troubles: Troubles,
+    pub disruptions: Disruptions,
 }
 
 /// What was done to the bridge.
 #[derive(Clone, Debug, Default)]
-pub struct Troubles {
+pub struct Disruptions {
     /// Workers that were killed.
     pub workers_killed: u64,
     /// Calls of a module that was set aside, because its workers had been killed too often.
@@ -72,7 +72,7 @@ pub struct Troubles {
     pub opened_anew: u64,
 }
 
-impl Troubles {
+impl Disruptions {
     /// Each with its name.
     pub fn all(&self) -> [(&'static str, u64); 10] {
         [
@@ -101,7 +101,7 @@ impl Troubles {
     }
 }
 
-impl Figures {
+impl Counters {
     /// The figures that have to be zero, with their names.
     pub fn must_be_zero(&self) -> [(&'static str, u64); 4] {
         [
@@ -114,19 +114,19 @@ impl Figures {
 }
 
 #[derive(Default)]
-pub(super) struct Tally(Mutex<Figures>);
+pub(super) struct SharedCounters(Mutex<Counters>);
 
-impl Tally {
-    pub(super) fn count(&self, count: impl FnOnce(&mut Figures)) {
+impl SharedCounters {
+    pub(super) fn count(&self, count: impl FnOnce(&mut Counters)) {
         count(&mut self.0.lock().expect("nobody panics with it"));
     }
 
-    pub(super) fn figures(&self) -> Figures {
+    pub(super) fn figures(&self) -> Counters {
         self.0.lock().expect("nobody panics with it").clone()
     }
 }
 
-impl Figures {
+impl Counters {
     pub(super) fn error(&mut self, error: &ErrorObject) {
         self.failed += 1;
         let kind = (error.data.status, error.data.code.clone(), kind_of(&error.message));

@@ -5,137 +5,137 @@ use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::message::Id;
 use serde_json::{Value, json};
 
-use super::ask::{Aim, Ask, Expected};
-use super::ground::{Ground, KEYS, MODULES, ONE_TOO_MANY};
-use super::judge::ALGORITHM;
+use super::request::{Aim, Expected, Request};
+use super::testbed::{KEYS, MODULES, ONE_TOO_MANY, Testbed};
+use super::verifier::ALGORITHM;
 use crate::digest::{base64, digest};
 use crate::secrets;
 use crate::token::{KeyType, PIN};
 
 /// The choices of one page.
-pub(super) struct Mix {
+pub(super) struct Workload {
     page: usize,
     origin: usize,
     asked: u64,
     random: fastrand::Rng,
 }
 
-impl Mix {
+impl Workload {
     pub(super) fn new(page: usize, origin: usize) -> Self {
         let random = fastrand::Rng::with_seed(page as u64);
         Self { page, origin, asked: 0, random }
     }
 
     /// The next request. `batch` is one that can be cancelled.
-    pub(super) fn next(&mut self, ground: &Ground, batch: Option<&Id>) -> Ask {
-        let Some(module) = self.module(ground) else { return self.of_the_bridge() };
+    pub(super) fn next(&mut self, testbed: &Testbed, batch: Option<&Id>) -> Request {
+        let Some(module) = self.module(testbed) else { return self.of_the_bridge() };
         let with = |params: Value| with_module(params, module);
-        let slot = ground.token.slot();
-        let either_slot = if self.random.bool() { slot } else { ground.second_slot };
+        let slot = testbed.token.slot();
+        let either_slot = if self.random.bool() { slot } else { testbed.second_slot };
         match self.random.u32(..100) {
             0..10 => self.of_the_bridge(),
-            10..16 => Ask::new("info", with(json!({})), Expected::Info),
+            10..16 => Request::new("info", with(json!({})), Expected::Info),
             16..24 => {
                 let token_present = self.random.bool();
                 let params = with(json!({ "token_present": token_present }));
-                Ask::new("slots", params, Expected::Slots)
+                Request::new("slots", params, Expected::Slots)
             }
             24..32 => {
                 let expected = Expected::Token { slot: either_slot };
-                Ask::new("token", with(json!({ "slot_id": either_slot })), expected)
+                Request::new("token", with(json!({ "slot_id": either_slot })), expected)
             }
-            32..36 => Ask::new("token", with(json!({})), Expected::Tokens),
+            32..36 => Request::new("token", with(json!({})), Expected::Tokens),
             36..42 => {
                 let expected = Expected::Certificates { slot: either_slot };
-                Ask::new("certificates", with(json!({ "slot_id": either_slot })), expected)
+                Request::new("certificates", with(json!({ "slot_id": either_slot })), expected)
             }
-            42..62 => self.sign(ground, module, KeyType::P256),
-            62..74 => self.sign(ground, module, KeyType::Rsa2048),
-            74..86 => self.verify(ground, module),
+            42..62 => self.sign(testbed, module, KeyType::P256),
+            62..74 => self.sign(testbed, module, KeyType::Rsa2048),
+            74..86 => self.verify(testbed, module),
             86..90 => {
                 let length = self.random.usize(2..=16);
-                self.sign_batch(ground, module, length)
+                self.sign_batch(testbed, module, length)
             }
             90..93 => {
                 let id = batch.cloned().unwrap_or(Id::Number(0));
-                Ask::new("cancel", json!({ "id": id }), Expected::Either)
+                Request::new("cancel", json!({ "id": id }), Expected::Either)
             }
-            93..96 => Ask::new("watchSlots", with(json!({})), Expected::Either),
-            96..98 => Ask::new("unwatchSlots", with(json!({})), Expected::Either),
+            93..96 => Request::new("watchSlots", with(json!({})), Expected::Either),
+            96..98 => Request::new("unwatchSlots", with(json!({})), Expected::Either),
             98 if self.random.u32(..10) == 0 => {
-                Ask::new("logout", with(json!({})), Expected::Either)
+                Request::new("logout", with(json!({})), Expected::Either)
             }
             _ => self.misspelt(),
         }
     }
 
     /// More than may be in flight, all of them slow.
-    pub(super) fn one_too_many_in_flight(&mut self, ground: &Ground) -> Ask {
-        self.sign(ground, 0, KeyType::Rsa2048).aiming_at(Aim::OneTooManyInFlight)
+    pub(super) fn one_too_many_in_flight(&mut self, testbed: &Testbed) -> Request {
+        self.sign(testbed, 0, KeyType::Rsa2048).aiming_at(Aim::OneTooManyInFlight)
     }
 
-    pub(super) fn too_long_batch(&mut self, ground: &Ground) -> Ask {
-        self.sign_batch(ground, 0, MAX_BATCH + 1).aiming_at(Aim::TooLongBatch)
+    pub(super) fn too_long_batch(&mut self, testbed: &Testbed) -> Request {
+        self.sign_batch(testbed, 0, MAX_BATCH + 1).aiming_at(Aim::TooLongBatch)
     }
 
-    pub(super) fn one_too_many_workers() -> impl Iterator<Item = Ask> {
+    pub(super) fn one_too_many_workers() -> impl Iterator<Item = Request> {
         ONE_TOO_MANY.into_iter().map(|name| {
-            let ask = Ask::new("info", json!({ "module": name }), Expected::Info);
-            ask.aiming_at(Aim::OneTooManyWorkers)
+            let request = Request::new("info", json!({ "module": name }), Expected::Info);
+            request.aiming_at(Aim::OneTooManyWorkers)
         })
     }
 
-    fn module(&mut self, ground: &Ground) -> Option<usize> {
+    fn module(&mut self, testbed: &Testbed) -> Option<usize> {
         // One of them has most of the work.
         let module = usize::from(self.random.u32(..4) == 0);
-        let usable = |module: &usize| ground.is_usable(self.origin, *module);
+        let usable = |module: &usize| testbed.is_usable(self.origin, *module);
         [module, 1 - module].into_iter().find(usable)
     }
 
     /// What the bridge answers by itself.
-    fn of_the_bridge(&mut self) -> Ask {
+    fn of_the_bridge(&mut self) -> Request {
         if self.random.bool() {
-            Ask::new("hello", json!({}), Expected::Hello)
+            Request::new("hello", json!({}), Expected::Hello)
         } else {
-            Ask::new("modules", json!({}), Expected::Modules)
+            Request::new("modules", json!({}), Expected::Modules)
         }
     }
 
-    fn sign(&mut self, ground: &Ground, module: usize, key: KeyType) -> Ask {
+    fn sign(&mut self, testbed: &Testbed, module: usize, key: KeyType) -> Request {
         let message = self.message();
         let data = json!(hash_of(&message));
-        let params = self.signing_params(ground, module, key, data);
-        Ask::new("signData", params, Expected::Signature { key, message })
+        let params = self.signing_params(testbed, module, key, data);
+        Request::new("signData", params, Expected::Signature { key, message })
     }
 
-    fn sign_batch(&mut self, ground: &Ground, module: usize, length: usize) -> Ask {
+    fn sign_batch(&mut self, testbed: &Testbed, module: usize, length: usize) -> Request {
         let key = self.key();
         let messages: Vec<_> = (0..length).map(|_| self.message()).collect();
         let data: Vec<_> = messages.iter().map(|message| hash_of(message)).collect();
-        let params = self.signing_params(ground, module, key, json!(data));
-        Ask::new("signDataBatch", params, Expected::Signatures { key, messages })
+        let params = self.signing_params(testbed, module, key, json!(data));
+        Request::new("signDataBatch", params, Expected::Signatures { key, messages })
     }
 
     /// With the PIN where the origin is not logged in.
-    fn signing_params(&self, ground: &Ground, module: usize, key: KeyType, data: Value) -> Value {
+    fn signing_params(&self, testbed: &Testbed, module: usize, key: KeyType, data: Value) -> Value {
         let mut params = json!({
-            "slot_id": ground.token.slot(),
+            "slot_id": testbed.token.slot(),
             "cert_id": key.id(),
             "algorithm_reference": ALGORITHM,
             "data": data,
         });
-        if !ground.is_logged_in(self.origin, module) {
+        if !testbed.is_logged_in(self.origin, module) {
             params["pin"] = json!(PIN);
         }
         with_module(params, module)
     }
 
-    fn verify(&mut self, ground: &Ground, module: usize) -> Ask {
-        let known = ground.known();
+    fn verify(&mut self, testbed: &Testbed, module: usize) -> Request {
+        let known = testbed.known();
         let one = &known[self.random.usize(..known.len())];
         let other = &known[self.random.usize(..known.len())];
         let params = json!({
-            "slot_id": ground.token.slot(),
+            "slot_id": testbed.token.slot(),
             "cert_id": one.key.id(),
             "algorithm_reference": ALGORITHM,
             "data": one.hash,
@@ -143,15 +143,15 @@ impl Mix {
             "signature_format": "der",
         });
         let is_right = params["signature"] == one.signature.as_str();
-        Ask::new("verifySignedData", with_module(params, module), Expected::Verdict(is_right))
+        Request::new("verifySignedData", with_module(params, module), Expected::Verdict(is_right))
     }
 
     /// A method that there is not, whose name the answer has to hold.
-    fn misspelt(&mut self) -> Ask {
+    fn misspelt(&mut self) -> Request {
         let name = format!("sign{}-{}", self.page, self.asked);
         self.asked += 1;
         let named = format!("`{name}`");
-        Ask::new(&name, json!({}), Expected::Refusal(ErrorCode::UnknownMethod, named))
+        Request::new(&name, json!({}), Expected::Refusal(ErrorCode::UnknownMethod, named))
     }
 
     fn key(&mut self) -> KeyType {

@@ -14,22 +14,22 @@ use tokio::sync::Semaphore;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::ask::{Aim, Ask, Expected};
-use super::ground::Ground;
-use super::ledger::{Ledger, Unanswered};
+use super::counters::{Counters, SharedCounters};
+use super::in_flight::{InFlight, Unanswered};
 use super::page::Opened;
-use super::tally::{Figures, Tally};
-use super::writer::{Input, Writer};
+use super::request::{Aim, Expected, Request};
+use super::sender::{Input, Sender};
+use super::testbed::Testbed;
 
-pub(super) struct Visit<'a> {
-    pub(super) ground: &'a Ground,
-    pub(super) tally: &'a Tally,
+pub(super) struct Connection<'a> {
+    pub(super) testbed: &'a Testbed,
+    pub(super) counters: &'a SharedCounters,
     /// One permit for each request that may be in flight.
     pub(super) room: Arc<Semaphore>,
     /// A limit was broken for which the bridge closes the connection.
     pub(super) provoked: AtomicBool,
     origin: usize,
-    ledger: Mutex<Ledger>,
+    in_flight: Mutex<InFlight>,
 }
 
 /// How a connection ended.
@@ -45,35 +45,35 @@ pub(super) enum End {
     Closed(u16),
 }
 
-impl<'a> Visit<'a> {
+impl<'a> Connection<'a> {
     pub(super) fn new(
         origin: usize,
         in_flight: usize,
-        ground: &'a Ground,
-        tally: &'a Tally,
+        testbed: &'a Testbed,
+        counters: &'a SharedCounters,
     ) -> Self {
         let room = Arc::new(Semaphore::new(in_flight));
         let provoked = AtomicBool::new(false);
-        Self { ground, tally, room, provoked, origin, ledger: Mutex::default() }
+        Self { testbed, counters, room, provoked, origin, in_flight: Mutex::default() }
     }
 
     pub(super) async fn run(self, (socket, second): Opened, input: Input<'_>) -> End {
         let (sink, stream) = socket.split();
-        let writer = Writer::new(&self, sink, second, input);
+        let sender = Sender::new(&self, sink, second, input);
         let end = tokio::select! {
             end = self.read(stream) => end,
-            end = writer.write() => end,
+            end = sender.write() => end,
         };
         let unanswered = match end {
             End::Done | End::Closed(_) => Unanswered::Lost,
             End::CutOff | End::NoRoom => Unanswered::CutOff,
         };
-        self.ledger().close(self.tally, unanswered);
+        self.in_flight().close(self.counters, unanswered);
         end
     }
 
-    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().expect("nobody panics with it")
+    pub(super) fn in_flight(&self) -> MutexGuard<'_, InFlight> {
+        self.in_flight.lock().expect("nobody panics with it")
     }
 
     async fn read(&self, mut stream: SplitStream<WebSocketStream<tokio::net::TcpStream>>) -> End {
@@ -92,7 +92,7 @@ impl<'a> Visit<'a> {
     fn closed(&self, code: u16) -> End {
         match code {
             TOO_LONG if self.provoked.load(Ordering::Relaxed) => {
-                self.tally.count(|figures| figures.troubles.too_long_frames += 1);
+                self.counters.count(|figures| figures.disruptions.too_long_frames += 1);
                 End::CutOff
             }
             TRY_LATER => End::NoRoom,
@@ -103,54 +103,57 @@ impl<'a> Visit<'a> {
     fn receive(&self, text: &str) {
         match Incoming::decode(text) {
             Ok(Incoming::Reply { id, outcome }) => {
-                let ask = self.ledger().answer(self.ground, self.tally, id.as_ref(), &outcome);
-                if let Some(ask) = ask {
-                    self.learn(&ask, &outcome);
+                let request =
+                    self.in_flight().answer(self.testbed, self.counters, id.as_ref(), &outcome);
+                if let Some(request) = request {
+                    self.learn(&request, &outcome);
                 }
             }
             Ok(Incoming::Event { method, .. }) => {
-                self.tally.count(|figures| *figures.events.entry(method).or_default() += 1);
+                self.counters.count(|figures| *figures.events.entry(method).or_default() += 1);
             }
-            Err(_) => self.tally.count(|figures| figures.anothers += 1),
+            Err(_) => self.counters.count(|figures| figures.anothers += 1),
         }
     }
 
     /// What a page does differently after an answer.
-    fn learn(&self, ask: &Ask, outcome: &Result<Box<RawValue>, ErrorObject>) {
+    fn learn(&self, request: &Request, outcome: &Result<Box<RawValue>, ErrorObject>) {
         let error = outcome.as_ref().err();
-        self.tally.count(|figures| count_refusal(figures, ask, error));
-        let Some(module) = ask.module else { return };
+        self.counters.count(|figures| count_refusal(figures, request, error));
+        let Some(module) = request.module else { return };
         if let Some(error) = error
-            && ask.aim == Aim::Work
+            && request.aim == Aim::Work
             && (error.is(ErrorCode::ModuleUnavailable) || error.is(ErrorCode::TooManyRequests))
         {
-            self.ground.leave_alone(self.origin, module);
+            self.testbed.leave_alone(self.origin, module);
         }
-        match (&ask.expected, error) {
+        match (&request.expected, error) {
             (Expected::Signature { .. }, None) => {
-                self.ground.set_logged_in(self.origin, module, true);
+                self.testbed.set_logged_in(self.origin, module, true);
             }
             (Expected::Signature { .. } | Expected::Signatures { .. }, Some(_)) => {
-                self.ground.set_logged_in(self.origin, module, false);
+                self.testbed.set_logged_in(self.origin, module, false);
             }
-            _ if ask.method == "logout" => self.ground.set_logged_in(self.origin, module, false),
+            _ if request.method == "logout" => {
+                self.testbed.set_logged_in(self.origin, module, false)
+            }
             _ => {}
         }
     }
 }
 
-fn count_refusal(figures: &mut Figures, ask: &Ask, error: Option<&ErrorObject>) {
+fn count_refusal(figures: &mut Counters, request: &Request, error: Option<&ErrorObject>) {
     let is_of = |row| error.is_some_and(|error| error.is(row));
-    let troubles = &mut figures.troubles;
-    match ask.aim {
+    let disruptions = &mut figures.disruptions;
+    match request.aim {
         Aim::OneTooManyInFlight if is_of(ErrorCode::TooManyRequests) => {
-            troubles.too_many_in_flight += 1
+            disruptions.too_many_in_flight += 1
         }
         Aim::OneTooManyWorkers if is_of(ErrorCode::TooManyRequests) => {
-            troubles.too_many_workers += 1
+            disruptions.too_many_workers += 1
         }
-        Aim::TooLongBatch if is_of(ErrorCode::BadArgument) => troubles.too_long_batches += 1,
-        Aim::Work if is_of(ErrorCode::ModuleUnavailable) => troubles.set_aside += 1,
+        Aim::TooLongBatch if is_of(ErrorCode::BadArgument) => disruptions.too_long_batches += 1,
+        Aim::Work if is_of(ErrorCode::ModuleUnavailable) => disruptions.set_aside += 1,
         _ => {}
     }
 }

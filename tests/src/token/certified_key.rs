@@ -75,12 +75,12 @@ impl KeyType {
 }
 
 /// A private key and its certificate, as files of one name.
-pub struct Issued {
+pub struct CertifiedKey {
     folder: PathBuf,
     name: String,
 }
 
-impl Issued {
+impl CertifiedKey {
     /// Those that a folder holds under a name.
     pub(super) fn read(folder: &Path, name: &str) -> Self {
         Self { folder: folder.to_owned(), name: name.to_owned() }
@@ -123,7 +123,7 @@ impl Issued {
         self.file("der")
     }
 
-    /// The bytes of [`Issued::certificate_der`].
+    /// The bytes of [`CertifiedKey::certificate_der`].
     pub fn certificate_bytes(&self) -> Vec<u8> {
         std::fs::read(self.certificate_der()).expect("the certificate")
     }

@@ -9,14 +9,14 @@ pub const CONNECTED: &str = "#connection-status[data-phase=open]";
 const SIGNATURE: &str = "#signature-panel:not([hidden]) #signature";
 const VALID: &str = "#verify-result [data-outcome=valid]";
 
-/// A visit to the page.
-pub struct Visit {
+/// A page to the page.
+pub struct PlaygroundPage {
     pub browser: Browser,
 }
 
-impl Visit {
+impl PlaygroundPage {
     /// Opens it.
-    pub async fn to(url: &str) -> Self {
+    pub async fn open(url: &str) -> Self {
         let browser = Browser::start().await;
         browser.open(url).await;
         Self { browser }

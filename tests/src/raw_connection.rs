@@ -8,20 +8,20 @@ use std::time::Duration;
 use pkcs11_bridge_protocol::SUBPROTOCOL;
 
 /// A socket that is connected to the bridge.
-pub struct RawPeer {
+pub struct RawConnection {
     socket: TcpStream,
     received: Vec<u8>,
 }
 
 /// How the bridge took its leave of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Farewell {
+pub enum Ending {
     /// With an answer of HTTP, which has this status.
-    Status(u16),
+    HttpStatus(u16),
     /// With a close frame, which has this code (RFC 6455, section 7.4).
-    Code(u16),
+    CloseCode(u16),
     /// The socket was closed without a word.
-    Silence,
+    Dropped,
 }
 
 /// What a peer was sent until the bridge took its leave.
@@ -31,7 +31,7 @@ pub struct Received {
     /// How many pongs there were.
     pub pongs: usize,
     /// How it ended.
-    pub farewell: Farewell,
+    pub ending: Ending,
 }
 
 /// The opcodes of RFC 6455, section 5.2.
@@ -48,7 +48,7 @@ pub mod opcode {
 pub const FIN: u8 = 0x80;
 
 /// The head of a frame: its first byte, and the length of its payload; masked, by zeros.
-pub fn head(first: u8, len: u64) -> Vec<u8> {
+pub fn header(first: u8, len: u64) -> Vec<u8> {
     let mut head = vec![first];
     match len {
         0..126 => head.push(0x80 | len as u8),
@@ -67,13 +67,13 @@ pub fn head(first: u8, len: u64) -> Vec<u8> {
 
 /// A masked frame that is the last of its message.
 pub fn frame(opcode: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
-    frame_of(FIN | opcode, payload)
+    frame_with_first_byte(FIN | opcode, payload)
 }
 
 /// A masked frame with any first byte.
-pub fn frame_of(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
+pub fn frame_with_first_byte(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
     let payload = payload.as_ref();
-    let mut frame = head(first, payload.len() as u64);
+    let mut frame = header(first, payload.len() as u64);
     frame.extend(payload);
     frame
 }
@@ -87,7 +87,7 @@ pub fn upgrade(address: SocketAddr, origin: &str) -> String {
     )
 }
 
-impl RawPeer {
+impl RawConnection {
     /// A socket that has said nothing yet.
     pub fn connect(address: SocketAddr) -> Self {
         let socket = TcpStream::connect(address).expect("the bridge listens");
@@ -132,8 +132,8 @@ impl RawPeer {
     }
 
     /// How the bridge takes its leave. Panics where it does not within a minute.
-    pub fn farewell(&mut self) -> Farewell {
-        self.read_to_end().farewell
+    pub fn ending(&mut self) -> Ending {
+        self.read_to_end().ending
     }
 
     fn read_head(&mut self) -> String {
@@ -154,12 +154,12 @@ fn is_end(error: &io::Error) -> bool {
 
 /// An answer of HTTP, where there is one, and the frames of the bridge, which are not masked.
 fn received(mut bytes: &[u8]) -> Received {
-    let mut received = Received { texts: Vec::new(), pongs: 0, farewell: Farewell::Silence };
+    let mut received = Received { texts: Vec::new(), pongs: 0, ending: Ending::Dropped };
     if let Some(rest) = bytes.strip_prefix(b"HTTP/1.1 ") {
         let status = rest.get(..3).and_then(|status| std::str::from_utf8(status).ok());
         let status = status.and_then(|status| status.parse().ok()).expect("a status");
         if status != 101 {
-            return Received { farewell: Farewell::Status(status), ..received };
+            return Received { ending: Ending::HttpStatus(status), ..received };
         }
         let head = rest.windows(4).position(|window| window == b"\r\n\r\n");
         bytes = &rest[head.map_or(rest.len(), |at| at + 4)..];
@@ -172,7 +172,7 @@ fn received(mut bytes: &[u8]) -> Received {
             PONG => received.pongs += 1,
             opcode::CLOSE => {
                 let code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
-                received.farewell = Farewell::Code(code.expect("a close code"));
+                received.ending = Ending::CloseCode(code.expect("a close code"));
             }
             other => panic!("the bridge sent a frame of opcode {other}"),
         }

@@ -5,8 +5,8 @@ use std::sync::Mutex;
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
 
-use super::ground::KEYS;
-use super::tally::Tally;
+use super::counters::SharedCounters;
+use super::testbed::KEYS;
 use crate::digest::{base64, digest, from_base64};
 use crate::openssl;
 use crate::secrets;
@@ -27,7 +27,7 @@ pub(super) struct Known {
 /// A key, a hash, and the signature that was found right.
 type Sample = (KeyType, Vec<u8>, Vec<u8>);
 
-pub(super) struct Judge {
+pub(super) struct Verifier {
     keys: [ParsedPublicKey; KEYS.len()],
     /// The certificate of each type of key that the token has, in base64.
     certificates: Vec<(KeyType, String)>,
@@ -35,22 +35,22 @@ pub(super) struct Judge {
     sample: Mutex<Vec<Sample>>,
 }
 
-impl Judge {
+impl Verifier {
     pub(super) fn of(token: &TestToken) -> Self {
         let keys = KEYS.map(|key| {
-            let public = openssl::public_key(&token.issued(key).certificate());
+            let public = openssl::public_key(&token.certified_key(key).certificate());
             let parsed = match key {
                 KeyType::P256 => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, public),
                 _ => ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public),
             };
             parsed.expect("a public key")
         });
-        let of_certificate = |key| (key, base64(&token.issued(key).certificate_bytes()));
+        let of_certificate = |key| (key, base64(&token.certified_key(key).certificate_bytes()));
         let certificates = KeyType::ALL.into_iter().map(of_certificate).collect();
         let make = |number: usize| {
             let key = KEYS[number % KEYS.len()];
             let hash = digest(ALGORITHM, format!("made beforehand: {number}").as_bytes());
-            let signature = base64(&openssl::sign(&token.issued(key), &hash));
+            let signature = base64(&openssl::sign(&token.certified_key(key), &hash));
             Known { key, hash: base64(&hash), signature }
         };
         let known = (0..KNOWN).map(make).collect();
@@ -80,14 +80,14 @@ impl Judge {
     }
 
     /// Has OpenSSL check the sample.
-    pub(super) fn confirm_by_openssl(&self, token: &TestToken, tally: &Tally) {
+    pub(super) fn confirm_by_openssl(&self, token: &TestToken, counters: &SharedCounters) {
         for (key, hash, signature) in self.sample.lock().expect("nobody panics with it").iter() {
             secrets::register_data(hash);
             let der = openssl::der_of_raw_ecdsa;
             let signature = if key.is_rsa() { signature.clone() } else { der(signature) };
-            let certificate = token.issued(*key).certificate();
+            let certificate = token.certified_key(*key).certificate();
             let verifies = openssl::verifies(&certificate, ALGORITHM, hash, &signature);
-            tally.count(|figures| {
+            counters.count(|figures| {
                 figures.confirmed_by_openssl += u64::from(verifies);
                 figures.wrong_signature += u64::from(!verifies);
             });

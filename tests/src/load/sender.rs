@@ -17,34 +17,34 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
-use super::ask::Ask;
-use super::mix::Mix;
-use super::trouble::Trouble;
-use super::visit::{End, Visit};
+use super::chaos::Disruption;
+use super::connection::{Connection, End};
+use super::request::Request;
+use super::workload::Workload;
 
 /// What a page writes: its own choice, and what it is told to.
 pub(super) struct Input<'a> {
-    pub(super) mix: &'a mut Mix,
-    pub(super) troubles: &'a mut mpsc::Receiver<Trouble>,
+    pub(super) workload: &'a mut Workload,
+    pub(super) disruptions: &'a mut mpsc::Receiver<Disruption>,
     pub(super) stop: &'a CancellationToken,
 }
 
-pub(super) struct Writer<'a> {
-    visit: &'a Visit<'a>,
+pub(super) struct Sender<'a> {
+    connection: &'a Connection<'a>,
     sink: SplitSink<WebSocketStream<tokio::net::TcpStream>, Message>,
     /// A second handle of the socket, to write what is no frame.
     second: TcpStream,
     input: Input<'a>,
 }
 
-impl<'a> Writer<'a> {
+impl<'a> Sender<'a> {
     pub(super) fn new(
-        visit: &'a Visit<'a>,
+        connection: &'a Connection<'a>,
         sink: SplitSink<WebSocketStream<tokio::net::TcpStream>, Message>,
         second: TcpStream,
         input: Input<'a>,
     ) -> Self {
-        Self { visit, sink, second, input }
+        Self { connection, sink, second, input }
     }
 
     /// Returns when the connection was cut off, or when all is answered after the stop. Where the bridge has
@@ -54,52 +54,56 @@ impl<'a> Writer<'a> {
             let permit = tokio::select! {
                 biased;
                 () = self.input.stop.cancelled() => return self.finish().await,
-                Some(trouble) = self.input.troubles.recv() => {
-                    match self.make(trouble).await {
+                Some(disruption) = self.input.disruptions.recv() => {
+                    match self.make(disruption).await {
                         ControlFlow::Continue(()) => continue,
                         ControlFlow::Break(end) => return end,
                     }
                 }
-                permit = Arc::clone(&self.visit.room).acquire_owned() => permit,
+                permit = Arc::clone(&self.connection.room).acquire_owned() => permit,
             };
             // All that there is room for goes in one piece.
             let mut permit = permit.ok();
             while permit.is_some() {
-                let ask = self.input.mix.next(self.visit.ground, self.visit.ledger().batch());
-                self.feed(ask, permit).await;
-                permit = Arc::clone(&self.visit.room).try_acquire_owned().ok();
+                let request = self
+                    .input
+                    .workload
+                    .next(self.connection.testbed, self.connection.in_flight().batch());
+                self.feed(request, permit).await;
+                permit = Arc::clone(&self.connection.room).try_acquire_owned().ok();
             }
             self.flush().await;
         }
     }
 
-    async fn make(&mut self, trouble: Trouble) -> ControlFlow<End> {
-        match trouble {
-            Trouble::CutInFrame => return ControlFlow::Break(self.cut_in_frame()),
-            Trouble::TooLongFrame => {
-                self.visit.provoked.store(true, Ordering::Relaxed);
+    async fn make(&mut self, disruption: Disruption) -> ControlFlow<End> {
+        match disruption {
+            Disruption::CutInFrame => return ControlFlow::Break(self.cut_in_frame()),
+            Disruption::TooLongFrame => {
+                self.connection.provoked.store(true, Ordering::Relaxed);
                 let _ = self.sink.send(Message::text("x".repeat(MAX_FRAME_LEN + 1))).await;
                 // The reader finds out how it ended.
                 std::future::pending::<()>().await;
             }
-            Trouble::TooManyInFlight => {
+            Disruption::TooManyInFlight => {
                 for _ in 0..=MAX_IN_FLIGHT {
-                    let ask = self.input.mix.one_too_many_in_flight(self.visit.ground);
-                    self.feed(ask, None).await;
+                    let request =
+                        self.input.workload.one_too_many_in_flight(self.connection.testbed);
+                    self.feed(request, None).await;
                 }
                 self.flush().await;
                 // Whatever was sent before there is room again would be refused too.
-                while self.visit.ledger().len() > MAX_IN_FLIGHT / 2 {
+                while self.connection.in_flight().len() > MAX_IN_FLIGHT / 2 {
                     tokio::time::sleep(SHORT_PAUSE).await;
                 }
             }
-            Trouble::TooLongBatch => {
-                let ask = self.input.mix.too_long_batch(self.visit.ground);
-                self.feed(ask, None).await;
+            Disruption::TooLongBatch => {
+                let request = self.input.workload.too_long_batch(self.connection.testbed);
+                self.feed(request, None).await;
             }
-            Trouble::TooManyWorkers => {
-                for ask in Mix::one_too_many_workers() {
-                    self.feed(ask, None).await;
+            Disruption::TooManyWorkers => {
+                for request in Workload::one_too_many_workers() {
+                    self.feed(request, None).await;
                 }
             }
         }
@@ -107,20 +111,20 @@ impl<'a> Writer<'a> {
         ControlFlow::Continue(())
     }
 
-    /// Writes the first half of a frame and closes the socket, every other time without a farewell (RST).
+    /// Writes the first half of a frame and closes the socket, every other time without a ending (RST).
     fn cut_in_frame(&mut self) -> End {
         let _ = self.second.write_all(&HALF_A_FRAME);
         if fastrand::bool() {
             let _ = set_socket_linger(&self.second, Some(Duration::ZERO));
         }
-        self.visit.tally.count(|figures| figures.troubles.cut_in_frame += 1);
+        self.connection.counters.count(|figures| figures.disruptions.cut_in_frame += 1);
         End::CutOff
     }
 
-    async fn feed(&mut self, ask: Ask, permit: Option<OwnedSemaphorePermit>) {
-        let method = ask.counted_as();
-        let text = self.visit.ledger().enter(ask, permit);
-        self.visit.tally.count(|figures| {
+    async fn feed(&mut self, request: Request, permit: Option<OwnedSemaphorePermit>) {
+        let method = request.counted_as();
+        let text = self.connection.in_flight().enter(request, permit);
+        self.connection.counters.count(|figures| {
             figures.sent += 1;
             *figures.methods.entry(method).or_default() += 1;
         });
@@ -138,7 +142,7 @@ impl<'a> Writer<'a> {
     /// Waits until all is answered, and a little for answers that nobody asked for.
     async fn finish(&mut self) -> End {
         let start = Instant::now();
-        while self.visit.ledger().len() > 0 && start.elapsed() < ANSWER_LIMIT {
+        while self.connection.in_flight().len() > 0 && start.elapsed() < ANSWER_LIMIT {
             tokio::time::sleep(PAUSE).await;
         }
         tokio::time::sleep(PAUSE).await;

@@ -14,21 +14,21 @@ use tokio_tungstenite::tungstenite::Error;
 
 use crate::bridge::Bridge;
 use crate::handshake::Handshake;
+use crate::params::{sign_data, without};
 use crate::processes;
-use crate::request::{sign_data, without};
 use crate::socket::Socket;
 use crate::token::{KeyType, TestToken};
 
 /// The page, which calls until it is asked how it was served.
-pub struct Bystander {
+pub struct ParallelPage {
     bridge: u32,
     over: Arc<AtomicBool>,
-    thread: JoinHandle<Service>,
+    thread: JoinHandle<ServiceReport>,
 }
 
 /// How the page was served.
 #[derive(Clone, Debug, Default)]
-pub struct Service {
+pub struct ServiceReport {
     /// How often it called.
     pub calls: usize,
     /// The longest that it waited, and for what.
@@ -51,9 +51,9 @@ pub const MAX_MEMORY: u64 = 100_000_000;
 /// its workers.
 pub const MAX_FILE_DESCRIPTORS: u64 = 400;
 
-impl Bystander {
+impl ParallelPage {
     /// A page of an approved origin, which is logged in to a token, when this returns.
-    pub fn beside(bridge: &Bridge, token: &TestToken, origin: &str) -> Self {
+    pub fn start(bridge: &Bridge, token: &TestToken, origin: &str) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let (address, pid, origin) = (bridge.address(), bridge.pid(), origin.to_owned());
         let params = sign_data(token, KeyType::P256.id(), "sha256");
@@ -61,7 +61,8 @@ impl Bystander {
         let until = Arc::clone(&over);
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let page = Page { address, origin, bridge: pid, params, service: Service::default() };
+            let page =
+                Page { address, origin, bridge: pid, params, service: ServiceReport::default() };
             runtime.expect("a runtime").block_on(page.run(&ready, &until))
         });
         is_ready.recv().expect("the page is served before the others come");
@@ -69,7 +70,7 @@ impl Bystander {
     }
 
     /// Ends it, and says how it was served.
-    pub fn finish(self) -> Service {
+    pub fn finish(self) -> ServiceReport {
         self.over.store(true, Ordering::Relaxed);
         let mut service = self.thread.join().expect("the page was served");
         service.memory = processes::memory(self.bridge).expect("the bridge runs").1;
@@ -93,15 +94,15 @@ struct Page {
     origin: String,
     bridge: u32,
     params: Value,
-    service: Service,
+    service: ServiceReport,
 }
 
 impl Page {
-    async fn run(mut self, ready: &Sender<()>, over: &AtomicBool) -> Service {
+    async fn run(mut self, ready: &Sender<()>, over: &AtomicBool) -> ServiceReport {
         let mut page = self.open().await;
         page.result("signData", self.params.clone()).await;
         let sign = without(&self.params, "pin");
-        self.service = Service::default();
+        self.service = ServiceReport::default();
         ready.send(()).expect("the test waits");
         loop {
             self.call(&mut page, "hello", json!({})).await;

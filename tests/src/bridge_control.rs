@@ -1,5 +1,5 @@
 //! A bridge that a test in a browser can stop and start: a control server on a loopback port,
-//! which answers when the deed is done.
+//! which answers when the command is done.
 //!
 //! `POST /stop`, `POST /start` and `POST /restart`, from any page, each answered with 204.
 
@@ -15,21 +15,21 @@ use tower_http::cors::CorsLayer;
 use crate::bridge::Bridge;
 
 /// The bridge and its control server; both end when this is dropped.
-pub struct Stage {
+pub struct BridgeControl {
     url: String,
     bridge: Arc<Mutex<Bridge>>,
     server: JoinHandle<()>,
 }
 
-impl Stage {
+impl BridgeControl {
     /// Puts a control server around a bridge.
-    pub async fn around(bridge: Bridge) -> Self {
+    pub async fn serve(bridge: Bridge) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("its address"));
         let bridge = Arc::new(Mutex::new(bridge));
-        let route = |deed: fn(&mut Bridge)| {
+        let route = |command: fn(&mut Bridge)| {
             let bridge = Arc::clone(&bridge);
-            post(move || carry_out(bridge, deed))
+            post(move || run(bridge, command))
         };
         let routes = Router::new()
             .route("/stop", route(stop))
@@ -48,43 +48,43 @@ impl Stage {
 
     /// The port of the bridge.
     pub fn port(&self) -> u16 {
-        self.bridge.lock().expect("no deed panicked").address().port()
+        self.bridge.lock().expect("no command panicked").address().port()
     }
 
     /// How many worker processes the bridge has.
     pub fn workers(&self) -> usize {
-        self.bridge.lock().expect("no deed panicked").workers().len()
+        self.bridge.lock().expect("no command panicked").workers().len()
     }
 
     /// Stops the bridge.
     pub async fn stop(&self) {
-        carry_out(Arc::clone(&self.bridge), stop).await;
+        run(Arc::clone(&self.bridge), stop).await;
     }
 
     /// Starts the bridge on the port that it had.
     pub async fn start(&self) {
-        carry_out(Arc::clone(&self.bridge), start).await;
+        run(Arc::clone(&self.bridge), start).await;
     }
 
     /// Stops the bridge and starts it again.
     pub async fn restart(&self) {
-        carry_out(Arc::clone(&self.bridge), restart).await;
+        run(Arc::clone(&self.bridge), restart).await;
     }
 }
 
-impl Drop for Stage {
+impl Drop for BridgeControl {
     fn drop(&mut self) {
         self.server.abort();
         // Here, where a secret in what it wrote fails the test, and not in a task of the server.
         if !std::thread::panicking() {
-            stop(&mut self.bridge.lock().expect("no deed panicked"));
+            stop(&mut self.bridge.lock().expect("no command panicked"));
         }
     }
 }
 
-async fn carry_out(bridge: Arc<Mutex<Bridge>>, deed: fn(&mut Bridge)) -> StatusCode {
-    let work = move || deed(&mut bridge.lock().expect("no deed panicked"));
-    spawn_blocking(work).await.expect("the deed is done");
+async fn run(bridge: Arc<Mutex<Bridge>>, command: fn(&mut Bridge)) -> StatusCode {
+    let work = move || command(&mut bridge.lock().expect("no command panicked"));
+    spawn_blocking(work).await.expect("the command is done");
     StatusCode::NO_CONTENT
 }
 
@@ -96,7 +96,7 @@ fn stop(bridge: &mut Bridge) {
 
 fn start(bridge: &mut Bridge) {
     if !bridge.is_running() {
-        bridge.start_again();
+        bridge.start_on_same_port();
     }
 }
 

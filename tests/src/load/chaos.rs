@@ -16,14 +16,14 @@ use tokio::time::{Instant, sleep};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::Plan;
-use super::tally::Tally;
+use super::counters::SharedCounters;
 use crate::bridge::{Bridge, workers_of};
 use crate::handshake::Handshake;
 use crate::processes;
 
 /// What a page can be told to do on its connection.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Trouble {
+pub(super) enum Disruption {
     CutInFrame,
     TooLongFrame,
     TooManyInFlight,
@@ -31,52 +31,52 @@ pub(super) enum Trouble {
     TooManyWorkers,
 }
 
-const ALL: [Trouble; 5] = [
-    Trouble::CutInFrame,
-    Trouble::TooLongFrame,
-    Trouble::TooManyInFlight,
-    Trouble::TooLongBatch,
-    Trouble::TooManyWorkers,
+const ALL: [Disruption; 5] = [
+    Disruption::CutInFrame,
+    Disruption::TooLongFrame,
+    Disruption::TooManyInFlight,
+    Disruption::TooLongBatch,
+    Disruption::TooManyWorkers,
 ];
 
-pub(super) struct Troublemaker {
+pub(super) struct Chaos {
     plan: Plan,
     /// Its process id.
     bridge: u32,
     address: SocketAddr,
-    tally: Arc<Tally>,
-    pages: Vec<mpsc::Sender<Trouble>>,
+    counters: Arc<SharedCounters>,
+    pages: Vec<mpsc::Sender<Disruption>>,
 }
 
-impl Troublemaker {
+impl Chaos {
     pub(super) fn new(
         plan: Plan,
         bridge: &Bridge,
-        tally: Arc<Tally>,
-        pages: Vec<mpsc::Sender<Trouble>>,
+        counters: Arc<SharedCounters>,
+        pages: Vec<mpsc::Sender<Disruption>>,
     ) -> Self {
-        Self { plan, bridge: bridge.pid(), address: bridge.address(), tally, pages }
+        Self { plan, bridge: bridge.pid(), address: bridge.address(), counters, pages }
     }
 
-    /// Makes trouble until the run is over: when its time has come, and each kind of trouble has been there.
+    /// Makes disruption until the run is over: when its time has come, and each kind of disruption has been there.
     pub(super) async fn run(self) {
         let end = Instant::now() + self.plan.duration;
         for round in 1.. {
-            sleep(self.plan.trouble_every).await;
-            let troubles = self.tally.figures().troubles;
+            sleep(self.plan.disruption_interval).await;
+            let disruptions = self.counters.figures().disruptions;
             let late = Instant::now().saturating_duration_since(end);
-            if late > Duration::ZERO && (troubles.have_all_happened() || late > PATIENCE) {
+            if late > Duration::ZERO && (disruptions.have_all_happened() || late > PATIENCE) {
                 return;
             }
             // A module whose workers keep dying is set aside: the one that was started last is killed until
             // that has been seen.
-            let chain = round > CHAIN_FROM && troubles.set_aside == 0;
+            let chain = round > CHAIN_FROM && disruptions.set_aside == 0;
             self.kill_a_worker(if chain { Victim::Youngest } else { Victim::OneOfTheOlder }).await;
-            tokio::spawn(open_one_too_many(self.address, Arc::clone(&self.tally)));
-            for trouble in ALL {
+            tokio::spawn(open_one_too_many(self.address, Arc::clone(&self.counters)));
+            for disruption in ALL {
                 let page = &self.pages[fastrand::usize(..self.pages.len())];
-                // A page that has as much trouble as it can take is left alone.
-                let _ = page.try_send(trouble);
+                // A page that has as much disruption as it can take is left alone.
+                let _ = page.try_send(disruption);
             }
         }
     }
@@ -94,12 +94,12 @@ impl Troublemaker {
             pid.inspect(|pid| processes::signal(*pid, Signal::KILL)).is_some()
         });
         let killed = killed.await.expect("nobody panics");
-        self.tally.count(|figures| figures.troubles.workers_killed += u64::from(killed));
+        self.counters.count(|figures| figures.disruptions.workers_killed += u64::from(killed));
     }
 }
 
 /// Where all pages are connected, one more is refused.
-async fn open_one_too_many(address: SocketAddr, tally: Arc<Tally>) {
+async fn open_one_too_many(address: SocketAddr, counters: Arc<SharedCounters>) {
     let Ok(socket) = TcpStream::connect(address).await else { return };
     let handshake = Handshake::of(address).origin(Some("https://load-1.example"));
     let Ok(mut socket) = handshake.upgrade(socket).await else { return };
@@ -108,7 +108,7 @@ async fn open_one_too_many(address: SocketAddr, tally: Arc<Tally>) {
     if let Some(Ok(Message::Close(Some(frame)))) = socket.next().await
         && u16::from(frame.code) == TRY_LATER
     {
-        tally.count(|figures| figures.troubles.too_many_connections += 1);
+        counters.count(|figures| figures.disruptions.too_many_connections += 1);
     }
     // A place that it had is needed by those that it belongs to.
     let _ = socket.close(None).await;
@@ -122,5 +122,5 @@ enum Victim {
 
 const TRY_LATER: u16 = 1013;
 const CHAIN_FROM: u64 = 2;
-/// How long a busy machine may take over its time until each kind of trouble has been there.
+/// How long a busy machine may take over its time until each kind of disruption has been there.
 const PATIENCE: Duration = Duration::from_secs(60);
