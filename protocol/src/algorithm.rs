@@ -1,7 +1,10 @@
-//! Algorithm references: the names by which a page asks for a signature.
+//! Algorithm references: the names that a page uses to request a signature.
 //!
-//! Two families: the bare name of a hash, where the key decides between PKCS#1 v1.5 and ECDSA, and
-//! the names of JSON Web Algorithms (RFC 7518, section 3.1; RFC 8037), with the parameter sets of ML-DSA by their names in FIPS 204.
+//! A reference is one of these:
+//!
+//! - The name of a hash. The type of the key then decides between PKCS#1 v1.5 and ECDSA.
+//! - A name of JSON Web Algorithms (RFC 7518, section 3.1; RFC 8037).
+//! - The name of an ML-DSA parameter set (FIPS 204).
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,7 +26,7 @@ pub enum Hash {
 }
 
 impl Hash {
-    /// All of them, shortest first.
+    /// All hash functions, the shortest output first.
     pub const ALL: [Self; 4] = [Self::Sha1, Self::Sha256, Self::Sha384, Self::Sha512];
 
     /// The length of a hash value in bytes.
@@ -47,7 +50,7 @@ impl Hash {
     }
 }
 
-/// A parameter set of FIPS 204.
+/// A parameter set of ML-DSA (FIPS 204, section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MlDsa {
     /// ML-DSA-44
@@ -58,27 +61,30 @@ pub enum MlDsa {
     MlDsa87,
 }
 
-/// What `algorithm_reference` names. Read in any case and with or without the hyphen of `SHA-256`;
-/// written in the form that [`fmt::Display`] gives.
+/// The value of `algorithm_reference`.
+///
+/// Decoding ignores the case and accepts the hyphen of `SHA-256`. Encoding writes the form of
+/// [`fmt::Display`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
     /// `sha1`, `sha256`, `sha384`, `sha512`: PKCS#1 v1.5 with an RSA key, ECDSA with an EC key.
     Hash(Hash),
     /// `RS256`, `RS384`, `RS512`: RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2).
     RsaPkcs1(Hash),
-    /// `PS256`, `PS384`, `PS512`: RSASSA-PSS with MGF1 on the same hash and a salt as long as it
-    /// (RFC 8017, section 8.1; RFC 7518, section 3.5).
+    /// `PS256`, `PS384`, `PS512`: RSASSA-PSS with MGF1 on the same hash and a salt of the hash's
+    /// length (RFC 8017, section 8.1; RFC 7518, section 3.5).
     RsaPss(Hash),
     /// `ES256`, `ES384`, `ES512`: ECDSA on P-256, P-384 and P-521 (RFC 7518, section 3.4).
     Ecdsa(Hash),
-    /// `EdDSA`: signs the message itself (RFC 8032).
+    /// `EdDSA`: signs the message, not a hash of it (RFC 8032).
     EdDsa,
-    /// `ML-DSA-44`, `ML-DSA-65`, `ML-DSA-87`: signs the message itself (FIPS 204, pure).
+    /// `ML-DSA-44`, `ML-DSA-65`, `ML-DSA-87`: signs the message, not a hash of it (FIPS 204,
+    /// section 5.2, "pure").
     MlDsa(MlDsa),
 }
 
 impl Algorithm {
-    /// Every name in its written form, as error texts list them.
+    /// Every name in its encoded form, as error texts list them.
     pub const NAMES: [&'static str; 17] = [
         "sha1",
         "sha256",
@@ -99,7 +105,7 @@ impl Algorithm {
         "ML-DSA-87",
     ];
 
-    /// The hash that `data` has to be a value of; `None` where `data` is the message itself.
+    /// The hash function that makes `data`; `None` if `data` is the message itself.
     pub fn hash(self) -> Option<Hash> {
         match self {
             Self::Hash(hash) | Self::RsaPkcs1(hash) | Self::RsaPss(hash) | Self::Ecdsa(hash) => {
@@ -110,7 +116,7 @@ impl Algorithm {
     }
 }
 
-/// The name is not one of [`Algorithm::NAMES`].
+/// The error for a name that is not in [`Algorithm::NAMES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownAlgorithm;
 
@@ -205,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_is_read_in_any_case_and_written_back() {
+    fn names_decode_in_any_case_and_encode_in_one_form() {
         for name in Algorithm::NAMES {
             for spelling in [name.to_owned(), name.to_lowercase(), name.to_uppercase()] {
                 assert_eq!(spelling.parse::<Algorithm>().unwrap().to_string(), name);
@@ -216,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_are_refused() {
+    fn unknown_names_are_errors() {
         for name in ["", "md5", "sha224", "RS1", "PS1", "ES1", " sha256", "sha_256", "none"] {
             assert_eq!(name.parse::<Algorithm>(), Err(UnknownAlgorithm), "{name}");
         }

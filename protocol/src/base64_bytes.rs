@@ -1,4 +1,4 @@
-//! Byte strings, which travel as base64 (RFC 4648, section 4).
+//! Byte strings. The wire carries them as base64 (RFC 4648, section 4).
 
 use std::fmt;
 
@@ -8,9 +8,10 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, ge
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::{Serialize, Serializer};
 
-/// Bytes whose wire form is standard base64: written with padding, read with or without it.
+/// Bytes that the wire carries as standard base64. Encoding writes the padding; decoding accepts
+/// base64 with or without it.
 ///
-/// It has no `Debug`, because what is to be signed is never printed.
+/// There is no `Debug`, so that no log can show the data of a page.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Base64Bytes(pub Vec<u8>);
 
@@ -51,7 +52,7 @@ impl<'de> Deserialize<'de> for Base64Bytes {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Base64Bytes, E> {
-                READER
+                DECODER
                     .decode(text)
                     .map(Base64Bytes)
                     .map_err(|_| E::custom("is not standard base64"))
@@ -62,7 +63,7 @@ impl<'de> Deserialize<'de> for Base64Bytes {
     }
 }
 
-const READER: GeneralPurpose = GeneralPurpose::new(
+const DECODER: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
@@ -71,21 +72,21 @@ const READER: GeneralPurpose = GeneralPurpose::new(
 mod tests {
     use super::*;
 
-    fn read(json: &str) -> Result<Vec<u8>, String> {
+    fn decode(json: &str) -> Result<Vec<u8>, String> {
         serde_json::from_str::<Base64Bytes>(json).map(|bytes| bytes.0).map_err(|e| e.to_string())
     }
 
     #[test]
-    fn padding_is_optional_when_read() {
-        assert_eq!(read(r#""AQI=""#).unwrap(), [1, 2]);
-        assert_eq!(read(r#""AQI""#).unwrap(), [1, 2]);
-        assert!(read(r#""""#).unwrap().is_empty());
+    fn padding_is_optional_in_input() {
+        assert_eq!(decode(r#""AQI=""#).unwrap(), [1, 2]);
+        assert_eq!(decode(r#""AQI""#).unwrap(), [1, 2]);
+        assert!(decode(r#""""#).unwrap().is_empty());
     }
 
     #[test]
-    fn what_is_not_base64_is_refused_without_being_repeated() {
+    fn the_error_for_invalid_base64_does_not_repeat_the_input() {
         for text in [r#""AQ_-""#, r#""A""#, r#""AQI=x""#, r#""hello world""#] {
-            let error = read(text).unwrap_err();
+            let error = decode(text).unwrap_err();
             assert!(error.starts_with("is not standard base64"), "{error}");
         }
     }

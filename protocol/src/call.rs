@@ -1,4 +1,4 @@
-//! The methods that a page can call, each with its parameters and tied to its result.
+//! The methods that a page can call, with their parameters and results.
 
 use std::fmt;
 
@@ -15,11 +15,11 @@ use crate::result::{
 };
 use crate::slot_id::SlotId;
 
-/// A method: a struct of parameters that knows its name and the shape of its result.
+/// A method. The struct that implements it holds the parameters.
 pub trait Method: Serialize + DeserializeOwned {
     /// The name on the wire.
     const NAME: &'static str;
-    /// What a successful reply holds.
+    /// The `result` of a successful reply.
     type Result: Serialize + DeserializeOwned;
 }
 
@@ -30,7 +30,7 @@ macro_rules! methods {
             type Result = $result;
         })*
 
-        /// A decoded call. It has no `Debug`, because some hold a PIN.
+        /// A decoded call. There is no `Debug`, because some calls hold a PIN.
         #[derive(Clone, Serialize, Deserialize)]
         #[serde(tag = "method", content = "params")]
         pub enum Call {
@@ -46,7 +46,7 @@ macro_rules! methods {
                 match self { $(Self::$params(_) => $name,)* }
             }
 
-            /// Decodes the parameters of a method; `None` where no method has that name.
+            /// Decodes the parameters of a method; `None` if no method has that name.
             pub(crate) fn decode<E>(
                 method: &str,
                 decoder: impl Decoder<Error = E>,
@@ -60,46 +60,47 @@ macro_rules! methods {
     };
 }
 
-/// Turns the text of `params` into the struct that a method wants.
+/// Decodes `params` into the struct of a method.
 pub(crate) trait Decoder {
     type Error;
     fn decode<P: DeserializeOwned>(self) -> Result<P, Self::Error>;
 }
 
 methods! {
-    /// Who the bridge is and what it can do.
+    /// Returns the name, the version and the methods of the bridge.
     Hello = "hello" -> HelloInfo;
-    /// The modules that the page may name.
+    /// Returns the modules that the page may use.
     Modules = "modules" -> Vec<ModuleInfo>;
-    /// What the module says of itself.
+    /// Returns the description of a module (`C_GetInfo`).
     Info = "info" -> LibraryInfo;
-    /// The slots of a module.
+    /// Returns the slots of a module (`C_GetSlotList`, `C_GetSlotInfo`).
     Slots = "slots" -> Vec<SlotInfo>;
-    /// The token in one slot, or all tokens.
+    /// Returns the token in one slot, or all tokens of a module (`C_GetTokenInfo`).
     Token = "token" -> OneOrMany<TokenInfo>;
-    /// The certificates on a token.
+    /// Returns the certificates on a token.
     Certificates = "certificates" -> Vec<CertificateInfo>;
-    /// A signature with the private key of a certificate.
+    /// Signs with the private key of a certificate. Returns the signature.
     SignData = "signData" -> Base64Bytes;
-    /// Whether a signature is that of a certificate's key.
+    /// Checks a signature against a certificate. Returns whether it is valid.
     VerifySignedData = "verifySignedData" -> bool;
-    /// Signatures of many hashes with one PIN, in the order of the hashes.
+    /// Signs several hashes with one PIN. Returns the signatures in the order of the hashes.
     SignDataBatch = "signDataBatch" -> Vec<BatchItem>;
-    /// Gives up what is left of a `signDataBatch` that is in flight on this connection. The result
-    /// says whether there was one.
+    /// Cancels the rest of a `signDataBatch` that is in flight on this connection. Returns `false`
+    /// if the connection has no such request.
     Cancel = "cancel" -> bool;
-    /// Ends the origin's login. The result says whether there was one.
+    /// Ends the login of the origin. Returns `false` if it was not logged in.
     Logout = "logout" -> bool;
-    /// From now on the connection gets a `slot` event for each token that is put into a slot of the module
-    /// or taken out of one. The result is `false` where it had them already.
+    /// Starts the `slot` events of a module on this connection. Returns `false` if the connection
+    /// already has them.
     WatchSlots = "watchSlots" -> bool;
-    /// No more of these events. The result says whether the connection had them.
+    /// Stops the `slot` events of a module on this connection. Returns `false` if the connection
+    /// did not have them.
     UnwatchSlots = "unwatchSlots" -> bool;
 }
 
 impl Call {
-    /// The module that the call names, where it concerns one: `None` for `hello`, `modules` and
-    /// `cancel`, `Some(None)` where the default module is meant.
+    /// The `module` of the call. `None` for `hello`, `modules` and `cancel`, which have no module;
+    /// `Some(None)` for the default module.
     pub fn module(&self) -> Option<Option<&str>> {
         match self {
             Self::Hello(_) | Self::Modules(_) | Self::Cancel(_) => None,
@@ -116,7 +117,7 @@ impl Call {
         }
     }
 
-    /// The slot whose token signs, where the call has something signed.
+    /// The slot of the token that signs; `None` if the call does not sign.
     pub fn signing_slot(&self) -> Option<SlotId> {
         match self {
             Self::SignData(params) => Some(params.slot_id),
@@ -140,7 +141,8 @@ pub struct Modules {}
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Info {
-    /// A name from `modules`, or the path of one of them; the default module where it is missing.
+    /// The name of a module from `modules`, or its path. If it is missing, the bridge uses its
+    /// default module.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub module: Option<String>,
 }
@@ -152,7 +154,7 @@ pub struct Slots {
     /// As in [`Info::module`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub module: Option<String>,
-    /// `true`: only the slots with a token. All slots where it is missing.
+    /// Whether to return only the slots with a token. If it is missing, the bridge returns all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_present: Option<bool>,
 }
@@ -164,7 +166,7 @@ pub struct Token {
     /// As in [`Info::module`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub module: Option<String>,
-    /// The slot; every slot with a token where it is missing.
+    /// The slot. If it is missing, the bridge returns the tokens in all slots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_id: Option<SlotId>,
 }
@@ -176,7 +178,7 @@ pub struct Certificates {
     /// As in [`Info::module`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub module: Option<String>,
-    /// The slot that the token is in.
+    /// The slot of the token.
     pub slot_id: SlotId,
 }
 
@@ -187,18 +189,18 @@ pub struct SignData {
     /// As in [`Info::module`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub module: Option<String>,
-    /// The slot that the token is in.
+    /// The slot of the token.
     pub slot_id: SlotId,
-    /// An `id` from `certificates`.
+    /// The `id` of the certificate, from `certificates`.
     pub cert_id: String,
-    /// How to sign.
+    /// The algorithm of the signature.
     pub algorithm_reference: Algorithm,
-    /// The hash to be signed; the message itself for EdDSA and ML-DSA.
+    /// The hash to sign. For EdDSA and ML-DSA, the message itself.
     pub data: Base64Bytes,
-    /// The user's PIN. Where it is missing and needed, the bridge asks the user for it.
+    /// The user's PIN. If it is missing and the token needs it, the bridge asks the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<Pin>,
-    /// The form of an ECDSA signature; raw where it is missing.
+    /// The encoding of an ECDSA signature. If it is missing, the bridge returns `raw`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature_format: Option<SignatureFormat>,
 }
@@ -210,17 +212,17 @@ pub struct VerifySignedData {
     /// As in [`Info::module`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub module: Option<String>,
-    /// The slot that the token is in.
+    /// The slot of the token.
     pub slot_id: SlotId,
-    /// An `id` from `certificates`.
+    /// The `id` of the certificate, from `certificates`.
     pub cert_id: String,
-    /// How it was signed.
+    /// The algorithm of the signature.
     pub algorithm_reference: Algorithm,
-    /// The hash that was signed; the message itself for EdDSA and ML-DSA.
+    /// The hash that was signed. For EdDSA and ML-DSA, the message itself.
     pub data: Base64Bytes,
-    /// The signature in question.
+    /// The signature to check.
     pub signature: Base64Bytes,
-    /// The form of an ECDSA signature; raw where it is missing.
+    /// The encoding of an ECDSA signature. If it is missing, the bridge expects `raw`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature_format: Option<SignatureFormat>,
 }
@@ -232,28 +234,27 @@ pub struct SignDataBatch {
     /// As in [`Info::module`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub module: Option<String>,
-    /// The slot that the token is in.
+    /// The slot of the token.
     pub slot_id: SlotId,
-    /// An `id` from `certificates`.
+    /// The `id` of the certificate, from `certificates`.
     pub cert_id: String,
-    /// How to sign each.
+    /// The algorithm of each signature.
     pub algorithm_reference: Algorithm,
-    /// 1 to [`crate::MAX_BATCH`] hashes; the messages themselves for EdDSA and ML-DSA.
-    #[serde(deserialize_with = "at_most_a_batch")]
+    /// 1 to [`crate::MAX_BATCH`] hashes to sign. For EdDSA and ML-DSA, the messages themselves.
+    #[serde(deserialize_with = "decode_batch")]
     pub data: Vec<Base64Bytes>,
-    /// As in [`SignData::pin`]. A key that wants the PIN for every signature
-    /// (`CKA_ALWAYS_AUTHENTICATE`) has the bridge ask the user for each, also where this is given.
+    /// As in [`SignData::pin`]. If the key needs the PIN for every signature
+    /// (`CKA_ALWAYS_AUTHENTICATE`), the bridge asks the user for each one, even if `pin` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<Pin>,
-    /// The form of ECDSA signatures; raw where it is missing.
+    /// As in [`SignData::signature_format`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature_format: Option<SignatureFormat>,
 }
 
-/// Reads no more than a batch may have, so that a frame of a million small elements takes no room.
-fn at_most_a_batch<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<Base64Bytes>, D::Error> {
+/// Decodes at most [`MAX_BATCH`] elements, so that a frame with a million small elements does not
+/// fill the memory.
+fn decode_batch<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Base64Bytes>, D::Error> {
     struct BatchVisitor;
 
     impl<'de> Visitor<'de> for BatchVisitor {
@@ -282,7 +283,7 @@ fn at_most_a_batch<'de, D: Deserializer<'de>>(
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cancel {
-    /// The id of the request.
+    /// The id of the `signDataBatch` request.
     pub id: Id,
 }
 
@@ -293,19 +294,21 @@ pub struct Logout {
     /// As in [`Info::module`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub module: Option<String>,
-    /// The slot; all of the module's where it is missing.
+    /// The slot. If it is missing, the bridge ends the login in all slots of the module.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_id: Option<SlotId>,
 }
 
-/// The form of an ECDSA signature. Signatures of other keys have one form only and ignore it.
+/// The encoding of an ECDSA signature. Signatures of other keys have one encoding, so the bridge
+/// ignores it for them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SignatureFormat {
-    /// r and s side by side, each as long as the curve's order (PKCS#11 3.2, 6.3.1; RFC 7518, 3.4).
+    /// r and s concatenated, each as long as the order of the curve (PKCS#11 3.2, section 6.3.1;
+    /// RFC 7518, section 3.4).
     #[default]
     Raw,
-    /// `ECDSA-Sig-Value` in DER (RFC 3279, 2.2.3).
+    /// `ECDSA-Sig-Value` in DER (RFC 3279, section 2.2.3).
     Der,
 }
 

@@ -1,17 +1,20 @@
-//! The error codes of the wire: one closed set, each with its JSON-RPC code, status and code.
+//! The error codes of the wire: a closed set. Each has a JSON-RPC code, a status and a code.
 
 use serde::{Deserialize, Serialize};
 
 macro_rules! error_codes {
-    ($($(#[doc = $meaning:literal])+ $variant:ident: $rpc:literal, $status:literal, $code:literal;)*) => {
-        /// What a call can fail with. The connection survives every one of them.
+    ($(
+        $(#[doc = $meaning:literal])+
+        $variant:ident: $rpc:literal, $status:literal, $code:literal;
+    )*) => {
+        /// Why a call failed. The connection survives every failure of a call.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum ErrorCode {
             $($(#[doc = $meaning])+ $variant,)*
         }
 
         impl ErrorCode {
-            /// The whole table, in the order of `docs/errors.md`.
+            /// All error codes, in the order of `docs/errors.md`.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
             /// The error code of JSON-RPC 2.0 (section 5.1).
@@ -19,12 +22,12 @@ macro_rules! error_codes {
                 match self { $(Self::$variant => $rpc,)* }
             }
 
-            /// The status, in the manner of HTTP.
+            /// The status. It has the meaning of the same HTTP status.
             pub const fn status(self) -> u16 {
                 match self { $(Self::$variant => $status,)* }
             }
 
-            /// The code that tells apart what shares a status; a string on the wire.
+            /// Distinguishes errors that have the same status; a string on the wire.
             pub const fn code(self) -> &'static str {
                 match self { $(Self::$variant => $code,)* }
             }
@@ -89,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_error_codes_look_alike_on_the_wire() {
+    fn error_codes_differ_on_the_wire() {
         let on_the_wire: HashSet<_> = ErrorCode::ALL
             .iter()
             .map(|code| (code.rpc_code(), code.status(), code.code()))

@@ -1,4 +1,4 @@
-//! The JSON form of a failure: the `error` member of a reply.
+//! The JSON form of a [`Failure`]: the `error` member of a reply.
 
 use std::borrow::Cow;
 
@@ -11,16 +11,16 @@ use crate::rv::Rv;
 /// The `error` member of a reply (JSON-RPC 2.0, section 5.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorObject {
-    /// The code of JSON-RPC.
+    /// The JSON-RPC code, as in [`ErrorCode::rpc_code`].
     pub code: i32,
     /// What happened and what to do.
     pub message: String,
-    /// The status and code of the [`ErrorCode`], and the return value of the module.
+    /// The status and the code of the [`ErrorCode`], and the return value of the module.
     pub data: ErrorData,
 }
 
 impl ErrorObject {
-    /// Whether this is the error of that code.
+    /// Whether status and code are those of `code`.
     pub fn is(&self, code: ErrorCode) -> bool {
         (self.data.status, self.data.code.as_str()) == (code.status(), code.code())
     }
@@ -29,11 +29,12 @@ impl ErrorObject {
 /// The `data` member of an error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorData {
-    /// The status, in the manner of HTTP.
+    /// As in [`ErrorCode::status`].
     pub status: u16,
-    /// The code that tells apart errors of one status.
+    /// As in [`ErrorCode::code`].
     pub code: String,
-    /// The return value of the module: a `CKR_*` name, or hexadecimal digits where it has none.
+    /// The return value of the module: a `CKR_*` name, or `0x` and hexadecimal digits if the
+    /// standard does not define the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pkcs11: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What the bridge tells a page without being asked: notifications (JSON-RPC 2.0, section 4.1).
+//! The events that the bridge sends: notifications (JSON-RPC 2.0, section 4.1).
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -7,22 +7,24 @@ use crate::message::Id;
 use crate::result::TokenInfo;
 use crate::slot_id::SlotId;
 
-/// An event: a struct of parameters that knows its name.
+/// An event. The struct that implements it holds the parameters.
 pub trait Event: Serialize + DeserializeOwned {
     /// The name on the wire.
     const NAME: &'static str;
 }
 
-/// How far a `signDataBatch` has come. Sent now and then while it is carried out, and always at its
-/// end, before the reply.
+/// The progress of a `signDataBatch`.
+///
+/// The bridge sends it from time to time while it signs, and always once at the end, before the
+/// reply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Progress {
-    /// The id of the request.
+    /// The id of the `signDataBatch` request.
     pub id: Id,
-    /// How many hashes have their signature or their error.
+    /// The number of hashes that have a signature or an error.
     pub done: usize,
-    /// How many there are.
+    /// The number of hashes in the request.
     pub total: usize,
 }
 
@@ -30,29 +32,32 @@ impl Event for Progress {
     const NAME: &'static str = "progress";
 }
 
-/// A token was put into a slot or taken out of one, on a connection that has called `watchSlots`. One that
-/// the bridge had seen there before it called is none.
+/// A token was inserted into a slot or removed from it.
+///
+/// The bridge sends it on connections that have called `watchSlots`. It does not send it for tokens
+/// that it had already seen before that call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Slot {
-    /// Which of the two.
+    /// Whether the token was inserted or removed.
     pub kind: SlotEventKind,
     /// The name of the module, as in `modules`.
     pub module: String,
     /// The slot.
     pub slot_id: SlotId,
-    /// The token, as far as the module can read it; where it was taken out, as it was.
+    /// The token; missing if the module could not read it. If the token was removed, its last known
+    /// state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<TokenInfo>,
 }
 
-/// What happened in a slot.
+/// The change in a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SlotEventKind {
-    /// A token is there that was not.
+    /// The slot has a token that was not there before.
     Inserted,
-    /// The token that was there is gone.
+    /// The slot no longer has the token.
     Removed,
 }
 

@@ -1,4 +1,5 @@
-//! Why a call failed, as the bridge and its workers pass it on.
+//! Why a call failed. The bridge and its workers use this type; only the wire uses
+//! [`crate::error_object::ErrorObject`].
 
 use std::fmt;
 
@@ -12,30 +13,32 @@ use crate::rv::Rv;
 pub struct Failure {
     /// The error code.
     pub code: ErrorCode,
-    /// The return value of the module, if the failure came from the module or PKCS#11 has a name for it.
+    /// The return value that stands for the failure in PKCS#11: the module returned it, or the
+    /// bridge found the same failure itself. `None` if PKCS#11 has no such value.
     pub rv: Option<Rv>,
-    /// One or two sentences for a person. Never holds a PIN or data to be signed.
+    /// What happened and what to do, in one or two sentences. Never holds a PIN or data to sign.
     pub message: String,
 }
 
 impl Failure {
-    /// A failure that no return value of a module belongs to.
+    /// A failure without a return value.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { code, rv: None, message: message.into() }
     }
 
-    /// A failure that PKCS#11 has a name for.
+    /// A failure with a return value.
     pub fn with_rv(code: ErrorCode, rv: Rv, message: impl Into<String>) -> Self {
         Self { code, rv: Some(rv), message: message.into() }
     }
 
-    /// An argument that is missing, of the wrong type, or out of range.
+    /// A failure for the argument `name`: it is missing, has the wrong type, or is out of range.
+    /// `problem` continues the sentence that begins with the name.
     pub fn bad_argument(name: &str, problem: impl fmt::Display) -> Self {
         Self::new(ErrorCode::BadArgument, format!("`{name}` {problem}"))
     }
 
-    /// The failure that a return value of the module stands for. `operation` says what the worker
-    /// was doing, as in "signing with the key of certificate 01".
+    /// The failure for a return value of the module, by [`crate::rv::TABLE`]. `operation` says what
+    /// the worker was doing, such as "signing with the key of certificate 01".
     pub fn from_rv(rv: Rv, operation: &str) -> Self {
         match rv.entry() {
             Some(entry) => Self::with_rv(
@@ -68,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_return_value_that_the_standard_does_not_define_keeps_its_number() {
+    fn an_undefined_return_value_keeps_its_number() {
         let failure = Failure::from_rv(Rv(0x8000_0102), "signing");
         assert_eq!(failure.code, ErrorCode::Internal);
         assert_eq!(failure.rv, Some(Rv(0x8000_0102)));

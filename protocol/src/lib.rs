@@ -1,73 +1,88 @@
 //! The wire between a web page and pkcs11-bridge. This page is its specification.
 //!
 //! # Connection
-//! A WebSocket (RFC 6455) on a loopback address, with the sub-protocol [`SUBPROTOCOL`]. The bridge
-//! refuses the upgrade with 403 where `Host` is not a loopback name with its port, where `Origin`
-//! is missing or malformed, where the sub-protocol is not offered, or where the peer's socket belongs
-//! to another user of the computer.
+//! The connection is a WebSocket (RFC 6455) to a loopback address, with the sub-protocol
+//! [`SUBPROTOCOL`]. The bridge refuses the upgrade with HTTP status 403 in these cases:
+//!
+//! - `Host` is not a loopback name with the bridge's port.
+//! - `Origin` is missing or malformed.
+//! - The page does not offer the sub-protocol.
+//! - The page's socket belongs to another user of the computer.
 //!
 //! # Messages
-//! Each text frame holds one message of JSON-RPC 2.0. There are no batches and no binary frames.
-//! Requests may be pipelined and replies come in any order; ids are chosen by the page, are unique
-//! among the requests in flight, and belong to the connection. `params` is an object; a field that
-//! the method does not have is an error that names it. A frame without an `id` from the bridge is
-//! an event. A client ignores the events that it does not know.
+//! Each text frame holds one JSON-RPC 2.0 message. Batches and binary frames are not supported.
+//!
+//! The page may send requests without waiting for replies. Replies come in any order. The page
+//! chooses the id of each request. An id belongs to its connection and must be unique among the
+//! requests in flight. `params` is an object. If it has a field that the method does not have, the
+//! request fails with an error that names the field.
+//!
+//! A frame from the bridge without an `id` is an event. A client ignores events that it does not
+//! know.
 //!
 //! ```text
-//! → {"jsonrpc":"2.0","id":7,"method":"signData","params":{"slot_id":1,"cert_id":"01","algorithm_reference":"sha256","data":"…","pin":"1234"}}
+//! → {"jsonrpc":"2.0","id":7,"method":"signData","params":{"slot_id":1,"cert_id":"01",
+//!    "algorithm_reference":"sha256","data":"…","pin":"1234"}}
 //! ← {"jsonrpc":"2.0","id":7,"result":"MEUCIQ…"}
-//! ← {"jsonrpc":"2.0","id":7,"error":{"code":-32000,"message":"Wrong PIN …","data":{"status":412,"code":"106","pkcs11":"CKR_PIN_INCORRECT"}}}
+//! ← {"jsonrpc":"2.0","id":7,"error":{"code":-32000,"message":"Wrong PIN …",
+//!    "data":{"status":412,"code":"106","pkcs11":"CKR_PIN_INCORRECT"}}}
 //! ```
 //!
-//! The methods, with their parameters and results, are the structs of [`call`]; every message has a
-//! sample in the folder `samples`.
+//! The structs in [`call`] document the methods, their parameters and their results. The folder
+//! `samples` has a sample of every message.
 //!
 //! # Events
-//! The notifications of the bridge are the structs of [`event`]. While a `signDataBatch` is carried
-//! out it sends `progress`, with the id of the request.
+//! The structs in [`event`] document the events. While the bridge executes a `signDataBatch`, it
+//! sends `progress` events with the id of the request.
 //!
 //! ```text
 //! ← {"jsonrpc":"2.0","method":"progress","params":{"id":7,"done":250,"total":1000}}
 //! ```
 //!
-//! After a `watchSlots` it sends `slot` whenever a token is put into a slot of that module or taken out of
-//! one, until `unwatchSlots` or the end of the connection. Where the module was ended meanwhile, what has
-//! changed since is told once it is there again.
+//! After `watchSlots`, the bridge sends a `slot` event for each token that is inserted into a slot
+//! of the module or removed from one. The events end with `unwatchSlots` or with the connection. If
+//! the module stops in between, the bridge reports the changes once the module runs again.
 //!
 //! ```text
-//! ← {"jsonrpc":"2.0","method":"slot","params":{"kind":"inserted","module":"card","slot_id":1,"token":{…}}}
+//! ← {"jsonrpc":"2.0","method":"slot","params":{"kind":"inserted","module":"card","slot_id":1,
+//!    "token":{…}}}
 //! ```
 //!
 //! # The user
-//! The first call of an origin that is not approved waits until the user has said yes or no, for at
-//! most [`USER_SECONDS`] from when the question is shown; so does one that needs a PIN which it does
-//! not bring. A connection whose origin is revoked is closed with 1008.
+//! Two kinds of calls wait for the user: the first call of an origin that is not approved, and a
+//! call that needs a PIN but brings none. The bridge waits at most [`USER_SECONDS`], counted from
+//! when it shows the question. If the user revokes an approval, the bridge closes the connections
+//! of that origin with 1008.
 //!
 //! # Errors
-//! `error.data` holds the status and code of an [`error_code::ErrorCode`] and, if there is one, the `CKR_*`
-//! value ([`rv::TABLE`]). `error.message` says what happened and what to do.
+//! `error.data` holds the status and the code of an [`error_code::ErrorCode`]. It also holds the
+//! `CKR_*` value, if the failure has one ([`rv::TABLE`]). `error.message` says what happened and
+//! what to do.
 //!
 //! # Limits
-//! | limit | at it |
+//! | limit | what happens beyond it |
 //! |---|---|
-//! | a frame of [`MAX_FRAME_LEN`] bytes from the page | the connection is closed with 1009 |
-//! | [`MAX_IN_FLIGHT`] requests in flight per connection | the request fails with 429/802 |
-//! | [`MAX_IN_FLIGHT_LEN`] bytes of requests in flight per connection | the request fails with 429/802 |
-//! | [`MAX_UNAPPROVED_LEN`] bytes of requests in flight on a connection whose origin is not approved yet | the request fails with 429/802 |
-//! | [`MAX_CONNECTIONS`] connections, [`MAX_UNAPPROVED_CONNECTIONS`] of them of origins that are not approved, [`MAX_UNAPPROVED_CONNECTIONS_PER_ORIGIN`] of one such origin | a further one is closed with 1013 |
+//! | [`MAX_FRAME_LEN`] bytes in a frame from the page | the connection is closed with 1009 |
+//! | [`MAX_IN_FLIGHT`] requests in flight on a connection | the request fails with 429/802 |
+//! | [`MAX_IN_FLIGHT_LEN`] bytes of requests in flight on a connection | the same |
+//! | [`MAX_UNAPPROVED_LEN`] of those bytes, before the origin is approved | the same |
+//! | [`MAX_CONNECTIONS`] connections | a new connection is closed with 1013 |
+//! | [`MAX_UNAPPROVED_CONNECTIONS`] of them from origins that are not approved | the same |
+//! | [`MAX_UNAPPROVED_CONNECTIONS_PER_ORIGIN`] of those from one origin | the same |
 //! | [`MAX_BATCH`] hashes in a `signDataBatch` | the request fails with 400/801 |
-//! | [`MAX_WORKERS`] modules in use at the same time, each pair of module and origin counted | the request fails with 429/802 |
+//! | [`MAX_WORKERS`] pairs of module and origin in use | the request fails with 429/802 |
 //! | [`HANDSHAKE_SECONDS`] for the handshake | the socket is closed |
-//! | [`MAX_PARTIAL_LEN`] bytes of messages that are not whole yet, over all connections | the rest of a long one is read when there is room |
-//! | [`MESSAGE_SECONDS`] from the first byte of a message to its last | the connection is closed with 1008 |
-//! | [`WRITE_SECONDS`] for the peer to take what was sent to it | the socket is closed |
+//! | [`MAX_PARTIAL_LEN`] bytes of incomplete messages, over all connections | reading pauses |
+//! | [`MESSAGE_SECONDS`] from the first to the last byte of a message | closed with 1008 |
+//! | [`WRITE_SECONDS`] until the page has taken what the bridge sent | the socket is closed |
 //!
-//! A bridge that stops takes no more requests, answers those in flight within [`STOP_SECONDS`], the rest with
-//! 500/900, and closes its connections with 1001.
+//! When the bridge stops, it takes no more requests. Requests in flight have [`STOP_SECONDS`] to
+//! finish; the bridge then answers the others with 500/900. It closes its connections with 1001.
 //!
-//! Each request is answered once, on the connection that it came from, unless that is closed before. A module
-//! that crashes or hangs fails the requests in flight on it (500/900, 408/900), and the next one starts it
-//! afresh; one that does so three times within a minute is set aside for the origin (412/300).
+//! The bridge answers each request once, on the request's own connection, unless that connection
+//! is closed first. A module that crashes fails its requests in flight with 500/900; a module that
+//! hangs fails them with 408/900. The next request starts the module again. After three such
+//! failures within a minute, the bridge suspends the module for that origin (412/300).
 
 #![forbid(unsafe_code)]
 
@@ -89,51 +104,52 @@ use std::ops::RangeInclusive;
 /// The WebSocket sub-protocol (RFC 6455, section 1.9).
 pub const SUBPROTOCOL: &str = "pkcs11-bridge.v1";
 
-/// The ports that the bridge listens on: the first of them that is free.
+/// The ports of the bridge. It listens on the first free one.
 pub const PORTS: RangeInclusive<u16> = 24911..=24915;
 
-/// The longest frame in bytes that the bridge takes. Its replies may be longer, such as the
-/// certificates of a full token.
+/// The most bytes in a frame from the page. Replies may be longer: the certificates of a full token
+/// can be.
 pub const MAX_FRAME_LEN: usize = 1 << 20;
 
-/// How many requests of one connection may be waiting for their replies.
+/// The most requests of one connection that wait for their replies.
 pub const MAX_IN_FLIGHT: usize = 64;
 
-/// How many bytes they may have together: as many as the longest one alone.
+/// The most bytes of those requests together: as many as the longest frame.
 pub const MAX_IN_FLIGHT_LEN: usize = MAX_FRAME_LEN;
 
-/// How many bytes the messages may have that are not whole yet, over all connections. Short ones do not count.
+/// The most bytes of incomplete messages, over all connections. Messages below 64 KiB do not count.
 pub const MAX_PARTIAL_LEN: usize = 16 << 20;
 
-/// How many connections the bridge serves at a time.
+/// The most connections at the same time.
 pub const MAX_CONNECTIONS: usize = 64;
 
-/// How many of them may be of origins that are not approved: any page can open such connections.
+/// The most connections from origins that are not approved. Any page can open such connections.
 pub const MAX_UNAPPROVED_CONNECTIONS: usize = 16;
 
-/// How many of those may be of one origin.
+/// The most connections from one origin that is not approved.
 pub const MAX_UNAPPROVED_CONNECTIONS_PER_ORIGIN: usize = 4;
 
-/// How many hashes one `signDataBatch` may have.
+/// The most hashes in a `signDataBatch`.
 pub const MAX_BATCH: usize = 1000;
 
-/// How many seconds the user has to answer a question of the bridge.
+/// The seconds that the user has to answer a question of the bridge.
 pub const USER_SECONDS: u64 = 60;
 
-/// How many bytes of requests may wait on a connection while the user is asked about its origin.
+/// The most bytes of requests that wait on a connection while the bridge asks the user about its
+/// origin.
 pub const MAX_UNAPPROVED_LEN: usize = 256 << 10;
 
-/// How many seconds a peer has for the handshake.
+/// The seconds that a peer has for the handshake.
 pub const HANDSHAKE_SECONDS: u64 = 5;
 
-/// How many seconds a peer has for a message, from its first byte to its last.
+/// The seconds that a peer has for a message, from its first byte to its last.
 pub const MESSAGE_SECONDS: u64 = 30;
 
-/// How many seconds a peer has to take what was sent to it.
+/// The seconds that a peer has to take what the bridge sent.
 pub const WRITE_SECONDS: u64 = 10;
 
-/// How many seconds a bridge that stops gives the requests in flight.
+/// The seconds that requests in flight have to finish when the bridge stops.
 pub const STOP_SECONDS: u64 = 5;
 
-/// How many workers the bridge runs at a time: one for each module and origin in use.
+/// The most workers at the same time. Each pair of module and origin in use has one worker.
 pub const MAX_WORKERS: usize = 16;

@@ -1,5 +1,7 @@
-//! The messages of JSON-RPC 2.0, decoded from and encoded to text. Nothing that a peer sends is
-//! repeated in an error but the names of fields and methods, shortened and escaped.
+//! JSON-RPC 2.0 messages, decoded from text and encoded to text.
+//!
+//! Errors repeat only the names of fields and methods that a peer sends, shortened and escaped.
+//! They never repeat values, because a value may be a PIN.
 
 mod json;
 mod reply;
@@ -12,7 +14,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub use reply::{Incoming, Notification, Reply};
 pub use request::{Rejected, Request};
 
-/// The id of a request: a whole number, or a string of at most [`Id::MAX_LEN`] bytes.
+/// The id of a request: a whole number from 0 to 2^64 - 1, or a string of at most [`Id::MAX_LEN`]
+/// bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(untagged)]
 pub enum Id {
@@ -23,7 +26,7 @@ pub enum Id {
 }
 
 impl Id {
-    /// The longest string that is taken as an id.
+    /// The most bytes in an id that is a string.
     pub const MAX_LEN: usize = 128;
 }
 

@@ -1,4 +1,5 @@
-//! A PIN on its way from a frame to the module. It is wiped when dropped and has no `Debug`.
+//! The PIN of a token, between the frame and the module. Dropping it wipes the memory. There is no
+//! `Debug`.
 
 use std::fmt;
 
@@ -6,22 +7,22 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::{Serialize, Serializer};
 
-/// The user's PIN, UTF-8 (PKCS#11 3.2, 5.6.8 `C_Login`).
+/// The user's PIN in UTF-8 (PKCS#11 3.2, section 5.6.8, `C_Login`).
 #[derive(Clone)]
 pub struct Pin(SecretString);
 
 impl Pin {
-    /// The secret, for the one call that hands it to the module.
+    /// The secret, for the call that passes it to the module.
     pub fn secret(&self) -> &SecretString {
         &self.0
     }
 
-    /// The length in bytes, which is what `ulMinPinLen` and `ulMaxPinLen` count.
+    /// The length in bytes, the unit of `ulMinPinLen` and `ulMaxPinLen`.
     pub fn len(&self) -> usize {
         self.0.expose_secret().len()
     }
 
-    /// Whether nothing was entered.
+    /// Whether the PIN has no characters.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

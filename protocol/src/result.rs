@@ -1,5 +1,5 @@
-//! What successful calls answer. The names are those of the JavaScript API, so the client passes
-//! these on as they are.
+//! The results of successful calls. The JavaScript API uses the same names, so the client passes
+//! the results on unchanged.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,25 +10,26 @@ use crate::slot_id::SlotId;
 /// Result of `hello`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HelloInfo {
-    /// `pkcs11-bridge`
+    /// `pkcs11-bridge`.
     pub name: String,
     /// The version of the bridge.
     pub version: String,
     /// The sub-protocol, [`crate::SUBPROTOCOL`].
     pub protocol: String,
-    /// The methods that this bridge has.
+    /// The methods that the bridge has.
     pub methods: Vec<String>,
-    /// Where it takes PINs from.
+    /// Where the bridge takes PINs from.
     pub pin_entry: PinEntry,
 }
 
-/// Where the bridge takes PINs from. A reader's own pinpad always comes first.
+/// Where the bridge takes PINs from. If the reader has a pinpad, the user always enters the PIN
+/// there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PinEntry {
-    /// Only from the user, in a dialog on the desktop: a call that brings a PIN is refused.
+    /// From a dialog on the desktop. A call with a `pin` fails.
     Native,
-    /// From the call, or from the user where the call brings none.
+    /// From the call. If the call has no `pin`, from a dialog on the desktop.
     #[default]
     PageOrNative,
 }
@@ -36,25 +37,25 @@ pub enum PinEntry {
 /// An element of the result of `modules`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModuleInfo {
-    /// The name by which calls choose the module.
+    /// The name of the module, for `module` in calls.
     pub name: String,
-    /// What it is, for a person.
+    /// The description of the module, for people.
     pub description: String,
-    /// Whether it can be used.
+    /// Whether the origin can use the module.
     pub state: ModuleState,
 }
 
-/// How a module stands with the origin that asks.
+/// The state of a module for the origin that asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ModuleState {
-    /// Not started yet; the first call starts it.
+    /// The module is not started. The next call starts it.
     Available,
-    /// Started.
+    /// The module is started.
     Running,
-    /// Its file is not there.
+    /// The file of the module does not exist.
     Missing,
-    /// Not started again for a while, because it kept failing.
+    /// The module is suspended after repeated failures. Calls fail until the suspension ends.
     SetAside,
 }
 
@@ -63,11 +64,11 @@ pub enum ModuleState {
 pub struct LibraryInfo {
     /// The version of PKCS#11 that the module implements.
     pub cryptoki_version: String,
-    /// Who made the module.
+    /// The manufacturer of the module.
     pub manufacturer_id: String,
     /// Reserved by the standard: 0.
     pub flags: u64,
-    /// What the module is.
+    /// The description of the module.
     pub library_description: String,
     /// The version of the module.
     pub library_version: String,
@@ -76,28 +77,29 @@ pub struct LibraryInfo {
 /// An element of the result of `slots` (`CK_SLOT_INFO`, PKCS#11 3.2, section 3.2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotInfo {
-    /// The id by which calls choose the slot.
+    /// The id of the slot, for `slot_id` in calls.
     pub slot_id: SlotId,
-    /// The slot, such as the name of a reader.
+    /// The description of the slot, often the name of the reader.
     pub description: String,
-    /// 1 token present, 2 removable device, 4 hardware slot.
+    /// Bits: 1 token present, 2 removable device, 4 hardware slot.
     pub flags: u64,
-    /// "major.minor"
+    /// Version "major.minor".
     pub hardware_version: String,
-    /// "major.minor"
+    /// Version "major.minor".
     pub firmware_version: String,
 }
 
-/// A token (`CK_TOKEN_INFO`, PKCS#11 3.2, section 3.2). A number that the token does not tell
-/// (`CK_UNAVAILABLE_INFORMATION`), and a session limit that it does not have
-/// (`CK_EFFECTIVELY_INFINITE`), is `null`. Memory is in bytes.
+/// A token (`CK_TOKEN_INFO`, PKCS#11 3.2, section 3.2).
+///
+/// A number is `null` if the token does not report it (`CK_UNAVAILABLE_INFORMATION`). A session
+/// limit is also `null` if the token has none (`CK_EFFECTIVELY_INFINITE`). Sizes are in bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenInfo {
-    /// The slot that the token is in.
+    /// The slot of the token.
     pub slot_id: SlotId,
-    /// The name that its owner gave it.
+    /// The label that the token got when it was initialised.
     pub label: String,
-    /// Who made the token.
+    /// The manufacturer of the token.
     pub manufacturer_id: String,
     /// The model of the token.
     pub model: String,
@@ -105,60 +107,60 @@ pub struct TokenInfo {
     pub serial_number: String,
     /// The bits of `CK_TOKEN_INFO`.
     pub flags: u64,
-    /// How many sessions one application may open.
+    /// The most sessions that one application may open.
     pub max_session_count: Option<u64>,
-    /// How many are open.
+    /// The sessions that are open.
     pub session_count: Option<u64>,
-    /// How many read/write sessions one application may open.
+    /// The most read/write sessions that one application may open.
     pub max_rw_session_count: Option<u64>,
-    /// How many are open.
+    /// The read/write sessions that are open.
     pub rw_session_count: Option<u64>,
-    /// The longest PIN in bytes.
+    /// The length of the longest PIN, in bytes.
     pub max_pin_length: u64,
-    /// The shortest PIN in bytes.
+    /// The length of the shortest PIN, in bytes.
     pub min_pin_length: u64,
-    /// Memory for public objects.
+    /// The memory for public objects.
     pub total_public_memory: Option<u64>,
-    /// What is free of it.
+    /// The free memory for public objects.
     pub free_public_memory: Option<u64>,
-    /// Memory for private objects.
+    /// The memory for private objects.
     pub total_private_memory: Option<u64>,
-    /// What is free of it.
+    /// The free memory for private objects.
     pub free_private_memory: Option<u64>,
-    /// "major.minor"
+    /// Version "major.minor".
     pub hardware_version: String,
-    /// "major.minor"
+    /// Version "major.minor".
     pub firmware_version: String,
 }
 
 /// An element of the result of `certificates`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertificateInfo {
-    /// Lower-case hex of `CKA_ID`; `sha256:` and the fingerprint where that is empty or not unique
-    /// on the token.
+    /// The id of the certificate, for `cert_id` in calls: `CKA_ID` in lower-case hex. If `CKA_ID`
+    /// is empty or not unique on the token: `sha256:` and the SHA-256 fingerprint in hex.
     pub id: String,
     /// The certificate in DER.
     pub base64: Base64Bytes,
-    /// `CKA_LABEL`
+    /// `CKA_LABEL`.
     pub label: String,
 }
 
-/// An element of the result of `signDataBatch`, at the place of its hash.
+/// An element of the result of `signDataBatch`: the outcome for the hash with the same index.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BatchItem {
-    /// `{"signature": …}`, as `signData` gives it.
+    /// `{"signature": …}`, with the same value as the result of `signData`.
     Signature(Base64Bytes),
-    /// `{"error": …}`, the object of an error reply.
+    /// `{"error": …}`, with the same object as in an error reply.
     Error(ErrorObject),
 }
 
-/// The result of `token`: one object where a slot was named, otherwise an array.
+/// The result of `token`: one object if the call has a `slot_id`, otherwise an array.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum OneOrMany<T> {
-    /// For the slot that was named.
+    /// The token in the slot of the call.
     One(T),
-    /// For every slot with a token.
+    /// The tokens in all slots.
     Many(Vec<T>),
 }

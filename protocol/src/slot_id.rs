@@ -1,4 +1,4 @@
-//! Slot ids: 64 bits in PKCS#11, 53 in a JavaScript number.
+//! Slot ids. PKCS#11 has 64 bits for them, a JavaScript number has 53.
 
 use std::fmt;
 
@@ -7,8 +7,8 @@ use serde::{Serialize, Serializer};
 
 /// A `CK_SLOT_ID` (PKCS#11 3.2, section 3.2).
 ///
-/// Read from a number or a decimal string. Written as a number, or as a string where it is
-/// beyond 2^53 - 1 and a JavaScript number would lose digits.
+/// Decoding accepts a number or a decimal string. Encoding writes a number up to 2^53 - 1, and a
+/// string beyond it, because a JavaScript number would lose digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SlotId(pub u64);
 
@@ -48,14 +48,14 @@ impl<'de> Deserialize<'de> for SlotId {
                 Ok(SlotId(id))
             }
 
-            // What decodes JavaScript's own values offers their whole numbers as signed.
+            // serde-wasm-bindgen passes whole numbers of JavaScript as signed integers.
             fn visit_i64<E: de::Error>(self, id: i64) -> Result<SlotId, E> {
                 u64::try_from(id)
                     .map(SlotId)
                     .map_err(|_| E::invalid_value(de::Unexpected::Signed(id), &self))
             }
 
-            // A number out of JavaScript may arrive as 1.0.
+            // A whole number of JavaScript may also arrive as a float: 1.0.
             fn visit_f64<E: de::Error>(self, id: f64) -> Result<SlotId, E> {
                 if id.fract() == 0.0 && (0.0..=SlotId::MAX_SAFE_INTEGER as f64).contains(&id) {
                     Ok(SlotId(id as u64))
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_decimal_strings_are_read() {
+    fn numbers_and_decimal_strings_decode() {
         for (json, id) in [
             ("0", 0),
             ("1.0", 1),
@@ -100,9 +100,9 @@ mod tests {
     }
 
     #[test]
-    fn an_id_beyond_a_javascript_number_is_written_as_a_string() {
-        let write = |id| serde_json::to_string(&SlotId(id)).unwrap();
-        assert_eq!(write(9007199254740991), "9007199254740991");
-        assert_eq!(write(9007199254740992), "\"9007199254740992\"");
+    fn ids_beyond_a_javascript_number_encode_as_strings() {
+        let encode = |id| serde_json::to_string(&SlotId(id)).unwrap();
+        assert_eq!(encode(9007199254740991), "9007199254740991");
+        assert_eq!(encode(9007199254740992), "\"9007199254740992\"");
     }
 }

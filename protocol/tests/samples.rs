@@ -1,7 +1,7 @@
-//! The messages in `samples`: each is decoded, encoded again and has to come out byte for byte.
+//! Decodes each message in `samples`, encodes it again and compares the bytes.
 //!
-//! A file is one frame and a line feed. Its name begins with the method or the error
-//! code, up to the first full stop; what follows tells several of them apart.
+//! A file holds one frame and a line feed. Its name begins with a method, an event or an error
+//! code, up to the first full stop. The rest of the name says what is special about the sample.
 
 #![expect(
     clippy::unwrap_used,
@@ -31,7 +31,7 @@ struct Sample {
 }
 
 impl Sample {
-    /// The samples of one folder, by name.
+    /// The samples of one folder, sorted by name.
     fn all(folder: &str) -> Vec<Self> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(folder);
         let mut paths: Vec<_> =
@@ -50,22 +50,22 @@ impl Sample {
         self.path.file_name().unwrap().to_str().unwrap()
     }
 
-    /// The method or error code that the sample is of.
+    /// The method, event or error code of the sample.
     fn subject(&self) -> &str {
         self.file_name().split('.').next().unwrap()
     }
 
     #[track_caller]
-    fn assert_is(&self, encoded: &str) {
+    fn assert_equals(&self, encoded: &str) {
         assert_eq!(encoded, self.text, "{}", self.path.display());
     }
 }
 
 #[test]
-fn requests() {
+fn requests_round_trip() {
     for sample in Sample::all("request") {
         let Ok(Request { id: Id::Number(id), call }) = Request::decode(&sample.text) else {
-            panic!("{} is no request with a number as its id", sample.path.display());
+            panic!("{} is not a request with a number as its id", sample.path.display());
         };
         assert_eq!(call.method(), sample.subject());
         let encoded = match &call {
@@ -83,12 +83,12 @@ fn requests() {
             Call::WatchSlots(params) => Request::encode(id, params),
             Call::UnwatchSlots(params) => Request::encode(id, params),
         };
-        sample.assert_is(&encoded.unwrap());
+        sample.assert_equals(&encoded.unwrap());
     }
 }
 
 #[test]
-fn results() {
+fn results_round_trip() {
     for sample in Sample::all("result") {
         match sample.subject() {
             Hello::NAME => assert_result::<Hello>(&sample),
@@ -104,14 +104,14 @@ fn results() {
             Logout::NAME => assert_result::<Logout>(&sample),
             WatchSlots::NAME => assert_result::<WatchSlots>(&sample),
             UnwatchSlots::NAME => assert_result::<UnwatchSlots>(&sample),
-            _ => panic!("{} is the result of no method", sample.path.display()),
+            _ => panic!("{} does not belong to a method", sample.path.display()),
         }
     }
 }
 
 fn assert_result<M: Method>(sample: &Sample) {
     let (id, result) = decoded_result::<M>(sample);
-    sample.assert_is(&Reply::success(id, result).encode().unwrap());
+    sample.assert_equals(&Reply::success(id, result).encode().unwrap());
 }
 
 fn decoded_result<M: Method>(sample: &Sample) -> (Id, M::Result) {
@@ -124,7 +124,7 @@ fn decoded_result<M: Method>(sample: &Sample) -> (Id, M::Result) {
 }
 
 #[test]
-fn events() {
+fn events_round_trip() {
     let samples = Sample::all("event");
     for name in [Progress::NAME, Slot::NAME] {
         assert!(samples.iter().any(|sample| sample.subject() == name), "{name} has no sample");
@@ -133,7 +133,7 @@ fn events() {
         match sample.subject() {
             Progress::NAME => assert_event::<Progress>(&sample),
             Slot::NAME => assert_event::<Slot>(&sample),
-            _ => panic!("{} is no event", sample.path.display()),
+            _ => panic!("{} does not belong to an event", sample.path.display()),
         }
     }
 }
@@ -141,27 +141,29 @@ fn events() {
 fn assert_event<E: Event>(sample: &Sample) {
     let Ok(Incoming::Event { method, params: Some(params) }) = Incoming::decode(&sample.text)
     else {
-        panic!("{} is no event", sample.path.display());
+        panic!("{} is not an event", sample.path.display());
     };
     assert_eq!(method, E::NAME);
     let event: E = serde_json::from_str(params.get()).unwrap();
-    sample.assert_is(&Notification::new(&event).encode().unwrap());
+    sample.assert_equals(&Notification::new(&event).encode().unwrap());
 }
 
 #[test]
-fn errors() {
+fn errors_round_trip() {
     for sample in Sample::all("error") {
         let code = ErrorCode::ALL.iter().find(|code| format!("{code:?}") == sample.subject());
-        let code = *code.unwrap_or_else(|| panic!("{} has no code", sample.path.display()));
+        let code = *code.unwrap_or_else(|| {
+            panic!("{} does not belong to an error code", sample.path.display())
+        });
         let (id, error) = decoded_error(&sample);
-        let rv = error.data.pkcs11.map(|name| rv_of(&name));
+        let rv = error.data.pkcs11.map(|name| rv_from_name(&name));
         let failure = Failure { code, rv, message: error.message };
-        sample.assert_is(&Reply::<()>::failure(id, failure).encode().unwrap());
+        sample.assert_equals(&Reply::<()>::failure(id, failure).encode().unwrap());
     }
 }
 
-/// The return value that the wire names so.
-fn rv_of(name: &str) -> Rv {
+/// The return value with this name on the wire.
+fn rv_from_name(name: &str) -> Rv {
     let hexadecimal = || u64::from_str_radix(name.strip_prefix("0x").unwrap(), 16).unwrap();
     rv::TABLE
         .iter()
@@ -176,19 +178,19 @@ fn decoded_error(sample: &Sample) -> (Option<Id>, ErrorObject) {
     }
 }
 
-/// Each frame that is refused, in `.frame.txt`, has its reply beside it, in `.reply.json`.
+/// A rejected frame is in `NAME.frame.txt`, its reply in `NAME.reply.json`.
 #[test]
-fn rejections() {
+fn rejected_frames_get_their_reply() {
     for frame in Sample::all("rejected").iter().filter(|s| s.file_name().ends_with(".frame.txt")) {
         let path = frame.path.with_file_name(format!("{}.reply.json", frame.subject()));
-        let rejected = Request::decode(&frame.text).err().expect("a frame that is refused");
+        let rejected = Request::decode(&frame.text).err().expect("a frame that is rejected");
         let reply = Reply::<()>::failure(rejected.id, rejected.failure).encode().unwrap();
-        Sample::read(path).assert_is(&reply);
+        Sample::read(path).assert_equals(&reply);
     }
 }
 
 #[test]
-fn every_method_has_a_request_and_a_result() {
+fn every_method_has_a_request_sample_and_a_result_sample() {
     for folder in ["request", "result"] {
         let samples = Sample::all(folder);
         for method in Call::METHODS {
@@ -205,26 +207,26 @@ fn every_error_code_has_a_sample_with_and_without_a_return_value() {
         .collect();
     for code in ErrorCode::ALL {
         let samples = || errors.iter().filter(|(subject, _)| *subject == format!("{code:?}"));
-        assert!(samples().any(|(_, pkcs11)| pkcs11.is_none()), "{code:?} has no error");
+        assert!(samples().any(|(_, pkcs11)| pkcs11.is_none()), "{code:?} has no sample");
         assert!(
             samples().any(|(_, pkcs11)| pkcs11.is_some())
                 || rv::TABLE.iter().all(|entry| entry.code != *code),
-            "{code:?} has no error with a return value"
+            "{code:?} has no sample with a return value"
         );
     }
 }
 
 #[test]
-fn every_code_of_json_rpc_has_a_rejection() {
-    const ANY_OTHER_FAILURE: i32 = -32000;
+fn every_json_rpc_code_has_a_rejected_sample() {
+    const OTHER_FAILURES: i32 = -32000;
     let rejections = Sample::all("rejected");
     let codes: Vec<_> = rejections
         .iter()
         .filter(|sample| sample.file_name().ends_with(".reply.json"))
         .map(|sample| decoded_error(sample).1.code)
         .collect();
-    for code in ErrorCode::ALL.iter().filter(|code| code.rpc_code() != ANY_OTHER_FAILURE) {
-        assert!(codes.contains(&code.rpc_code()), "{code:?} has no rejection");
+    for code in ErrorCode::ALL.iter().filter(|code| code.rpc_code() != OTHER_FAILURES) {
+        assert!(codes.contains(&code.rpc_code()), "{code:?} has no rejected sample");
     }
 }
 

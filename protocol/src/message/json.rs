@@ -1,4 +1,4 @@
-//! JSON in, with errors that are safe to pass on.
+//! Decodes JSON with errors that are safe to send to a peer and to log.
 
 use std::fmt;
 
@@ -37,10 +37,10 @@ impl<'de> Deserialize<'de> for Version {
     }
 }
 
-/// Decodes JSON with an error that names the field and says what was expected there, and repeats
-/// no value: the text may hold a PIN.
+/// Decodes JSON. The error names the field and says what it must be. It repeats no value, because
+/// the text may hold a PIN.
 pub(super) fn decode_json<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, String> {
-    // Where the fields are kept track of it takes twice as long.
+    // Decoding with the path takes twice as long, so use it only to explain a failure.
     serde_json::from_str(text).or_else(|_| decode_with_path(text))
 }
 
@@ -48,8 +48,8 @@ fn decode_with_path<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, Strin
     let mut deserializer = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = shortened(&error.path().to_string());
-        // A name of the peer's may look like any part of this text, so that it is cut from the
-        // right, where our own expectations stand.
+        // The peer chooses field names, so a name may look like any part of this text. Split the
+        // text from the right, because the expectation comes last and is our own text.
         let detail = error.inner().to_string();
         let detail = detail.rsplit_once(" at line ").map_or(detail.as_str(), |(text, _)| text);
         let expected = detail.rsplit_once(", expected ").map(|(_, expected)| expected);
@@ -68,7 +68,7 @@ fn decode_with_path<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, Strin
     })
 }
 
-/// A peer's text as it may stand in an error: escaped, and cut where it is long.
+/// Makes a peer's text safe for an error message: escapes it and cuts it at [`MAX_NAME`].
 pub(super) fn shortened(text: &str) -> String {
     cut(text, MAX_NAME)
 }
@@ -81,7 +81,7 @@ fn cut(text: &str, max: usize) -> String {
     short
 }
 
-/// Characters of a name that a peer chose.
+/// The most characters of a name that a peer chose.
 const MAX_NAME: usize = 64;
-/// Characters of a text that is our own, as far as the peer cannot have a part in it.
+/// The most characters of an error text of serde, which may contain a peer's text.
 const MAX_DETAIL: usize = 300;

@@ -1,4 +1,4 @@
-//! What the page sends: requests.
+//! Requests: the messages that the page sends.
 
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
@@ -10,25 +10,25 @@ use crate::call::{Call, Decoder, Method};
 use crate::error_code::ErrorCode;
 use crate::failure::Failure;
 
-/// A call that was decoded whole. It has no `Debug`, because some calls hold a PIN.
+/// A decoded request. There is no `Debug`, because some calls hold a PIN.
 pub struct Request {
-    /// Chosen by the page; the reply carries it.
+    /// The id that the page chose. The reply has the same id.
     pub id: Id,
     /// The method and its parameters.
     pub call: Call,
 }
 
-/// A message that is no request, or a request that is no call. The connection survives it.
+/// A message that could not be decoded as a request. The connection survives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
-    /// The id, where one could be read.
+    /// The id of the request, if it could be decoded.
     pub id: Option<Id>,
-    /// What is wrong with it.
+    /// What is wrong with the message.
     pub failure: Failure,
 }
 
 impl Request {
-    /// Decodes the text of a frame.
+    /// Decodes the text of a frame. On failure, [`Rejected`] has what the error reply needs.
     pub fn decode(text: &str) -> Result<Self, Rejected> {
         let envelope: Envelope<'_> =
             decode_json(text).map_err(|problem| not_a_request(text, &problem))?;
@@ -51,18 +51,19 @@ impl Request {
         Err(Rejected { id: Some(envelope.id), failure: Failure::new(code, message) })
     }
 
-    /// Encodes a call of method `M`, as the client does.
+    /// Encodes a request of method `M`.
     pub fn encode<M: Method>(id: u64, params: &M) -> Result<String, serde_json::Error> {
         serde_json::to_string(&OutgoingRequest { jsonrpc: Version, id, method: M::NAME, params })
     }
 }
 
-/// Finds out why a text is no request, and the id of the one that it was meant to be.
+/// Explains why `text` is not a request. Keeps the id if the text has a valid one, so that the page
+/// can match the error to its request.
 fn not_a_request(text: &str, problem: &str) -> Rejected {
     let (code, message) = match serde_json::from_str::<IgnoredAny>(text) {
         Err(error) => {
-            let place = format!("line {}, column {}", error.line(), error.column());
-            (ErrorCode::NotJson, format!("The message is not JSON ({place})."))
+            let position = format!("line {}, column {}", error.line(), error.column());
+            (ErrorCode::NotJson, format!("The message is not JSON ({position})."))
         }
         Ok(_) if text.trim_start().starts_with('[') => (
             ErrorCode::NotRequest,
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_told_apart() {
+    fn each_malformed_message_gets_its_error_code() {
         let ping = r#"{"jsonrpc":"2.0","id":1,"method":"hello"}"#;
         assert!(Request::decode(ping).is_ok());
         for (text, code) in [
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_id_is_kept_wherever_it_can_be_read() {
+    fn a_rejected_message_keeps_its_id_if_the_id_is_valid() {
         let id = rejected(r#"{"jsonrpc":"2.0","id":"a","method":7}"#).id;
         assert_eq!(id, Some(Id::String("a".to_owned())));
         assert_eq!(rejected(r#"{"id":{}}"#).id, None);
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_the_field_and_repeats_no_value() {
+    fn errors_name_the_field_and_repeat_no_value() {
         let call = |params: &str| {
             let text =
                 format!(r#"{{"jsonrpc":"2.0","id":1,"method":"signData","params":{params}}}"#);
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_cannot_pose_as_a_part_of_the_error() {
+    fn a_field_name_cannot_forge_parts_of_the_error() {
         for name in ["x`, expected 1234\\n", "x at line 3", "missing field", "`, expected `a"] {
             for params in [format!(r#"{{"{name}":1}}"#), format!(r#"{{"module":{{"{name}":1}}}}"#)]
             {
@@ -208,12 +209,13 @@ mod tests {
                 }
             }
         }
-        let text = r#"{"jsonrpc":"2.0","id":1,"method":"slots","params":{"token_present":"4711 at line 3"}}"#;
-        assert!(!rejected(text).failure.message.contains("4711"));
+        let params = r#"{"token_present":"4711 at line 3"}"#;
+        let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"slots","params":{params}}}"#);
+        assert!(!rejected(&text).failure.message.contains("4711"));
     }
 
     #[test]
-    fn a_long_name_is_cut_and_escaped() {
+    fn long_names_are_cut_and_escaped() {
         let name = format!("\\n{}", "x".repeat(100_000));
         let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{name}"}}"#);
         let message = rejected(&text).failure.message;

@@ -87,7 +87,7 @@ async fn that_somebody_is_logged_in_already_proves_no_pin() {
     let always = fixture.module.add(rule());
     for pin in [PIN, &wrong_pin(1)] {
         let outcome = fixture.sign_with(&mut other, pin).await;
-        assert_error("any PIN", &outcome, (500, "900"), &["proves no PIN"]);
+        assert_error("any PIN", &outcome, (500, "900"), &["did not check the PIN"]);
         assert_ckr("any PIN", &outcome, "CKR_USER_ALREADY_LOGGED_IN");
     }
     assert_eq!(fixture.module.count("C_Sign"), 0);
