@@ -1,12 +1,12 @@
-/** Names a slot. A number; beyond 2^53 − 1 its decimal digits in a string. */
+/** The id of a slot: a number. Beyond 2^53 − 1, a string with its decimal digits. */
 export type SlotId = number | string;
 
 /**
- * How to sign, in any case; `SHA-256` is the same as `sha256`.
+ * The algorithm of a signature. The case does not matter, and `SHA-256` is the same as `sha256`.
  *
- * - `sha1`, `sha256`, `sha384`, `sha512`: PKCS#1 v1.5 with an RSA key, ECDSA with an EC key.
- * - `RS…`: RSA PKCS#1 v1.5. `PS…`: RSA-PSS, salt as long as the hash. `ES…`: ECDSA.
- * - `EdDSA`, `ML-DSA-…`: sign the message itself, not a hash.
+ * - `sha1`, `sha256`, `sha384`, `sha512`: PKCS#1 v1.5 for an RSA key, ECDSA for an EC key.
+ * - `RS…`: RSA PKCS#1 v1.5. `PS…`: RSA-PSS with a salt of the hash's length. `ES…`: ECDSA.
+ * - `EdDSA`, `ML-DSA-…`: sign the message, not a hash of it.
  */
 export type AlgorithmReference =
   | HashAlgorithm
@@ -17,174 +17,181 @@ export type AlgorithmReference =
   | "ML-DSA-44" | "ML-DSA-65" | "ML-DSA-87"
   | (string & {});
 
-/** A hash function, in any case and with or without the hyphen of `SHA-256`. */
+/** A hash function. The case does not matter, and `SHA-256` is the same as `sha256`. */
 export type HashAlgorithm = "sha1" | "sha256" | "sha384" | "sha512" | (string & {});
 
-/** What every successful call answers. */
+/** The result of a successful call. */
 export interface Response<T> {
   data: T;
   success: true;
 }
 
 /**
- * Called once with the outcome: `callback(null, response)` or `callback(error, undefined)`. With a
- * callback the promise may be ignored: it causes no `unhandledrejection`.
+ * The client calls it once, as `callback(null, response)` or as `callback(error, undefined)`. If
+ * you pass a callback, you can ignore the promise: it never causes an `unhandledrejection` event.
  */
 export type Callback<R> = (
   ...outcome: [error: null, response: R] | [error: RestException, response: undefined]
 ) => void;
 
-/** Who the bridge is and what it can do. */
+/** The name, the version and the methods of the bridge. */
 export interface Hello {
-  /** `"pkcs11-bridge"` */
+  /** `"pkcs11-bridge"`. */
   name: string;
   /** The version of the bridge. */
   version: string;
   /** The sub-protocol of the WebSocket, `"pkcs11-bridge.v1"`. */
   protocol: string;
-  /** The methods that this bridge has. */
+  /** The methods that the bridge has. */
   methods: string[];
   /**
-   * Where the bridge takes PINs from. A reader's own pinpad always comes first.
+   * Where the bridge takes PINs from. If the reader has a pinpad, the user always enters the PIN
+   * there.
    *
-   * - `native`: only from the user, in a window of the bridge. A call that brings a PIN is rejected
-   *   with 400/801.
-   * - `page-or-native`: from the call, or from the user where it brings none.
+   * - `native`: from a window of the bridge. A call with a `pin` is rejected with 400/801.
+   * - `page-or-native`: from the call. If the call has no `pin`, from a window of the bridge.
    */
   pin_entry: "native" | "page-or-native";
 }
 
-/** A PKCS#11 module that the page may name. */
+/** A PKCS#11 module that the page may use. */
 export interface Module {
-  /** The name for {@link Client.pkcs11}. */
+  /** The name of the module, for {@link Client.pkcs11}. */
   name: string;
-  /** What it is, for a person. */
+  /** The description of the module, for people. */
   description: string;
   /**
-   * - `available`: not started yet; the first call starts it.
+   * The state of the module for this site.
+   *
+   * - `available`: not started. The next call starts it.
    * - `running`: started.
-   * - `missing`: its file is not there.
-   * - `set_aside`: not started again for a while, because it kept failing.
+   * - `missing`: the file of the module does not exist.
+   * - `set_aside`: suspended after repeated failures. Calls fail until the suspension ends.
    */
   state: "available" | "running" | "missing" | "set_aside";
 }
 
-/** What a PKCS#11 module says of itself (`CK_INFO`). */
+/** The description of a PKCS#11 module (`CK_INFO`). */
 export interface Info {
-  /** The version of PKCS#11 that the module implements, "major.minor". */
+  /** The version of PKCS#11 that the module implements: "major.minor". */
   cryptoki_version: string;
-  /** Who made the module. */
+  /** The manufacturer of the module. */
   manufacturer_id: string;
   /** Reserved by the standard: 0. */
   flags: number;
-  /** What the module is. */
+  /** The description of the module. */
   library_description: string;
-  /** The version of the module, "major.minor". */
+  /** The version of the module: "major.minor". */
   library_version: string;
 }
 
 /** A slot (`CK_SLOT_INFO`). */
 export interface Slot {
-  /** The id by which calls choose the slot. */
+  /** The id of the slot, for `slot_id` in calls. */
   slot_id: SlotId;
-  /** The slot, such as the name of a reader. */
+  /** The description of the slot, often the name of the reader. */
   description: string;
-  /** The sum of 1 token present, 2 removable device, 4 hardware slot. */
+  /** The sum of these: 1 token present, 2 removable device, 4 hardware slot. */
   flags: number;
-  /** "major.minor" */
+  /** Version "major.minor". */
   hardware_version: string;
-  /** "major.minor" */
+  /** Version "major.minor". */
   firmware_version: string;
 }
 
 /**
- * A token (`CK_TOKEN_INFO`). What the token does not tell, and a limit that it does not have, is
- * `null`. PIN lengths and memory are in bytes.
+ * A token (`CK_TOKEN_INFO`).
+ *
+ * A number is `null` if the token does not report it. A session limit is also `null` if the token
+ * has none. PIN lengths and memory are in bytes.
  */
 export interface Token {
-  /** The slot that the token is in. */
+  /** The slot of the token. */
   slot_id: SlotId;
-  /** The name that its owner gave it. */
+  /** The label that the token got when it was initialised. */
   label: string;
-  /** Who made the token. */
+  /** The manufacturer of the token. */
   manufacturer_id: string;
   /** The model of the token. */
   model: string;
   /** The serial number of the token. */
   serial_number: string;
-  /** The bits of `CK_TOKEN_INFO`. */
+  /** The flags of `CK_TOKEN_INFO`, as a sum of bits. */
   flags: number;
-  /** How many sessions one application may open. */
+  /** The most sessions that one application may open. */
   max_session_count: number | null;
-  /** How many are open. */
+  /** The sessions that are open. */
   session_count: number | null;
-  /** How many read/write sessions one application may open. */
+  /** The most read/write sessions that one application may open. */
   max_rw_session_count: number | null;
-  /** How many are open. */
+  /** The read/write sessions that are open. */
   rw_session_count: number | null;
-  /** The longest PIN. */
+  /** The length of the longest PIN. */
   max_pin_length: number;
-  /** The shortest PIN. */
+  /** The length of the shortest PIN. */
   min_pin_length: number;
-  /** Memory for public objects. */
+  /** The memory for public objects. */
   total_public_memory: number | null;
-  /** What is free of it. */
+  /** The free memory for public objects. */
   free_public_memory: number | null;
-  /** Memory for private objects. */
+  /** The memory for private objects. */
   total_private_memory: number | null;
-  /** What is free of it. */
+  /** The free memory for private objects. */
   free_private_memory: number | null;
-  /** "major.minor" */
+  /** Version "major.minor". */
   hardware_version: string;
-  /** "major.minor" */
+  /** Version "major.minor". */
   firmware_version: string;
 }
 
 /** A certificate on a token. */
 export interface Certificate {
-  /** For `cert_id`: the hex of `CKA_ID`, or `sha256:` and the fingerprint where it has none of its own. */
+  /**
+   * The id of the certificate, for `cert_id` in calls: `CKA_ID` in lower-case hex. If `CKA_ID` is
+   * empty or not unique on the token: `sha256:` and the SHA-256 fingerprint in hex.
+   */
   id: string;
-  /** The base64 of the certificate in DER. */
+  /** The certificate in DER, as base64. */
   base64: string;
-  /** The name that the token has for it. */
+  /** The label of the certificate on the token (`CKA_LABEL`). */
   label: string;
 }
 
-/** A certificate with what it says. */
+/** A certificate with its parsed content. */
 export interface ParsedCertificate extends Certificate {
-  /** `null` where the certificate cannot be parsed. */
+  /** The content; `null` if the certificate cannot be parsed. */
   parsed: CertificateContent | null;
-  /** Why it cannot be parsed. */
+  /** Why the certificate cannot be parsed. */
   parse_error?: string;
 }
 
-/** What a certificate says (RFC 5280). Nothing of it has been verified. */
+/** The content of a certificate (RFC 5280). The client does not verify it. */
 export interface CertificateContent {
-  /** RFC 4514, such as `"CN=Ada Lovelace,O=Example,C=GB"`. */
+  /** The subject as in RFC 4514, such as `"CN=Ada Lovelace,O=Example,C=GB"`. */
   subject: string;
-  /** RFC 4514 */
+  /** The issuer as in RFC 4514. */
   issuer: string;
-  /** Lower-case hex. */
+  /** The serial number in lower-case hex. */
   serial_number: string;
-  /** ISO 8601 in UTC, such as `"2026-01-31T12:00:00Z"`. */
+  /** The start of the validity: ISO 8601 in UTC, such as `"2026-01-31T12:00:00Z"`. */
   not_before: string;
-  /** ISO 8601 in UTC. */
+  /** The end of the validity: ISO 8601 in UTC. */
   not_after: string;
-  /** The type of the key; an OID in dotted decimals where it is none of these. */
+  /** The type of the key. For other types, an OID in dotted decimals. */
   key_type: "RSA" | "EC" | "Ed25519" | (string & {});
-  /** In bits; `null` where it is not known. */
+  /** The size of the key in bits; `null` if it is not known. */
   key_size: number | null;
-  /** `"P-256"` and so on, an OID for other curves; `null` for keys that have none. */
+  /** The curve, such as `"P-256"`; `null` for keys without a curve. For other curves, an OID. */
   curve: string | null;
-  /** The names of RFC 5280, section 4.2.1.3; empty where the certificate does not say. */
+  /** The key usages; empty if the certificate does not restrict them. */
   key_usage: KeyUsage[];
-  /** The names of RFC 5280, section 4.2.1.12, such as `"clientAuth"`; an OID where it has none. */
+  /** The names of RFC 5280, section 4.2.1.12, such as `"clientAuth"`. For other usages, an OID. */
   extended_key_usage: string[];
-  /** Lower-case hex of the SHA-256 of the certificate. */
+  /** The SHA-256 hash of the certificate in lower-case hex. */
   fingerprint_sha256: string;
 }
 
-/** What a key may be used for (RFC 5280, section 4.2.1.3). */
+/** A permitted use of a key (RFC 5280, section 4.2.1.3). */
 export type KeyUsage =
   | "digitalSignature"
   | "nonRepudiation"
@@ -198,69 +205,69 @@ export type KeyUsage =
 
 /** Options of {@link AbstractPkcs11.certificates}. */
 export interface CertificatesOptions {
-  /** Adds `parsed` to each certificate. */
+  /** Whether the client adds `parsed` to each certificate. */
   parseCerts?: boolean | undefined;
 }
 
-/** What {@link AbstractPkcs11.signData} signs, and how. */
+/** The argument of {@link AbstractPkcs11.signData}. */
 export interface SignData {
-  /** The slot that the token is in. */
+  /** The slot of the token. */
   slot_id: SlotId;
   /** The `id` of the certificate whose key signs. */
   cert_id: string;
-  /** How to sign. */
+  /** The algorithm of the signature. */
   algorithm_reference: AlgorithmReference;
-  /** The base64 of the hash; of the message itself for EdDSA and ML-DSA. */
+  /** The hash in base64. For EdDSA and ML-DSA, the message itself. */
   data: string;
   /**
-   * The user's PIN. Better left out: where one is needed, the bridge then asks the user for it in a
-   * window of its own, and the page never sees it.
+   * The user's PIN. Leave it out if you can. If the token needs a PIN, the bridge then asks the
+   * user in its own window, and the page never sees the PIN.
    */
   pin?: string | undefined;
-  /** The form of an ECDSA signature: r and s side by side, or DER. `"raw"` where it is missing. */
+  /** The encoding of an ECDSA signature: r and s concatenated (`"raw"`, the default), or DER. */
   signature_format?: "raw" | "der" | undefined;
 }
 
-/** What {@link AbstractPkcs11.signDataBatch} signs, and how. */
+/** The argument of {@link AbstractPkcs11.signDataBatch}. */
 export interface SignDataBatch extends Omit<SignData, "data"> {
-  /** 1 to 1000 hashes in base64; the messages themselves for EdDSA and ML-DSA. */
+  /** 1 to 1000 hashes in base64. For EdDSA and ML-DSA, the messages themselves. */
   data: readonly string[];
 }
 
 /** Options of {@link AbstractPkcs11.signDataBatch}. */
 export interface SignDataBatchOptions {
-  /** Called now and then while the batch is signed, and at its end. */
+  /** The client calls it from time to time while the bridge signs, and once at the end. */
   onProgress?: ((progress: BatchProgress) => void) | null | undefined;
-  /** Cancels what is left of the batch. What was signed is not lost. */
+  /** Cancels the rest of the batch. The signatures that exist already are kept. */
   signal?: AbortSignal | null | undefined;
 }
 
-/** How far a batch has come. */
+/** The progress of a batch. */
 export interface BatchProgress {
-  /** How many hashes have their signature or their error. */
+  /** The number of hashes that have a signature or an error. */
   done: number;
-  /** How many there are. */
+  /** The number of hashes in the batch. */
   total: number;
 }
 
-/** What became of one hash of a batch: the base64 of its signature, or why there is none. */
+/** The outcome for one hash of a batch: the signature in base64, or the error. */
 export type BatchItem =
   | { signature: string; error?: undefined }
   | { signature?: undefined; error: RestException };
 
-/** What {@link AbstractPkcs11.verifySignedData} verifies. */
+/** The argument of {@link AbstractPkcs11.verifySignedData}. */
 export interface VerifySignedData {
-  /** The slot that the token is in. */
+  /** The slot of the token. */
   slot_id: SlotId;
   /** The `id` of the certificate whose key signed. */
   cert_id: string;
-  /** How it was signed. */
+  /** The algorithm of the signature. */
   algorithm_reference: AlgorithmReference;
-  /** The base64 of the hash; of the message itself for EdDSA and ML-DSA. */
+  /** The hash in base64. For EdDSA and ML-DSA, the message itself. */
   data: string;
-  /** The base64 of the signature. */
+  /** The signature in base64. */
   signature: string;
-  /** As in {@link SignData}. */
+  /** As in {@link SignData.signature_format}. */
   signature_format?: "raw" | "der" | undefined;
 }
 
@@ -280,7 +287,7 @@ export type TokensResponse = Response<Token[]>;
 export type CertificatesResponse = Response<Certificate[]>;
 /** The response of {@link AbstractPkcs11.certificates} with `parseCerts`. */
 export type ParsedCertificatesResponse = Response<ParsedCertificate[]>;
-/** The response of {@link AbstractPkcs11.signData}: the base64 of the signature. */
+/** The response of {@link AbstractPkcs11.signData}: the signature in base64. */
 export type DataResponse = Response<string>;
 /** The response of {@link AbstractPkcs11.signDataBatch}, in the order of the hashes. */
 export type BatchResponse = Response<BatchItem[]>;
@@ -290,39 +297,39 @@ export type BoolDataResponse = Response<boolean>;
 /**
  * The functions of one PKCS#11 module.
  *
- * Each answers by its promise and, where one is given, by a callback. Failures are
- * {@link RestException}s.
+ * Each function returns a promise. If you pass a callback, the client calls it too. Promises reject
+ * with a {@link RestException}.
  */
 export interface AbstractPkcs11 {
-  /** What the module says of itself. */
+  /** Returns the description of the module. */
   info(callback?: Callback<InfoResponse>): Promise<InfoResponse>;
 
-  /** The slots of the module. */
+  /** Returns the slots of the module. */
   slots(callback?: Callback<SlotsResponse>): Promise<SlotsResponse>;
 
-  /** The slots that have a token in them. */
+  /** Returns the slots that have a token. */
   slotsWithTokenPresent(callback?: Callback<SlotsResponse>): Promise<SlotsResponse>;
 
-  /** The tokens in all slots. */
+  /** Returns the tokens in all slots. */
   token(callback?: Callback<TokensResponse>): Promise<TokensResponse>;
-  /** The tokens in all slots. */
+  /** Returns the tokens in all slots. */
   token(slotId: null | undefined, callback?: Callback<TokensResponse>): Promise<TokensResponse>;
-  /** The token in one slot. */
+  /** Returns the token in one slot. */
   token(slotId: SlotId, callback?: Callback<TokenResponse>): Promise<TokenResponse>;
 
-  /** The certificates on the token in a slot, with what they say. */
+  /** Returns the certificates on the token in a slot, with their parsed content. */
   certificates(
     slotId: SlotId,
     options: CertificatesOptions & { parseCerts: true },
     callback?: Callback<ParsedCertificatesResponse>,
   ): Promise<ParsedCertificatesResponse>;
-  /** The certificates on the token in a slot. */
+  /** Returns the certificates on the token in a slot. */
   certificates(
     slotId: SlotId,
     options?: CertificatesOptions | null,
     callback?: Callback<CertificatesResponse>,
   ): Promise<CertificatesResponse>;
-  /** The certificates on the token in a slot. */
+  /** Returns the certificates on the token in a slot. */
   certificates(
     slotId: SlotId,
     callback: Callback<CertificatesResponse>,
@@ -330,20 +337,21 @@ export interface AbstractPkcs11 {
 
   /**
    * Signs a hash with the key of a certificate. The bridge checks every signature against the
-   * certificate before the page gets it. Where the token needs a PIN and `data` has none, the promise
-   * waits until the user has entered it.
+   * certificate before it sends it to the page. If the token needs a PIN and `data` has none, the
+   * promise waits until the user has entered it.
    */
   signData(data: SignData, callback?: Callback<DataResponse>): Promise<DataResponse>;
 
   /** Signs up to 1000 hashes with one PIN. */
   signDataBatch(data: SignDataBatch, callback: Callback<BatchResponse>): Promise<BatchResponse>;
   /**
-   * Signs up to 1000 hashes with one PIN. Resolves to a signature or an error for each, in the order
-   * of the hashes; rejects where nothing could be signed at all, as after a wrong PIN.
+   * Signs up to 1000 hashes with one PIN. Resolves to a signature or an error for each hash, in the
+   * order of the hashes. Rejects if the bridge could not sign at all, for example after a wrong
+   * PIN.
    *
-   * Once `options.signal` is aborted, the bridge signs no more, and the promise resolves to the
-   * signatures that it made, with 499/803 for the others. It rejects with 499/803 where nothing was
-   * sent yet.
+   * When `options.signal` is aborted, the bridge stops signing. The promise then resolves to the
+   * signatures that exist, and to the error 499/803 for the other hashes. If the client has not
+   * sent the batch yet, the promise rejects with 499/803.
    */
   signDataBatch(
     data: SignDataBatch,
@@ -351,18 +359,18 @@ export interface AbstractPkcs11 {
     callback?: Callback<BatchResponse>,
   ): Promise<BatchResponse>;
 
-  /** Whether a signature is that of a certificate's key. Needs no PIN. */
+  /** Returns whether a signature is valid for a certificate. Needs no PIN. */
   verifySignedData(
     data: VerifySignedData,
     callback?: Callback<BoolDataResponse>,
   ): Promise<BoolDataResponse>;
 
   /**
-   * Ends the site's login, in all of its pages: the next signature needs the PIN again. Resolves to
-   * whether there was one.
+   * Ends the login of the site in all of its pages. The next signature needs the PIN again.
+   * Resolves to `false` if the site was not logged in.
    */
   logout(callback?: Callback<BoolDataResponse>): Promise<BoolDataResponse>;
-  /** Ends the site's login to the token in one slot; to all where it is `null` or `undefined`. */
+  /** Ends the login to the token in one slot. `null` and `undefined` mean all slots. */
   logout(
     slotId: SlotId | null | undefined,
     callback?: Callback<BoolDataResponse>,
@@ -371,102 +379,121 @@ export interface AbstractPkcs11 {
 
 /** The events of a {@link Client}. */
 export interface ClientEventMap {
-  /** The connection is there again. */
+  /** The client has connected to the bridge again. */
   open: CustomEvent<null>;
-  /** The connection was lost, or closed by {@link Client.close}. */
+  /** The connection was lost, or {@link Client.close} closed it. */
   close: CustomEvent<CloseDetail>;
   /**
-   * A token was put into a slot, or taken out of one.
+   * A token was inserted into a slot or removed from it.
    *
-   * While somebody listens, the bridge watches the module of each {@link AbstractPkcs11} that the client has
-   * given, now or later; where it has given none yet, that of `client.pkcs11()`. It has the user asked like a
-   * call, where the site is not approved yet. Listeners are counted as by every `EventTarget`: `once` and
-   * `signal` end them too, and with the last one the watching ends.
+   * While this event has a listener, the bridge watches the module of each {@link AbstractPkcs11}
+   * of this client, including later ones. If the client has none yet, the bridge watches the module
+   * of `client.pkcs11()`. If the site is not approved, the bridge asks the user first, as for a
+   * call.
    *
-   * Only changes are told: ask for the slots when {@link ClientEventMap.watch} says that watching has begun.
+   * Watching ends with the last listener. Listeners also end by `once` and `signal`, as for every
+   * `EventTarget`.
+   *
+   * The event reports changes only. Call `slots` when {@link ClientEventMap.watch} reports that
+   * watching has begun.
    */
   slot: CustomEvent<SlotDetail>;
-  /** For who listens to {@link ClientEventMap.slot}: watching a module has begun, or has failed. */
+  /** Watching a module for {@link ClientEventMap.slot} has begun or has failed. */
   watch: CustomEvent<WatchDetail>;
-  /** For developers: a frame was sent or received. */
+  /** The client sent or received a frame. Meant for developers. */
   traffic: CustomEvent<TrafficDetail>;
 }
 
-/** Why the connection is gone. */
+/** Why the connection was closed. */
 export interface CloseDetail {
   /**
-   * The close code of the WebSocket: 1001 where the bridge stops, 1006 where the connection broke, 1008
-   * where the user has revoked the approval of the site.
+   * The close code of the WebSocket (RFC 6455, section 7.4).
+   *
+   * - 1001: the bridge stops.
+   * - 1006: the connection was lost.
+   * - 1008: the user has revoked the approval of the site.
    */
   code: number;
-  /** The reason that the bridge gave, often empty. */
+  /** The reason that the bridge sent; often empty. */
   reason: string;
-  /** Whether the client looks for the bridge again. */
+  /** Whether the client tries to connect again. */
   reconnecting: boolean;
 }
 
-/** What happened in a slot. */
+/** A change in a slot. */
 export interface SlotDetail {
+  /** Whether the token was inserted or removed. */
   kind: "inserted" | "removed";
-  /** The name of the module in {@link Client.modules}. */
+  /** The name of the module, as in {@link Client.modules}. */
   module: string;
   /** The slot. */
   slot_id: SlotId;
-  /** The token, as far as the module can read it; where it was removed, as it was. */
+  /**
+   * The token; missing if the module could not read it. If the token was removed, its last known
+   * state.
+   */
   token?: Token;
 }
 
-/** Whether the slots of a module are watched. */
+/** Whether the bridge watches the slots of a module. */
 export interface WatchDetail {
-  /** What {@link Client.pkcs11} was called with, or the path of the `moduleConfig`; `undefined` for the default. */
+  /**
+   * The argument of {@link Client.pkcs11}, or the path of the `moduleConfig`; `undefined` for the
+   * default module of the bridge.
+   */
   module: string | undefined;
   /**
-   * `true`: from now on every change is told, and what changed before is not: at the beginning, on a new
-   * connection, and where it works again after it failed. `false`: no change is told at the moment.
+   * `true`: the client reports every change from now on. It does not report earlier changes. This
+   * happens at the beginning, on a new connection, and when watching works again after a failure.
+   *
+   * `false`: the client reports no changes at the moment.
    */
   watching: boolean;
   /**
-   * Why it is not watched. The client tries again by itself, after pauses that grow from half a second to half a
-   * minute; after 401/500 not before a call of the page has succeeded, so that nobody is asked over and over.
+   * Why the bridge does not watch the module. The client tries again after pauses that grow from
+   * 0.5 to 30 seconds. After 401/500 it first waits until a call of the page has succeeded, so that
+   * the bridge does not ask the user again and again.
    */
   error?: RestException | undefined;
 }
 
-/** A frame that was sent or received. */
+/** A frame that the client sent or received. */
 export interface TrafficDetail {
+  /** Whether the client sent or received the frame. */
   direction: "sent" | "received";
   /** The id of the request; `null` for an event of the bridge. */
   id: number | null;
-  /** The JSON, exact but for the value of `pin`, which is "•••". */
+  /** The JSON of the frame. The value of `pin` is replaced by "•••". */
   text: string;
 }
 
 /**
  * A connection to the bridge.
  *
- * Where the bridge was restarted, the client finds it again. Calls that were in flight are
- * rejected, as nothing is ever sent twice; later calls work.
+ * If the bridge restarts, the client connects to it again. It rejects calls that were in flight,
+ * because it never sends a call twice. Later calls work.
  *
- * The first call of a site that its user has not approved yet waits, for up to a minute, while the
- * bridge asks the user. Without a yes it is rejected with 401/500.
+ * If the user has not approved the site yet, the bridge asks the user at the first call. The call
+ * waits for up to a minute. If the user does not agree, the call is rejected with 401/500.
  */
 export interface Client {
   /**
-   * The functions of a PKCS#11 module: the one of that name in {@link Client.modules}, else that
-   * of the `moduleConfig` given to {@link connect}, else the bridge's default.
+   * Returns the functions of a PKCS#11 module. `moduleName` is a name from {@link Client.modules}.
+   * If it is missing, the client uses the `moduleConfig` of {@link connect}. If that is missing
+   * too, the bridge uses its default module.
    */
   pkcs11(moduleName?: string | null): AbstractPkcs11;
 
-  /** Who the bridge is and what it can do. */
+  /** Returns the name, the version and the methods of the bridge. */
   hello(callback?: Callback<HelloResponse>): Promise<HelloResponse>;
 
-  /** The modules that the page may name. */
+  /** Returns the modules that the page may use. */
   modules(callback?: Callback<ModulesResponse>): Promise<ModulesResponse>;
 
-  /** Ends the connection. Calls that wait are rejected with 500/999, and so is every later one. */
+  /** Closes the connection. The client rejects waiting and later calls with 500/999. */
   close(): void;
 
-  /** As `EventTarget.addEventListener`. */
+  /** Like `EventTarget.addEventListener`. */
   addEventListener<K extends keyof ClientEventMap>(
     type: K,
     listener:
@@ -476,7 +503,7 @@ export interface Client {
     options?: boolean | AddEventListenerOptions,
   ): void;
 
-  /** As `EventTarget.removeEventListener`. */
+  /** Like `EventTarget.removeEventListener`. */
   removeEventListener<K extends keyof ClientEventMap>(
     type: K,
     listener:
@@ -489,19 +516,19 @@ export interface Client {
 
 /** Options of {@link connect}. */
 export interface ConnectOptions {
-  /** The first and the last port that the bridge is looked for on, at most 32: `[24911, 24915]`. */
+  /** The first and the last port to try, at most 32 ports. The default is `[24911, 24915]`. */
   ports?: readonly [first: number, last: number] | undefined;
-  /** Names the PKCS#11 module by its file. */
+  /** The PKCS#11 module, by the path of its file. */
   moduleConfig?: ModuleConfig | null | undefined;
   /**
-   * For how many milliseconds the bridge may be silent about a call, before that is rejected with
-   * 408/900. The progress of a batch counts as a sign of life.
+   * The time in milliseconds that a call waits for a message about it from the bridge. After that,
+   * the client rejects the call with 408/900. Each progress event of a batch starts the time again.
    *
-   * 600000 where it is missing, because any call may wait for the user, to whom the bridge gives a
-   * minute for each question and each PIN. A shorter time gives up calls while a window of the bridge
-   * is still open. A bridge that is gone is noticed at once, whatever this is.
+   * The default is 600000, because any call may wait for the user. The user has a minute for each
+   * question and for each PIN. With a shorter time, a call can fail while a window of the bridge is
+   * still open. If the connection is lost, calls fail at once in any case.
    *
-   * `connect` itself looks for the bridge for this long; for 60000 where it is missing.
+   * `connect` also uses this time to find the bridge. Its default there is 60000.
    */
   timeout?: number | undefined;
 }
@@ -509,20 +536,20 @@ export interface ConnectOptions {
 /**
  * Connects to the bridge on this computer.
  *
- * Succeeds for sites that the bridge's user has not approved too: it is their first call that has the
- * user asked. Rejects with a {@link RestException}: 500/999 where no bridge answers, 400/801 for
- * options that are none.
+ * It also succeeds if the user has not approved the site: the bridge asks the user at the first
+ * call. Rejects with a {@link RestException}: 500/999 if no bridge answers, 400/801 if an option is
+ * wrong.
  */
 export function connect(options?: ConnectOptions | null): Promise<Client>;
 
 /**
- * Hashes what is to be signed, however large, in constant memory and without holding up the page.
- * Resolves to the base64 of the hash, as {@link SignData.data} takes it.
+ * Hashes a message of any size. It uses constant memory and does not block the page. Resolves to
+ * the hash in base64, for {@link SignData.data}.
  *
- * @param source a `Blob` or `File`, a stream of bytes, an `ArrayBuffer` or a view of one
+ * @param source a `Blob`, a `File`, a stream of bytes, an `ArrayBuffer`, or a view of one
  * @param algorithm `sha1`, `sha256`, `sha384` or `sha512`
- * @param onProgress called now and then, and at the end, with the number of bytes that were hashed
- *   and of those there are, `undefined` for a stream
+ * @param onProgress the client calls it from time to time, and at the end, with the number of bytes
+ *   that are hashed and the number of all bytes (`undefined` for a stream)
  */
 export function hash(
   source: Blob | ReadableStream<Uint8Array> | ArrayBufferLike | ArrayBufferView,
@@ -530,11 +557,11 @@ export function hash(
   onProgress?: ((loadedBytes: number, totalBytes: number | undefined) => void) | null,
 ): Promise<string>;
 
-/** Where the PKCS#11 module stands on each platform. */
+/** The path of the PKCS#11 module on each platform. */
 export class ModuleConfig {
   /**
-   * The bridge takes only paths that are configured or detected on the user's computer. A platform
-   * without a path gets the bridge's default module.
+   * The bridge accepts only paths of modules that are configured or detected on the user's
+   * computer. If the path of a platform is missing, the bridge uses its default module there.
    */
   constructor(linux?: string | null, mac?: string | null, win?: string | null);
   linux?: string | null | undefined;
@@ -542,7 +569,7 @@ export class ModuleConfig {
   win?: string | null | undefined;
 }
 
-/** Why a call failed: a row of the error table in the README. */
+/** Why a call failed. The README has a table of the errors. */
 export class RestException extends Error {
   constructor(
     status: number,
@@ -552,12 +579,15 @@ export class RestException extends Error {
     options?: { cause?: unknown },
   );
   readonly name: "RestException";
-  /** The status, in the manner of HTTP. */
+  /** The status. It has the meaning of the same HTTP status. */
   status: number;
-  /** Tells apart what shares a status. */
+  /** Distinguishes errors that have the same status. */
   code: string;
   /** What happened and what to do; the same as `message`. */
   description: string;
-  /** The return value of the PKCS#11 module, where there is one: `"CKR_PIN_INCORRECT"`. */
+  /**
+   * The return value of the PKCS#11 module, such as `"CKR_PIN_INCORRECT"`; `undefined` if the error
+   * has none.
+   */
   pkcs11: string | undefined;
 }

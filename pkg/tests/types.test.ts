@@ -1,5 +1,5 @@
-// The whole API as a page in TypeScript uses it. It is compiled, not run: what must not compile is
-// marked with @ts-expect-error.
+// Uses the whole API as a TypeScript page does. The test compiles this file and does not run it.
+// Lines that must not compile are marked with @ts-expect-error.
 
 import {
   connect,
@@ -22,12 +22,13 @@ import {
 } from "pkcs11-bridge-client";
 
 async function connecting(): Promise<Client> {
-  const moduleConfig = new ModuleConfig("/usr/lib/module.so", "/Library/module.dylib", "C:\\module.dll");
+  const [linux, mac, win] = ["/usr/lib/module.so", "/Library/module.dylib", "C:\\module.dll"];
+  const moduleConfig = new ModuleConfig(linux, mac, win);
   const options: ConnectOptions = { ports: [24911, 24915], moduleConfig, timeout: 60_000 };
   await connect();
   await connect({});
   await connect({ moduleConfig: new ModuleConfig(undefined, null, "C:\\module.dll") });
-  // @ts-expect-error: ports are the first and the last
+  // @ts-expect-error: `ports` needs the first and the last port
   await connect({ ports: [24911] });
   // @ts-expect-error: a misspelt option
   await connect({ timeOut: 1 });
@@ -39,13 +40,13 @@ async function client(client: Client): Promise<void> {
   const methods: string[] = hello.data.methods;
   const fromPages: boolean = hello.data.pin_entry === "page-or-native";
   // @ts-expect-error: no such policy
-  const none: boolean = hello.data.pin_entry === "page";
+  const unknown: boolean = hello.data.pin_entry === "page";
   const modules = await client.modules((error, response) => {
     if (error) console.error(error.code);
     else console.log(response.data.length);
   });
   for (const { name, description, state } of modules.data) {
-    if (state === "set_aside") console.log(name, description, methods, fromPages, none);
+    if (state === "set_aside") console.log(name, description, methods, fromPages, unknown);
   }
   const listener = (event: CustomEvent<{ code: number; reconnecting: boolean }>) =>
     console.log(event.detail.code, event.detail.reconnecting);
@@ -99,7 +100,7 @@ async function reading(pkcs11: AbstractPkcs11): Promise<void> {
   } else {
     console.log(parsed[0]?.parse_error, plain);
   }
-  // @ts-expect-error: without parseCerts nothing is parsed
+  // @ts-expect-error: without parseCerts the result has no `parsed`
   plain[0]?.parsed;
   // @ts-expect-error: a slot is needed
   await pkcs11.certificates();
@@ -115,7 +116,8 @@ async function signing(pkcs11: AbstractPkcs11, file: File): Promise<boolean> {
 
   const request = { slot_id: 1, cert_id: "01", algorithm_reference: "sha256", data } as const;
   const signature = (await pkcs11.signData({ ...request, pin: "1234" })).data;
-  await pkcs11.signData({ ...request, slot_id: "1", algorithm_reference: "ES256", signature_format: "der" });
+  const ecdsa = { algorithm_reference: "ES256", signature_format: "der" } as const;
+  await pkcs11.signData({ ...request, ...ecdsa, slot_id: "1" });
   const signed: SignData = { ...request, pin: undefined };
   pkcs11.signData(signed, (error, response) => console.log(error ?? response.data.length));
   // @ts-expect-error: `data` is missing
@@ -130,7 +132,8 @@ async function signing(pkcs11: AbstractPkcs11, file: File): Promise<boolean> {
 }
 
 async function signingMany(pkcs11: AbstractPkcs11, hashes: readonly string[]): Promise<string[]> {
-  const request = { slot_id: 1, cert_id: "01", algorithm_reference: "sha256", data: hashes } as const;
+  const algorithm = { algorithm_reference: "sha256" } as const;
+  const request = { slot_id: 1, cert_id: "01", ...algorithm, data: hashes };
   const controller = new AbortController();
   const { data: items } = await pkcs11.signDataBatch(request, {
     signal: controller.signal,
@@ -138,8 +141,12 @@ async function signingMany(pkcs11: AbstractPkcs11, hashes: readonly string[]): P
   });
   await pkcs11.signDataBatch({ ...request, pin: "1234", signature_format: "der" });
   await pkcs11.signDataBatch(request, { onProgress: null, signal: undefined });
-  pkcs11.signDataBatch(request, (error, response) => console.log(error ?? response.data[0]?.signature));
-  pkcs11.signDataBatch(request, null, (error, response) => console.log(error ?? response.data.length));
+  pkcs11.signDataBatch(request, (error, response) => {
+    console.log(error ?? response.data[0]?.signature);
+  });
+  pkcs11.signDataBatch(request, null, (error, response) => {
+    console.log(error ?? response.data.length);
+  });
   // @ts-expect-error: `data` is an array
   await pkcs11.signDataBatch({ ...request, data: "AQI=" });
   // @ts-expect-error: a controller is not its signal
@@ -163,7 +170,7 @@ async function loggingOut(pkcs11: AbstractPkcs11): Promise<boolean> {
   return (await pkcs11.logout(1)).data;
 }
 
-/** With the types of the callback written out. */
+/** Declares the types of the callback explicitly. */
 function callbacks(pkcs11: AbstractPkcs11): void {
   const callback: Callback<InfoResponse> = (error, response) => {
     if (error) {
