@@ -8,6 +8,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use pkcs11_bridge_protocol::HANDSHAKE_SECONDS;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Error;
@@ -31,6 +32,8 @@ pub struct ParallelPage {
 pub struct ServiceReport {
     /// How often it called.
     pub calls: usize,
+    /// How many of the calls took longer than [`SERVED_WITHIN`].
+    pub slow_calls: usize,
     /// The longest that it waited, and for what.
     pub slowest: (Duration, &'static str),
     /// How often a new connection of it was cut off before it was open, so that it tried again.
@@ -41,8 +44,13 @@ pub struct ServiceReport {
     pub file_descriptors: u64,
 }
 
-/// How long the page may wait for anything.
+/// How long nine of ten calls of the page may take.
 pub const SERVED_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long each call of the page may take, on a machine that is busy with other tests. A bridge that
+/// waits for a hostile peer until its time is over takes longer: the shortest of these limits is
+/// [`HANDSHAKE_SECONDS`].
+pub const MAX_WAIT: Duration = Duration::from_secs(HANDSHAKE_SECONDS - 1);
 
 /// How much memory the bridge may take.
 pub const MAX_MEMORY: u64 = 100_000_000;
@@ -82,7 +90,8 @@ impl ParallelPage {
     #[track_caller]
     pub fn expect_served(self) {
         let service = self.finish();
-        assert!(service.slowest.0 < SERVED_WITHIN, "the page had to wait: {service:?}");
+        assert!(service.slowest.0 < MAX_WAIT, "the page had to wait: {service:?}");
+        assert!(service.slow_calls * 10 <= service.calls, "the page had to wait: {service:?}");
         assert!(service.memory < MAX_MEMORY, "the bridge took too much memory: {service:?}");
         let bounded = service.file_descriptors < MAX_FILE_DESCRIPTORS;
         assert!(bounded, "the bridge took too many file descriptors: {service:?}");
@@ -142,8 +151,10 @@ impl Page {
     }
 
     fn waited(&mut self, start: Instant, what: &'static str) {
+        let waited = start.elapsed();
         self.service.calls += 1;
-        self.service.slowest = self.service.slowest.max((start.elapsed(), what));
+        self.service.slow_calls += usize::from(waited > SERVED_WITHIN);
+        self.service.slowest = self.service.slowest.max((waited, what));
     }
 }
 

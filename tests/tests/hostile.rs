@@ -1,6 +1,6 @@
-//! Hostile traffic through raw sockets: whatever peers send, or do not send, each gets what the documentation of the
-//! wire says, the bridge takes no more than its share of memory and file descriptors, and a well-behaved page beside
-//! them is served.
+//! Hostile traffic through raw sockets. Whatever peers send or leave out, each gets
+//! what the documentation of the wire says. The bridge uses a bounded amount of memory
+//! and file descriptors. A well-behaved page that calls it in parallel is served.
 
 mod hostile {
     pub mod frames;

@@ -1,12 +1,19 @@
-//! Frames that are not those of RFC 6455, or that do not end.
+//! Frames that violate RFC 6455, or that do not end.
 
+use std::net::SocketAddr;
+use std::thread::scope;
 use std::time::{Duration, Instant};
 
 use pkcs11_bridge_protocol::{MAX_FRAME_LEN, WRITE_SECONDS};
+use pkcs11_bridge_tests::bridge::ORIGIN;
 use pkcs11_bridge_tests::raw_connection::opcode::{BINARY, CLOSE, CONTINUATION, PING, TEXT};
-use pkcs11_bridge_tests::raw_connection::{Ending, FIN, frame, frame_with_first_byte, header};
+use pkcs11_bridge_tests::raw_connection::{
+    Ending, FIN, RawConnection, frame, frame_with_first_byte, header,
+};
 
 use super::testbed::Testbed;
+
+const PARALLEL_PEERS: usize = 32;
 
 const HELLO: &str = r#"{"jsonrpc":"2.0","id":1,"method":"hello"}"#;
 
@@ -63,7 +70,8 @@ fn frames_that_break_the_protocol() {
         cases.push(("an opcode of no meaning", frame(opcode, HELLO), PROTOCOL));
     }
     for bit in RESERVED {
-        // The first of them says of a frame that it is compressed (RFC 7692), which was not agreed on.
+        // The first of these bits says that the frame is compressed (RFC 7692), which
+        // was not negotiated.
         for opcode in [TEXT, BINARY, CONTINUATION, PING] {
             cases.push((
                 "a reserved bit",
@@ -72,18 +80,27 @@ fn frames_that_break_the_protocol() {
             ));
         }
     }
-    for (what, bytes, code) in cases {
-        let mut peer = testbed.peer();
-        let _ = peer.send(&bytes);
-        let shown = &bytes[..bytes.len().min(14)];
-        assert_eq!(peer.ending(), Ending::CloseCode(code), "{what}: {shown:02x?}");
-        let mut peer = testbed.peer();
-        // What was right before it is answered.
-        let _ = peer.send([frame(TEXT, HELLO), bytes].concat());
-        let received = peer.read_to_end();
-        assert_eq!(received.ending, Ending::CloseCode(code), "{what} behind a request");
+    // After a close frame the bridge waits a second for the peer's, so the peers come in parallel.
+    let address = testbed.address();
+    for cases in cases.chunks(PARALLEL_PEERS) {
+        scope(|scope| {
+            for (what, bytes, code) in cases {
+                scope.spawn(move || assert_closed(address, what, bytes, *code));
+            }
+        });
     }
     testbed.expect_served();
+}
+
+/// Asserts that the bridge closes a connection for these bytes, alone and after a valid request.
+fn assert_closed(address: SocketAddr, what: &str, bytes: &[u8], code: u16) {
+    let mut peer = RawConnection::open(address, ORIGIN);
+    let _ = peer.send(bytes);
+    let shown = &bytes[..bytes.len().min(14)];
+    assert_eq!(peer.ending(), Ending::CloseCode(code), "{what}: {shown:02x?}");
+    let mut peer = RawConnection::open(address, ORIGIN);
+    let _ = peer.send([&frame(TEXT, HELLO), bytes].concat());
+    assert_eq!(peer.ending(), Ending::CloseCode(code), "{what} behind a request");
 }
 
 #[test]

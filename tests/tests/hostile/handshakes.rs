@@ -1,4 +1,4 @@
-//! Before there is a WebSocket: peers that say nothing, too little, too much, or something else.
+//! Before a WebSocket exists: peers that send nothing, too little, too much, or something else.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -9,8 +9,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::testbed::Testbed;
 
-/// Opens 10,000 sockets that say something each, in waves where they cannot be open together. They come in bursts,
-/// each when the bridge has taken the one before, so that a busy machine is not measured instead.
+/// Opens 10,000 sockets, each of which sends a text. If the process may not have as many open, they
+/// come in waves. Each burst comes after the bridge has accepted the one before, so that the test
+/// does not measure how busy the machine is.
 fn ten_thousand(testbed: &Testbed, words: impl Fn(usize) -> String) -> Vec<RawConnection> {
     let together = allowed();
     let mut peers = Vec::new();
@@ -22,26 +23,28 @@ fn ten_thousand(testbed: &Testbed, words: impl Fn(usize) -> String) -> Vec<RawCo
             RawConnection::open(testbed.address(), "https://burst.example");
         }
         let mut peer = RawConnection::connect(testbed.address());
-        // Those that came before may have pushed it out already.
+        // Later sockets may already have displaced it.
         let _ = peer.send(words(number));
         peers.push(peer);
     }
     peers
 }
 
-/// As many sockets as this process may have beside those of the fixtures.
+/// How many sockets a test may have open. The tests of this file run side by side and share the
+/// limit of the process with the fixtures.
 fn allowed() -> usize {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("a limit");
-    let most = limit.maximum.unwrap_or(u64::MAX).saturating_sub(1000);
+    let most = limit.maximum.unwrap_or(u64::MAX).saturating_sub(1000) / TESTS_WITH_MANY_SOCKETS;
     usize::try_from(most).unwrap_or(usize::MAX)
 }
 
+const TESTS_WITH_MANY_SOCKETS: u64 = 3;
 const TEN_THOUSAND: usize = 10_000;
 const BURST: usize = 100;
 
 #[test]
-fn ten_thousand_peers_that_say_nothing() {
+fn ten_thousand_silent_sockets_are_closed() {
     let testbed = Testbed::open();
     for mut peer in ten_thousand(&testbed, |_| String::new()) {
         assert_eq!(peer.ending(), Ending::Dropped);
@@ -50,7 +53,7 @@ fn ten_thousand_peers_that_say_nothing() {
 }
 
 #[test]
-fn ten_thousand_half_open_handshakes() {
+fn ten_thousand_half_open_handshakes_are_closed() {
     let testbed = Testbed::open();
     let request = upgrade(testbed.address(), "https://half.example");
     let half = &request[..request.len() / 2];
@@ -61,19 +64,19 @@ fn ten_thousand_half_open_handshakes() {
 }
 
 #[test]
-fn ten_thousand_websockets_of_a_hundred_origins() {
+fn ten_thousand_websockets_of_unapproved_origins_are_bounded() {
     let testbed = Testbed::open();
     let address = testbed.address();
     let words = |number| upgrade(address, &format!("https://{}.example", number % 100));
     let mut kept = ten_thousand(&testbed, words);
     let mut refused = 0;
-    // The bridge may not have come to them all yet.
+    // The bridge may not have handled all of them yet.
     for _ in 0..2 {
         sleep(Duration::from_secs(2));
         let silence = Duration::from_millis(1);
         kept.retain_mut(|peer| match peer.read_for(silence).map(|received| received.ending) {
             None => true,
-            // Others have pushed it out before its turn.
+            // Other sockets have displaced it.
             Some(Ending::Dropped) => false,
             Some(ending) => {
                 assert_eq!(ending, Ending::CloseCode(TRY_LATER));
@@ -89,7 +92,7 @@ fn ten_thousand_websockets_of_a_hundred_origins() {
 }
 
 #[test]
-fn what_is_no_handshake() {
+fn other_requests_are_refused() {
     let testbed = Testbed::open();
     let host = testbed.address();
     let good = upgrade(host, "https://app.example");
@@ -117,7 +120,7 @@ fn what_is_no_handshake() {
 }
 
 #[test]
-fn headers_that_do_not_end() {
+fn endless_headers_are_cut_off() {
     let testbed = Testbed::open();
     let start = "GET / HTTP/1.1\r\n";
     for (what, words) in [
@@ -137,9 +140,9 @@ fn headers_that_do_not_end() {
     testbed.expect_served();
 }
 
-/// Each byte comes long before the handshake's time is over.
+/// Each byte comes long before the time limit of the handshake.
 #[test]
-fn headers_byte_by_byte() {
+fn headers_byte_by_byte_are_cut_off() {
     let testbed = Testbed::open();
     let request = upgrade(testbed.address(), "https://slow.example");
     let begun = Instant::now();

@@ -1,4 +1,4 @@
-//! Pages of an approved origin that hold as much of the bridge's memory as they can.
+//! Pages of an approved origin that hold as much of the bridge's memory as possible.
 
 use pkcs11_bridge_protocol::{MAX_CONNECTIONS, MAX_FRAME_LEN, MAX_IN_FLIGHT};
 use pkcs11_bridge_tests::bridge::ORIGIN;
@@ -14,11 +14,11 @@ use serde_json::json;
 
 use super::testbed::Testbed;
 
-/// Room for the page beside them, which opens a second connection now and then.
+/// The parallel page needs room, because it opens a second connection now and then.
 const CONNECTIONS: usize = MAX_CONNECTIONS - 4;
 
 #[test]
-fn frames_that_lack_a_byte_on_all_connections() {
+fn incomplete_frames_on_all_connections_bound_memory() {
     let testbed = Testbed::open();
     let mut frame = header(FIN | TEXT, MAX_FRAME_LEN as u64);
     frame.resize(frame.len() + MAX_FRAME_LEN - 1, b' ');
@@ -30,7 +30,7 @@ fn frames_that_lack_a_byte_on_all_connections() {
 }
 
 #[test]
-fn messages_in_pieces_that_lack_a_byte_on_all_connections() {
+fn incomplete_messages_on_all_connections_bound_memory() {
     let testbed = Testbed::open();
     let first = frame_with_first_byte(TEXT, vec![b' '; MAX_FRAME_LEN / 2 + 1]);
     let mut second = header(CONTINUATION, MAX_FRAME_LEN as u64);
@@ -44,7 +44,7 @@ fn messages_in_pieces_that_lack_a_byte_on_all_connections() {
 }
 
 #[test]
-fn requests_of_1_mb_while_the_module_hangs() {
+fn requests_of_1_mb_to_a_hanging_module_bound_memory() {
     let testbed = Testbed::of("https://other.example");
     let mut params = sign_data(testbed.token(), KeyType::Rsa2048.id(), "sha256");
     params.as_object_mut().unwrap().remove("pin");
@@ -57,10 +57,13 @@ fn requests_of_1_mb_while_the_module_hangs() {
     testbed.bridge.expect_workers(before.len() + 1);
     let own = testbed.bridge.workers().into_iter().find(|worker| !before.contains(worker));
     processes::signal(own.expect("a worker").pid, Signal::STOP);
+    // Encoded once, because that takes long without optimisation.
+    let params = params.to_string();
     for peer in &mut peers {
         for id in 0..MAX_IN_FLIGHT {
-            let request = json!({ "jsonrpc": "2.0", "id": id, "method": "verifySignedData", "params": params });
-            let _ = peer.send(frame(TEXT, request.to_string()));
+            let method = r#""method":"verifySignedData""#;
+            let request = format!(r#"{{"jsonrpc":"2.0","id":{id},{method},"params":{params}}}"#);
+            let _ = peer.send(frame(TEXT, request));
         }
     }
     testbed.expect_served();

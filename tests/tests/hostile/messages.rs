@@ -1,4 +1,4 @@
-//! Messages that are as large or as deep as they can be.
+//! Messages of the greatest length and depth.
 
 use pkcs11_bridge_protocol::MAX_FRAME_LEN;
 use pkcs11_bridge_tests::raw_connection::opcode::{CLOSE, TEXT};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::testbed::Testbed;
 
-/// What JSON-RPC's own errors and an argument that is wrong are told with.
+/// The codes of JSON-RPC's own errors and of wrong parameters.
 const NOT_JSON: i64 = -32700;
 const NOT_REQUEST: i64 = -32600;
 const UNKNOWN_METHOD: i64 = -32601;
@@ -22,7 +22,7 @@ fn request(params: &str) -> String {
 }
 
 #[test]
-fn messages_that_are_too_deep_or_too_large_for_what_they_say() {
+fn too_deep_and_too_large_messages_get_an_error() {
     let testbed = Testbed::open();
     let long = "x".repeat(MAX_FRAME_LEN - 200);
     let digits = "9".repeat(MAX_FRAME_LEN - 200);

@@ -1,4 +1,4 @@
-//! Peers that take their time: each is given up when it is due, and silence alone is no offence.
+//! Slow peers: the bridge closes each at its deadline. A silent connection may stay.
 
 use std::io::ErrorKind;
 use std::thread::{sleep, spawn};
@@ -16,14 +16,15 @@ use super::testbed::Testbed;
 
 const TOO_SLOW: Ending = Ending::CloseCode(1008);
 
-/// Sends what is no whole message, and then nothing, and says how it ended and after how long.
+/// Sends an incomplete message and then nothing. Gives the end of the connection and
+/// the time until then.
 fn sends_only(mut peer: RawConnection, bytes: &[u8]) -> (Ending, Duration) {
     let begun = Instant::now();
     peer.send(bytes).expect("the bridge takes it");
     (peer.ending(), begun.elapsed())
 }
 
-/// Sends a byte each second until nobody takes it.
+/// Sends one byte a second until the bridge closes the connection.
 fn sends_by_the_second(mut peer: RawConnection, bytes: &[u8]) -> (Ending, Duration) {
     let begun = Instant::now();
     for byte in bytes {
@@ -36,7 +37,7 @@ fn sends_by_the_second(mut peer: RawConnection, bytes: &[u8]) -> (Ending, Durati
 }
 
 #[test]
-fn messages_that_do_not_end() {
+fn incomplete_messages_are_closed_at_their_deadline() {
     let testbed = Testbed::open();
     let message = frame(TEXT, json!({ "jsonrpc": "2.0", "id": 1, "method": "hello" }).to_string());
     let mut large = header(FIN | TEXT, MAX_FRAME_LEN as u64);
@@ -64,7 +65,7 @@ fn messages_that_do_not_end() {
         assert!(after >= Duration::from_secs(MESSAGE_SECONDS - 1), "{what}: after {after:?}");
     }
     silent.send(&message).expect("it is open still");
-    // Whoever says goodbye at once wants no reply.
+    // A page that sends a close frame at once gets no reply.
     assert!(silent.read_for(Duration::from_secs(2)).is_none(), "it is open still");
     silent.send(frame(8, 1000u16.to_be_bytes())).expect("it is open still");
     assert_eq!(silent.read_to_end().texts.len(), 1, "a page that was silent for long");
@@ -72,10 +73,10 @@ fn messages_that_do_not_end() {
 }
 
 #[test]
-fn a_peer_that_does_not_read_its_replies() {
+fn a_peer_that_does_not_read_is_closed() {
     let testbed = Testbed::open();
     let mut peer = testbed.peer();
-    // So that the system keeps few of them for it.
+    // A small buffer lets the system keep few replies.
     set_socket_recv_buffer_size(peer.socket(), 4096).expect("a socket option");
     let wait = Duration::from_millis(50);
     peer.socket().set_write_timeout(Some(wait)).expect("a socket option");
@@ -99,5 +100,5 @@ fn a_peer_that_does_not_read_its_replies() {
     testbed.expect_served();
 }
 
-/// A busy machine takes a while until the system's buffers are full.
+/// A busy machine takes a while to fill the system's buffers.
 const LIMIT: Duration = Duration::from_secs(9 * WRITE_SECONDS);

@@ -1,8 +1,7 @@
-//! What each test of this folder stands on: a bridge alone, with a well-behaved page. They run one at a time, so
-//! that the page waits for the bridge and not for another test.
+//! The testbed of each hostile test: a bridge of its own, and a well-behaved page that calls it in
+//! parallel.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pkcs11_bridge_tests::bridge::{Bridge, ORIGIN, Setup};
 use pkcs11_bridge_tests::parallel_page::ParallelPage;
@@ -13,23 +12,20 @@ pub struct Testbed {
     parallel_page: Option<ParallelPage>,
     pub bridge: Bridge,
     token: TestToken,
-    _alone: MutexGuard<'static, ()>,
 }
 
 impl Testbed {
-    /// With a page of the approved origin.
+    /// The page has the approved origin.
     pub fn open() -> Self {
         Self::of(ORIGIN)
     }
 
-    /// With a page of another origin, which is approved too.
+    /// The page has another approved origin.
     pub fn of(origin: &str) -> Self {
-        static ALONE: Mutex<()> = Mutex::new(());
-        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let token = TestToken::new();
         let bridge = Setup::on(&token).origin(origin).start();
         let parallel_page = Some(ParallelPage::start(&bridge, &token, origin));
-        Self { parallel_page, bridge, token, _alone: alone }
+        Self { parallel_page, bridge, token }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -45,9 +41,9 @@ impl Testbed {
         RawConnection::open(self.address(), ORIGIN)
     }
 
-    /// Panics where the page had to wait, or where the bridge took too much.
+    /// Panics if the page had to wait, or if the bridge used too much memory or too many files.
     #[track_caller]
     pub fn expect_served(mut self) {
-        self.parallel_page.take().expect("it is asked once").expect_served();
+        self.parallel_page.take().expect("the page runs").expect_served();
     }
 }

@@ -1,4 +1,4 @@
-//! All of it at the same time.
+//! All attacks at the same time.
 
 use std::io::{copy, sink};
 use std::net::Shutdown;
@@ -14,7 +14,7 @@ use pkcs11_bridge_tests::raw_connection::{RawConnection, frame, frame_with_first
 use super::testbed::Testbed;
 
 #[test]
-fn everything_at_once() {
+fn the_page_is_served_during_all_attacks() {
     let testbed = Testbed::open();
     let address = testbed.address();
     let over = &AtomicBool::new(false);
@@ -24,8 +24,8 @@ fn everything_at_once() {
     let piece = frame_with_first_byte(CONTINUATION, "").repeat(100);
     let pings = frame(PING, [0; 125]).repeat(10);
     let begun = frame_with_first_byte(TEXT, "");
-    // Each leaves the machine a little room, so that the page waits for the bridge and not for the machine: one
-    // that is built without optimisation takes its time over a megabyte.
+    // The pauses leave room on the machine, so that the page waits for the bridge and
+    // not for the machine. Without optimisation, a megabyte takes the bridge a while.
     let pause = |millis| sleep(Duration::from_millis(millis));
     scope(|scope| {
         scope.spawn(|| {
