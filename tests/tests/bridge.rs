@@ -1,4 +1,4 @@
-//! The real bridge on real tokens, through the real WebSocket.
+//! End-to-end tests: the real bridge, real tokens, and a real WebSocket.
 
 mod bridge {
     pub mod always_authenticate;
@@ -7,6 +7,7 @@ mod bridge {
     pub mod batch;
     pub mod batch_progress;
     pub mod certificate_ids;
+    pub mod circuit_breaker;
     pub mod command_line;
     pub mod configuration;
     pub mod consent;
@@ -15,13 +16,13 @@ mod bridge {
     pub mod consent_text;
     pub mod deadlines;
     pub mod demo;
+    pub mod fault_fixture;
     pub mod faults;
     pub mod faults_lengths;
     pub mod faults_logins;
     pub mod faults_objects;
     pub mod faults_of_process;
     pub mod faults_returned;
-    pub mod faulty;
     pub mod handshake;
     pub mod idle_workers;
     pub mod killed_bridge;
@@ -44,7 +45,7 @@ mod bridge {
     pub mod pin_pauses;
     pub mod pin_policy;
     pub mod pin_tries;
-    pub mod pin_tries_untold;
+    pub mod pin_tries_unreported;
     pub mod pinentry_failures;
     pub mod pinpad;
     pub mod pinpad_calls;
@@ -54,7 +55,6 @@ mod bridge {
     pub mod real_windows;
     pub mod revocation;
     pub mod same_user;
-    pub mod set_aside;
     pub mod signing;
     pub mod slot_events;
     pub mod state_file;

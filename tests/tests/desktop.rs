@@ -1,5 +1,5 @@
-//! What a user sees: consent and PIN in a real pinentry's windows, on a desktop in memory. Pictures of them
-//! are kept in `tests/artifacts`.
+//! What the user sees: the consent dialog and the PIN dialog in a real pinentry's
+//! windows, on a virtual desktop. Screenshots stay in `tests/artifacts`.
 
 use pkcs11_bridge_tests::bridge::{SOFTHSM, Setup};
 use pkcs11_bridge_tests::desktop::Desktop;

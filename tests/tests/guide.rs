@@ -1,5 +1,5 @@
-//! The API as the guide documents it, in a real browser and from the npm package as it is packed: the
-//! page in the folder `guide` goes through it section by section.
+//! The API as the guide documents it, in a real browser and from the packed npm
+//! package. The page in the folder `guide` tries it section by section.
 
 use pkcs11_bridge_tests::bridge::{SOFTHSM, Setup};
 use pkcs11_bridge_tests::browser::Browser;
@@ -37,15 +37,15 @@ async fn every_section_of_the_guide_works() {
     assert!(failing.is_empty(), "failing sections:\n{}", failing.join("\n"));
     assert_eq!(outcomes.as_array().map(Vec::len), Some(12), "{outcomes}");
     assert_eq!(browser.problems().await, json!([]));
-    judge(&token, &browser.value_of("window.signed").await);
+    assert_signatures_verify(&token, &browser.value_of("window.signed").await);
 }
 
 #[test]
-fn the_package_holds_what_it_needs_and_nothing_else() {
+fn the_package_contains_exactly_the_needed_files() {
     let package = PackedPackage::new();
     let mut files = package.files();
     for file in &mut files {
-        // The folder of the snippets has a hash in its name.
+        // The name of the snippets' folder contains a hash.
         if let Some((_, name)) = file.split_once("/js/") {
             *file = format!("dist/snippets/…/js/{name}");
         }
@@ -70,7 +70,7 @@ fn the_package_holds_what_it_needs_and_nothing_else() {
     );
 }
 
-/// What the page has to know.
+/// What the page needs to know.
 fn prepared(token: &TestToken, port: u16) -> Value {
     let mut labels = KeyType::ALL.map(KeyType::name);
     labels.sort_unstable();
@@ -93,8 +93,8 @@ fn prepared(token: &TestToken, port: u16) -> Value {
     })
 }
 
-/// Has OpenSSL judge everything that the page has signed.
-fn judge(token: &TestToken, signed: &Value) {
+/// Lets OpenSSL verify every signature of the page.
+fn assert_signatures_verify(token: &TestToken, signed: &Value) {
     let signed = signed.as_array().expect("a list");
     assert_eq!(signed.len(), 5 * 4);
     for one in signed {

@@ -1,5 +1,5 @@
-//! The playground in a real browser, by mouse and keyboard: from opening the page to a verified
-//! signature. Pictures of the page are kept in `tests/artifacts`.
+//! The playground in a real browser, by mouse and keyboard: from opening the page to a
+//! verified signature. Screenshots stay in `tests/artifacts`.
 
 mod playground {
     mod batch;
@@ -25,7 +25,7 @@ use playground::testbed::serve;
 
 const INVALID: &str = "#verify-result [data-outcome=invalid]";
 
-/// The playground on a site of the test's own, so that its bridge can be stopped and started.
+/// The playground on a site of the test, so that the test can stop and start its bridge.
 async fn playground(origin_allowed: bool) -> (TestToken, BridgeControl, Site) {
     let token = TestToken::new();
     let site = Site::reserve().await;
@@ -39,7 +39,7 @@ async fn playground(origin_allowed: bool) -> (TestToken, BridgeControl, Site) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn from_the_first_look_to_a_verified_signature_with_a_wrong_pin_and_a_restart_in_between() {
+async fn a_user_signs_and_verifies_despite_a_wrong_pin_and_a_restart() {
     let (token, control, site) = playground(true).await;
     let page = PlaygroundPage::open(&site.url("/")).await;
     page.choose(LABEL, "P-256").await;
@@ -65,7 +65,7 @@ async fn from_the_first_look_to_a_verified_signature_with_a_wrong_pin_and_a_rest
     page.browser.click("#restore-button").await;
     page.verify().await;
 
-    // Logged in: no PIN is needed. After the restart it is.
+    // The page is logged in and needs no PIN. After the restart it needs one.
     page.browser.click("#sign-button").await;
     let second = page.signature(&signature).await;
     control.restart().await;
@@ -74,7 +74,7 @@ async fn from_the_first_look_to_a_verified_signature_with_a_wrong_pin_and_a_rest
         .wait_for("document.querySelector('#step-certificate').dataset.state === 'done'")
         .await;
     page.browser.click("#sign-button").await;
-    // Nobody can be asked here.
+    // This bridge has no way to ask the user.
     assert!(page.sign_error("400", "801").await.contains("PIN"));
     page.sign(PIN).await;
     let third = page.signature(&second).await;
@@ -85,7 +85,7 @@ async fn from_the_first_look_to_a_verified_signature_with_a_wrong_pin_and_a_rest
     page.assert_without(&[PIN, WRONG_PIN]).await;
 }
 
-/// Has OpenSSL judge a signature of the P-256 key.
+/// Lets OpenSSL verify a signature of the P-256 key.
 fn assert_signed(token: &TestToken, algorithm: &str, message: &[u8], signature: &str) {
     let signature = openssl::der_of_raw_ecdsa(&from_base64(signature));
     let certificate = token.certified_key(KeyType::P256).certificate();
@@ -114,7 +114,7 @@ async fn a_file_is_hashed_in_the_page_and_signed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bridge_that_is_away_for_a_while_is_told_and_found_again() {
+async fn an_unreachable_bridge_is_reported_and_found_again() {
     let (_token, control, site) = playground(true).await;
     let page = PlaygroundPage::open(&site.url("/")).await;
     page.choose(LABEL, "RSA-2048").await;
@@ -131,18 +131,18 @@ async fn a_bridge_that_is_away_for_a_while_is_told_and_found_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_is_opened_before_the_bridge_waits_for_it() {
+async fn a_page_opened_before_the_bridge_waits_for_it() {
     let (_token, control, site) = playground(true).await;
     control.stop().await;
     let page = PlaygroundPage::open(&site.url("/")).await;
     page.browser.wait_for_shown("#panel-unreachable").await;
     control.start().await;
-    // Nobody clicks on anything.
+    // No user clicks on anything.
     page.choose(LABEL, "RSA-2048").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_nobody_can_be_asked_the_page_says_what_approves_it() {
+async fn without_a_dialog_the_page_shows_the_command_that_approves_it() {
     let (_token, control, site) = playground(false).await;
     let page = PlaygroundPage::open(&site.url("/")).await;
     let told = page.browser.wait_for_shown("#panel-refused").await;
@@ -154,7 +154,7 @@ async fn where_nobody_can_be_asked_the_page_says_what_approves_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_demo_leads_from_consent_to_a_signature_with_each_of_its_keys() {
+async fn the_demo_signs_with_each_key_after_consent() {
     let pinentry = Pinentry::new();
     let demo = Demo::with_pinentry(&pinentry);
     let consent = pinentry.answer(Answer::allow().held());
@@ -172,7 +172,7 @@ async fn the_demo_leads_from_consent_to_a_signature_with_each_of_its_keys() {
     for key in page.browser.value_of(keys).await.as_array().unwrap() {
         page.browser.click(&format!("[data-testid=certificate-option][data-key={key}]")).await;
         if signature.is_empty() {
-            // The first PIN is asked for by the bridge; then the page is logged in.
+            // The bridge asks for the first PIN. Then the page is logged in.
             pinentry.answer(Answer::pin(demo.pin()));
         }
         page.browser.click("#sign-button").await;
@@ -185,7 +185,7 @@ async fn the_demo_leads_from_consent_to_a_signature_with_each_of_its_keys() {
     page.log_out("Logged out").await;
     page.browser.click("#pin-in-page").await;
     page.browser.click("#fill-pin").await;
-    // An RSA key would sign the same text as before.
+    // An RSA key would make the same signature for the same text.
     page.browser.fill("#sign-text", "another text").await;
     page.browser.click("#sign-button").await;
     page.signature(&signature).await;

@@ -1,5 +1,5 @@
-//! The client's own tests, in headless Chromium against a real bridge on a real token. They stand in
-//! `client-wasm/tests`; this gives them what they run against.
+//! Runs the client's own tests in headless Chromium, against a real bridge and a real
+//! token. The tests stand in `client-wasm/tests`.
 
 use std::net::TcpListener;
 use std::process::Command;
@@ -40,7 +40,7 @@ async fn the_client_works_in_a_browser() {
     assert!(said.contains("test result: ok"), "no tests were run:\n{said}");
 }
 
-/// An address for the tests' page, known before it is served because the bridge has to allow it.
+/// An address for the page of the tests. It is chosen in advance, because the bridge must allow it.
 fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("its address").to_string()

@@ -1,5 +1,6 @@
-//! Keys that want the PIN for each signature (`CKA_ALWAYS_AUTHENTICATE`), real ones of SoftHSM2 and those
-//! of a card that is played: the PIN goes to the token between `C_SignInit` and a single `C_Sign`.
+//! Keys that need the PIN for each signature (`CKA_ALWAYS_AUTHENTICATE`). Some are real
+//! keys of SoftHSM2, others belong to a simulated token. The PIN goes to the token
+//! between `C_SignInit` and a single `C_Sign`.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ use super::pin_fixture::{NO_PIN, PinFixture, RIGHT_FOR_ONE, RIGHT_LOGIN, assert_
 /// The `CKA_ID` of such a key.
 pub const ALWAYS: &str = "a1";
 
-/// A token that has such a key, beside its others.
+/// A token that has such a key beside its other keys.
 pub fn token_with_such_a_key(key_type: KeyType) -> (TestToken, CertifiedKey) {
     let token = TestToken::new();
     let issued = token.generate_key(key_type, &format!("{}-always", key_type.name()));
@@ -47,7 +48,7 @@ impl Case {
         with(&self.fixture.with_pin(), "cert_id", ALWAYS)
     }
 
-    /// Parameters of `signData` for that key without a PIN.
+    /// Parameters of `signData` for that key, without a PIN.
     pub fn without_pin(&self) -> Value {
         with(&self.fixture.without_pin(), "cert_id", ALWAYS)
     }
@@ -60,8 +61,8 @@ impl Case {
     }
 }
 
-/// Asserts that there were so many signatures with such keys, each by its own three calls in their order
-/// and nothing between them.
+/// Asserts the number of signatures with such keys. Each signature is made by three
+/// calls of its own, in order and with nothing between them.
 #[track_caller]
 pub fn assert_order(fixture: &PinFixture, signatures: usize) {
     let mut by_session = BTreeMap::<_, Vec<Vec<String>>>::new();
@@ -84,7 +85,7 @@ pub fn assert_order(fixture: &PinFixture, signatures: usize) {
 }
 
 #[tokio::test]
-async fn each_signature_with_the_pages_pin_has_its_own_login() {
+async fn each_page_pin_authenticates_one_signature() {
     for key_type in [KeyType::P256, KeyType::Rsa2048] {
         let (token, issued) = token_with_such_a_key(key_type);
         let fixture = PinFixture::on(token);
@@ -106,7 +107,7 @@ async fn each_signature_with_the_pages_pin_has_its_own_login() {
 }
 
 #[tokio::test]
-async fn the_keys_of_a_card_that_always_authenticates_sign() {
+async fn keys_of_a_token_that_always_authenticates_sign() {
     let fixture = PinFixture::new();
     fixture.module.simulate(|card| card.always_authenticate = Some(PIN.to_owned()));
     let mut page = fixture.bridge.connect().await;
@@ -118,7 +119,7 @@ async fn the_keys_of_a_card_that_always_authenticates_sign() {
 }
 
 #[tokio::test]
-async fn keys_beside_it_are_not_affected() {
+async fn other_keys_of_the_token_need_no_extra_pin() {
     let case = Case::new();
     let Case { fixture, .. } = &case;
     let mut page = fixture.bridge.connect().await;
@@ -132,7 +133,7 @@ async fn keys_beside_it_are_not_affected() {
 }
 
 #[tokio::test]
-async fn the_user_is_asked_for_each_signature_and_told_why() {
+async fn the_dialog_asks_for_each_signature_and_says_why() {
     let case = Case::new();
     let Case { fixture, .. } = &case;
     let mut page = fixture.bridge.connect().await;
@@ -147,12 +148,12 @@ async fn the_user_is_asked_for_each_signature_and_told_why() {
         assert!(said.contains(case.issued.name()), "{said}");
     }
     assert_order(fixture, 3);
-    // The first PIN is the login's too.
+    // The first PIN is also the PIN of the login.
     assert_eq!(fixture.judged(), [&[RIGHT_LOGIN][..], &[RIGHT_FOR_ONE; 3]].concat());
 }
 
 #[tokio::test]
-async fn where_nobody_can_be_asked_the_page_has_to_bring_the_pin_for_each() {
+async fn without_a_dialog_the_page_must_send_the_pin_for_each_signature() {
     let case = Case::without_pinentry();
     let mut page = case.fixture.bridge.connect().await;
     for _ in 0..2 {

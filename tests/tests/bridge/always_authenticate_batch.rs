@@ -1,5 +1,5 @@
-//! A batch with a key that wants the PIN for each signature: the user is told so beforehand and asked
-//! for each, whatever PIN the page has brought.
+//! A batch with a key that needs the PIN for each signature. The dialog says so in
+//! advance and asks for each signature, even if the page sent a PIN.
 
 use pkcs11_bridge_tests::outcome::{Outcome, assert_error};
 use pkcs11_bridge_tests::params::with;
@@ -12,7 +12,7 @@ use super::pin_fixture::{
     CANCELLED, RIGHT_FOR_ONE, RIGHT_LOGIN, WRONG_FOR_ONE, assert_signature, hash_of, item_of,
 };
 
-/// A batch of three.
+/// A batch of three hashes.
 fn batch(case: &Case) -> Value {
     with(&case.fixture.batch(3), "cert_id", ALWAYS)
 }
@@ -30,7 +30,7 @@ fn assert_signed(case: &Case, result: &Value, at: usize) {
     assert_signature(&format!("the item {at}"), &case.issued, &hash_of(number), &item);
 }
 
-/// Asserts that the dialogs of the three, so far as there were any, say which each is.
+/// Asserts that each dialog says which of the three signatures it is for.
 #[track_caller]
 fn assert_numbered(dialogs: &[Dialog]) {
     for (number, dialog) in (1..).zip(dialogs) {
@@ -46,7 +46,7 @@ fn assert_cancelled(outcome: &Outcome) {
 }
 
 #[tokio::test]
-async fn each_has_a_dialog_and_the_first_says_that_all_will() {
+async fn each_signature_has_a_dialog_and_the_first_announces_all() {
     let case = Case::new();
     let Case { fixture, .. } = &case;
     let mut page = fixture.bridge.connect().await;
@@ -62,7 +62,7 @@ async fn each_has_a_dialog_and_the_first_says_that_all_will() {
 }
 
 #[tokio::test]
-async fn before_a_login_the_key_cannot_tell_and_the_dialog_says_that_it_may() {
+async fn before_a_login_the_dialog_says_that_the_key_may_ask_again() {
     let case = Case::new();
     let Case { fixture, .. } = &case;
     let mut page = fixture.bridge.connect().await;
@@ -78,7 +78,7 @@ async fn before_a_login_the_key_cannot_tell_and_the_dialog_says_that_it_may() {
 }
 
 #[tokio::test]
-async fn whoever_cancels_one_has_cancelled_the_rest() {
+async fn cancelling_one_dialog_cancels_the_rest() {
     let case = Case::new();
     let Case { fixture, .. } = &case;
     let mut page = fixture.bridge.connect().await;
@@ -99,7 +99,7 @@ async fn whoever_cancels_one_has_cancelled_the_rest() {
 }
 
 #[tokio::test]
-async fn a_wrong_pin_is_asked_for_again_and_the_batch_goes_on() {
+async fn after_a_wrong_pin_the_dialog_asks_again_and_the_batch_continues() {
     let case = Case::new();
     let Case { fixture, .. } = &case;
     let mut page = fixture.bridge.connect().await;
@@ -113,7 +113,7 @@ async fn a_wrong_pin_is_asked_for_again_and_the_batch_goes_on() {
 }
 
 #[tokio::test]
-async fn where_nobody_can_be_asked_none_is_signed() {
+async fn without_a_dialog_the_batch_signs_nothing() {
     let case = Case::without_pinentry();
     let mut page = case.fixture.bridge.connect().await;
     let result = page.result("signDataBatch", with(&batch(&case), "pin", PIN)).await;

@@ -1,4 +1,4 @@
-//! Wrong PINs, and last tries, for keys that want the PIN for each signature.
+//! Wrong PINs and last tries with keys that need the PIN for each signature.
 
 use cryptoki_sys::CKF_USER_PIN_FINAL_TRY;
 use pkcs11_bridge_tests::outcome::assert_error;
@@ -12,7 +12,7 @@ use super::pin_fixture::{
 };
 
 #[tokio::test]
-async fn a_wrong_pin_of_the_user_signs_nothing_and_leaves_the_login_as_it_is() {
+async fn a_wrong_pin_of_the_user_signs_nothing_and_keeps_the_login() {
     let case = Case::new();
     let Case { fixture, .. } = &case;
     let mut page = fixture.bridge.connect().await;
@@ -25,7 +25,7 @@ async fn a_wrong_pin_of_the_user_signs_nothing_and_leaves_the_login_as_it_is() {
     assert!(dialogs[1].error().expect("an error").contains("Wrong PIN"), "{dialogs:#?}");
     assert_eq!(fixture.judged(), [RIGHT_LOGIN, WRONG_FOR_ONE, RIGHT_FOR_ONE]);
 
-    // The sessions can be used, whichever the next signatures get.
+    // The sessions remain usable, whichever session the next signature gets.
     page.request_many("signData", &fixture.without_pin(), 12).await;
     for _ in 0..12 {
         fixture.assert_signed("another key again", &page.reply().await.1);
@@ -37,7 +37,7 @@ async fn a_wrong_pin_of_the_user_signs_nothing_and_leaves_the_login_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_wrong_pin_of_the_page_is_one_try_and_signs_nothing() {
+async fn a_wrong_pin_of_the_page_uses_one_try_and_signs_nothing() {
     let case = Case::new();
     let Case { fixture, .. } = &case;
     let mut page = fixture.bridge.connect().await;
@@ -45,15 +45,15 @@ async fn a_wrong_pin_of_the_page_is_one_try_and_signs_nothing() {
     let wrong = with(&case.with_pin(), "pin", WRONG_PIN);
     let outcome = page.call("signData", wrong).await;
     assert_error("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
-    // It differs from the login's, so that it is the login that the token judges.
+    // The PIN differs from the PIN of the login, so the token judges the login.
     assert_eq!(fixture.judged(), [RIGHT_LOGIN, RIGHT_FOR_ONE, WRONG_LOGIN]);
     assert_eq!(fixture.module.count("C_Sign"), 1);
     case.assert_signed("the right PIN again", &page.call("signData", case.with_pin()).await);
 }
 
-/// The PIN for single signatures of this card is another than the login's.
+/// On this token the PIN for single signatures differs from the PIN of the login.
 #[tokio::test]
-async fn a_pin_that_is_wrong_for_one_signature_alone_is_one_try_each() {
+async fn a_pin_that_is_wrong_for_single_signatures_uses_one_try_each() {
     let fixture = PinFixture::new();
     fixture.module.simulate(|card| {
         card.always_authenticate = Some(WRONG_PIN.to_owned());
@@ -75,7 +75,7 @@ async fn a_pin_that_is_wrong_for_one_signature_alone_is_one_try_each() {
 }
 
 #[tokio::test]
-async fn a_page_gets_no_last_try_though_it_is_logged_in() {
+async fn a_logged_in_page_cannot_use_the_last_try() {
     let case = Case::new();
     let Case { fixture, .. } = &case;
     let mut page = fixture.bridge.connect().await;
@@ -84,7 +84,7 @@ async fn a_page_gets_no_last_try_though_it_is_logged_in() {
     let outcome = page.call("signData", case.with_pin()).await;
     assert_error("the last try", &outcome, LAST_TRY, &["desktop"]);
     assert_eq!(fixture.judged(), [RIGHT_LOGIN]);
-    // What needs no PIN any more is signed.
+    // Signatures that need no further PIN are made.
     fixture.assert_signed("another key again", &fixture.sign_with(&mut page, PIN).await);
     fixture.pinentry.answer(Answer::pin(PIN));
     case.assert_signed("the user", &page.call("signData", case.without_pin()).await);

@@ -1,5 +1,5 @@
-//! `signDataBatch`: many signatures with one PIN, in the order of their hashes, each with its own error
-//! where it has one.
+//! `signDataBatch`: many signatures with one PIN, in the order of their hashes. Each
+//! hash that cannot be signed has an error of its own.
 
 use pkcs11_bridge_tests::digest::{base64, digest, from_base64};
 use pkcs11_bridge_tests::openssl;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::pin_dialog::{CANCELLED, DialogFixture, WRONG};
 use super::pin_fixture::item_of;
 
-/// The hash at that place.
+/// The hash at a position of the batch.
 pub fn hash(number: usize) -> Vec<u8> {
     digest("sha256", format!("number {number} of a batch").as_bytes())
 }
@@ -24,7 +24,7 @@ pub fn batch(fixture: &DialogFixture, key: KeyType, count: usize) -> Value {
     with(&with(&params, "data", hashes), "signature_format", "der")
 }
 
-/// Asserts that the signature at a place is that of the hash at that place.
+/// Asserts that the signature at a position belongs to the hash at that position.
 #[track_caller]
 pub fn assert_signed(fixture: &DialogFixture, key: KeyType, result: &Value, number: usize) {
     let signature = item_of(result, number).unwrap_or_else(|error| panic!("{number}: {error:?}"));
@@ -34,7 +34,7 @@ pub fn assert_signed(fixture: &DialogFixture, key: KeyType, result: &Value, numb
 }
 
 #[tokio::test]
-async fn each_hash_has_its_signature_at_its_place() {
+async fn signatures_stand_at_the_positions_of_their_hashes() {
     let fixture = DialogFixture::new("");
     let mut page = fixture.bridge.connect().await;
     for key in [KeyType::P256, KeyType::Rsa2048] {
@@ -49,7 +49,7 @@ async fn each_hash_has_its_signature_at_its_place() {
 }
 
 #[tokio::test]
-async fn messages_are_signed_whole() {
+async fn eddsa_signs_whole_messages() {
     let fixture = DialogFixture::new("");
     let messages = [MESSAGE, b"x", &[7; 5000]];
     let params = with(&fixture.with_pin, "cert_id", KeyType::Ed25519.id());
@@ -65,7 +65,7 @@ async fn messages_are_signed_whole() {
 }
 
 #[tokio::test]
-async fn a_hash_of_a_wrong_length_has_its_own_error_and_harms_no_other() {
+async fn a_hash_of_a_wrong_length_fails_alone() {
     let fixture = DialogFixture::new("");
     let mut params = batch(&fixture, KeyType::P256, 20);
     for (at, wrong) in [(7, &b"short"[..]), (11, &[]), (19, &[0; 64])] {
@@ -103,7 +103,7 @@ async fn a_batch_has_1_to_1000_hashes() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_for_all_fails_the_whole_call() {
+async fn an_error_that_affects_all_hashes_fails_the_call() {
     let fixture = DialogFixture::new("");
     let mut page = fixture.bridge.connect().await;
     let good = batch(&fixture, KeyType::P256, 3);
@@ -127,7 +127,7 @@ async fn what_is_wrong_for_all_fails_the_whole_call() {
 }
 
 #[tokio::test]
-async fn a_wrong_pin_fails_the_whole_call_and_is_one_try() {
+async fn a_wrong_pin_fails_the_call_and_uses_one_try() {
     let fixture = super::pin_fixture::PinFixture::new();
     let mut page = fixture.bridge.connect().await;
     let outcome = page.call("signDataBatch", with(&fixture.batch(100), "pin", WRONG_PIN)).await;
@@ -143,7 +143,7 @@ async fn a_wrong_pin_fails_the_whole_call_and_is_one_try() {
 }
 
 #[tokio::test]
-async fn without_a_pin_one_dialog_names_the_origin_and_the_number() {
+async fn without_a_pin_one_dialog_names_the_origin_and_the_count() {
     let fixture = DialogFixture::new("");
     let mut page = fixture.bridge.connect().await;
     let params = without(&batch(&fixture, KeyType::Rsa2048, 250), "pin");

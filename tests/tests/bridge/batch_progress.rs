@@ -1,5 +1,5 @@
-//! A batch while it is carried out: it tells how far it has come, can be given up, and keeps nobody else
-//! waiting.
+//! A running batch: it reports its progress, the page can cancel it, and other calls do
+//! not wait for it.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -18,8 +18,8 @@ use super::pin_fixture::item_of;
 
 const GIVEN_UP: (u16, &str) = (499, "803");
 
-/// Asserts that a result begins with signatures and ends with errors of one row, and gives how many
-/// signatures there are.
+/// Asserts that a result begins with signatures and ends with errors of one code. Gives
+/// the number of signatures.
 #[track_caller]
 fn signed_and_then(result: &Value, count: usize, row: (u16, &str)) -> usize {
     assert_eq!(result.as_array().map(Vec::len), Some(count));
@@ -30,7 +30,7 @@ fn signed_and_then(result: &Value, count: usize, row: (u16, &str)) -> usize {
     signed
 }
 
-/// As [`signed_and_then`], where those side by side may end in any order.
+/// Like [`signed_and_then`], but the signatures of parallel sessions may end in any order.
 #[track_caller]
 fn signed_or_refused(result: &Value, count: usize, row: (u16, &str)) -> usize {
     assert_eq!(result.as_array().map(Vec::len), Some(count));
@@ -41,7 +41,7 @@ fn signed_or_refused(result: &Value, count: usize, row: (u16, &str)) -> usize {
 }
 
 #[tokio::test]
-async fn progress_comes_before_the_reply_grows_and_ends_with_the_whole() {
+async fn progress_grows_and_reaches_the_total_before_the_reply() {
     let fixture = DialogFixture::new("");
     let mut page = fixture.bridge.connect().await;
     for (key, count) in [(KeyType::Rsa2048, 1000), (KeyType::P256, 1)] {
@@ -64,7 +64,7 @@ async fn progress_comes_before_the_reply_grows_and_ends_with_the_whole() {
 }
 
 #[tokio::test]
-async fn a_batch_that_is_cancelled_gives_the_signatures_made_so_far() {
+async fn a_cancelled_batch_returns_the_signatures_made_so_far() {
     let fixture = DialogFixture::new("");
     let mut page = fixture.bridge.connect().await;
     let id = page.request("signDataBatch", batch(&fixture, KeyType::Rsa2048, 1000)).await;
@@ -81,13 +81,13 @@ async fn a_batch_that_is_cancelled_gives_the_signatures_made_so_far() {
     for number in [0, signed / 2, signed - 1] {
         assert_signed(&fixture, KeyType::Rsa2048, &replies[&id], number);
     }
-    // It is over.
+    // The batch has ended.
     assert_eq!(page.result("cancel", json!({ "id": id })).await, false);
     page.result("signData", fixture.without_pin.clone()).await;
 }
 
 #[tokio::test]
-async fn only_a_batch_of_the_same_connection_can_be_cancelled() {
+async fn a_page_can_cancel_only_batches_of_its_connection() {
     let fixture = DialogFixture::new("");
     let held = fixture.pinentry.answer(Answer::pin(PIN).held());
     let mut page = fixture.bridge.connect().await;
@@ -117,7 +117,7 @@ fn request(method: &str, id: &str, params: &Value) -> String {
 }
 
 #[tokio::test]
-async fn a_batch_that_is_cancelled_while_the_user_is_asked_takes_its_dialog_with_it() {
+async fn cancelling_a_batch_closes_its_pin_dialog() {
     let fixture = DialogFixture::new("");
     let held = fixture.pinentry.answer(Answer::pin(PIN).held());
     let mut page = fixture.bridge.connect().await;
@@ -137,7 +137,7 @@ async fn a_batch_that_is_cancelled_while_the_user_is_asked_takes_its_dialog_with
 }
 
 #[tokio::test]
-async fn other_calls_and_batches_go_on_beside_it() {
+async fn other_calls_and_batches_run_in_parallel() {
     let fixture = DialogFixture::new("");
     let mut page = fixture.bridge.connect().await;
     let long = page.request("signDataBatch", batch(&fixture, KeyType::Rsa3072, 1000)).await;
@@ -158,16 +158,16 @@ async fn other_calls_and_batches_go_on_beside_it() {
         }
     }
     assert_eq!(order.last(), Some(&long), "the long batch kept others waiting: {order:?}");
-    bystander_is_served(&fixture).await;
+    assert_parallel_calls_work(&fixture).await;
 }
 
-async fn bystander_is_served(fixture: &DialogFixture) {
+async fn assert_parallel_calls_work(fixture: &DialogFixture) {
     let mut other = fixture.bridge.connect_as(OTHER_ORIGIN).await;
     other.result("signData", fixture.with_pin.clone()).await;
 }
 
 #[tokio::test]
-async fn a_page_that_leaves_in_the_middle_leaves_the_worker_to_the_others() {
+async fn when_a_page_leaves_its_batch_other_pages_keep_the_worker() {
     let fixture = DialogFixture::new("");
     let mut staying = fixture.bridge.connect().await;
     staying.result("signData", fixture.with_pin.clone()).await;
@@ -191,7 +191,7 @@ async fn a_page_that_leaves_in_the_middle_leaves_the_worker_to_the_others() {
 }
 
 #[tokio::test]
-async fn a_login_that_ends_in_the_middle_ends_the_batch_and_asks_nobody() {
+async fn a_login_that_ends_during_a_batch_ends_it_without_a_dialog() {
     let fixture = DialogFixture::new("");
     let mut page = fixture.bridge.connect().await;
     page.request("signDataBatch", batch(&fixture, KeyType::Rsa3072, 1000)).await;
@@ -209,7 +209,7 @@ async fn a_login_that_ends_in_the_middle_ends_the_batch_and_asks_nobody() {
 }
 
 #[tokio::test]
-async fn a_worker_that_dies_in_the_middle_costs_what_is_left_and_nothing_more() {
+async fn a_worker_that_dies_fails_only_the_rest_of_its_batch() {
     let fixture = DialogFixture::new("");
     let mut page = fixture.bridge.connect().await;
     page.request("signDataBatch", batch(&fixture, KeyType::Rsa3072, 1000)).await;

@@ -1,4 +1,4 @@
-//! Tokens of odd shapes: ids that are empty or not unique, certificates without a key.
+//! Unusual tokens: ids that are empty or not unique, and certificates without a key.
 
 use pkcs11_bridge_tests::bridge::{Bridge, Setup};
 use pkcs11_bridge_tests::digest::{digest, from_base64};
@@ -15,7 +15,7 @@ async fn open(token: &TestToken) -> (Bridge, Socket) {
     (bridge, page)
 }
 
-/// Asserts that a certificate is listed under an id and that its own key signs for it.
+/// Asserts that the bridge lists a certificate under an id and signs with the certificate's key.
 async fn assert_signs(page: &mut Socket, token: &TestToken, id: &str, issued: &CertifiedKey) {
     let listed = page.result("certificates", json!({ "slot_id": token.slot() })).await;
     let listed = listed.as_array().unwrap();
@@ -39,7 +39,7 @@ async fn an_empty_id_is_replaced_by_the_fingerprint() {
         let token = TestToken::new();
         let issued = token.generate_key(key_type, "no id");
         token.write_certificate(&issued, None);
-        // The key can be found by its public key alone.
+        // Only the public key identifies the private key.
         token.write_private_key(&issued, Some("77"));
         token.write_public_key(&issued, Some("77"));
         let (_bridge, mut page) = open(&token).await;
@@ -73,14 +73,14 @@ async fn an_id_that_two_certificates_share_is_replaced_by_the_fingerprints() {
     assert_twins_sign(KeyType::Rsa2048).await;
 }
 
-/// A private EC key does not tell its public key, so that only its signature can.
+/// A private EC key does not reveal its public key, so only its signature identifies it.
 #[tokio::test]
-async fn ec_keys_that_share_an_id_are_told_apart_too() {
+async fn ec_keys_that_share_an_id_are_distinguished() {
     assert_twins_sign(KeyType::P256).await;
 }
 
 #[tokio::test]
-async fn a_fingerprint_of_no_certificate_is_not_found() {
+async fn an_unknown_fingerprint_is_not_found() {
     let token = TestToken::new();
     let (_bridge, mut page) = open(&token).await;
     let id = fingerprint_id(&[0; 32]);
@@ -101,9 +101,9 @@ async fn a_certificate_without_a_key_is_listed_and_cannot_sign() {
     assert_signs(&mut page, &token, "01", &token.certified_key(KeyType::Rsa2048)).await;
 }
 
-/// The check of some signatures wants a longer key, so that they are not made either.
+/// The check of some signatures needs a longer key, so the bridge does not make them.
 #[tokio::test]
-async fn a_short_key_signs_what_can_be_checked() {
+async fn a_short_key_signs_only_what_can_be_verified() {
     let token = TestToken::new();
     let key_type = KeyType::Rsa1024;
     let issued = token.generate_key(key_type, "short");
@@ -137,7 +137,7 @@ async fn the_signature_of_another_key_is_withheld() {
 }
 
 #[tokio::test]
-async fn a_long_id_is_told_in_lower_case_hexadecimal_digits() {
+async fn a_long_id_is_lower_case_hexadecimal() {
     let token = TestToken::new();
     let issued = token.generate_key(KeyType::P256, "long id");
     let id = "ABCDEF0123456789ABCDEF0123456789ABCDEF01";

@@ -1,4 +1,4 @@
-//! The command line: what it says, where it listens, and how it ends.
+//! The command line: its output, its addresses, and its exit status.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -18,7 +18,7 @@ use serde_json::json;
 use tokio::task::spawn_blocking;
 
 #[tokio::test]
-async fn a_signal_ends_it_cleanly_with_all_its_workers() {
+async fn a_signal_stops_the_bridge_and_its_workers_cleanly() {
     for signal in [Signal::TERM, Signal::INT] {
         let token = TestToken::new();
         let bridge = Setup::on(&token).start();
@@ -39,18 +39,18 @@ async fn a_signal_ends_it_cleanly_with_all_its_workers() {
 }
 
 #[tokio::test]
-async fn a_page_that_does_not_answer_does_not_keep_it_from_ending() {
+async fn the_bridge_stops_although_a_page_does_not_answer() {
     let token = TestToken::new();
     let bridge = Setup::on(&token).start();
     let mut page = bridge.connect().await;
     page.result("slots", json!({})).await;
-    // Nobody reads the closing frame.
+    // The page does not read the close frame.
     let finished = bridge.stop_with(Signal::TERM);
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
 }
 
 #[test]
-fn a_terminal_that_is_gone_does_not_keep_it_from_ending() {
+fn the_bridge_stops_although_its_terminal_is_gone() {
     let home = Home::new();
     let nowhere = File::options().write(true).open("/dev/full").unwrap();
     let mut command = home.command();
@@ -70,14 +70,14 @@ fn a_terminal_that_is_gone_does_not_keep_it_from_ending() {
 }
 
 #[tokio::test]
-async fn calls_in_flight_are_answered_before_it_ends() {
+async fn the_bridge_answers_calls_in_flight_before_it_stops() {
     let token = TestToken::new();
     let bridge = Setup::on(&token).start();
     let mut page = bridge.connect().await;
     let params = sign_data(&token, KeyType::Rsa3072.id(), "sha256");
     page.result("signData", params.clone()).await;
     let mut open = page.request_many("signData", &params, 16).await;
-    // A reply shows that the bridge has begun.
+    // The reply shows that the bridge has started to answer.
     let (first, _) = page.reply().await;
     open.remove(&first.as_u64().unwrap());
 
@@ -93,7 +93,7 @@ async fn calls_in_flight_are_answered_before_it_ends() {
 }
 
 #[test]
-fn wrong_usage_ends_with_status_2_and_names_the_thing() {
+fn wrong_usage_exits_with_status_2_and_names_the_argument() {
     for (arguments, words) in [
         (&["--no-such-flag"][..], "--no-such-flag"),
         (&["--module"], "--module"),
@@ -126,7 +126,7 @@ fn an_address_that_is_not_loopback_is_wrong_usage() {
 }
 
 #[test]
-fn an_address_that_is_taken_is_a_failure_that_says_so() {
+fn an_address_in_use_is_reported() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let finished = Setup::new().listen(Some(&address)).run_to_end();
@@ -138,7 +138,7 @@ fn an_address_that_is_taken_is_a_failure_that_says_so() {
 }
 
 #[tokio::test]
-async fn an_ipv6_address_is_listened_on_too() {
+async fn the_bridge_listens_on_an_ipv6_address() {
     if TcpListener::bind("[::1]:0").is_err() {
         return;
     }
@@ -149,7 +149,7 @@ async fn an_ipv6_address_is_listened_on_too() {
 }
 
 #[tokio::test]
-async fn without_a_command_it_serves() {
+async fn serve_is_the_default_command() {
     let token = TestToken::new();
     let home = Home::new();
     let mut program = Program::start(
@@ -164,7 +164,7 @@ async fn without_a_command_it_serves() {
 }
 
 #[test]
-fn help_and_version_are_told() {
+fn help_and_version_are_printed() {
     let home = Home::new();
     for (argument, words) in [
         ("--help", &["demo", "--module", "--allow-origin", "--listen", "--config"][..]),
@@ -198,7 +198,7 @@ async fn the_first_free_port_of_the_range_is_the_default() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_on_one_loopback_address_is_passed_over() {
+async fn a_port_in_use_on_one_loopback_address_is_skipped() {
     let _nobody_else = ports::reserve_default_range();
     let free = ports::free_in_default_range();
     let [first, second, ..] = free[..] else {
@@ -214,7 +214,7 @@ async fn a_port_that_is_taken_on_one_loopback_address_is_passed_over() {
 }
 
 #[test]
-fn no_free_port_in_the_range_is_a_failure_that_says_so() {
+fn a_range_without_a_free_port_is_reported() {
     let _nobody_else = ports::reserve_default_range();
     let _taken: Vec<TcpListener> =
         PORTS.filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok()).collect();

@@ -1,4 +1,4 @@
-//! The configuration file: what it sets, what wins over it, and how its mistakes are told.
+//! The configuration file: its settings, what overrides it, and how the bridge reports mistakes.
 
 use pkcs11_bridge_tests::bridge::{ORIGIN, SOFTHSM, Setup};
 use pkcs11_bridge_tests::outcome::assert_error;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::modules::without_slots;
 
-/// A file with two modules, the second of them the default, and two origins.
+/// A file with two modules and two origins. The second module is the default.
 fn config(token: &TestToken) -> String {
     format!(
         r#"
@@ -50,7 +50,7 @@ async fn modules_and_origins_come_from_the_file() {
 }
 
 #[tokio::test]
-async fn the_file_in_the_configuration_folder_is_read_by_itself() {
+async fn the_file_in_the_configuration_folder_is_read_by_default() {
     let token = TestToken::new();
     let bridge = Setup::new().config_in_home(&config(&token)).start();
     let modules = bridge.connect().await.result("modules", json!({})).await;
@@ -58,7 +58,7 @@ async fn the_file_in_the_configuration_folder_is_read_by_itself() {
 }
 
 #[tokio::test]
-async fn flags_win_over_the_file() {
+async fn flags_override_the_file() {
     let token = TestToken::new();
     let file = config(&token).replace(MODULE, "/usr/lib/missing-module.so");
     let bridge =
@@ -70,7 +70,7 @@ async fn flags_win_over_the_file() {
 }
 
 #[tokio::test]
-async fn the_file_may_say_where_to_listen_and_the_flag_wins() {
+async fn the_file_sets_the_address_and_the_flag_overrides_it() {
     let address = "127.0.0.1:0";
     let bridge = Setup::new().config(&format!("listen = \"{address}\"\n")).listen(None).start();
     assert!(!pkcs11_bridge_protocol::PORTS.contains(&bridge.address().port()));
@@ -79,7 +79,7 @@ async fn the_file_may_say_where_to_listen_and_the_flag_wins() {
 }
 
 #[test]
-fn a_mistake_in_the_file_ends_with_status_2_and_is_named_with_its_line() {
+fn a_mistake_in_the_file_is_reported_with_its_line() {
     for (text, line, words) in [
         ("\n\nalow_origins = []\n", "line 3", "alow_origins"),
         ("listen = \"127.0.0.1:0\"\n[log]\nlevel = 1\n", "line 2", "log"),
@@ -100,7 +100,7 @@ fn a_mistake_in_the_file_ends_with_status_2_and_is_named_with_its_line() {
 }
 
 #[test]
-fn what_the_file_says_has_to_make_sense() {
+fn inconsistent_settings_are_reported() {
     for (text, words) in [
         ("default_module = \"nothing\"\n", "nothing"),
         ("listen = \"0.0.0.0:0\"\n", "0.0.0.0"),
@@ -116,7 +116,7 @@ fn what_the_file_says_has_to_make_sense() {
 }
 
 #[test]
-fn a_file_that_is_named_has_to_be_there() {
+fn a_missing_configuration_file_is_reported() {
     let setup = Setup::new();
     std::fs::remove_file(setup.config_file()).unwrap();
     let path = setup.config_file().display().to_string();

@@ -1,5 +1,5 @@
-//! The question whether an origin may use tokens: when it is asked, what comes of each answer, and for
-//! how long that is remembered.
+//! The dialog that asks whether an origin may use tokens: when it opens, what each
+//! answer does, and how long the bridge remembers the answer.
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -12,15 +12,15 @@ use pkcs11_bridge_tests::pinentry::{Answer, Kind, Pinentry};
 use pkcs11_bridge_tests::token::TestToken;
 use serde_json::json;
 
-/// An origin that nobody has said anything about.
+/// An origin that the user has not decided about.
 pub const NEW: &str = "https://new.example";
 
 pub const NOT_APPROVED: (u16, &str) = (401, "500");
 
-/// What approves [`NEW`], as the page is told it.
+/// The command that approves [`NEW`], as the page gets it in an error.
 pub const COMMAND: &str = "run pkcs11-bridge origins allow https://new.example";
 
-/// A bridge that [`ORIGIN`] may use already, and a user who is asked about others.
+/// A bridge that already allows [`ORIGIN`], and a user who can be asked about other origins.
 pub fn open(config: &str) -> (Pinentry, Bridge) {
     let pinentry = Pinentry::new();
     let bridge = Setup::new().origin(ORIGIN).pinentry(&pinentry).config(config).start();
@@ -28,7 +28,7 @@ pub fn open(config: &str) -> (Pinentry, Bridge) {
 }
 
 #[tokio::test]
-async fn a_first_call_asks_the_user_and_allow_lets_it_through() {
+async fn the_first_call_asks_and_allow_executes_it() {
     let token = TestToken::new();
     let pinentry = Pinentry::new();
     let bridge = Setup::on(&token).pinentry(&pinentry).start();
@@ -55,7 +55,7 @@ async fn a_first_call_asks_the_user_and_allow_lets_it_through() {
 }
 
 #[tokio::test]
-async fn an_approval_is_remembered_by_this_bridge_and_by_the_next() {
+async fn an_approval_outlives_the_bridge() {
     let (pinentry, mut bridge) = open("approval_days = 3");
     let mut page = bridge.connect_as(NEW).await;
     pinentry.answer(Answer::allow());
@@ -78,7 +78,7 @@ async fn an_approval_is_remembered_by_this_bridge_and_by_the_next() {
     bridge.start_on_same_port();
     bridge.connect_as(NEW).await.result("hello", json!({})).await;
     pinentry.assert_dialogs(1);
-    // Another port is another site.
+    // The same host with another port is another origin.
     let outcome =
         bridge.connect_as("https://new.example:8443").await.call("hello", json!({})).await;
     assert_error("another port", &outcome, NOT_APPROVED, &["https://new.example:8443"]);
@@ -86,7 +86,7 @@ async fn an_approval_is_remembered_by_this_bridge_and_by_the_next() {
 }
 
 #[tokio::test]
-async fn a_denial_is_told_and_not_asked_again() {
+async fn a_denial_is_reported_and_not_asked_again() {
     for (what, answer) in [("deny", Answer::deny()), ("a closed window", Answer::cancel())] {
         let (pinentry, bridge) = open("");
         let mut page = bridge.connect_as(NEW).await;
@@ -100,7 +100,7 @@ async fn a_denial_is_told_and_not_asked_again() {
         assert_error(what, &second.call("hello", json!({})).await, NOT_APPROVED, &words);
         pinentry.assert_dialogs(1);
         assert_eq!(approvals::origins(bridge.home()), [""; 0]);
-        // Others are asked about as before.
+        // The bridge still asks about other origins.
         pinentry.answer(Answer::allow());
         bridge.connect_as("https://other.example").await.result("hello", json!({})).await;
         pinentry.assert_dialogs(2);
@@ -109,7 +109,7 @@ async fn a_denial_is_told_and_not_asked_again() {
 }
 
 #[tokio::test]
-async fn a_question_that_nobody_answers_ends_by_itself_and_is_not_asked_again_at_once() {
+async fn an_unanswered_question_times_out_and_pauses_the_next() {
     for answer in [Answer::allow().held(), Answer::time_out()] {
         let (pinentry, bridge) = open("dialog_seconds = 1");
         let mut page = bridge.connect_as(NEW).await;
@@ -128,7 +128,7 @@ async fn a_question_that_nobody_answers_ends_by_itself_and_is_not_asked_again_at
 }
 
 #[tokio::test]
-async fn an_approval_that_has_expired_is_asked_for_again() {
+async fn an_expired_approval_is_asked_for_again() {
     let pinentry = Pinentry::new();
     let setup = Setup::new().pinentry(&pinentry);
     let brief = "https://brief.example";
@@ -142,7 +142,7 @@ async fn an_approval_that_has_expired_is_asked_for_again() {
     pinentry.answer(Answer::allow());
     bridge.connect_as(NEW).await.result("hello", json!({})).await;
     pinentry.assert_dialogs(1);
-    // Time passes for a connection that is open, too.
+    // The approval also expires for an open connection.
     let mut outcome = Ok(json!(null));
     for _ in 0..100 {
         outcome = page.call("hello", json!({})).await;
@@ -156,7 +156,7 @@ async fn an_approval_that_has_expired_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn pages_without_an_origin_are_never_asked_about() {
+async fn opaque_origins_are_never_asked_about() {
     let (pinentry, bridge) = open("");
     let mut page = bridge.connect_as("null").await;
     for method in ["hello", "slots"] {
@@ -172,7 +172,7 @@ async fn pages_without_an_origin_are_never_asked_about() {
 }
 
 #[tokio::test]
-async fn the_pinentry_of_the_environment_wins_over_that_of_the_configuration() {
+async fn the_environments_pinentry_overrides_the_configuration() {
     let (of_file, of_environment) = (Pinentry::new(), Pinentry::new());
     let config = format!("pinentry_program = \"{}\"", of_file.program().display());
     for (environment, asked, other) in [

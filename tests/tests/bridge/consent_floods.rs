@@ -1,4 +1,5 @@
-//! Sites under many names: they can neither keep the user busy nor keep an approved site from asking.
+//! One site under many names. It can neither keep the user busy nor keep an approved
+//! site from its dialogs.
 
 use pkcs11_bridge_tests::approvals::run_command;
 use pkcs11_bridge_tests::outcome::assert_error;
@@ -14,7 +15,7 @@ fn site(number: usize) -> String {
 }
 
 #[tokio::test]
-async fn after_several_sites_were_turned_down_no_other_is_asked_about() {
+async fn after_several_denials_no_other_site_is_asked_about() {
     let (pinentry, bridge) = open("");
     for number in 0..5 {
         pinentry.answer(Answer::deny());
@@ -33,7 +34,7 @@ async fn after_several_sites_were_turned_down_no_other_is_asked_about() {
 }
 
 #[tokio::test]
-async fn a_site_that_is_allowed_in_between_shows_that_somebody_wants_to_be_asked() {
+async fn an_approval_in_between_keeps_the_dialogs_coming() {
     let (pinentry, bridge) = open("");
     for (number, answer) in (0..9).map(|number| (number, [Answer::deny(), Answer::allow()])) {
         let [deny, allow] = answer;
@@ -45,7 +46,7 @@ async fn a_site_that_is_allowed_in_between_shows_that_somebody_wants_to_be_asked
 }
 
 #[tokio::test]
-async fn an_approved_site_gets_its_dialog_for_a_pin_however_many_wait_for_consent() {
+async fn an_approved_site_gets_its_pin_dialog_despite_many_pending_questions() {
     let fixture = DialogFixture::new("");
     let first = fixture.pinentry.answer(Answer::deny().held());
     let mut strangers = Vec::new();
@@ -57,7 +58,7 @@ async fn an_approved_site_gets_its_dialog_for_a_pin_however_many_wait_for_consen
         }
         strangers.push(stranger);
     }
-    // Those that had to be turned away at once.
+    // These sites were refused at once.
     for stranger in &mut strangers[3..] {
         assert_error("no room", &stranger.reply().await.1, NOT_APPROVED, &["other questions"]);
     }

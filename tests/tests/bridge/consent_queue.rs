@@ -1,5 +1,5 @@
-//! Many calls and many origins that have to ask: one dialog at a time, none too many, and whoever is
-//! allowed already waits for none of them.
+//! Many calls and many origins that need an answer. The bridge shows one dialog at a
+//! time and no unneeded dialog. Calls of approved origins do not wait.
 
 use std::collections::HashSet;
 use std::time::Instant;
@@ -20,7 +20,7 @@ use super::consent_text::shown;
 
 const OTHER: &str = "https://other.example";
 
-/// A page of an origin that has sent a call which nobody has answered.
+/// A page whose call waits for an answer.
 async fn calling(bridge: &Bridge, origin: &str) -> Socket {
     let mut page = bridge.connect_as(origin).await;
     page.request("hello", json!({})).await;
@@ -31,13 +31,13 @@ async fn assert_allowed(page: &mut Socket) {
     page.reply().await.1.expect("it was allowed");
 }
 
-/// The origins that the user was asked about, in that order.
+/// The origins that the user was asked about, in order.
 fn asked_about(pinentry: &Pinentry) -> Vec<String> {
     pinentry.dialogs().iter().map(|dialog| shown(dialog).to_owned()).collect()
 }
 
 #[tokio::test]
-async fn all_calls_of_an_origin_wait_for_one_dialog_and_those_of_others_for_none() {
+async fn calls_of_an_origin_share_one_dialog_and_others_do_not_wait() {
     let (pinentry, bridge) = open("");
     let held = pinentry.answer(Answer::allow().held());
     let mut pages = [bridge.connect_as(NEW).await, bridge.connect_as(NEW).await];
@@ -65,7 +65,7 @@ async fn all_calls_of_an_origin_wait_for_one_dialog_and_those_of_others_for_none
 }
 
 #[tokio::test]
-async fn a_denial_is_told_to_all_calls_that_wait_for_it() {
+async fn a_denial_answers_all_waiting_calls() {
     let (pinentry, bridge) = open("");
     let held = pinentry.answer(Answer::deny().held());
     let mut page = bridge.connect_as(NEW).await;
@@ -100,7 +100,7 @@ async fn two_origins_are_asked_about_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn questions_that_wait_are_bounded() {
+async fn the_queue_of_questions_is_bounded() {
     let (pinentry, bridge) = open("");
     let first = pinentry.answer(Answer::allow().held());
     let mut pages = vec![calling(&bridge, "https://site-0.example").await];
@@ -111,7 +111,7 @@ async fn questions_that_wait_are_bounded() {
     for _ in 0..3 {
         pinentry.answer(Answer::allow());
     }
-    // Those for which there is no room hear of it at once, and the others in their turn.
+    // Calls beyond the limit fail at once. The other calls are answered in turn.
     let start = Instant::now();
     let mut refused = Vec::new();
     for page in &mut pages.drain(3..).collect::<Vec<_>>() {
@@ -125,13 +125,13 @@ async fn questions_that_wait_are_bounded() {
         assert_allowed(page).await;
     }
     assert_eq!((pinentry.dialogs().len(), pinentry.max_open_dialogs()), (3, 1));
-    // That there was no room is no denial.
+    // A full queue is not a denial.
     let mut late = calling(&bridge, "https://site-12.example").await;
     assert_allowed(&mut late).await;
 }
 
 #[tokio::test]
-async fn a_page_that_leaves_before_its_question_is_shown_is_not_asked_about() {
+async fn a_page_that_leaves_early_is_not_asked_about() {
     let (pinentry, bridge) = open("");
     let first = pinentry.answer(Answer::allow().held());
     let mut page = calling(&bridge, NEW).await;
@@ -149,13 +149,13 @@ async fn a_page_that_leaves_before_its_question_is_shown_is_not_asked_about() {
 }
 
 #[tokio::test]
-async fn a_question_that_is_shown_stays_when_its_page_leaves() {
+async fn an_open_question_stays_when_its_page_leaves() {
     let (pinentry, bridge) = open("");
     let held = pinentry.answer(Answer::allow().held());
     let page = calling(&bridge, NEW).await;
     held.opened();
     page.close().await;
-    // The page comes back, and gets the same dialog.
+    // The page comes back and gets the same dialog.
     let mut again = calling(&bridge, NEW).await;
     bridge.connect().await.result("hello", json!({})).await;
     assert!(held.opened().is_open());
@@ -169,7 +169,7 @@ async fn a_question_that_is_shown_stays_when_its_page_leaves() {
 }
 
 #[tokio::test]
-async fn a_bridge_that_stops_closes_its_dialog() {
+async fn a_stopping_bridge_closes_its_dialog() {
     for answer in [Answer::allow().held(), Answer::hang(), Answer::hang().at_start()] {
         let (pinentry, bridge) = open("");
         pinentry.answer(answer);
@@ -192,7 +192,7 @@ async fn a_bridge_that_stops_closes_its_dialog() {
 }
 
 #[tokio::test]
-async fn a_bridge_that_is_killed_takes_its_dialog_with_it() {
+async fn a_killed_bridge_takes_its_dialog_with_it() {
     for answer in [Answer::allow().held(), Answer::hang()] {
         let (pinentry, bridge) = open("");
         let scripted = pinentry.answer(answer);

@@ -1,5 +1,5 @@
-//! What the user sees of an origin: all that is needed to tell it from another, and nothing that could
-//! deceive or break the dialog.
+//! What the dialog shows of an origin: all that distinguishes it from another origin,
+//! and nothing that deceives the user or breaks the dialog.
 
 use pkcs11_bridge_tests::approvals;
 use pkcs11_bridge_tests::handshake::Handshake;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::consent::{NEW, NOT_APPROVED, open};
 
-/// The dialog about an origin, which is denied.
+/// The dialog about an origin, which the user denies.
 async fn dialog_about(origin: &str) -> Dialog {
     let (pinentry, bridge) = open("");
     pinentry.answer(Answer::deny());
@@ -18,7 +18,7 @@ async fn dialog_about(origin: &str) -> Dialog {
     pinentry.assert_dialogs(1).remove(0)
 }
 
-/// The line in which the origin stands.
+/// The line that shows the origin.
 pub fn shown(dialog: &Dialog) -> &str {
     let mut lines = dialog.description().lines().map(str::trim);
     lines.find(|line| line.contains("://")).unwrap_or_else(|| panic!("no origin in {dialog:?}"))
@@ -45,7 +45,7 @@ async fn an_origin_is_shown_whole_on_a_line_of_its_own() {
 }
 
 #[tokio::test]
-async fn letters_that_may_look_like_others_are_shown_as_punycode_with_a_hint() {
+async fn lookalike_letters_are_shown_as_punycode_with_a_hint() {
     // The first letter is Cyrillic.
     let dialog = dialog_about("https://xn--pple-43d.com").await;
     assert_eq!(shown(&dialog), "https://xn--pple-43d.com");
@@ -64,10 +64,10 @@ async fn both_ends_of_an_origin_of_4_kb_are_shown() {
     assert!(dialog.description().contains("An approval is remembered"), "{dialog:?}");
 }
 
-/// URLs allow more in a host than any computer's name has. It could deceive in a dialog, and be a command in
-/// the line that a user copies.
+/// URLs allow more characters in a host than computers' names have. Such a character could
+/// deceive the user in a dialog, or act as a command in a line that the user copies.
 #[tokio::test]
-async fn an_origin_with_other_characters_than_names_have_is_not_asked_about() {
+async fn an_origin_with_unusual_characters_is_not_asked_about() {
     let (pinentry, bridge) = open("");
     let piece = "%3Cb%3E%0A%25%e2%80%ae";
     for origin in [
@@ -93,7 +93,7 @@ async fn an_origin_of_4_kb_can_be_allowed_and_is_remembered() {
     bridge.stop();
     bridge.start_on_same_port();
     bridge.connect_as(&origin).await.result("hello", json!({})).await;
-    // One that is the same as far as it is shown is another.
+    // An origin that differs only behind the shown part is another origin.
     let other = format!("https://{}example", "long.".repeat(799));
     assert!(bridge.connect_as(&other).await.call("hello", json!({})).await.is_err());
     pinentry.assert_dialogs(2);

@@ -1,5 +1,5 @@
-//! Modules that hang: the call is given up when its time is over, what else is in flight on the worker is
-//! answered once, and the process is gone.
+//! Modules that hang: the call fails at its deadline, other calls of the worker get one
+//! reply each, and the worker process ends.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::test_module::{Fault, NAME, Rule};
 use serde_json::json;
 
-use super::faulty::{FAILED, Faulty, OVERDUE, origin};
+use super::fault_fixture::{FAILED, FaultFixture, OVERDUE, origin};
 
 const HANGS: [Fault; 2] = [Fault::Hang, Fault::Spin];
 
@@ -27,14 +27,14 @@ async fn replies<const N: usize>(page: &mut Socket, ids: [u64; N]) -> [Outcome; 
     ids.map(|id| outcomes.remove(&id).unwrap())
 }
 
-fn assert_gone(faulty: &Faulty, pid: u32) {
+fn assert_gone(fixture: &FaultFixture, pid: u32) {
     assert!(wait_until(Duration::from_secs(20), || !is_running(pid)), "{pid} goes on");
-    let workers = faulty.bridge.workers();
+    let workers = fixture.bridge.workers();
     assert!(workers.iter().all(|worker| worker.pid != pid), "{workers:?}");
 }
 
 #[test]
-fn they_are_whole_seconds_from_one_to_a_day() {
+fn deadlines_are_whole_seconds_from_one_to_a_day() {
     for key in ["read_deadline_seconds", "sign_deadline_seconds", "worker_idle_seconds"] {
         for value in ["0", "86401", "-1", "1.5", "\"1\""] {
             let finished = Setup::new().config(&format!("{key} = {value}\n")).run_to_end();
@@ -46,19 +46,19 @@ fn they_are_whole_seconds_from_one_to_a_day() {
 }
 
 #[tokio::test]
-async fn a_read_that_hangs_is_given_up() {
-    let faulty = Faulty::configured("read_deadline_seconds = 5");
+async fn a_read_that_hangs_fails_at_its_deadline() {
+    let fixture = FaultFixture::configured("read_deadline_seconds = 5");
     for (number, fault) in (1..).zip(HANGS) {
         let what = format!("{fault:?}");
-        let mut page = faulty.bridge.connect().await;
-        faulty.assert_works(&mut page).await;
-        let worker = faulty.module.calls_of("C_GetInfo").last().unwrap().pid;
-        let rule = faulty.module.add(Rule::on("C_GetTokenInfo").next(1).fault(fault));
-        let held = faulty.module.add(Rule::on("C_GetInfo").held());
+        let mut page = fixture.bridge.connect().await;
+        fixture.assert_works(&mut page).await;
+        let worker = fixture.module.calls_of("C_GetInfo").last().unwrap().pid;
+        let rule = fixture.module.add(Rule::on("C_GetTokenInfo").next(1).fault(fault));
+        let held = fixture.module.add(Rule::on("C_GetInfo").held());
         let work = async {
             let start = Instant::now();
-            let hanging = page.request("token", faulty.slot()).await;
-            // Those that come later are not overdue when the first one is.
+            let hanging = page.request("token", fixture.slot()).await;
+            // Later calls have deadlines of their own.
             tokio::time::sleep(Duration::from_secs(1)).await;
             let other = page.request("info", json!({})).await;
             let [hanging, other] = replies(&mut page, [hanging, other]).await;
@@ -66,93 +66,93 @@ async fn a_read_that_hangs_is_given_up() {
             assert_error(&what, &other, FAILED, &[NAME]);
             assert!(start.elapsed() >= Duration::from_secs(5));
         };
-        let (_, served) = faulty.beside_healthy(work).await;
+        let (_, served) = fixture.beside_healthy(work).await;
         assert!(served > 2, "{served}");
-        faulty.module.wait_until_blocked("C_GetTokenInfo", number);
-        assert_gone(&faulty, worker);
+        fixture.module.wait_until_blocked("C_GetTokenInfo", number);
+        assert_gone(&fixture, worker);
         rule.remove();
         held.remove();
-        faulty.assert_works(&mut page).await;
+        fixture.assert_works(&mut page).await;
         page.close().await;
     }
 }
 
 #[tokio::test]
-async fn a_signature_that_hangs_is_given_up_later() {
-    let faulty = Faulty::configured("read_deadline_seconds = 5\nsign_deadline_seconds = 8");
+async fn a_signature_that_hangs_fails_at_its_later_deadline() {
+    let fixture = FaultFixture::configured("read_deadline_seconds = 5\nsign_deadline_seconds = 8");
     for fault in HANGS {
         let what = format!("{fault:?}");
-        let mut page = faulty.bridge.connect().await;
-        faulty.assert_works(&mut page).await;
-        let worker = faulty.module.calls_of("C_GetInfo").last().unwrap().pid;
-        let rule = faulty.module.add(Rule::on("C_Sign").next(1).fault(fault));
+        let mut page = fixture.bridge.connect().await;
+        fixture.assert_works(&mut page).await;
+        let worker = fixture.module.calls_of("C_GetInfo").last().unwrap().pid;
+        let rule = fixture.module.add(Rule::on("C_Sign").next(1).fault(fault));
         let work = async {
             let start = Instant::now();
-            let id = page.request("signData", faulty.signing()).await;
-            // Those that only read go on beside it.
-            let mut other = faulty.bridge.connect().await;
+            let id = page.request("signData", fixture.signing()).await;
+            // Calls that only read go on in parallel.
+            let mut other = fixture.bridge.connect().await;
             while start.elapsed() < Duration::from_secs(6) {
-                other.result("token", faulty.slot()).await;
+                other.result("token", fixture.slot()).await;
             }
             let [outcome] = replies(&mut page, [id]).await;
             assert_error(&what, &outcome, OVERDUE, &[NAME, "signData", "8 s"]);
             assert!(start.elapsed() >= Duration::from_secs(8));
             other.close().await;
         };
-        faulty.beside_healthy(work).await;
-        assert_gone(&faulty, worker);
+        fixture.beside_healthy(work).await;
+        assert_gone(&fixture, worker);
         rule.remove();
-        faulty.assert_works(&mut page).await;
+        fixture.assert_works(&mut page).await;
         page.close().await;
     }
 }
 
-/// As where a person enters the PIN at the reader, and the module lets nobody else in meanwhile.
+/// A user enters the PIN at the reader, and the module blocks other calls meanwhile.
 #[tokio::test]
-async fn a_read_that_has_to_wait_for_a_signature_has_its_time_afterwards() {
-    let faulty = Faulty::configured("read_deadline_seconds = 4\nsign_deadline_seconds = 60");
-    let mut page = faulty.bridge.connect().await;
-    faulty.assert_works(&mut page).await;
-    let worker = faulty.module.calls_of("C_GetInfo").last().unwrap().pid;
-    let signing = faulty.module.add(Rule::on("C_Sign").next(1).held());
-    let reading = faulty.module.add(Rule::on("C_GetInfo").next(1).held());
-    let signed = page.request("signData", faulty.signing()).await;
-    faulty.module.wait_until_blocked("C_Sign", 1);
-    let mut other = faulty.bridge.connect().await;
+async fn a_read_blocked_by_a_signature_keeps_its_full_deadline() {
+    let fixture = FaultFixture::configured("read_deadline_seconds = 4\nsign_deadline_seconds = 60");
+    let mut page = fixture.bridge.connect().await;
+    fixture.assert_works(&mut page).await;
+    let worker = fixture.module.calls_of("C_GetInfo").last().unwrap().pid;
+    let signing = fixture.module.add(Rule::on("C_Sign").next(1).held());
+    let reading = fixture.module.add(Rule::on("C_GetInfo").next(1).held());
+    let signed = page.request("signData", fixture.signing()).await;
+    fixture.module.wait_until_blocked("C_Sign", 1);
+    let mut other = fixture.bridge.connect().await;
     other.request("info", json!({})).await;
-    faulty.module.wait_until_blocked("C_GetInfo", 1);
+    fixture.module.wait_until_blocked("C_GetInfo", 1);
     tokio::time::sleep(Duration::from_secs(6)).await;
     signing.release();
     let [outcome] = replies(&mut page, [signed]).await;
     outcome.expect("the signature");
-    // What comes now is no reason to look at the clock and be done with it.
-    page.result("token", faulty.slot()).await;
+    // A call that arrives now must not be counted as late.
+    page.result("token", fixture.slot()).await;
     reading.release();
     other.reply().await.1.expect("the read");
     assert!(is_running(worker), "the worker was ended");
 }
 
-/// Reads that hang are not kept for ever by signatures that are made all the while.
+/// Signatures made in the meantime do not extend the deadline of a read that hangs.
 #[tokio::test]
-async fn a_read_that_hangs_beside_signatures_is_given_up() {
-    let faulty = Faulty::configured("read_deadline_seconds = 1\nsign_deadline_seconds = 4");
-    let mut page = faulty.bridge.connect().await;
-    faulty.assert_works(&mut page).await;
-    let hangs = faulty.module.add(Rule::on("C_GetInfo").next(1).fault(Fault::Hang));
-    faulty.module.add(Rule::on("C_Sign").sleep(Duration::from_millis(500)));
-    let mut reading = faulty.bridge.connect().await;
+async fn a_read_that_hangs_fails_despite_parallel_signatures() {
+    let fixture = FaultFixture::configured("read_deadline_seconds = 1\nsign_deadline_seconds = 4");
+    let mut page = fixture.bridge.connect().await;
+    fixture.assert_works(&mut page).await;
+    let hangs = fixture.module.add(Rule::on("C_GetInfo").next(1).fault(Fault::Hang));
+    fixture.module.add(Rule::on("C_Sign").sleep(Duration::from_millis(500)));
+    let mut reading = fixture.bridge.connect().await;
     reading.request("info", json!({})).await;
-    faulty.module.wait_until_blocked("C_GetInfo", 1);
+    fixture.module.wait_until_blocked("C_GetInfo", 1);
     let (given_up, signing) = (reading.reply(), async {
-        // In turns, so that there is always one.
-        let mut second = faulty.bridge.connect().await;
-        page.request("signData", faulty.signing()).await;
+        // The signatures overlap, so one of them is always in flight.
+        let mut second = fixture.bridge.connect().await;
+        page.request("signData", fixture.signing()).await;
         for _ in 0..60 {
-            second.request("signData", faulty.signing()).await;
+            second.request("signData", fixture.signing()).await;
             if page.reply().await.1.is_err() {
                 return;
             }
-            page.request("signData", faulty.signing()).await;
+            page.request("signData", fixture.signing()).await;
             if second.reply().await.1.is_err() {
                 return;
             }
@@ -165,14 +165,14 @@ async fn a_read_that_hangs_beside_signatures_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_batch_that_hangs_is_answered_with_what_became_of_each() {
-    let faulty = Faulty::configured("sign_deadline_seconds = 6");
-    let mut page = faulty.bridge.connect().await;
-    faulty.assert_works(&mut page).await;
-    let hash = faulty.signing()["data"].clone();
-    let batch = with(&faulty.signing(), "data", vec![hash; 40]);
-    let rule = faulty.module.add(Rule::on("C_Sign").nth(10).fault(Fault::Hang));
-    let (result, _) = faulty.beside_healthy(page.result("signDataBatch", batch.clone())).await;
+async fn a_batch_that_hangs_is_answered_with_each_outcome() {
+    let fixture = FaultFixture::configured("sign_deadline_seconds = 6");
+    let mut page = fixture.bridge.connect().await;
+    fixture.assert_works(&mut page).await;
+    let hash = fixture.signing()["data"].clone();
+    let batch = with(&fixture.signing(), "data", vec![hash; 40]);
+    let rule = fixture.module.add(Rule::on("C_Sign").nth(10).fault(Fault::Hang));
+    let (result, _) = fixture.beside_healthy(page.result("signDataBatch", batch.clone())).await;
     rule.remove();
     let items = result.as_array().unwrap();
     assert_eq!(items.len(), 40);
@@ -194,46 +194,47 @@ async fn a_batch_that_hangs_is_answered_with_what_became_of_each() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_slow_is_waited_for() {
-    let faulty = Faulty::configured("read_deadline_seconds = 20\nsign_deadline_seconds = 20");
-    let mut page = faulty.bridge.connect().await;
+async fn a_slow_call_within_its_deadline_succeeds() {
+    let fixture =
+        FaultFixture::configured("read_deadline_seconds = 20\nsign_deadline_seconds = 20");
+    let mut page = fixture.bridge.connect().await;
     let pause = Duration::from_secs(2);
     for function in ["C_GetTokenInfo", "C_Sign"] {
-        faulty.module.add(Rule::on(function).next(1).sleep(pause));
+        fixture.module.add(Rule::on(function).next(1).sleep(pause));
     }
     let work = async {
         let start = Instant::now();
-        faulty.assert_works(&mut page).await;
+        fixture.assert_works(&mut page).await;
         assert!(start.elapsed() >= 2 * pause);
     };
-    let (_, served) = faulty.beside_healthy(work).await;
+    let (_, served) = fixture.beside_healthy(work).await;
     assert!(served > 2, "{served}");
 }
 
 #[tokio::test]
-async fn a_start_that_hangs_is_given_up() {
-    let faulty = Faulty::configured("read_deadline_seconds = 5");
+async fn a_module_that_hangs_at_its_start_fails_at_the_deadline() {
+    let fixture = FaultFixture::configured("read_deadline_seconds = 5");
     for fault in HANGS {
-        let rule = faulty.module.add(Rule::on("C_Initialize").next(1).fault(fault.clone()));
-        let mut page = faulty.bridge.connect().await;
-        let outcome = faulty.beside_healthy(page.call("info", json!({}))).await.0;
+        let rule = fixture.module.add(Rule::on("C_Initialize").next(1).fault(fault.clone()));
+        let mut page = fixture.bridge.connect().await;
+        let outcome = fixture.beside_healthy(page.call("info", json!({}))).await.0;
         assert_error(&format!("{fault:?}"), &outcome, OVERDUE, &[NAME, "5 s"]);
         rule.remove();
-        faulty.assert_works(&mut page).await;
+        fixture.assert_works(&mut page).await;
         page.close().await;
-        faulty.bridge.expect_workers(0);
+        fixture.bridge.expect_workers(0);
     }
 }
 
-/// As after the bridge was started again, where all pages come back at once.
+/// After a restart of the bridge, all pages come back at the same time.
 #[tokio::test]
-async fn starts_that_have_to_wait_for_those_of_other_pages_are_not_given_up() {
+async fn queued_module_starts_keep_their_full_deadline() {
     let origins = || (0..8).map(origin);
-    let faulty = Faulty::set_up("read_deadline_seconds = 4", origins());
-    faulty.module.add(Rule::on("C_Initialize").sleep(Duration::from_secs(1)));
+    let fixture = FaultFixture::set_up("read_deadline_seconds = 4", origins());
+    fixture.module.add(Rule::on("C_Initialize").sleep(Duration::from_secs(1)));
     let mut pages = Vec::new();
     for origin in origins() {
-        let mut page = faulty.bridge.connect_as(&origin).await;
+        let mut page = fixture.bridge.connect_as(&origin).await;
         page.request("info", json!({})).await;
         pages.push(page);
     }
@@ -243,18 +244,18 @@ async fn starts_that_have_to_wait_for_those_of_other_pages_are_not_given_up() {
 }
 
 #[tokio::test]
-async fn a_page_that_leaves_a_hanging_call_takes_the_worker_with_it() {
-    let faulty = Faulty::new();
+async fn when_a_page_leaves_a_hanging_call_its_worker_ends() {
+    let fixture = FaultFixture::new();
     for fault in HANGS {
-        let mut page = faulty.bridge.connect().await;
-        let rule = faulty.module.add(Rule::on("C_GetInfo").next(1).fault(fault));
+        let mut page = fixture.bridge.connect().await;
+        let rule = fixture.module.add(Rule::on("C_GetInfo").next(1).fault(fault));
         page.request("info", json!({})).await;
-        let before = faulty.module.count("C_GetInfo");
-        faulty.bridge.expect_workers(1);
-        assert!(wait_until(Duration::from_secs(20), || faulty.module.count("C_Initialize") > 0));
+        let before = fixture.module.count("C_GetInfo");
+        fixture.bridge.expect_workers(1);
+        assert!(wait_until(Duration::from_secs(20), || fixture.module.count("C_Initialize") > 0));
         page.close().await;
-        faulty.bridge.expect_workers(0);
-        assert_eq!(faulty.module.count("C_GetInfo"), before);
+        fixture.bridge.expect_workers(0);
+        assert_eq!(fixture.module.count("C_GetInfo"), before);
         rule.remove();
     }
 }

@@ -1,4 +1,5 @@
-//! `pkcs11-bridge demo --no-open`, from the outside: what it says, what it serves, what it leaves.
+//! `pkcs11-bridge demo --no-open` from the outside: its output, its pages, and the
+//! files that it leaves.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::{digest, http, openssl};
 use serde_json::{Value, json};
 
-/// A connection as the demo's own page has it.
+/// A connection as the demo's own page opens it.
 async fn connect(demo: &Demo) -> Socket {
     connect_as(demo, demo.url()).await
 }
@@ -55,14 +56,14 @@ async fn the_page_and_the_package_are_served() {
 }
 
 #[tokio::test]
-async fn its_token_has_four_keys_with_certificates_of_a_demo_ca() {
+async fn the_token_has_four_keys_with_certificates_of_a_demo_ca() {
     let (_pinentry, demo) = allowed();
     let mut page = connect(&demo).await;
     let slots = page.result("slots", json!({ "token_present": true })).await;
     let mut signed = Vec::new();
     for slot in slots.as_array().unwrap() {
         let params = json!({ "slot_id": slot["slot_id"] });
-        // SoftHSM's free slot has no token set up.
+        // SoftHSM's free slot has no initialised token.
         let Ok(certificates) = page.call("certificates", params).await else { continue };
         for certificate in certificates.as_array().unwrap() {
             if sign_with(&mut page, &demo, slot, certificate).await {
@@ -73,7 +74,7 @@ async fn its_token_has_four_keys_with_certificates_of_a_demo_ca() {
     assert_eq!(signed.len(), 4, "{signed:?}");
 }
 
-/// Signs with a certificate's key, and says whether it has one.
+/// Signs with a certificate's key. Says whether the certificate has a key.
 async fn sign_with(page: &mut Socket, demo: &Demo, slot: &Value, certificate: &Value) -> bool {
     let hash = digest::digest("sha256", MESSAGE);
     let params = json!({
@@ -113,7 +114,7 @@ async fn the_demo_serves_the_pages_that_its_user_allows() {
 }
 
 #[tokio::test]
-async fn where_nobody_can_be_asked_the_log_has_the_command_that_allows_the_page() {
+async fn without_a_dialog_the_log_names_the_command_that_allows_the_page() {
     let demo = Demo::start();
     let outcome = connect(&demo).await.call("slots", json!({})).await;
     let words = [demo.url(), "pkcs11-bridge origins allow", "log"];

@@ -1,5 +1,5 @@
-//! A module that fails over a PIN: the PIN goes to the token once, because nobody knows whether the token has
-//! counted it, and the next call works.
+//! A module that fails during a login. The PIN goes to the token once, because the
+//! token may have counted it. The next call works.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::test_module::{Fault, NAME, Rule};
 use pkcs11_bridge_tests::token::PIN;
 
-use super::faulty::{FAILED, OVERDUE};
+use super::fault_fixture::{FAILED, OVERDUE};
 use super::pin_fixture::{NO_TOKEN, PinFixture};
 
-/// Who gives the PIN.
+/// Who enters the PIN.
 const GIVERS: [Giver; 2] = [Giver::Page, Giver::User];
 
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,7 @@ impl Giver {
 }
 
 #[tokio::test]
-async fn one_that_crashes_or_hangs_over_it_gets_it_once() {
+async fn a_module_that_crashes_or_hangs_in_a_login_gets_the_pin_once() {
     for giver in GIVERS {
         for (fault, row, words) in [
             (Fault::Segfault, FAILED, "crashed (signal 11)"),
@@ -62,7 +62,7 @@ async fn one_that_crashes_or_hangs_over_it_gets_it_once() {
 }
 
 #[tokio::test]
-async fn one_that_loses_its_state_over_it_gets_it_once() {
+async fn a_module_that_loses_its_state_in_a_login_gets_the_pin_once() {
     for giver in GIVERS {
         for (ckr, row) in [
             (CKR_CRYPTOKI_NOT_INITIALIZED, FAILED),

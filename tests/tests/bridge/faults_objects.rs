@@ -1,4 +1,4 @@
-//! One bad slot or object spoils nothing else, and many objects are no harm.
+//! A bad slot or object affects no other slot or object, and a token may have many objects.
 
 use cryptoki_sys::{
     CKR_DEVICE_ERROR, CKR_FUNCTION_FAILED, CKR_GENERAL_ERROR, CKR_OBJECT_HANDLE_INVALID,
@@ -10,9 +10,9 @@ use pkcs11_bridge_tests::test_module::{MissingSlot, Rule};
 use pkcs11_bridge_tests::token::{KeyType, LABEL};
 use serde_json::{Value, json};
 
-use super::faulty::{FAILED, Faulty, NO_SLOT};
+use super::fault_fixture::{FAILED, FaultFixture, NO_SLOT};
 
-/// The `id` of a certificate that is played.
+/// The `id` of a simulated certificate.
 fn id(number: u32) -> String {
     format!("{:08x}", 0xf000_0000 | number)
 }
@@ -26,87 +26,88 @@ fn ids(of: &Value) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_no_der_harms_nobody_else() {
-    let faulty = Faulty::new();
-    let mut page = faulty.bridge.connect().await;
-    let right = page.result("certificates", faulty.slot()).await;
-    let whole = faulty.token.certified_key(KeyType::P256).certificate_bytes();
+async fn a_certificate_that_is_not_der_affects_no_other() {
+    let fixture = FaultFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    let right = page.result("certificates", fixture.slot()).await;
+    let whole = fixture.token.certified_key(KeyType::P256).certificate_bytes();
     let values =
         [b"no DER at all".to_vec(), whole[..100].to_vec(), vec![0x30; 5000], vec![0x30, 0x80]];
     let count = values.len() as u32;
     for value in &values {
-        faulty.module.simulate_certificates(1, value, None);
+        fixture.module.simulate_certificates(1, value, None);
     }
     let work = async {
-        let told = page.result("certificates", faulty.slot()).await;
+        let told = page.result("certificates", fixture.slot()).await;
         for certificate in right.as_array().unwrap() {
             assert!(told.as_array().unwrap().contains(certificate), "{certificate}");
         }
         for (number, value) in (0..count).zip(&values) {
-            // It is given as it is or as far as it makes sense, or not at all.
+            // The bridge may list the certificate as it is, list a readable part of it,
+            // or leave it out.
             if let Some(certificate) = find(&told, &id(number)) {
                 assert!(value.starts_with(&from_base64(certificate["base64"].as_str().unwrap())));
             }
-            let params = with(&faulty.signing(), "cert_id", id(number));
+            let params = with(&fixture.signing(), "cert_id", id(number));
             let outcome = page.call("signData", params).await;
             let error = outcome.as_ref().unwrap_err();
             assert!(["404", "900"].contains(&error.data.code.as_str()), "{error:?}");
             assert!(error.message.contains("certificate"), "{error:?}");
         }
-        faulty.assert_works(&mut page).await;
+        fixture.assert_works(&mut page).await;
     };
-    faulty.beside_healthy(work).await;
+    fixture.beside_healthy(work).await;
 }
 
 #[tokio::test]
-async fn a_certificate_of_2_mb_is_told() {
-    let faulty = Faulty::new();
-    // `SEQUENCE`, a length in three bytes, and so much of whatever it is.
+async fn a_certificate_of_2_mb_is_listed() {
+    let fixture = FaultFixture::new();
+    // `SEQUENCE`, a length in three bytes, and this amount of arbitrary content.
     let long = [&[0x30, 0x83, 0x20, 0, 0][..], &vec![0x5a; 2 << 20]].concat();
-    faulty.module.simulate_certificates(1, &long, None);
-    let mut page = faulty.bridge.connect().await;
+    fixture.module.simulate_certificates(1, &long, None);
+    let mut page = fixture.bridge.connect().await;
     let work = async {
-        let told = page.result("certificates", faulty.slot()).await;
+        let told = page.result("certificates", fixture.slot()).await;
         let certificate = find(&told, &id(0)).expect("it is listed");
         assert!(from_base64(certificate["base64"].as_str().unwrap()) == long);
         assert!(find(&told, KeyType::P256.id()).is_some());
-        faulty.assert_works(&mut page).await;
+        fixture.assert_works(&mut page).await;
     };
-    faulty.beside_healthy(work).await;
+    fixture.beside_healthy(work).await;
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_too_long_to_be_told_harms_nobody_else() {
-    let faulty = Faulty::new();
-    let mut page = faulty.bridge.connect().await;
-    let right = page.result("certificates", faulty.slot()).await;
+async fn a_certificate_above_the_frame_limit_affects_no_other() {
+    let fixture = FaultFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    let right = page.result("certificates", fixture.slot()).await;
     let long = [&[0x30, 0x84, 3, 0, 0, 0][..], &vec![0x5a; 48 << 20]].concat();
-    faulty.module.simulate_certificates(1, &long, None);
+    fixture.module.simulate_certificates(1, &long, None);
     let work = async {
-        let told = page.result("certificates", faulty.slot()).await;
+        let told = page.result("certificates", fixture.slot()).await;
         assert!(told == right, "{} certificates", told.as_array().unwrap().len());
-        faulty.assert_works(&mut page).await;
+        fixture.assert_works(&mut page).await;
     };
-    faulty.beside_healthy(work).await;
+    fixture.beside_healthy(work).await;
 }
 
 #[tokio::test]
-async fn ten_thousand_certificates_are_told() {
-    let faulty = Faulty::new();
-    let der = faulty.token.certified_key(KeyType::P384).certificate_bytes();
+async fn ten_thousand_certificates_are_listed() {
+    let fixture = FaultFixture::new();
+    let der = fixture.token.certified_key(KeyType::P384).certificate_bytes();
     let count = 10_000;
-    faulty.module.simulate_certificates(count, &der, None);
-    let mut page = faulty.bridge.connect().await;
+    fixture.module.simulate_certificates(count, &der, None);
+    let mut page = fixture.bridge.connect().await;
     let work = async {
-        let told = page.result("certificates", faulty.slot()).await;
+        let told = page.result("certificates", fixture.slot()).await;
         let told = told.as_array().unwrap();
         assert_eq!(told.len(), count as usize + KeyType::ALL.len());
         let last = find_last(told, &id(count - 1));
         assert_eq!(from_base64(last["base64"].as_str().unwrap()), der);
-        // A key among them is found.
-        page.result("signData", faulty.signing()).await;
+        // The bridge finds a key among them.
+        page.result("signData", fixture.signing()).await;
     };
-    let (_, served) = faulty.beside_healthy(work).await;
+    let (_, served) = fixture.beside_healthy(work).await;
     assert!(served > 2, "{served}");
 }
 
@@ -115,11 +116,11 @@ fn find_last<'a>(told: &'a [Value], id: &str) -> &'a Value {
 }
 
 #[tokio::test]
-async fn a_certificate_that_cannot_be_read_harms_nobody_else() {
-    let faulty = Faulty::new();
-    let mut page = faulty.bridge.connect().await;
-    let right = page.result("certificates", faulty.slot()).await;
-    let der = faulty.token.certified_key(KeyType::P384).certificate_bytes();
+async fn an_unreadable_certificate_affects_no_other() {
+    let fixture = FaultFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    let right = page.result("certificates", fixture.slot()).await;
+    let der = fixture.token.certified_key(KeyType::P384).certificate_bytes();
     let values = [
         CKR_DEVICE_ERROR,
         CKR_GENERAL_ERROR,
@@ -128,39 +129,39 @@ async fn a_certificate_that_cannot_be_read_harms_nobody_else() {
         0x8000_0102,
     ];
     for value in values {
-        faulty.module.simulate_certificates(1, &der, Some(value));
+        fixture.module.simulate_certificates(1, &der, Some(value));
     }
-    faulty.module.simulate_certificates(1, &der, None);
+    fixture.module.simulate_certificates(1, &der, None);
     let work = async {
-        let told = page.result("certificates", faulty.slot()).await;
+        let told = page.result("certificates", fixture.slot()).await;
         for certificate in right.as_array().unwrap() {
             assert!(told.as_array().unwrap().contains(certificate), "{certificate}");
         }
         assert!(find(&told, &id(values.len() as u32)).is_some(), "{told}");
-        let params = with(&faulty.signing(), "cert_id", id(0));
+        let params = with(&fixture.signing(), "cert_id", id(0));
         assert_error("unreadable", &page.call("signData", params).await, (412, "404"), &[]);
-        faulty.assert_works(&mut page).await;
+        fixture.assert_works(&mut page).await;
     };
-    faulty.beside_healthy(work).await;
+    fixture.beside_healthy(work).await;
 }
 
 #[tokio::test]
-async fn a_slot_that_cannot_be_read_harms_nobody_else() {
-    let faulty = Faulty::new();
-    let second = faulty.token.add_token("Second token");
-    let mut page = faulty.bridge.connect().await;
+async fn an_unreadable_slot_affects_no_other() {
+    let fixture = FaultFixture::new();
+    let second = fixture.token.add_token("Second token");
+    let mut page = fixture.bridge.connect().await;
     assert_eq!(page.result("token", json!({})).await.as_array().unwrap().len(), 3);
     for value in [CKR_DEVICE_ERROR, CKR_GENERAL_ERROR, 0x8000_0102] {
         for function in ["C_GetTokenInfo", "C_GetSlotInfo"] {
-            let rule = faulty.module.add(Rule::on(function).slot(second).fail_before(value));
+            let rule = fixture.module.add(Rule::on(function).slot(second).fail_before(value));
             let method = if function == "C_GetTokenInfo" { "token" } else { "slots" };
             let told = ids(&page.result(method, json!({})).await);
-            assert!(told.contains(&faulty.token.slot()) && !told.contains(&second), "{told:?}");
+            assert!(told.contains(&fixture.token.slot()) && !told.contains(&second), "{told:?}");
             if function == "C_GetTokenInfo" {
                 let outcome = page.call("token", json!({ "slot_id": second })).await;
                 assert_error("the bad slot", &outcome, FAILED, &[]);
             }
-            faulty.assert_works(&mut page).await;
+            fixture.assert_works(&mut page).await;
             rule.remove();
         }
     }
@@ -169,54 +170,54 @@ async fn a_slot_that_cannot_be_read_harms_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_slot_that_vanishes_between_two_calls_is_told() {
-    let faulty = Faulty::new();
-    let second = faulty.token.add_token("Second token");
-    let mut page = faulty.bridge.connect().await;
+async fn a_slot_that_vanishes_between_calls_is_reported() {
+    let fixture = FaultFixture::new();
+    let second = fixture.token.add_token("Second token");
+    let mut page = fixture.bridge.connect().await;
     let work = async {
         for missing_slot in [MissingSlot::Unlisted, MissingSlot::StillListed] {
-            faulty.assert_works(&mut page).await;
-            faulty.module.simulate(|card| card.missing_slot = Some(missing_slot));
+            fixture.assert_works(&mut page).await;
+            fixture.module.simulate(|card| card.missing_slot = Some(missing_slot));
             for method in ["slots", "token"] {
                 let told = ids(&page.result(method, json!({})).await);
                 assert!(told.contains(&second), "{told:?}");
-                assert!(!told.contains(&faulty.token.slot()), "{told:?}");
+                assert!(!told.contains(&fixture.token.slot()), "{told:?}");
             }
-            for (method, params) in faulty.calls().into_iter().skip(2) {
+            for (method, params) in fixture.calls().into_iter().skip(2) {
                 let what = format!("{method} after {missing_slot:?}");
                 let outcome = page.call(method, params).await;
                 assert_error(&what, &outcome, NO_SLOT, &["slot"]);
             }
             let others = page.result("certificates", json!({ "slot_id": second })).await;
             assert_eq!(others, json!([]));
-            faulty.module.simulate(|card| card.missing_slot = None);
-            let told = page.result("token", faulty.slot()).await;
+            fixture.module.simulate(|card| card.missing_slot = None);
+            let told = page.result("token", fixture.slot()).await;
             assert_eq!(told["label"], LABEL);
-            page.result("signData", faulty.signing()).await;
+            page.result("signData", fixture.signing()).await;
         }
     };
-    faulty.beside_healthy(work).await;
+    fixture.beside_healthy(work).await;
 }
 
-/// The list says that it is there, and it is gone before it can be asked.
+/// The slot list contains the slot, but the slot vanishes before the bridge reads it.
 #[tokio::test]
-async fn a_slot_that_vanishes_in_the_middle_of_a_call_is_left_out() {
-    let faulty = Faulty::new();
-    let second = faulty.token.add_token("Second token");
-    let mut page = faulty.bridge.connect().await;
-    faulty.assert_works(&mut page).await;
+async fn a_slot_that_vanishes_during_a_call_is_left_out() {
+    let fixture = FaultFixture::new();
+    let second = fixture.token.add_token("Second token");
+    let mut page = fixture.bridge.connect().await;
+    fixture.assert_works(&mut page).await;
     for (number, (method, function)) in
         (1..).zip([("slots", "C_GetSlotInfo"), ("token", "C_GetTokenInfo")])
     {
-        let held = faulty.module.add(Rule::on(function).slot(faulty.token.slot()).next(1).held());
+        let held = fixture.module.add(Rule::on(function).slot(fixture.token.slot()).next(1).held());
         page.request(method, json!({})).await;
-        faulty.module.wait_until_blocked(function, 1);
-        faulty.module.simulate(|card| card.missing_slot = Some(MissingSlot::Unlisted));
+        fixture.module.wait_until_blocked(function, 1);
+        fixture.module.simulate(|card| card.missing_slot = Some(MissingSlot::Unlisted));
         held.remove();
         let told = ids(&page.reply().await.1.unwrap());
         assert!(told.contains(&second), "{told:?} {number}");
-        assert!(!told.contains(&faulty.token.slot()), "{told:?}");
-        faulty.module.simulate(|card| card.missing_slot = None);
+        assert!(!told.contains(&fixture.token.slot()), "{told:?}");
+        fixture.module.simulate(|card| card.missing_slot = None);
     }
-    faulty.assert_works(&mut page).await;
+    fixture.assert_works(&mut page).await;
 }

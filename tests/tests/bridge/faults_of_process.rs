@@ -1,35 +1,35 @@
-//! Modules that do to their process what is not theirs to do: write to its pipes, start threads, handle its
-//! signals, use up its memory.
+//! Modules that misuse their process: they write to its pipes, start threads, handle
+//! signals, or use up memory.
 
 use pkcs11_bridge_tests::outcome::{Outcome, assert_error};
 use pkcs11_bridge_tests::test_module::{CRASH_REPORT, Fault, NAME, Rule};
 use serde_json::{Value, json};
 
-use super::faulty::{FAILED, Faulty, OVERDUE, origin};
+use super::fault_fixture::{FAILED, FaultFixture, OVERDUE, origin};
 
 #[tokio::test]
-async fn rubbish_in_the_pipe_fails_what_is_in_flight_and_is_never_an_answer() {
+async fn garbage_in_the_pipe_fails_calls_and_never_becomes_a_reply() {
     let forged = br#"{"Report":{"id":1000000,"outcome":{"Done":"forged"}}}"#;
     let forged = [&(forged.len() as u32).to_le_bytes()[..], forged].concat();
     let lines = "read_deadline_seconds = 5\nsign_deadline_seconds = 5";
-    let faulty = Faulty::set_up(lines, (0..6).map(origin));
+    let fixture = FaultFixture::set_up(lines, (0..6).map(origin));
     for (number, (what, rubbish, rows)) in [
         ("text", b"reader 0: card inserted\n".to_vec(), &[FAILED][..]),
         ("a frame of another", vec![2, 0, 0, 0, b'{', b'}'], &[FAILED]),
         ("an empty frame", vec![0; 4], &[FAILED]),
         ("a length of 4 GiB", vec![0xff; 4], &[FAILED]),
-        // What follows is taken for a part of it.
+        // The bridge reads the next bytes as a part of it.
         ("half a frame", vec![0, 0, 16, 0, b'x'], &[FAILED, OVERDUE]),
         ("a report of no call", forged, &[]),
     ]
     .into_iter()
     .enumerate()
     {
-        let mut page = faulty.bridge.connect_as(&origin(number)).await;
-        faulty.assert_works(&mut page).await;
+        let mut page = fixture.bridge.connect_as(&origin(number)).await;
+        fixture.assert_works(&mut page).await;
         let rule = Rule::on("C_GetInfo").next(1).fault(Fault::WriteGarbage(rubbish));
-        let rule = faulty.module.add(rule);
-        let (outcome, _) = faulty.beside_healthy(page.call("info", json!({}))).await;
+        let rule = fixture.module.add(rule);
+        let (outcome, _) = fixture.beside_healthy(page.call("info", json!({}))).await;
         match &outcome {
             Ok(info) => {
                 assert!(rows.is_empty(), "{what}: {info}");
@@ -42,56 +42,56 @@ async fn rubbish_in_the_pipe_fails_what_is_in_flight_and_is_never_an_answer() {
             }
         }
         rule.remove();
-        faulty.assert_works(&mut page).await;
+        fixture.assert_works(&mut page).await;
         page.close().await;
     }
 }
 
 #[tokio::test]
-async fn what_a_module_prints_goes_to_the_log_and_harms_nobody() {
-    let faulty = Faulty::new();
-    let mut page = faulty.bridge.connect().await;
+async fn output_of_a_module_goes_to_the_log() {
+    let fixture = FaultFixture::new();
+    let mut page = fixture.bridge.connect().await;
     for function in ["C_Initialize", "C_GetInfo", "C_Sign", "C_Finalize"] {
         let words = format!("{function}: card inserted");
         let printed = format!("{words} \u{1b}[31m\n").into_bytes();
-        faulty.module.add(Rule::on(function).next(1).fault(Fault::Print(printed)));
+        fixture.module.add(Rule::on(function).next(1).fault(Fault::Print(printed)));
     }
-    faulty.beside_healthy(faulty.assert_works(&mut page)).await;
+    fixture.beside_healthy(fixture.assert_works(&mut page)).await;
     page.close().await;
-    faulty.bridge.expect_workers(0);
+    fixture.bridge.expect_workers(0);
     for function in ["C_Initialize", "C_GetInfo", "C_Sign", "C_Finalize"] {
-        faulty.bridge.expect_log(&format!("{function}: card inserted"));
+        fixture.bridge.expect_log(&format!("{function}: card inserted"));
     }
 }
 
 #[tokio::test]
-async fn threads_signals_folder_and_locale_make_no_difference() {
-    let faulty = Faulty::new();
+async fn a_module_may_change_threads_signals_folder_and_locale() {
+    let fixture = FaultFixture::new();
     let changes = [Fault::StartThreads(8), Fault::ChangeFolderAndLocale, Fault::HandleSignals];
     let rule = changes.into_iter().fold(Rule::on("C_Initialize"), Rule::fault);
-    faulty.module.add(rule);
-    let mut page = faulty.bridge.connect().await;
+    fixture.module.add(rule);
+    let mut page = fixture.bridge.connect().await;
     let work = async {
-        faulty.assert_works(&mut page).await;
-        let before = std::fs::read_link(format!("/proc/{}/cwd", faulty.bridge.pid())).unwrap();
-        assert_ne!(before, faulty.module.folder().canonicalize().unwrap());
+        fixture.assert_works(&mut page).await;
+        let before = std::fs::read_link(format!("/proc/{}/cwd", fixture.bridge.pid())).unwrap();
+        assert_ne!(before, fixture.module.folder().canonicalize().unwrap());
 
-        // A crash is told as one.
+        // The bridge reports a crash as a crash.
         for (fault, words) in [(Fault::Segfault, "signal 11"), (Fault::Abort, "signal 6")] {
-            let crash = faulty.module.add(Rule::on("C_GetInfo").next(1).fault(fault));
+            let crash = fixture.module.add(Rule::on("C_GetInfo").next(1).fault(fault));
             let outcome = page.call("info", json!({})).await;
             assert_error("a crash", &outcome, FAILED, &[NAME, words]);
             crash.remove();
-            faulty.assert_works(&mut page).await;
+            fixture.assert_works(&mut page).await;
         }
         page
     };
-    let (page, _) = faulty.beside_healthy(work).await;
-    faulty.bridge.expect_log(CRASH_REPORT);
-    // It ends when it is told to.
+    let (page, _) = fixture.beside_healthy(work).await;
+    fixture.bridge.expect_log(CRASH_REPORT);
+    // The worker ends on request.
     page.close().await;
-    faulty.bridge.expect_workers(0);
-    assert!(faulty.module.count("C_Finalize") > 0);
+    fixture.bridge.expect_workers(0);
+    assert!(fixture.module.count("C_Finalize") > 0);
 }
 
 fn resident(pid: u32) -> usize {
@@ -101,26 +101,26 @@ fn resident(pid: u32) -> usize {
 }
 
 #[tokio::test]
-async fn a_leak_is_the_workers_own_and_ends_with_it() {
-    let faulty = Faulty::new();
-    let mut page = faulty.bridge.connect().await;
-    faulty.assert_works(&mut page).await;
-    let before = resident(faulty.bridge.pid());
-    let worker = faulty.module.calls_of("C_GetInfo")[0].pid;
-    faulty.module.add(Rule::on("C_GetInfo").fault(Fault::Leak(10 << 20)));
+async fn a_memory_leak_ends_with_its_worker() {
+    let fixture = FaultFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    fixture.assert_works(&mut page).await;
+    let before = resident(fixture.bridge.pid());
+    let worker = fixture.module.calls_of("C_GetInfo")[0].pid;
+    fixture.module.add(Rule::on("C_GetInfo").fault(Fault::Leak(10 << 20)));
     let work = async {
         for _ in 0..20 {
             page.result("info", json!({})).await;
         }
     };
-    faulty.beside_healthy(work).await;
+    fixture.beside_healthy(work).await;
     assert!(resident(worker) > 200 << 10, "{} KiB", resident(worker));
-    let grown = resident(faulty.bridge.pid()).saturating_sub(before);
+    let grown = resident(fixture.bridge.pid()).saturating_sub(before);
     assert!(grown < 20 << 10, "the bridge grew by {grown} KiB");
-    faulty.assert_works(&mut page).await;
+    fixture.assert_works(&mut page).await;
 
-    // Not all of the computer's memory, either.
-    faulty.module.add(Rule::on("C_GetInfo").fault(Fault::Leak(200 << 20)));
+    // The leak does not use all memory of the computer.
+    fixture.module.add(Rule::on("C_GetInfo").fault(Fault::Leak(200 << 20)));
     let mut outcomes = Vec::new();
     while !outcomes.last().is_some_and(Outcome::is_err) {
         assert!(outcomes.len() < 10, "the worker has more than 2 GB");
@@ -129,6 +129,6 @@ async fn a_leak_is_the_workers_own_and_ends_with_it() {
     assert_error("out of memory", &outcomes[outcomes.len() - 1], FAILED, &[NAME]);
     page.result("info", json!({})).await;
     page.close().await;
-    faulty.bridge.expect_workers(0);
-    let _: Value = faulty.bridge.connect().await.result("info", json!({})).await;
+    fixture.bridge.expect_workers(0);
+    let _: Value = fixture.bridge.connect().await.result("info", json!({})).await;
 }

@@ -1,4 +1,5 @@
-//! Every value that a function can return: what the caller gets, and that the next call works.
+//! Every value that a PKCS#11 function can return: the error that the caller gets. The
+//! next call works.
 
 use cryptoki_sys::{CKR_BUFFER_TOO_SMALL, CKR_CRYPTOKI_NOT_INITIALIZED};
 use pkcs11_bridge_protocol::error_code::ErrorCode;
@@ -6,41 +7,42 @@ use pkcs11_bridge_protocol::rv::{self, Rv};
 use pkcs11_bridge_tests::outcome::{Outcome, assert_ckr, assert_error};
 use pkcs11_bridge_tests::test_module::Rule;
 
-use super::faulty::Faulty;
+use super::fault_fixture::FaultFixture;
 
-/// What a call is answered with whose function returned that value once.
+/// Asserts the reply to a call whose PKCS#11 function returned a value once.
 fn assert_is_told(what: &str, outcome: &Outcome, value: u64) {
     let code = Rv(value).entry().map_or(ErrorCode::Internal, |entry| entry.code);
     assert_error(what, outcome, (code.status(), code.code()), &[]);
     assert_ckr(what, outcome, &Rv(value).name());
 }
 
-/// All values of the standard, one of a vendor's and one that nobody has defined.
+/// All values of the standard, one vendor-defined value, and one undefined value.
 fn values() -> Vec<u64> {
     let standard = rv::TABLE.iter().map(|entry| entry.rv.0);
     standard.chain([0x8000_0102, 0x7fff_1234]).collect()
 }
 
 #[tokio::test]
-async fn each_return_value_of_reading_is_told_and_the_next_call_works() {
-    let faulty = Faulty::new();
-    let mut page = faulty.bridge.connect().await;
+async fn each_return_value_of_a_read_is_reported() {
+    let fixture = FaultFixture::new();
+    let mut page = fixture.bridge.connect().await;
     let work = async {
         for value in values() {
-            let rule = faulty.module.add(Rule::on("C_GetTokenInfo").next(1).fail_before(value));
-            let outcome = page.call("token", faulty.slot()).await;
+            let rule = fixture.module.add(Rule::on("C_GetTokenInfo").next(1).fail_before(value));
+            let outcome = page.call("token", fixture.slot()).await;
             rule.remove();
             if value != CKR_CRYPTOKI_NOT_INITIALIZED {
                 assert_is_told("token", &outcome, value);
             }
-            page.result("token", faulty.slot()).await;
+            page.result("token", fixture.slot()).await;
         }
-        faulty.assert_works(&mut page).await;
+        fixture.assert_works(&mut page).await;
     };
-    faulty.beside_healthy(work).await;
+    fixture.beside_healthy(work).await;
 }
 
-/// After which everything is read anew and the same call is made once more, or once more with more room.
+/// After these values the worker reads its state again and repeats the call, or repeats
+/// the call with a larger buffer.
 const TRIED_AGAIN: [u64; 11] = [
     cryptoki_sys::CKR_DEVICE_REMOVED,
     cryptoki_sys::CKR_KEY_HANDLE_INVALID,
@@ -56,21 +58,21 @@ const TRIED_AGAIN: [u64; 11] = [
 ];
 
 #[tokio::test]
-async fn each_return_value_of_signing_is_told_and_the_next_call_works() {
-    let faulty = Faulty::new();
-    let mut page = faulty.bridge.connect().await;
+async fn each_return_value_of_a_signature_is_reported() {
+    let fixture = FaultFixture::new();
+    let mut page = fixture.bridge.connect().await;
     let work = async {
         for value in values() {
-            let rule = faulty.module.add(Rule::on("C_Sign").next(1).fail_before(value));
-            let outcome = page.call("signData", faulty.signing()).await;
+            let rule = fixture.module.add(Rule::on("C_Sign").next(1).fail_before(value));
+            let outcome = page.call("signData", fixture.signing()).await;
             rule.remove();
             if TRIED_AGAIN.contains(&value) {
                 assert!(outcome.is_ok(), "{value:#x}: {outcome:?}");
             } else {
                 assert_is_told("signData", &outcome, value);
             }
-            page.result("signData", faulty.signing()).await;
+            page.result("signData", fixture.signing()).await;
         }
     };
-    faulty.beside_healthy(work).await;
+    fixture.beside_healthy(work).await;
 }

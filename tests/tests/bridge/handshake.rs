@@ -1,4 +1,4 @@
-//! The opening of the WebSocket: who is refused before a connection exists.
+//! The WebSocket handshake: the bridge refuses some peers before a connection exists.
 
 use axum::http::StatusCode;
 use pkcs11_bridge_tests::bridge::{Bridge, ORIGIN, Setup};
@@ -62,7 +62,7 @@ async fn a_host_that_is_not_loopback_with_the_port_is_refused() {
     assert_serves(&bridge).await;
 }
 
-/// The status of the answer to a handshake with these header lines and no other `Host`.
+/// The status of the response to a handshake with these header lines and no other `Host`.
 async fn status_with(bridge: &Bridge, lines: &str) -> String {
     let mut socket = TcpStream::connect(bridge.address()).await.unwrap();
     let request = format!(
@@ -77,7 +77,7 @@ async fn status_with(bridge: &Bridge, lines: &str) -> String {
 }
 
 #[tokio::test]
-async fn an_origin_is_needed_once() {
+async fn a_handshake_needs_exactly_one_origin() {
     let token = TestToken::new();
     let bridge = Setup::on(&token).start();
     assert_forbidden("no Origin", good(&bridge).origin(None)).await;
@@ -89,7 +89,7 @@ async fn an_origin_is_needed_once() {
 }
 
 #[tokio::test]
-async fn the_sub_protocol_has_to_be_offered() {
+async fn the_sub_protocol_must_be_offered() {
     let token = TestToken::new();
     let bridge = Setup::on(&token).start();
     for protocol in [
@@ -105,7 +105,7 @@ async fn the_sub_protocol_has_to_be_offered() {
 }
 
 #[tokio::test]
-async fn the_sub_protocol_is_chosen_among_several() {
+async fn the_bridge_chooses_its_sub_protocol_among_several() {
     let token = TestToken::new();
     let bridge = Setup::on(&token).start();
     let handshake = good(&bridge).protocol(Some("other, pkcs11-bridge.v1"));
@@ -114,7 +114,7 @@ async fn the_sub_protocol_is_chosen_among_several() {
 }
 
 #[tokio::test]
-async fn what_is_no_handshake_is_turned_away() {
+async fn other_requests_are_refused() {
     let token = TestToken::new();
     let bridge = Setup::on(&token).start();
     let host = bridge.address();
@@ -127,7 +127,7 @@ async fn what_is_no_handshake_is_turned_away() {
         format!("GET / HTTP/1.1\r\nHost: {host}\r\n{}\r\n", "X: x\r\n".repeat(5_000)),
     ] {
         let mut socket = TcpStream::connect(host).await.unwrap();
-        // The bridge may hang up before all of it is sent.
+        // The bridge may close the connection before the test has sent everything.
         let _ = socket.write_all(request.as_bytes()).await;
         let mut answer = Vec::new();
         let end = timeout(Duration::from_secs(20), socket.read_to_end(&mut answer)).await;
@@ -139,7 +139,7 @@ async fn what_is_no_handshake_is_turned_away() {
 }
 
 #[tokio::test]
-async fn a_slow_handshake_is_cut_off_and_holds_up_nobody() {
+async fn a_slow_handshake_is_closed_and_delays_no_other() {
     let token = TestToken::new();
     let bridge = Setup::on(&token).start();
     let mut slow = Vec::new();

@@ -1,5 +1,5 @@
-//! A bridge that ends while calls are in flight: by SIGKILL, which it cannot answer, or by SIGTERM while a
-//! module does not answer.
+//! A bridge that ends while calls are in flight: by SIGKILL, which it cannot handle, or
+//! by SIGTERM while a module hangs.
 
 use pkcs11_bridge_tests::approvals;
 use pkcs11_bridge_tests::bridge::{ORIGIN, Setup};
@@ -18,7 +18,7 @@ use super::consent::NEW;
 use super::pin_fixture::PinFixture;
 
 #[tokio::test]
-async fn one_that_is_killed_while_it_signs_leaves_no_worker_and_its_approvals_whole() {
+async fn a_bridge_killed_while_signing_leaves_no_worker_and_keeps_approvals() {
     let (token, pinentry) = (TestToken::new(), Pinentry::new());
     let module = TestModule::wrapping(&token);
     let mut bridge = Setup::on_test_module(&module).pinentry(&pinentry).start();
@@ -26,7 +26,7 @@ async fn one_that_is_killed_while_it_signs_leaves_no_worker_and_its_approvals_wh
     pinentry.answer(Answer::allow());
     let params = sign_data(&token, KeyType::P256.id(), "sha256");
     page.result("signData", params.clone()).await;
-    // One origin signs while another has just been approved, which has the state file written.
+    // One origin signs. Another origin has just been approved, so the bridge writes the state file.
     let held = module.add(Rule::on("C_Sign").held());
     page.request("signData", params.clone()).await;
     module.wait_until_blocked("C_Sign", 1);
@@ -45,7 +45,7 @@ async fn one_that_is_killed_while_it_signs_leaves_no_worker_and_its_approvals_wh
     bridge.start_on_same_port();
     assert!(approvals::unreadable_files(bridge.home()).is_empty());
 
-    // Nobody is asked again, and the login is over.
+    // The bridge does not ask again, and the login has ended.
     let mut page = bridge.connect_as(NEW).await;
     pinentry.answer(Answer::pin(PIN));
     page.result("signData", without(&params, "pin")).await;
@@ -53,7 +53,7 @@ async fn one_that_is_killed_while_it_signs_leaves_no_worker_and_its_approvals_wh
 }
 
 #[tokio::test]
-async fn one_that_is_killed_before_its_worker_has_loaded_the_module_leaves_none() {
+async fn a_bridge_killed_during_a_module_start_leaves_no_worker() {
     let token = TestToken::new();
     let module = TestModule::wrapping(&token);
     let mut bridge = Setup::on_test_module(&module).start();
@@ -69,7 +69,7 @@ async fn one_that_is_killed_before_its_worker_has_loaded_the_module_leaves_none(
 }
 
 #[tokio::test]
-async fn one_that_is_stopped_answers_what_the_module_does_not_and_takes_nothing_new() {
+async fn a_stopping_bridge_answers_hanging_calls_and_takes_no_new_calls() {
     let PinFixture { bridge, pinentry: _pinentry, module, token } = PinFixture::new();
     let mut page = bridge.connect().await;
     let params = sign_data(&token, KeyType::P256.id(), "sha256");
@@ -97,17 +97,18 @@ async fn one_that_is_stopped_answers_what_the_module_does_not_and_takes_nothing_
     held.remove();
 }
 
-/// The one that made the calls hears of nobody else's.
-/// Each of its replies is taken in time, and all of them together take minutes.
+/// The page that made the calls gets only its own replies. It takes each reply in time,
+/// but all of them together take minutes.
 #[tokio::test]
-async fn one_that_is_stopped_does_not_wait_for_a_page_that_takes_its_replies_slowly() {
+async fn a_stopping_bridge_does_not_wait_for_a_slow_reader() {
     let fixture = PinFixture::new();
     fixture.module.simulate_certificates(1, &[0; 1 << 19], None);
     let mut page = fixture.bridge.connect().await;
     page.request_many("certificates", &json!({ "slot_id": fixture.token.slot() }), 64).await;
     let slowly = async {
         loop {
-            // Few enough that there are some left of those on their way when the bridge is gone.
+            // The number is small enough that some replies are still under way when the
+            // bridge has ended.
             for _ in 0..2 {
                 page.reply().await.1.expect("certificates");
             }
@@ -128,7 +129,7 @@ async fn one_that_is_stopped_does_not_wait_for_a_page_that_takes_its_replies_slo
 }
 
 #[tokio::test]
-async fn ids_belong_to_a_connection() {
+async fn request_ids_belong_to_a_connection() {
     let fixture = PinFixture::new();
     let (mut one, mut other) =
         (fixture.bridge.connect().await, fixture.bridge.connect_as(ORIGIN).await);

@@ -1,4 +1,5 @@
-//! The limits of the wire: each is told in its own way, and whoever keeps to them is not harmed.
+//! The limits of the wire: each has a reply of its own, and pages within the limits are
+//! not affected.
 
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ fn open() -> (TestToken, Bridge) {
     (token, bridge)
 }
 
-/// A request that fills a frame of exactly that many bytes.
+/// A request in a frame of exactly this number of bytes.
 fn request_of(len: usize) -> String {
     let request = |module: &str| {
         let params = json!({ "module": module });
@@ -32,7 +33,7 @@ fn request_of(len: usize) -> String {
 }
 
 #[tokio::test]
-async fn a_frame_at_the_limit_is_answered_and_one_over_it_closes_the_connection() {
+async fn a_frame_above_the_limit_closes_the_connection() {
     let (_token, bridge) = open();
     let mut page = bridge.connect().await;
     let mut parallel_page = bridge.connect().await;
@@ -45,7 +46,7 @@ async fn a_frame_at_the_limit_is_answered_and_one_over_it_closes_the_connection(
         Message::binary(vec![0; MAX_FRAME_LEN + 1]),
     ] {
         let mut page = bridge.connect().await;
-        // The bridge may hang up before all of it is sent.
+        // The bridge may close the connection before the test has sent everything.
         let _ = page.send(message).await;
         assert_eq!(page.close_code().await, 1009);
         parallel_page.result("slots", json!({})).await;
@@ -53,7 +54,7 @@ async fn a_frame_at_the_limit_is_answered_and_one_over_it_closes_the_connection(
 }
 
 #[tokio::test]
-async fn a_message_in_pieces_has_the_same_limit() {
+async fn a_fragmented_message_has_the_same_limit() {
     let (_token, bridge) = open();
     let mut page = bridge.connect().await;
     let piece = "x".repeat(MAX_FRAME_LEN / 4);
@@ -77,7 +78,7 @@ async fn text_that_is_not_utf_8_closes_the_connection() {
 }
 
 #[tokio::test]
-async fn one_connection_too_many_is_told_to_try_later() {
+async fn one_connection_too_many_gets_try_again_later() {
     let (_token, bridge) = open();
     let mut pages: Vec<Socket> = Vec::new();
     for _ in 0..MAX_CONNECTIONS {
@@ -90,7 +91,7 @@ async fn one_connection_too_many_is_told_to_try_later() {
         page.result("hello", json!({})).await;
     }
     pages.pop().unwrap().close().await;
-    // The bridge may take a moment to notice.
+    // The bridge may need a moment to see that the connection has closed.
     let mut tries = 0;
     while bridge.connect().await.call_if_open("hello").await.is_none() {
         tries += 1;
@@ -100,7 +101,7 @@ async fn one_connection_too_many_is_told_to_try_later() {
 }
 
 #[tokio::test]
-async fn pages_that_are_not_approved_leave_room_for_those_that_are() {
+async fn unapproved_pages_leave_room_for_approved_ones() {
     let (token, bridge) = open();
     let mut strangers = Vec::new();
     for number in 0..MAX_UNAPPROVED_CONNECTIONS {
@@ -119,7 +120,7 @@ async fn pages_that_are_not_approved_leave_room_for_those_that_are() {
 }
 
 #[tokio::test]
-async fn a_page_that_is_not_approved_leaves_room_for_others_like_it() {
+async fn an_unapproved_page_leaves_room_for_other_unapproved_ones() {
     let (_token, bridge) = open();
     let mut strangers = Vec::new();
     for _ in 0..MAX_UNAPPROVED_CONNECTIONS_PER_ORIGIN {
@@ -132,7 +133,7 @@ async fn a_page_that_is_not_approved_leaves_room_for_others_like_it() {
 }
 
 #[tokio::test]
-async fn peers_that_open_sockets_and_say_nothing_keep_nobody_out() {
+async fn silent_sockets_do_not_block_pages() {
     let (_token, bridge) = open();
     let mut silent = Vec::new();
     for _ in 0..400 {
@@ -146,10 +147,10 @@ async fn peers_that_open_sockets_and_say_nothing_keep_nobody_out() {
 }
 
 #[tokio::test]
-async fn one_request_in_flight_too_many_is_refused_alone() {
+async fn one_request_too_many_fails_alone() {
     let (token, bridge) = open();
     let mut page = bridge.connect().await;
-    // The worker is not started yet, so that none of them is answered before all have arrived.
+    // The worker has not started yet, so the bridge answers no request before all have arrived.
     let sent = 2 * MAX_IN_FLIGHT;
     let params = sign_data(&token, KeyType::Rsa2048.id(), "sha256");
     let mut open = page.request_many("signData", &params, sent).await;
@@ -167,12 +168,12 @@ async fn one_request_in_flight_too_many_is_refused_alone() {
 }
 
 #[tokio::test]
-async fn a_page_that_reads_no_replies_holds_up_nobody() {
+async fn a_page_that_reads_no_replies_delays_no_other() {
     let (token, bridge) = open();
     let mut greedy = bridge.connect().await;
     let params = json!({ "slot_id": token.slot() });
     for _ in 0..200 {
-        // More replies than the system's buffers take, none of them read.
+        // The replies exceed the system's buffers, and the page reads none of them.
         let sending = greedy.request_many("certificates", &params, 64);
         if tokio::time::timeout(std::time::Duration::from_millis(200), sending).await.is_err() {
             break;
@@ -183,7 +184,7 @@ async fn a_page_that_reads_no_replies_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn a_peer_that_takes_no_pongs_has_none_kept_for_it() {
+async fn pongs_are_not_queued_for_a_peer_that_does_not_read() {
     let (_token, bridge) = open();
     let memory = || memory(bridge.pid()).expect("the bridge runs").0;
     let (before, mut peer) = (memory(), bridge.connect_as("https://other.example").await);

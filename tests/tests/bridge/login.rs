@@ -1,4 +1,4 @@
-//! The story of the PIN: who is logged in, for how long, and who judges a PIN.
+//! Logins: which origin is logged in, how long, and that the token judges each PIN.
 
 use pkcs11_bridge_tests::bridge::{Bridge, Setup};
 use pkcs11_bridge_tests::digest::{base64, digest};
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 const OTHER_ORIGIN: &str = "https://other.example";
 
-/// A token, a bridge with two origins, and what its pages send.
+/// A token, a bridge that allows two origins, and the parameters of their pages.
 struct Story {
     token: TestToken,
     bridge: Bridge,
@@ -48,7 +48,7 @@ fn assert_wrong_pin(what: &str, outcome: &Outcome) {
 }
 
 #[tokio::test]
-async fn without_a_login_the_pin_is_asked_for() {
+async fn without_a_login_the_bridge_demands_a_pin() {
     let story = Story::new();
     let mut page = story.bridge.connect().await;
     assert_pin_missing("before any login", &page.call("signData", story.without_pin.clone()).await);
@@ -56,7 +56,7 @@ async fn without_a_login_the_pin_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_wrong_pin_is_told_and_the_right_one_signs_after_it() {
+async fn after_a_wrong_pin_the_right_pin_signs() {
     let story = Story::new();
     let mut page = story.bridge.connect().await;
     assert_wrong_pin("a wrong PIN", &story.sign_with(&mut page, WRONG_PIN).await);
@@ -68,19 +68,19 @@ async fn a_wrong_pin_is_told_and_the_right_one_signs_after_it() {
 }
 
 #[tokio::test]
-async fn after_the_right_pin_the_origin_signs_without_it() {
+async fn after_a_login_the_origin_signs_without_a_pin() {
     let story = Story::new();
     let mut page = story.bridge.connect().await;
     page.result("signData", story.with_pin.clone()).await;
     page.result("signData", story.without_pin.clone()).await;
-    // Any key of the token, and any page of the origin.
+    // Any key of the token signs, for any page of the origin.
     let other_key = without(&sign_data(&story.token, KeyType::Rsa3072.id(), "PS384"), "pin");
     page.result("signData", other_key).await;
     story.bridge.connect().await.result("signData", story.without_pin.clone()).await;
 }
 
 #[tokio::test]
-async fn another_origin_gets_nothing_without_its_own_pin() {
+async fn another_origin_needs_its_own_pin() {
     let story = Story::new();
     let mut page = story.bridge.connect().await;
     let mut other = story.bridge.connect_as(OTHER_ORIGIN).await;
@@ -88,7 +88,7 @@ async fn another_origin_gets_nothing_without_its_own_pin() {
     let outcome = other.call("signData", story.without_pin.clone()).await;
     assert_pin_missing("another origin", &outcome);
     assert_wrong_pin("another origin", &story.sign_with(&mut other, WRONG_PIN).await);
-    // What the other one did is nothing to the first.
+    // A failure of one origin does not affect the other.
     page.result("signData", story.without_pin.clone()).await;
     other.result("signData", story.with_pin.clone()).await;
     other.result("signData", story.without_pin.clone()).await;
@@ -107,7 +107,7 @@ async fn a_wrong_pin_is_judged_by_the_token_even_after_a_login() {
 }
 
 #[tokio::test]
-async fn right_and_wrong_pins_side_by_side_are_told_apart() {
+async fn parallel_right_and_wrong_pins_get_their_own_results() {
     let story = Story::new();
     let mut page = story.bridge.connect().await;
     page.result("signData", story.with_pin.clone()).await;
@@ -144,7 +144,7 @@ async fn the_login_ends_with_the_origins_last_connection() {
 }
 
 #[tokio::test]
-async fn a_pin_of_a_length_that_the_token_does_not_take_is_refused() {
+async fn a_pin_of_an_unsupported_length_is_refused() {
     let story = Story::new();
     let mut page = story.bridge.connect().await;
     let too_long = [PIN, "0"].concat().repeat(30);
@@ -164,11 +164,11 @@ async fn a_pin_of_a_length_that_the_token_does_not_take_is_refused() {
 }
 
 #[tokio::test]
-async fn a_pin_is_taken_as_it_is() {
+async fn a_pin_is_not_trimmed_or_changed() {
     let story = Story::new();
     let mut page = story.bridge.connect().await;
     let mut other = story.bridge.connect_as(OTHER_ORIGIN).await;
-    // Each waits for its own wrong ones only.
+    // Each origin waits only for its own wrong PINs.
     for (page, changed) in [
         (&mut page, [format!("{PIN} "), format!("{PIN}\0")]),
         (&mut other, [format!(" {PIN}"), format!("{PIN}\n")]),
@@ -182,7 +182,7 @@ async fn a_pin_is_taken_as_it_is() {
 }
 
 #[tokio::test]
-async fn no_pin_and_nothing_to_be_signed_is_logged_or_echoed() {
+async fn pins_and_data_are_never_logged_or_echoed() {
     let story = Story::new();
     let mut page = story.bridge.connect().await;
     let data = base64(&digest("sha256", MESSAGE));

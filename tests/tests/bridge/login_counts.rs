@@ -1,5 +1,5 @@
-//! How many PINs reach the token for what a page does: one login for any number of signatures, and
-//! none that is sent twice by mistake.
+//! The number of PINs that reach the token: one login for any number of signatures, and
+//! no PIN twice by mistake.
 
 use cryptoki_sys::{CKR_PIN_EXPIRED, CKR_USER_ALREADY_LOGGED_IN};
 use pkcs11_bridge_tests::outcome::{assert_ckr, assert_error};
@@ -44,14 +44,14 @@ async fn a_wrong_pin_is_sent_once() {
 }
 
 #[tokio::test]
-async fn the_same_wrong_pin_ten_times_at_once_is_sent_once() {
+async fn ten_parallel_calls_send_the_same_wrong_pin_once() {
     let fixture = PinFixture::new();
     let mut page = fixture.bridge.connect().await;
     let params = with(&fixture.with_pin(), "pin", WRONG_PIN);
     page.request_many("signData", &params, 10).await;
     assert_all_refused(&mut page, 10, WRONG, &["Wrong PIN"]).await;
     assert_eq!(fixture.judged(), [WRONG_LOGIN]);
-    // Whoever sends it once more after that means it.
+    // A later call with the same PIN is a new try.
     page.call("signData", params).await.expect_err("a wrong PIN");
     assert_eq!(fixture.judged(), [WRONG_LOGIN; 2]);
 }
@@ -73,7 +73,7 @@ async fn a_wrong_pin_during_a_login_is_judged_by_the_token() {
 }
 
 #[tokio::test]
-async fn that_somebody_is_logged_in_already_proves_no_pin() {
+async fn user_already_logged_in_is_no_proof_of_a_pin() {
     let fixture = PinFixture::new();
     let mut page = fixture.bridge.connect().await;
     let rule = || Rule::on_login(User::User).fail_before(CKR_USER_ALREADY_LOGGED_IN);
@@ -82,7 +82,7 @@ async fn that_somebody_is_logged_in_already_proves_no_pin() {
     assert_error("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
     assert_eq!(fixture.judged(), [WRONG_LOGIN]);
 
-    // A module that says nothing else lets nobody in, not even with the right one.
+    // If the module returns nothing else, even the right PIN logs nobody in.
     let mut other = fixture.bridge.connect_as(OTHER).await;
     let always = fixture.module.add(rule());
     for pin in [PIN, &wrong_pin(1)] {
@@ -96,7 +96,7 @@ async fn that_somebody_is_logged_in_already_proves_no_pin() {
     assert_eq!(fixture.judged(), [WRONG_LOGIN, RIGHT_LOGIN]);
 }
 
-/// It is the right one, and no other will do until it was changed.
+/// The PIN is right, and no PIN works until the user has changed it.
 #[tokio::test]
 async fn a_pin_that_has_expired_is_not_asked_for_again() {
     let fixture = PinFixture::new();

@@ -1,5 +1,5 @@
-//! How long a login lasts: until it is idle for too long, until the page ends it, and never for another
-//! origin.
+//! The lifetime of a login: it ends after an idle time or a logout, and it never
+//! belongs to another origin.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ async fn assert_logged_out(fixture: &DialogFixture, page: &mut Socket) {
 }
 
 #[tokio::test]
-async fn a_login_that_nobody_signs_with_ends_however_much_is_read() {
+async fn reading_does_not_keep_a_login_alive() {
     let fixture = DialogFixture::new("login_idle_seconds = 1");
     let mut page = fixture.bridge.connect().await;
     let signature = page.result("signData", fixture.with_pin.clone()).await;
@@ -42,14 +42,14 @@ async fn a_login_that_nobody_signs_with_ends_however_much_is_read() {
     }
     assert!(start.elapsed() >= Duration::from_millis(700), "{:?}", start.elapsed());
     assert_logged_out(&fixture, &mut page).await;
-    // The worker is the same, and the next login works as the first did.
+    // The worker is the same process, and the next login works like the first.
     fixture.bridge.expect_workers(1);
     page.result("signData", fixture.with_pin.clone()).await;
     page.result("signData", fixture.without_pin.clone()).await;
 }
 
 #[tokio::test]
-async fn signing_keeps_a_login_alive_and_that_of_another_origin_is_another() {
+async fn signing_keeps_only_the_login_of_its_origin_alive() {
     let fixture = DialogFixture::new("login_idle_seconds = 3");
     let mut page = fixture.bridge.connect().await;
     let mut other = fixture.bridge.connect_as(OTHER_ORIGIN).await;
@@ -66,7 +66,7 @@ async fn signing_keeps_a_login_alive_and_that_of_another_origin_is_another() {
 }
 
 #[tokio::test]
-async fn a_page_can_log_out_and_hears_whether_there_was_a_login() {
+async fn a_logout_says_whether_there_was_a_login() {
     let fixture = DialogFixture::new("");
     let mut page = fixture.bridge.connect().await;
     let slot = json!({ "slot_id": fixture.token.slot() });
@@ -94,7 +94,7 @@ async fn a_page_can_log_out_and_hears_whether_there_was_a_login() {
 }
 
 #[tokio::test]
-async fn a_logout_ends_the_login_of_all_tabs_of_its_origin_and_of_no_other() {
+async fn a_logout_ends_the_login_of_its_origin_only() {
     let fixture = DialogFixture::new("");
     let mut pages = [fixture.bridge.connect().await, fixture.bridge.connect().await];
     let mut other = fixture.bridge.connect_as(OTHER_ORIGIN).await;
@@ -110,7 +110,7 @@ async fn a_logout_ends_the_login_of_all_tabs_of_its_origin_and_of_no_other() {
 }
 
 #[tokio::test]
-async fn a_logout_amid_calls_fails_none_of_them_with_a_crash() {
+async fn a_logout_during_calls_causes_no_crash() {
     let fixture = DialogFixture::new("");
     let mut page = fixture.bridge.connect().await;
     page.result("signData", fixture.with_pin.clone()).await;
@@ -124,7 +124,7 @@ async fn a_logout_amid_calls_fails_none_of_them_with_a_crash() {
 }
 
 #[tokio::test]
-async fn a_logout_names_its_module_or_means_the_default_one() {
+async fn a_logout_without_a_module_means_the_default_module() {
     let token = TestToken::new();
     let bridge = Setup::on(&token).module("opensc", super::modules::without_slots()).start();
     let mut page = bridge.connect_as(ORIGIN).await;

@@ -1,5 +1,5 @@
-//! Two origins side by side, both ways round: each has a login of its own in a process of its own, and
-//! what the one does with it is nothing to the other.
+//! Two origins in parallel, in both orders. Each has its own login in its own process,
+//! and neither affects the other.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use super::pin_fixture::{CANCELLED, NO_PIN, OTHER, PinFixture, RIGHT_LOGIN, WRON
 
 const BOTH_WAYS: [[&str; 2]; 2] = [[ORIGIN, OTHER], [OTHER, ORIGIN]];
 
-/// A page that has logged in with its PIN, and the worker that did it.
+/// A page that has logged in with its PIN, and the worker that logged in.
 async fn logged_in(fixture: &PinFixture, origin: &str) -> (Socket, u32) {
     let mut page = fixture.bridge.connect_as(origin).await;
     fixture.assert_signed(origin, &fixture.sign_with(&mut page, PIN).await);
@@ -34,7 +34,7 @@ fn ins_and_outs(fixture: &PinFixture, worker: u32) -> (usize, usize) {
 }
 
 #[tokio::test]
-async fn an_origin_gets_nothing_from_the_login_of_another() {
+async fn a_login_is_of_no_use_to_another_origin() {
     for [first, second] in BOTH_WAYS {
         let fixture = PinFixture::without_pinentry(TestToken::new());
         let (mut page, worker) = logged_in(&fixture, first).await;
@@ -83,7 +83,7 @@ async fn each_origin_has_a_dialog_of_its_own() {
 }
 
 #[tokio::test]
-async fn the_last_page_of_an_origin_takes_its_login_with_it_and_no_other() {
+async fn closing_the_last_page_ends_only_its_origins_login() {
     for [first, second] in BOTH_WAYS {
         let fixture = PinFixture::without_pinentry(TestToken::new());
         let (page, worker) = logged_in(&fixture, first).await;
@@ -106,7 +106,7 @@ async fn the_last_page_of_an_origin_takes_its_login_with_it_and_no_other() {
 }
 
 #[tokio::test]
-async fn an_origin_that_is_revoked_while_it_signs_loses_its_worker_and_no_other_does() {
+async fn revoking_a_signing_origin_ends_only_its_worker() {
     for other_first in [false, true] {
         let fixture = PinFixture::without_pinentry(TestToken::new());
         approvals::run_command(fixture.bridge.home(), &["allow", NEW]);
@@ -137,7 +137,7 @@ async fn an_origin_that_is_revoked_while_it_signs_loses_its_worker_and_no_other_
 }
 
 #[tokio::test]
-async fn a_logout_reaches_the_token_and_ends_the_login_of_that_origin_alone() {
+async fn a_logout_reaches_the_token_for_its_origin_only() {
     for [first, second] in BOTH_WAYS {
         let fixture = PinFixture::without_pinentry(TestToken::new());
         let (mut page, worker) = logged_in(&fixture, first).await;
@@ -160,7 +160,7 @@ async fn a_logout_reaches_the_token_and_ends_the_login_of_that_origin_alone() {
 }
 
 #[tokio::test]
-async fn a_login_that_nobody_signs_with_is_ended_at_the_token() {
+async fn an_idle_login_is_ended_at_the_token() {
     let fixture = PinFixture::configured("login_idle_seconds = 1");
     let (mut page, worker) = logged_in(&fixture, ORIGIN).await;
     let (mut busy, others) = logged_in(&fixture, OTHER).await;

@@ -1,4 +1,5 @@
-//! Frames that are no message, and messages that are no request. The connection survives them all.
+//! Frames that are not messages, and messages that are not requests. The connection
+//! survives all of them.
 
 use pkcs11_bridge_tests::bridge::{Bridge, Setup};
 use pkcs11_bridge_tests::outcome::assert_error;
@@ -13,14 +14,14 @@ async fn open() -> (TestToken, Bridge, Socket) {
     (token, bridge, page)
 }
 
-/// The code of JSON-RPC and the row of the error table.
+/// The JSON-RPC code, and the status and code of the error.
 const NOT_JSON: (i32, (u16, &str)) = (-32700, (400, "800"));
 const NOT_A_REQUEST: (i32, (u16, &str)) = (-32600, (400, "800"));
 const NO_SUCH_METHOD: (i32, (u16, &str)) = (-32601, (400, "801"));
 const BAD_PARAMS: (i32, (u16, &str)) = (-32602, (400, "801"));
 
 #[tokio::test]
-async fn what_is_no_call_is_told_apart() {
+async fn malformed_calls_get_distinct_errors() {
     let (_token, _bridge, mut page) = open().await;
     let hello = r#"{"jsonrpc":"2.0","id":1,"method":"hello"}"#;
     let batch = format!("[{hello},{hello}]");
@@ -88,9 +89,9 @@ async fn params_may_be_missing_and_ids_may_be_strings() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_still_in_flight_is_refused_and_the_first_call_answered() {
+async fn an_id_in_flight_is_refused_and_the_first_call_is_answered() {
     let (_token, _bridge, mut page) = open().await;
-    // The worker has to be started first, so that the second is there before the first is done.
+    // The worker must start first, so the second request arrives before the first has ended.
     let request = r#"{"jsonrpc":"2.0","id":7,"method":"slots"}"#;
     page.send_text(request).await;
     page.send_text(request).await;
@@ -100,14 +101,14 @@ async fn an_id_that_is_still_in_flight_is_refused_and_the_first_call_answered() 
     let (id, outcome) = page.reply().await;
     assert_eq!(id, json!(7));
     outcome.unwrap();
-    // Once it is answered the id is free again.
+    // After the reply the id may be used again.
     let (id, outcome) = page.exchange(request).await;
     assert_eq!(id, json!(7));
     outcome.unwrap();
 }
 
 #[tokio::test]
-async fn a_deeply_nested_message_is_refused_like_any_other() {
+async fn a_deeply_nested_message_is_refused() {
     let (_token, bridge, mut page) = open().await;
     let deep = format!(
         "{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"info\",\"params\":{{\"module\":{}",
@@ -120,7 +121,7 @@ async fn a_deeply_nested_message_is_refused_like_any_other() {
 }
 
 #[tokio::test]
-async fn nothing_long_is_echoed() {
+async fn long_values_are_not_echoed() {
     let (_token, _bridge, mut page) = open().await;
     let long = "x".repeat(900_000);
     let outcome = page.call(&long, json!({})).await;

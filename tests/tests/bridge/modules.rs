@@ -1,5 +1,5 @@
-//! Which modules a page can reach: those that the user allows, by name or path, and nothing else.
-//! A module that cannot be loaded harms only the calls that name it.
+//! The modules that a page can reach: those that the user allows, by name or path. A
+//! module that cannot be loaded affects only the calls that name it.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,8 @@ use serde_json::json;
 
 const UNAVAILABLE: (u16, &str) = (412, "300");
 
-/// A real module that has no slot, because no smart card reader is there: that of OpenSC.
+/// The module of OpenSC. The bridges of tests find no daemon with smart card readers,
+/// so it has no slot.
 pub fn without_slots() -> String {
     library("opensc-pkcs11.so")
 }
@@ -33,7 +34,7 @@ async fn assert_softhsm_works(page: &mut Socket) {
 }
 
 #[tokio::test]
-async fn a_module_that_is_not_allowed_is_refused_before_it_is_touched() {
+async fn an_unconfigured_module_is_refused_before_it_is_opened() {
     let token = TestToken::new();
     let bridge = Setup::on(&token).start();
     let mut page = bridge.connect().await;
@@ -67,7 +68,7 @@ async fn a_module_that_is_not_allowed_is_refused_before_it_is_touched() {
 }
 
 #[tokio::test]
-async fn a_module_that_cannot_be_loaded_is_told_and_harms_no_other() {
+async fn a_module_that_cannot_be_loaded_affects_no_other() {
     let token = TestToken::new();
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, content: &[u8]| {
@@ -100,7 +101,7 @@ async fn a_module_that_cannot_be_loaded_is_told_and_harms_no_other() {
 }
 
 #[tokio::test]
-async fn a_module_that_crashes_while_it_is_loaded_harms_no_other() {
+async fn a_module_that_crashes_at_its_load_affects_no_other() {
     let token = TestToken::new();
     let folder = tempfile::tempdir().unwrap();
     let half = folder.path().join("half.so");
@@ -109,7 +110,7 @@ async fn a_module_that_crashes_while_it_is_loaded_harms_no_other() {
     let bridge = Setup::on(&token).module("half", half.to_str().unwrap()).start();
     let mut page = bridge.connect().await;
     for _ in 0..2 {
-        // The system's loader either refuses half a library or dies of it.
+        // The system's loader rejects half a library or crashes on it.
         let outcome = page.call("slots", json!({ "module": "half" })).await;
         let row = match &outcome {
             Err(error) if error.data.status == 412 => UNAVAILABLE,
@@ -137,7 +138,7 @@ async fn the_first_module_is_the_default() {
 }
 
 #[tokio::test]
-async fn a_bridge_without_modules_says_so() {
+async fn a_bridge_without_modules_reports_it() {
     let origin = pkcs11_bridge_tests::bridge::ORIGIN;
     let bridge = Setup::new().config("detect_modules = false\n").origin(origin).start();
     let mut page = bridge.connect().await;

@@ -1,4 +1,4 @@
-//! Which pages reach a module: those of an approved origin, compared whole.
+//! The pages that reach a module: those of an approved origin, compared as a whole.
 
 use axum::http::StatusCode;
 use pkcs11_bridge_tests::bridge::{Bridge, ORIGIN, Setup};
@@ -14,11 +14,11 @@ const NOT_APPROVED: (u16, &str) = (401, "500");
 /// What keeps a page from the modules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Barrier {
-    /// It gets the socket, and each call is answered 401/500.
+    /// The page gets a connection, and each call fails with 401/500.
     EachCall,
-    /// The upgrade is refused with 403.
+    /// The handshake fails with 403.
     Handshake,
-    /// Either of them: a browser sends no such origin.
+    /// One of the two. No browser sends such an origin.
     Either,
 }
 
@@ -26,7 +26,7 @@ async fn open_as(bridge: &Bridge, origin: &str) -> Result<Socket, StatusCode> {
     Handshake::of(bridge.address()).origin(Some(origin)).open().await
 }
 
-/// Every method, with parameters that an approved page would succeed with.
+/// Every method, with parameters that succeed for an approved page.
 fn every_call(token: &TestToken) -> Vec<(&'static str, Value)> {
     let sign_data = sign_data(token, KeyType::P256.id(), "sha256");
     let verify = verify_signed_data(&sign_data, &json!(""));
@@ -43,7 +43,7 @@ fn every_call(token: &TestToken) -> Vec<(&'static str, Value)> {
 }
 
 #[tokio::test]
-async fn an_origin_that_is_not_approved_reaches_no_module() {
+async fn an_unapproved_origin_reaches_no_module() {
     let token = TestToken::new();
     let bridge = Setup::on(&token).start();
     let mut stranger = bridge.connect_as("https://stranger.example").await;
@@ -57,7 +57,7 @@ async fn an_origin_that_is_not_approved_reaches_no_module() {
     for (method, params) in every_call(&token) {
         page.result(method, params).await;
     }
-    // Nor does it reach one that another origin has started.
+    // The page does not reach a module that another origin has started, either.
     for (method, params) in every_call(&token) {
         assert_error(method, &stranger.call(method, params).await, NOT_APPROVED, &[]);
     }
@@ -65,7 +65,7 @@ async fn an_origin_that_is_not_approved_reaches_no_module() {
 }
 
 #[tokio::test]
-async fn an_origin_that_looks_like_an_approved_one_is_another() {
+async fn a_lookalike_of_an_approved_origin_is_refused() {
     let token = TestToken::new();
     let bridge = Setup::on(&token).origin("http://localhost:8080").start();
     for (origin, barrier) in [
@@ -79,7 +79,7 @@ async fn an_origin_that_looks_like_an_approved_one_is_another() {
         ("https://localhost:8080", Barrier::EachCall),
         ("http://127.0.0.1:8080", Barrier::EachCall),
         ("http://[::1]:8080", Barrier::EachCall),
-        // Something more behind or before it, or less.
+        // More characters behind or before the origin, or fewer.
         ("https://app.example.evil.test", Barrier::EachCall),
         ("https://app.example-evil.test", Barrier::EachCall),
         ("https://app.examples", Barrier::EachCall),
@@ -90,12 +90,12 @@ async fn an_origin_that_looks_like_an_approved_one_is_another() {
         ("https://app-example", Barrier::EachCall),
         ("https://appxexample", Barrier::EachCall),
         ("https://evil.test", Barrier::EachCall),
-        // Letters that look the same, as a browser sends them.
+        // Lookalike letters, as a browser sends them.
         ("https://xn--pp-7lc.example", Barrier::Either),
         ("https://app.xn--exampl-hof", Barrier::Either),
         // No origin of its own.
         ("null", Barrier::EachCall),
-        // What no browser sends.
+        // Forms that no browser sends.
         ("https://app.example.", Barrier::Either),
         ("https://app.example:443", Barrier::Either),
         ("https://app.example/", Barrier::Either),
@@ -141,7 +141,7 @@ async fn an_origin_that_looks_like_an_approved_one_is_another() {
 }
 
 #[tokio::test]
-async fn an_origin_may_be_allowed_as_a_person_writes_it() {
+async fn the_user_may_write_an_origin_in_other_forms() {
     let token = TestToken::new();
     let bridge = Setup::on(&token)
         .origin("HTTPS://Second.Example/")
@@ -153,7 +153,7 @@ async fn an_origin_may_be_allowed_as_a_person_writes_it() {
 }
 
 #[tokio::test]
-async fn nobody_is_allowed_where_no_origin_is() {
+async fn without_allowed_origins_no_page_is_allowed() {
     let token = TestToken::new();
     let bridge = Setup::new().token(&token).start();
     for origin in [ORIGIN, "null", "http://localhost", "http://127.0.0.1"] {

@@ -1,4 +1,4 @@
-//! `pkcs11-bridge origins`: lists, allows and revokes, with and without a bridge that runs.
+//! `pkcs11-bridge origins` lists, allows and revokes origins, with or without a running bridge.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::consent::{COMMAND, NEW, NOT_APPROVED, open};
 const OTHER: &str = "http://localhost:8080";
 
 #[test]
-fn what_is_allowed_is_listed_until_it_is_revoked() {
+fn an_allowed_origin_is_listed_until_it_is_revoked() {
     let home = Home::new();
     assert!(run_command(&home, &["list"]).starts_with("No site may use tokens"));
     let said = run_command(&home, &["allow", NEW]);
@@ -29,7 +29,7 @@ fn what_is_allowed_is_listed_until_it_is_revoked() {
         [format!("{OTHER}  for another 1 day"), format!("{NEW}  for another 30 days")]
     );
 
-    // Once more changes for how long.
+    // A second `allow` changes how long the approval holds.
     run_command(&home, &["allow", NEW, "--days", "365"]);
     assert!(run_command(&home, &["list"]).contains(&format!("{NEW}  for another 365 days")));
     let said = run_command(&home, &["revoke", NEW]);
@@ -39,7 +39,7 @@ fn what_is_allowed_is_listed_until_it_is_revoked() {
 }
 
 #[test]
-fn an_origin_is_taken_as_a_person_writes_it() {
+fn the_command_accepts_other_forms_of_an_origin() {
     let home = Home::new();
     run_command(&home, &["allow", "HTTPS://New.Example:443/"]);
     assert_eq!(approvals::origins(&home), [NEW]);
@@ -48,7 +48,7 @@ fn an_origin_is_taken_as_a_person_writes_it() {
 }
 
 #[test]
-fn what_is_no_origin_or_no_number_of_days_is_wrong_usage() {
+fn invalid_origins_and_days_are_wrong_usage() {
     let home = Home::new();
     for what in
         ["new.example", "https://new.example/login", "*", "null", "", "file:///x", "https://*"]
@@ -70,7 +70,7 @@ fn what_is_no_origin_or_no_number_of_days_is_wrong_usage() {
 }
 
 #[test]
-fn a_revoke_of_what_was_not_approved_fails_and_says_so() {
+fn revoking_an_unapproved_origin_fails() {
     let home = Home::new();
     approvals::write(&home, &[(OTHER, 1000), (NEW, -1)]);
     for origin in [NEW, "https://new.example:8443"] {
@@ -86,7 +86,7 @@ fn a_revoke_of_what_was_not_approved_fails_and_says_so() {
 }
 
 #[tokio::test]
-async fn what_the_configuration_allows_is_listed_and_cannot_be_revoked() {
+async fn origins_of_the_configuration_cannot_be_revoked() {
     let setup =
         Setup::new().config_in_home(&format!("allow_origins = [\"{NEW}\"]\napproval_days = 5"));
     approvals::write(setup.home(), &[(NEW, 1000)]);
@@ -116,7 +116,7 @@ async fn what_the_configuration_allows_is_listed_and_cannot_be_revoked() {
 }
 
 #[tokio::test]
-async fn allow_takes_effect_at_once_on_a_bridge_that_runs() {
+async fn allow_takes_effect_at_once_on_a_running_bridge() {
     let (pinentry, bridge) = open("");
     let mut page = bridge.connect_as(NEW).await;
     let other = "https://denied.example";
@@ -132,7 +132,7 @@ async fn allow_takes_effect_at_once_on_a_bridge_that_runs() {
 }
 
 #[tokio::test]
-async fn the_command_that_a_page_is_told_approves_it() {
+async fn the_command_in_the_pages_error_approves_it() {
     let bridge = Setup::new().start();
     let mut page = bridge.connect_as(NEW).await;
     let outcome = page.call("hello", json!({})).await;
@@ -176,12 +176,12 @@ async fn two_bridges_and_ten_commands_at_once_lose_nothing() {
         }
         assert!(bridge.connect_as(ORIGIN).await.call("hello", json!({})).await.is_err());
     }
-    // One dialog for each that was not there, and one that is cancelled: both know of each other.
+    // Each origin is asked about once and denied, which shows that both bridges know all approvals.
     assert_eq!(pinentry.dialogs().len(), 4);
 }
 
 #[tokio::test]
-async fn a_bridge_follows_a_state_file_that_is_written_by_hand_or_removed() {
+async fn a_bridge_follows_external_changes_of_the_state_file() {
     let bridge = Setup::new().start();
     let mut page = bridge.connect_as(NEW).await;
     assert!(page.call("hello", json!({})).await.is_err());

@@ -1,5 +1,5 @@
-//! Wrong PINs of a page: whom they make wait, and until when. How many reach the token stands in
-//! `pin_pauses` and `login_counts`.
+//! Wrong PINs of a page: which calls they delay, and how long. `pin_pauses` and
+//! `login_counts` test how many reach the token.
 
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,10 @@ use pkcs11_bridge_tests::token::{PIN, WRONG_PIN};
 
 use super::pin_dialog::{DialogFixture, OTHER_ORIGIN, WRONG};
 
-/// PINs that are nobody's.
+/// Wrong PINs.
 const OTHERS: [&str; 2] = ["81726354", "72635445"];
 
-/// A call with a wrong PIN, and how long it took.
+/// Makes a call with a wrong PIN. Gives the time that it took.
 async fn wrong(fixture: &DialogFixture, page: &mut Socket, pin: &str) -> Duration {
     let start = Instant::now();
     let outcome = page.call("signData", with(&fixture.with_pin, "pin", pin)).await;
@@ -24,7 +24,7 @@ async fn wrong(fixture: &DialogFixture, page: &mut Socket, pin: &str) -> Duratio
 }
 
 #[tokio::test]
-async fn each_wrong_pin_makes_the_next_wait_longer_until_a_right_one() {
+async fn each_wrong_pin_doubles_the_pause_until_a_right_one() {
     let fixture = DialogFixture::new("");
     let mut page = fixture.bridge.connect().await;
     wrong(&fixture, &mut page, WRONG_PIN).await;
@@ -33,14 +33,14 @@ async fn each_wrong_pin_makes_the_next_wait_longer_until_a_right_one() {
     page.result("signData", fixture.with_pin.clone()).await;
     assert!(start.elapsed() >= seconds(1.9), "the right one waits too: {:?}", start.elapsed());
 
-    // It begins anew.
+    // The pauses start again at the shortest.
     let first = wrong(&fixture, &mut page, WRONG_PIN).await;
     assert!(first < seconds(3.5), "{first:?}");
     assert!(wrong(&fixture, &mut page, WRONG_PIN).await >= seconds(0.9));
 }
 
 #[tokio::test]
-async fn a_page_that_waits_keeps_no_other_origin_waiting() {
+async fn a_pause_does_not_delay_other_origins() {
     let fixture = DialogFixture::new("");
     let mut page = fixture.bridge.connect().await;
     let mut other = fixture.bridge.connect_as(OTHER_ORIGIN).await;
@@ -60,7 +60,7 @@ async fn a_page_that_waits_keeps_no_other_origin_waiting() {
 }
 
 #[tokio::test]
-async fn the_user_is_asked_without_a_wait_for_what_the_page_got_wrong() {
+async fn a_pause_of_the_page_does_not_delay_the_user() {
     let fixture = DialogFixture::new("");
     let mut page = fixture.bridge.connect().await;
     wrong(&fixture, &mut page, WRONG_PIN).await;
@@ -69,7 +69,8 @@ async fn the_user_is_asked_without_a_wait_for_what_the_page_got_wrong() {
     page.result("signData", fixture.without_pin.clone()).await;
     let dialogs = fixture.pinentry.assert_dialogs(1);
     assert!(dialogs[0].description().contains("A wrong PIN was entered before"), "{dialogs:?}");
-    // The right one is known by now, so that it is not sent to the token again.
+    // The worker has logged in with the right PIN, so the bridge does not send it to
+    // the token again.
     page.result("signData", fixture.with_pin.clone()).await;
 }
 

@@ -1,5 +1,5 @@
-//! Calls whose parameters are wrong: each is refused with its own row and a text that names the
-//! parameter, and the connection goes on.
+//! Calls with wrong parameters: each fails with its own code and a text that names the
+//! parameter. The connection continues.
 
 use pkcs11_bridge_tests::bridge::{Bridge, Setup};
 use pkcs11_bridge_tests::digest::base64;
@@ -21,7 +21,7 @@ async fn open(token: &TestToken) -> (Bridge, Socket) {
     (bridge, page)
 }
 
-/// Asserts that a call is refused, and that the connection can sign after it.
+/// Asserts that a call fails, and that the connection can sign afterwards.
 async fn assert_refuses(
     page: &mut Socket,
     good: &Value,
@@ -35,7 +35,7 @@ async fn assert_refuses(
 }
 
 #[tokio::test]
-async fn a_field_that_is_missing_is_named() {
+async fn a_missing_field_is_named() {
     let token = TestToken::new();
     let (_bridge, mut page) = open(&token).await;
     let good = sign_data(&token, KeyType::P256.id(), "ES256");
@@ -53,7 +53,7 @@ async fn a_field_that_is_missing_is_named() {
 }
 
 #[tokio::test]
-async fn a_field_that_is_misspelt_is_named() {
+async fn a_misspelt_field_is_named() {
     let token = TestToken::new();
     let (_bridge, mut page) = open(&token).await;
     let good = sign_data(&token, KeyType::P256.id(), "ES256");
@@ -102,7 +102,7 @@ async fn a_field_of_the_wrong_type_is_named() {
 }
 
 #[tokio::test]
-async fn base64_that_is_not_is_named() {
+async fn invalid_base64_is_named() {
     let token = TestToken::new();
     let (_bridge, mut page) = open(&token).await;
     let good = sign_data(&token, KeyType::P256.id(), "ES256");
@@ -144,7 +144,7 @@ async fn a_hash_of_the_wrong_length_is_named() {
 }
 
 #[tokio::test]
-async fn an_algorithm_that_is_unknown_is_told_with_those_that_are_known() {
+async fn an_unknown_algorithm_is_reported_with_the_known_ones() {
     let token = TestToken::new();
     let (_bridge, mut page) = open(&token).await;
     let good = sign_data(&token, KeyType::P256.id(), "ES256");
@@ -159,7 +159,7 @@ async fn an_algorithm_that_is_unknown_is_told_with_those_that_are_known() {
 }
 
 #[tokio::test]
-async fn an_algorithm_that_does_not_fit_the_key_is_named() {
+async fn an_algorithm_that_does_not_fit_the_key_is_reported() {
     let token = TestToken::new();
     let (_bridge, mut page) = open(&token).await;
     let good = sign_data(&token, KeyType::P256.id(), "ES256");
@@ -188,7 +188,7 @@ async fn an_algorithm_that_does_not_fit_the_key_is_named() {
 }
 
 #[tokio::test]
-async fn an_algorithm_that_the_token_lacks_is_another_error() {
+async fn an_algorithm_that_the_token_lacks_has_its_own_error() {
     let token = TestToken::without_mechanism("CKM_ECDSA");
     let (_bridge, mut page) = open(&token).await;
     let good = sign_data(&token, KeyType::Rsa2048.id(), "RS256");
@@ -202,7 +202,7 @@ async fn an_algorithm_that_the_token_lacks_is_another_error() {
 }
 
 #[tokio::test]
-async fn a_slot_that_is_not_there_is_told() {
+async fn an_unknown_slot_is_reported() {
     let token = TestToken::new();
     let (_bridge, mut page) = open(&token).await;
     let good = sign_data(&token, KeyType::P256.id(), "ES256");
@@ -223,7 +223,7 @@ async fn a_slot_that_is_not_there_is_told() {
 }
 
 #[tokio::test]
-async fn a_slot_without_a_token_is_told() {
+async fn a_slot_without_a_token_is_reported() {
     let token = TestToken::new();
     let (_bridge, mut page) = open(&token).await;
     let good = sign_data(&token, KeyType::P256.id(), "ES256");
@@ -238,7 +238,7 @@ async fn a_slot_without_a_token_is_told() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_there_is_told() {
+async fn an_unknown_certificate_is_reported() {
     let token = TestToken::new();
     let (_bridge, mut page) = open(&token).await;
     let good = sign_data(&token, KeyType::P256.id(), "ES256");

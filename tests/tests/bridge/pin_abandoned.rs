@@ -1,5 +1,5 @@
-//! A page that gives up a call while its PIN is on the way to the token gains no try by that, and no
-//! time: the token judges the PIN all the same.
+//! A page that leaves a call while its PIN is on the way to the token. The page gains
+//! no try and no time, because the token judges the PIN anyway.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use super::pin_fixture::{LAST_TRY, OTHER, PinFixture, WRONG, WRONG_LOGIN, wrong_pin};
 
-/// How a page gives up.
+/// How a page leaves its call.
 #[derive(Clone, Copy, Debug)]
 enum By {
     Leaving,
@@ -22,7 +22,7 @@ enum By {
 
 const WAYS: [By; 2] = [By::Leaving, By::Cancelling];
 
-/// A fixture with a token that takes its time over a wrong PIN, whose page has given it up.
+/// A fixture with a token that takes long to check a wrong PIN. The page has left that call.
 async fn given_up(fixture: &PinFixture, by: By) -> (ActiveRule<'_>, Option<Socket>) {
     let mut page = fixture.bridge.connect().await;
     let held = fixture.module.add(Rule::on("C_Login").held());
@@ -42,7 +42,7 @@ async fn given_up(fixture: &PinFixture, by: By) -> (ActiveRule<'_>, Option<Socke
 }
 
 #[tokio::test]
-async fn the_next_wrong_pin_of_the_origin_has_to_wait_all_the_same() {
+async fn an_abandoned_wrong_pin_delays_the_next_one() {
     for by in WAYS {
         let fixture = PinFixture::new();
         let mut staying = fixture.bridge.connect().await;
@@ -59,7 +59,7 @@ async fn the_next_wrong_pin_of_the_origin_has_to_wait_all_the_same() {
 }
 
 #[tokio::test]
-async fn the_last_try_is_not_used_up_by_the_next_one() {
+async fn after_an_abandoned_wrong_pin_the_last_try_is_kept() {
     for by in WAYS {
         for origin in [ORIGIN, OTHER] {
             let fixture = PinFixture::new();
@@ -77,5 +77,5 @@ async fn the_last_try_is_not_used_up_by_the_next_one() {
     }
 }
 
-/// Long enough for the bridge to do something with the next call.
+/// The bridge has enough time to start the next call.
 const MOMENT: Duration = Duration::from_millis(300);

@@ -1,4 +1,4 @@
-//! The PIN from the user: a call that brings none opens a dialog, and gets what comes of it.
+//! A call without a PIN opens a dialog, and its reply depends on what the user does there.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ pub const OTHER_ORIGIN: &str = "https://other.example";
 pub const CANCELLED: (u16, &str) = (412, "109");
 pub const WRONG: (u16, &str) = (412, "106");
 
-/// A token, a user who can be asked, and a bridge that two origins may use.
+/// A token, a user who can be asked, and a bridge that allows two origins.
 pub struct DialogFixture {
     pub token: TestToken,
     pub pinentry: Pinentry,
@@ -39,8 +39,7 @@ impl DialogFixture {
         Self { token, pinentry, bridge, with_pin, without_pin }
     }
 
-    /// Whether the token says that a wrong PIN was entered since the last right one
-    /// (`CKF_USER_PIN_COUNT_LOW`).
+    /// Whether the token reports a wrong PIN since the last right one (`CKF_USER_PIN_COUNT_LOW`).
     pub async fn a_try_was_lost(&self, page: &mut Socket) -> bool {
         let token = page.result("token", json!({ "slot_id": self.token.slot() })).await;
         token["flags"].as_u64().expect("a number") & 0x1_0000 != 0
@@ -48,7 +47,7 @@ impl DialogFixture {
 }
 
 #[tokio::test]
-async fn the_right_pin_signs_and_is_not_asked_for_again() {
+async fn the_right_pin_signs_and_later_calls_need_no_dialog() {
     let fixture = DialogFixture::new("");
     fixture.pinentry.answer(Answer::pin(PIN));
     let mut page = fixture.bridge.connect().await;
@@ -62,7 +61,7 @@ async fn the_right_pin_signs_and_is_not_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_wrong_pin_is_told_in_the_next_dialog_and_the_right_one_signs() {
+async fn the_next_dialog_reports_the_wrong_pin() {
     let fixture = DialogFixture::new("");
     fixture.pinentry.answer(Answer::pin(WRONG_PIN));
     fixture.pinentry.answer(Answer::pin(PIN));
@@ -85,7 +84,7 @@ async fn after_three_wrong_pins_the_call_fails() {
     assert_error("three wrong PINs", &outcome, WRONG, &["Wrong PIN", "Test token"]);
     assert_ckr("three wrong PINs", &outcome, "CKR_PIN_INCORRECT");
     fixture.pinentry.assert_dialogs(3);
-    // Another origin is asked at once, and its user told what the token tells.
+    // The bridge asks at once for another origin, and its dialog shows what the token reports.
     fixture.pinentry.answer(Answer::pin(PIN));
     let mut other = fixture.bridge.connect_as(OTHER_ORIGIN).await;
     other.result("signData", fixture.without_pin.clone()).await;
@@ -94,14 +93,14 @@ async fn after_three_wrong_pins_the_call_fails() {
 }
 
 #[tokio::test]
-async fn calls_side_by_side_share_one_dialog_and_what_comes_of_it() {
+async fn parallel_calls_share_one_dialog_and_its_outcome() {
     for (answer, row) in [(Answer::cancel(), Some(CANCELLED)), (Answer::pin(PIN), None)] {
         let fixture = DialogFixture::new("");
         let held = fixture.pinentry.answer(answer.held());
         let mut page = fixture.bridge.connect().await;
         let mut open: HashSet<u64> = page.request_many("signData", &fixture.without_pin, 20).await;
         held.opened();
-        // What needs no PIN goes on.
+        // Calls that need no PIN continue.
         let mut second = fixture.bridge.connect().await;
         second.result("slots", json!({})).await;
         held.release();
@@ -115,7 +114,7 @@ async fn calls_side_by_side_share_one_dialog_and_what_comes_of_it() {
         }
         fixture.pinentry.assert_dialogs(1);
         if row.is_some() {
-            // A new call is a new question.
+            // A new call opens a new dialog.
             fixture.pinentry.answer(Answer::pin(PIN));
             page.result("signData", fixture.without_pin.clone()).await;
             fixture.pinentry.assert_dialogs(2);
@@ -124,7 +123,7 @@ async fn calls_side_by_side_share_one_dialog_and_what_comes_of_it() {
 }
 
 #[tokio::test]
-async fn a_dialog_that_nobody_answers_ends_by_itself() {
+async fn an_unanswered_dialog_times_out() {
     let fixture = DialogFixture::new("dialog_seconds = 1");
     let mut page = fixture.bridge.connect().await;
     let mut other = fixture.bridge.connect_as(OTHER_ORIGIN).await;
@@ -140,7 +139,7 @@ async fn a_dialog_that_nobody_answers_ends_by_itself() {
 }
 
 #[tokio::test]
-async fn a_pinentry_that_fails_is_told_of_with_what_to_install() {
+async fn a_failing_pinentry_is_reported_with_what_to_install() {
     let fixture = DialogFixture::new("");
     let mut page = fixture.bridge.connect().await;
     let start = Instant::now();
@@ -158,12 +157,12 @@ async fn a_pinentry_that_fails_is_told_of_with_what_to_install() {
         assert_error("no pinentry", &outcome, (400, "801"), &words);
     }
     page.result("signData", fixture.with_pin.clone()).await;
-    // Nobody was bothered, so that the page does not have to wait longer each time.
+    // No dialog was shown, so the page's pauses do not grow.
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
 
 #[tokio::test]
-async fn a_pin_that_the_token_cannot_take_is_asked_for_again_without_a_login() {
+async fn a_pin_of_an_unsupported_length_is_asked_for_again_without_a_login() {
     let fixture = DialogFixture::new("");
     let mut page = fixture.bridge.connect().await;
     let too_long = "1234567890".repeat(30);
@@ -183,7 +182,7 @@ async fn a_pin_that_the_token_cannot_take_is_asked_for_again_without_a_login() {
 }
 
 #[tokio::test]
-async fn a_megabyte_in_the_place_of_a_pin_is_no_pin() {
+async fn a_pin_of_a_megabyte_is_rejected() {
     let fixture = DialogFixture::new("");
     fixture.pinentry.answer(Answer::megabyte());
     let mut page = fixture.bridge.connect().await;
@@ -194,7 +193,7 @@ async fn a_megabyte_in_the_place_of_a_pin_is_no_pin() {
 }
 
 #[tokio::test]
-async fn a_dialog_is_closed_with_the_page_that_it_was_opened_for() {
+async fn a_dialog_closes_when_its_page_leaves() {
     let fixture = DialogFixture::new("");
     let held = fixture.pinentry.answer(Answer::pin(PIN).held());
     let mut page = fixture.bridge.connect().await;
@@ -208,7 +207,7 @@ async fn a_dialog_is_closed_with_the_page_that_it_was_opened_for() {
 }
 
 #[tokio::test]
-async fn a_bridge_that_stops_closes_the_dialog_for_a_pin() {
+async fn a_stopping_bridge_closes_its_pin_dialog() {
     for answer in [Answer::pin(PIN).held(), Answer::hang()] {
         let DialogFixture { pinentry, bridge, without_pin, token: _token, .. } =
             DialogFixture::new("");

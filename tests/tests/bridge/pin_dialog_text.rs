@@ -1,5 +1,5 @@
-//! What the user is told before a PIN is entered: who asks, with which key, and what is to be signed;
-//! and nothing that a certificate or a label says can deceive or break the dialog.
+//! The text of the PIN dialog: the origin, the key, and the data to sign. No
+//! certificate and no label can deceive the user or break the dialog.
 
 use std::process::Command;
 
@@ -23,7 +23,7 @@ fn line<'a>(dialog: &'a Dialog, start: &str) -> &'a str {
     found.unwrap_or_else(|| panic!("no `{start}` in {dialog:#?}")).trim()
 }
 
-/// What is to be signed, and its hash in hexadecimal digits, which are shown in groups.
+/// The data to sign, and its hash in hexadecimal digits, which the dialog shows in groups.
 #[track_caller]
 fn to_sign(dialog: &Dialog) -> (String, String) {
     let text = line(dialog, "To sign:");
@@ -33,7 +33,7 @@ fn to_sign(dialog: &Dialog) -> (String, String) {
 }
 
 #[tokio::test]
-async fn the_dialog_says_who_asks_with_which_key_and_what_is_signed() {
+async fn the_dialog_shows_the_origin_the_key_and_the_data() {
     let fixture = DialogFixture::new("");
     fixture.pinentry.answer(Answer::pin(PIN));
     let mut page = fixture.bridge.connect().await;
@@ -55,7 +55,7 @@ async fn the_dialog_says_who_asks_with_which_key_and_what_is_signed() {
 }
 
 #[tokio::test]
-async fn each_hash_is_named_and_a_message_is_shown_by_its_length_and_hash() {
+async fn the_dialog_names_the_hash_and_shows_length_and_hash_of_a_message() {
     let fixture = DialogFixture::new("");
     let mut page = fixture.bridge.connect().await;
     let sha256_of_message = const_hex::encode(digest("sha256", MESSAGE));
@@ -87,7 +87,7 @@ async fn each_hash_is_named_and_a_message_is_shown_by_its_length_and_hash() {
     fixture.pinentry.assert_dialogs(4);
 }
 
-/// Puts a certificate whose subject has that common name on a token, and its key.
+/// Puts a certificate with this common name on a token, and its key.
 fn put_common_name(token: &TestToken, common_name: &str) {
     let issued = token.generate_key(KeyType::P256, "strange");
     let key = std::fs::read(issued.private_key().with_extension("der")).unwrap();
@@ -104,25 +104,25 @@ fn put_common_name(token: &TestToken, common_name: &str) {
     run(&mut write);
 }
 
-/// What deceives or breaks a dialog that takes it as it is.
+/// Characters that deceive the user or break a dialog that does not escape them.
 const NASTY: &str =
     "A\0B\x07\x1b[31mC\r\n\nToken: D\u{202e}E\u{2066}F\u{200f}G%0AH%00%25<b>I</b>&amp;\\J\u{200b}";
 
 #[tokio::test]
-async fn a_subject_of_4_kb_is_shown_harmlessly() {
+async fn a_subject_of_4_kb_cannot_deceive_the_user() {
     let fixture = DialogFixture::new("");
     put_common_name(&fixture.token, &format!("start {} end", NASTY.repeat(50)));
     fixture.pinentry.answer(Answer::pin(PIN));
     let mut page = fixture.bridge.connect().await;
     page.result("signData", with(&fixture.without_pin, "cert_id", "0b")).await;
 
-    // The fixture fails the test where a line is longer than a pinentry takes, or no UTF-8.
+    // The fixture fails the test if a line is too long for a pinentry or is not UTF-8.
     let dialog = &fixture.pinentry.assert_dialogs(1)[0];
     assert_harmless(dialog);
     let shown = line(dialog, "Certificate:");
     assert!(shown.starts_with("CN=start A") && shown.ends_with(" end"), "{shown}");
     assert!(shown.contains('…') && shown.chars().count() < 300, "{shown}");
-    // What stands below it is still there.
+    // The lines below the subject are still there.
     assert_eq!(line(dialog, "Token:"), LABEL);
     let hash = const_hex::encode(digest("sha256", MESSAGE));
     assert_eq!(to_sign(dialog), ("the SHA-256 hash".to_owned(), hash));
@@ -140,7 +140,7 @@ fn assert_harmless(dialog: &Dialog) {
 }
 
 #[tokio::test]
-async fn a_label_of_the_token_is_shown_harmlessly() {
+async fn a_token_label_cannot_deceive_the_user() {
     let token = TestToken::new();
     let label = "<b>5%0A\u{202e}x\u{7}\nOK: y\u{200f}</b>";
     let slot = token.add_token(label).to_string();

@@ -1,5 +1,5 @@
-//! What the tests of PINs and logins stand on: a token behind the module of the tests, which counts
-//! logins and plays cards, a user with a pinentry, and a bridge that pages of two origins may use.
+//! The fixture for tests of PINs and logins: a token behind the test module, which counts
+//! logins and simulates tokens; a user with a pinentry; and a bridge that allows two origins.
 
 use cryptoki_sys::{CKR_OK, CKR_PIN_INCORRECT};
 use pkcs11_bridge_tests::bridge::{Bridge, Setup};
@@ -14,10 +14,10 @@ use pkcs11_bridge_tests::test_module::{TestModule, User};
 use pkcs11_bridge_tests::token::{CertifiedKey, KeyType, TestToken};
 use serde_json::{Value, json};
 
-/// An origin beside the fixtures' own.
+/// A second origin that the bridge allows.
 pub const OTHER: &str = "https://other.example";
 
-// Rows of the error table.
+// Status and code of errors, as the documentation lists them.
 pub const NO_PIN: (u16, &str) = (400, "801");
 pub const LAST_TRY: (u16, &str) = (412, "104");
 pub const LOCKED: (u16, &str) = (412, "105");
@@ -26,13 +26,13 @@ pub const CANCELLED: (u16, &str) = (412, "109");
 pub const NO_TOKEN: (u16, &str) = (412, "101");
 pub const LOGIN_ENDED: (u16, &str) = (412, "401");
 
-// How a `C_Login` was judged, as [`PinFixture::judged`] gives it.
+// Results of `C_Login`, as [`PinFixture::judged`] gives them.
 pub const RIGHT_LOGIN: (User, u64) = (User::User, CKR_OK);
 pub const WRONG_LOGIN: (User, u64) = (User::User, CKR_PIN_INCORRECT);
 pub const RIGHT_FOR_ONE: (User, u64) = (User::ContextSpecific, CKR_OK);
 pub const WRONG_FOR_ONE: (User, u64) = (User::ContextSpecific, CKR_PIN_INCORRECT);
 
-/// All that stands on it. The bridge is ended first.
+/// All parts of the fixture. The bridge ends first.
 pub struct PinFixture {
     pub bridge: Bridge,
     pub pinentry: Pinentry,
@@ -41,27 +41,27 @@ pub struct PinFixture {
 }
 
 impl PinFixture {
-    /// With a token of the template.
+    /// A fixture with a copy of the template token.
     pub fn new() -> Self {
         Self::on(TestToken::new())
     }
 
-    /// With a token that has more on it.
+    /// A fixture with a token that has more objects.
     pub fn on(token: TestToken) -> Self {
         Self::set_up(token, "", Setup::pinentry)
     }
 
-    /// With more lines in the bridge's configuration.
+    /// A fixture with more lines in the bridge's configuration.
     pub fn configured(lines: &str) -> Self {
         Self::set_up(TestToken::new(), lines, Setup::pinentry)
     }
 
-    /// With nothing that could ask the user.
+    /// A fixture without a way to ask the user.
     pub fn without_pinentry(token: TestToken) -> Self {
         Self::set_up(token, "", |setup, _| setup)
     }
 
-    /// With a real pinentry.
+    /// A fixture with a real pinentry.
     pub fn with_windows_on(desktop: &Desktop) -> Self {
         Self::set_up(TestToken::new(), "", |setup, _| setup.desktop(desktop))
     }
@@ -88,39 +88,39 @@ impl PinFixture {
         without(&self.with_pin(), "pin")
     }
 
-    /// Parameters of `signDataBatch` without a PIN, for so many different hashes.
+    /// Parameters of `signDataBatch` without a PIN, for this number of different hashes.
     pub fn batch(&self, count: u8) -> Value {
         let hashes: Vec<_> = (0..count).map(|number| base64(&hash_of(number))).collect();
         with(&self.without_pin(), "data", json!(hashes))
     }
 
-    /// Signs with a PIN of the page.
+    /// Signs with a PIN from the page.
     pub async fn sign_with(&self, page: &mut Socket, pin: &str) -> Outcome {
         page.call("signData", with(&self.with_pin(), "pin", pin)).await
     }
 
-    /// Signs without a PIN of the page.
+    /// Signs without a PIN from the page.
     pub async fn sign(&self, page: &mut Socket) -> Outcome {
         page.call("signData", self.without_pin()).await
     }
 
-    /// The logins that reached the token, and how they were judged.
+    /// The logins that reached the token, and their results.
     pub fn judged(&self) -> Vec<(User, u64)> {
         let logins = self.module.logins();
         logins.iter().map(|call| (call.user.expect("a login has one"), call.result)).collect()
     }
 
-    /// How many calls of a function a process has made.
+    /// The number of calls of a function that a process has made.
     pub fn count_by(&self, pid: u32, function: &str) -> usize {
         self.module.calls_of(function).iter().filter(|call| call.pid == pid).count()
     }
 
-    /// The worker that has logged in last.
+    /// The worker that logged in last.
     pub fn last_to_log_in(&self) -> u32 {
         self.module.logins().last().expect("a login").pid
     }
 
-    /// Asserts that a call gave the signature of the message of `signData`, by OpenSSL.
+    /// Asserts that a call gave a signature of the message of `signData`, verified by OpenSSL.
     #[track_caller]
     pub fn assert_signed(&self, what: &str, outcome: &Outcome) {
         let issued = self.token.certified_key(KeyType::P256);
@@ -129,17 +129,17 @@ impl PinFixture {
     }
 }
 
-/// A PIN that is nobody's, another for each number.
+/// A wrong PIN, a different one for each number.
 pub fn wrong_pin(number: u32) -> String {
     format!("4417{number:04}")
 }
 
-/// The hash at that place of a [`PinFixture::batch`].
+/// The hash at a position of [`PinFixture::batch`].
 pub fn hash_of(number: u8) -> Vec<u8> {
     digest("sha256", &[number])
 }
 
-/// Asserts that a signature of a call is one of a key's over a hash, by OpenSSL.
+/// Asserts that a signature from a call is valid for a key and a hash, verified by OpenSSL.
 #[track_caller]
 pub fn assert_signature(what: &str, issued: &CertifiedKey, hash: &[u8], signature: &Value) {
     let mut signature = from_base64(signature.as_str().expect("base64"));
@@ -158,14 +158,14 @@ pub fn item_of(result: &Value, at: usize) -> Outcome {
     }
 }
 
-/// Takes so many replies, each of which has to be a refusal of that row.
+/// Takes this number of replies. Asserts that each is an error with this status and code.
 pub async fn assert_all_refused(page: &mut Socket, count: usize, row: (u16, &str), words: &[&str]) {
     for _ in 0..count {
         assert_error("one of many", &page.reply().await.1, row, words);
     }
 }
 
-/// Takes so many replies, each of which has to be a success.
+/// Takes this number of replies. Asserts that each is a success.
 pub async fn assert_all_done(page: &mut Socket, count: usize) {
     for _ in 0..count {
         page.reply().await.1.expect("one of many");

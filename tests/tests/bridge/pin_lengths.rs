@@ -1,4 +1,5 @@
-//! A PIN that the token could not take, by what it says of itself, is no try: it does not reach it.
+//! A PIN whose length the token does not support, by its own limits. It does not reach
+//! the token and uses no try.
 
 use pkcs11_bridge_tests::outcome::{assert_ckr, assert_error};
 use pkcs11_bridge_tests::pinentry::Answer;
@@ -18,7 +19,7 @@ fn too_long() -> String {
 }
 
 #[tokio::test]
-async fn a_page_cannot_have_a_pin_of_a_wrong_length_tried() {
+async fn a_pages_pin_of_a_wrong_length_is_not_tried() {
     let fixture = fixture();
     let mut page = fixture.bridge.connect().await;
     for (what, pin, words) in [
@@ -38,11 +39,11 @@ async fn a_page_cannot_have_a_pin_of_a_wrong_length_tried() {
 }
 
 #[tokio::test]
-async fn the_user_is_told_that_a_pin_has_a_wrong_length_and_asked_again() {
+async fn the_dialog_reports_a_wrong_length_and_asks_again() {
     let fixture = fixture();
     let mut page = fixture.bridge.connect().await;
     let answers = ["", PIN, &too_long()].map(|pin| fixture.pinentry.answer(Answer::pin(pin)));
-    // The shortest that is tried.
+    // The shortest PIN that the bridge sends to the token.
     let right = fixture.pinentry.answer(Answer::pin(PIN).held());
     page.request("signData", fixture.without_pin()).await;
     right.opened();
@@ -62,7 +63,7 @@ async fn the_user_is_told_that_a_pin_has_a_wrong_length_and_asked_again() {
 }
 
 #[tokio::test]
-async fn a_user_who_enters_nothing_but_pins_of_a_wrong_length_has_lost_no_try() {
+async fn pins_of_a_wrong_length_use_no_try_of_the_user() {
     let fixture = fixture();
     let mut page = fixture.bridge.connect().await;
     for pin in [PIN, &too_long(), PIN] {
@@ -76,7 +77,7 @@ async fn a_user_who_enters_nothing_but_pins_of_a_wrong_length_has_lost_no_try() 
 }
 
 #[tokio::test]
-async fn a_token_that_tells_no_lengths_gets_any_pin_but_an_empty_one() {
+async fn a_token_without_length_limits_gets_any_pin_but_an_empty_one() {
     let fixture = PinFixture::new();
     fixture.module.simulate(|card| (card.min_pin_len, card.max_pin_len) = (Some(0), Some(0)));
     let mut page = fixture.bridge.connect().await;

@@ -1,5 +1,5 @@
-//! Wrong PINs of a page are tried one at a time, each after a longer pause. Other origins are not slowed
-//! down by that.
+//! The bridge tries wrong PINs of a page one at a time, each after a longer pause. The
+//! pauses do not delay other origins.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use serde_json::json;
 
 use super::pin_fixture::{OTHER, PinFixture, WRONG, WRONG_LOGIN, assert_all_refused, wrong_pin};
 
-/// The time from one login to the next.
+/// The times from each login to the next.
 fn pauses(logins: &[Call]) -> Vec<Duration> {
     let pause = |pair: &[Call]| Duration::from_micros(pair[1].at - pair[0].at);
     logins.windows(2).map(pause).collect()
 }
 
 #[tokio::test]
-async fn different_wrong_pins_at_once_are_tried_one_after_the_other() {
+async fn parallel_wrong_pins_are_tried_one_after_the_other() {
     let fixture = PinFixture::new();
     fixture.module.simulate(|card| card.tries = Some(10));
     let mut pages = [fixture.bridge.connect().await, fixture.bridge.connect().await];
@@ -29,7 +29,8 @@ async fn different_wrong_pins_at_once_are_tried_one_after_the_other() {
         let params = with(&fixture.with_pin(), "pin", wrong_pin(number));
         pages[number as usize % 2].request("signData", params).await;
     }
-    // After the first one the origin has to wait; the other one does not, nor do calls without a PIN.
+    // After the first wrong PIN the origin has to wait. The other origin and calls
+    // without a PIN do not wait.
     fixture.module.wait_for("C_Login", 1);
     fixture.assert_signed("the other origin", &fixture.sign_with(&mut other, PIN).await);
     fixture.assert_signed("the other origin", &fixture.sign(&mut other).await);
@@ -37,7 +38,7 @@ async fn different_wrong_pins_at_once_are_tried_one_after_the_other() {
         page.result("slots", json!({})).await;
     }
 
-    // Its right PIN in between has made the card forget the wrong one, and the bridge not.
+    // The other origin's right PIN has reset the token's count of wrong PINs, but not the bridge's.
     for (page, count) in pages.iter_mut().zip([2, 1]) {
         assert_all_refused(page, count, WRONG, &["Wrong PIN"]).await;
     }
@@ -51,7 +52,7 @@ async fn different_wrong_pins_at_once_are_tried_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn a_page_that_comes_anew_has_to_wait_all_the_same() {
+async fn a_new_page_of_the_origin_has_to_wait_too() {
     let fixture = PinFixture::new();
     for number in 0..3 {
         let mut page = fixture.bridge.connect_as(ORIGIN).await;

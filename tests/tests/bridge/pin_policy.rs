@@ -1,4 +1,4 @@
-//! `pin_entry` in the configuration: whether a PIN may come from a page.
+//! `pin_entry` in the configuration: whether a page may send a PIN.
 
 use pkcs11_bridge_tests::bridge::Setup;
 use pkcs11_bridge_tests::digest::{base64, digest};
@@ -13,7 +13,7 @@ use super::pin_dialog::DialogFixture;
 const NATIVE: &str = "pin_entry = \"native\"";
 
 #[tokio::test]
-async fn where_pins_are_native_one_from_a_page_is_refused_and_not_tried() {
+async fn with_native_pin_entry_a_pages_pin_is_refused_and_not_tried() {
     let fixture = DialogFixture::new(NATIVE);
     let mut page = fixture.bridge.connect().await;
     assert_eq!(page.result("hello", json!({})).await["pin_entry"], "native");
@@ -30,7 +30,7 @@ async fn where_pins_are_native_one_from_a_page_is_refused_and_not_tried() {
 
     fixture.pinentry.answer(Answer::pin(PIN));
     page.result("signData", fixture.without_pin.clone()).await;
-    // Nor where the user has logged in.
+    // This also holds after the user has logged in.
     let outcome = page.call("signData", fixture.with_pin.clone()).await;
     assert_error("after a login", &outcome, (400, "801"), &["`pin`"]);
     page.result("signDataBatch", without(&batch, "pin")).await;
@@ -38,7 +38,7 @@ async fn where_pins_are_native_one_from_a_page_is_refused_and_not_tried() {
 }
 
 #[tokio::test]
-async fn where_pins_are_native_and_nobody_can_be_asked_the_page_is_not_asked_for_one() {
+async fn with_native_pin_entry_the_error_asks_for_no_page_pin() {
     let token = TestToken::new();
     let bridge = Setup::on(&token).config(NATIVE).start();
     let params = without(&sign_data(&token, KeyType::P256.id(), "sha256"), "pin");
@@ -48,7 +48,7 @@ async fn where_pins_are_native_and_nobody_can_be_asked_the_page_is_not_asked_for
 }
 
 #[tokio::test]
-async fn where_pins_may_come_from_a_page_its_pin_opens_no_dialog() {
+async fn a_pages_pin_opens_no_dialog() {
     let fixture = DialogFixture::new("pin_entry = \"page-or-native\"");
     let mut page = fixture.bridge.connect().await;
     assert_eq!(page.result("hello", json!({})).await["pin_entry"], "page-or-native");
@@ -57,7 +57,7 @@ async fn where_pins_may_come_from_a_page_its_pin_opens_no_dialog() {
 }
 
 #[test]
-fn settings_of_dialogs_and_logins_that_are_out_of_range_are_named() {
+fn settings_out_of_range_are_named() {
     for (setting, word) in [
         ("pin_entry = \"page\"", "page-or-native"),
         ("pin_entry = true", "pin_entry"),

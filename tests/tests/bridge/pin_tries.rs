@@ -1,5 +1,5 @@
-//! The tries of a card: a page cannot use up the last one, the user is told of it, and a PIN that is
-//! locked is not tried.
+//! The tries of a token: a page cannot use the last one, the dialog tells the user
+//! about it, and the bridge does not try a locked PIN.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::pin_fixture::{
     LAST_TRY, LOCKED, OTHER, PinFixture, RIGHT_LOGIN, WRONG, WRONG_LOGIN, wrong_pin,
 };
 
-/// A fixture whose card has so many tries.
+/// A fixture whose token has this number of tries.
 fn desk_with_tries(tries: u32) -> PinFixture {
     let fixture = PinFixture::new();
     fixture.module.simulate(|card| card.tries = Some(tries));
@@ -26,7 +26,7 @@ fn desk_with_tries(tries: u32) -> PinFixture {
 }
 
 #[tokio::test]
-async fn a_page_can_try_until_one_try_is_left_and_the_user_then() {
+async fn the_last_try_is_for_the_user_only() {
     let fixture = desk_with_tries(3);
     let mut page = fixture.bridge.connect().await;
     let outcome = fixture.sign_with(&mut page, &wrong_pin(1)).await;
@@ -55,14 +55,14 @@ async fn a_page_can_try_until_one_try_is_left_and_the_user_then() {
     assert!(dialogs[0].description().contains("LAST TRY"), "{dialogs:#?}");
     assert_eq!(fixture.judged(), [WRONG_LOGIN, WRONG_LOGIN, RIGHT_LOGIN]);
 
-    // All tries are there again.
+    // All tries are available again.
     let outcome = fixture.sign_with(&mut other, WRONG_PIN).await;
     assert_error("a wrong PIN after it", &outcome, WRONG, &["Wrong PIN"]);
     fixture.module.assert_logins(4);
 }
 
 #[tokio::test]
-async fn a_wrong_pin_of_the_user_at_the_last_try_locks_and_nobody_is_asked_again() {
+async fn a_wrong_pin_at_the_last_try_locks_and_ends_the_dialogs() {
     let fixture = desk_with_tries(1);
     let mut page = fixture.bridge.connect().await;
     let outcome = fixture.sign_with(&mut page, PIN).await;
@@ -88,7 +88,7 @@ async fn a_wrong_pin_of_the_user_at_the_last_try_locks_and_nobody_is_asked_again
 }
 
 #[tokio::test]
-async fn a_wrong_pin_in_the_dialog_is_asked_for_again_in_the_same_turn() {
+async fn the_dialog_asks_again_before_other_calls_get_their_turn() {
     let fixture = desk_with_tries(5);
     let mut page = fixture.bridge.connect().await;
     let mut other = fixture.bridge.connect_as(OTHER).await;
@@ -99,7 +99,7 @@ async fn a_wrong_pin_in_the_dialog_is_asked_for_again_in_the_same_turn() {
     page.request("signData", fixture.without_pin()).await;
     first.opened();
     other.request("signData", fixture.without_pin()).await;
-    // By now the other one waits for its turn.
+    // The other call waits for its turn.
     fixture.module.wait_for("C_GetTokenInfo", 4);
     first.release();
     fixture.assert_signed("the first", &page.reply().await.1);
@@ -134,9 +134,9 @@ async fn the_dialog_does_not_ask_again_when_one_try_is_left() {
     assert_eq!([0, 1, 2].map(warns), [false, false, true], "{dialogs:#?}");
 }
 
-/// While the user types, a page of another origin uses up tries.
+/// While the user types, a page of another origin uses tries.
 #[tokio::test]
-async fn a_try_that_has_become_the_last_is_not_used_up_before_the_user_is_told() {
+async fn the_user_is_warned_when_the_last_try_is_reached_meanwhile() {
     let fixture = desk_with_tries(3);
     let mut page = fixture.bridge.connect().await;
     let mut other = fixture.bridge.connect_as(OTHER).await;
@@ -155,9 +155,9 @@ async fn a_try_that_has_become_the_last_is_not_used_up_before_the_user_is_told()
     assert_eq!(fixture.judged(), [WRONG_LOGIN, WRONG_LOGIN, RIGHT_LOGIN]);
 }
 
-/// Each of them sees that two tries are left.
+/// Each call sees two tries left.
 #[tokio::test]
-async fn pages_of_two_origins_at_once_cannot_use_up_the_last_try() {
+async fn parallel_pages_of_two_origins_cannot_use_the_last_try() {
     let fixture = desk_with_tries(2);
     let mut pages = [fixture.bridge.connect().await, fixture.bridge.connect_as(OTHER).await];
     let held = fixture.module.add(Rule::on("C_Login").held());
@@ -165,7 +165,7 @@ async fn pages_of_two_origins_at_once_cannot_use_up_the_last_try() {
         page.request("signData", with(&fixture.with_pin(), "pin", wrong_pin(number))).await;
         fixture.module.wait_until_blocked("C_Login", 1);
     }
-    // The other one, too, gets as far as it can.
+    // The other origin also gets as far as possible.
     fixture.module.wait_for("C_GetTokenInfo", 4);
     sleep(Duration::from_millis(300)).await;
     held.release();
@@ -194,7 +194,7 @@ async fn a_locked_token_gets_no_login_and_the_user_no_dialog() {
 }
 
 #[tokio::test]
-async fn a_token_that_does_not_tell_its_tries_is_believed_when_it_is_locked() {
+async fn a_locked_token_that_reports_no_tries_is_recognised() {
     let fixture = PinFixture::new();
     fixture.module.simulate(|card| {
         card.tries = Some(2);

@@ -1,5 +1,5 @@
-//! A pinentry that dies, hangs or talks nonsense, and none at all: the page hears what to do, the bridge
-//! goes on, and no process is left behind.
+//! A pinentry that crashes, hangs, writes nonsense, or is missing. The page gets an
+//! error that says what to do, the bridge continues, and no process stays.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use super::consent::{COMMAND, NEW, NOT_APPROVED, open};
 
 const CANNOT_ASK: [&str; 3] = ["cannot ask", "neither a pinentry program that works", COMMAND];
 
-/// Asserts that neither a process of the pinentry nor one of the bridge for it is left.
+/// Asserts that no process of the pinentry, and no dialog process of the bridge, is left.
 #[track_caller]
 fn assert_no_process(what: &str, bridge: &Bridge, pinentry: &Pinentry) {
     let ended = || pinentry.processes().is_empty() && bridge.dialogs().is_empty();
@@ -24,7 +24,7 @@ fn assert_no_process(what: &str, bridge: &Bridge, pinentry: &Pinentry) {
 }
 
 #[tokio::test]
-async fn without_a_pinentry_the_command_that_approves_is_told() {
+async fn without_a_pinentry_the_error_names_the_command_that_approves() {
     for (program, what) in [
         (None, "no program"),
         (Some("/"), "a folder"),
@@ -47,7 +47,7 @@ async fn without_a_pinentry_the_command_that_approves_is_told() {
 }
 
 #[tokio::test]
-async fn a_state_file_of_ones_own_is_in_the_log_and_not_told_to_the_page() {
+async fn a_custom_state_file_is_in_the_log_and_not_in_the_error() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("approvals.json").display().to_string();
     let bridge = Setup::new().argument("--state-file").argument(&file).start();
@@ -59,7 +59,7 @@ async fn a_state_file_of_ones_own_is_in_the_log_and_not_told_to_the_page() {
 }
 
 #[tokio::test]
-async fn a_pinentry_that_fails_is_told_of_and_the_next_call_asks_anew() {
+async fn a_failing_pinentry_is_reported_and_the_next_call_asks_again() {
     let (pinentry, bridge) = open("");
     let failures = [
         ("it ends at its start", Answer::exit().at_start()),
@@ -84,7 +84,7 @@ async fn a_pinentry_that_fails_is_told_of_and_the_next_call_asks_anew() {
         }
         assert_no_process(what, &bridge, &pinentry);
     }
-    // A moment later it is tried anew.
+    // A moment later the bridge tries again.
     let mut page = bridge.connect_as("https://site-0.example").await;
     pinentry.answer(Answer::allow());
     let start = Instant::now();
@@ -94,7 +94,7 @@ async fn a_pinentry_that_fails_is_told_of_and_the_next_call_asks_anew() {
     }
 }
 
-/// A bridge whose pinentry hangs in one way or another.
+/// A bridge whose pinentry hangs in one of several ways.
 struct Hanging {
     what: &'static str,
     pinentry: Pinentry,
@@ -108,7 +108,8 @@ impl Hanging {
         Self { what, pinentry, bridge }
     }
 
-    /// Asks for consent, which nobody can give, and asserts that the bridge comes to no harm by it.
+    /// Makes a call that needs consent, which nobody can give. Asserts that the bridge
+    /// keeps working.
     async fn meet(&self) {
         let memory = self.most_memory();
         let mut page = self.bridge.connect_as(NEW).await;
@@ -123,14 +124,14 @@ impl Hanging {
         assert_eq!(self.pinentry.start_count(), 1, "{}", self.what);
         let more = self.most_memory() - memory;
         assert!(more < 8 << 10, "{}: the bridge took {more} kB more", self.what);
-        // The dialog is over, and the next origin is asked about.
+        // The dialog has ended, and the bridge asks about the next origin.
         self.pinentry.answer(Answer::allow());
         let mut next = self.bridge.connect_as("https://next.example").await;
         let outcome = next.call("hello", json!({})).await;
         assert!(outcome.is_ok(), "{}: the next dialog: {outcome:?}", self.what);
     }
 
-    /// The most memory that the bridge has had, in kB.
+    /// The peak memory of the bridge, in kB.
     fn most_memory(&self) -> u64 {
         let status =
             std::fs::read_to_string(format!("/proc/{}/status", self.bridge.pid())).unwrap();
@@ -140,7 +141,7 @@ impl Hanging {
 }
 
 #[tokio::test]
-async fn a_pinentry_that_hangs_is_ended_at_the_time_limit() {
+async fn a_hanging_pinentry_is_killed_at_the_time_limit() {
     let all = [
         ("a hang at its start", Answer::hang().at_start()),
         ("a hang at the question", Answer::hang()),
@@ -156,9 +157,9 @@ async fn a_pinentry_that_hangs_is_ended_at_the_time_limit() {
     }
 }
 
-/// The library that talks to it waits for its goodbye, so that the answer may come too late.
+/// The library that talks to the pinentry waits for its end, so the answer may come too late.
 #[tokio::test]
-async fn a_pinentry_that_answers_and_does_not_end_is_ended() {
+async fn a_pinentry_that_answers_and_hangs_is_killed() {
     join_all([Answer::allow(), Answer::deny()].map(async |answer| {
         let (pinentry, bridge) = open("dialog_seconds = 1");
         pinentry.answer(answer.lingering());

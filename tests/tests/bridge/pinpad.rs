@@ -1,5 +1,6 @@
-//! A reader with a pinpad of its own (`CKF_PROTECTED_AUTHENTICATION_PATH`): no PIN goes through the
-//! bridge. The user is told on the desktop to use the reader, and can do so without being told.
+//! A reader with its own pinpad (`CKF_PROTECTED_AUTHENTICATION_PATH`). No PIN passes
+//! through the bridge. A message on the desktop tells the user to use the reader, but
+//! the reader works without it too.
 
 use std::time::Duration;
 
@@ -19,12 +20,12 @@ use super::pin_fixture::{
     CANCELLED, LAST_TRY, LOCKED, NO_PIN, OTHER, PinFixture, RIGHT_LOGIN, WRONG, assert_all_done,
 };
 
-/// Has the fixture's token be one with a pinpad.
+/// Makes the fixture's token one with a pinpad.
 pub fn play(fixture: &PinFixture, pinpad: Pinpad) {
     fixture.module.simulate(|card| card.pinpad = Some(pinpad));
 }
 
-/// A page that has sent a call for which the user is to enter the PIN, with the message about it.
+/// A page whose call waits for the user to enter the PIN, and the message about it.
 pub async fn calling(fixture: &PinFixture, origin: &str, params: &Value) -> (Socket, Dialog) {
     let mut page = fixture.bridge.connect_as(origin).await;
     let message = fixture.pinentry.answer(Answer::acknowledge().held());
@@ -34,12 +35,12 @@ pub async fn calling(fixture: &PinFixture, origin: &str, params: &Value) -> (Soc
     (page, dialog)
 }
 
-/// Waits until the reader waits for the user, as it did before every login so far.
+/// Waits until the reader waits for the user, with this number of logins before it.
 fn wait_for_reader(fixture: &PinFixture) {
     fixture.module.wait_until_blocked("C_Login", fixture.module.count("C_Login") + 1);
 }
 
-/// Has the user enter what the pinpad has, once the message is shown, and wait at the next entry.
+/// Once the message is shown, the user enters what the pinpad holds. The next entry waits again.
 pub fn enter(fixture: &PinFixture, message: ScriptedAnswer<'_>, next: Pinpad) -> Dialog {
     let dialog = message.opened();
     wait_for_reader(fixture);
@@ -47,7 +48,7 @@ pub fn enter(fixture: &PinFixture, message: ScriptedAnswer<'_>, next: Pinpad) ->
     dialog
 }
 
-/// Asserts that a message is not shown any more, though nobody has hidden it.
+/// Asserts that the message has closed, although the user has not closed it.
 #[track_caller]
 pub fn assert_closed(fixture: &PinFixture, message: &Dialog) {
     assert!(wait_until(STOP_LIMIT, || !is_running(message.pid)), "it is still shown");
@@ -57,7 +58,7 @@ pub fn assert_closed(fixture: &PinFixture, message: &Dialog) {
 }
 
 #[tokio::test]
-async fn the_user_is_told_to_use_the_reader_until_the_pin_was_entered_there() {
+async fn the_message_about_the_reader_stays_until_the_pin_is_entered() {
     for pin in [None, Some(PIN), Some(WRONG_PIN)] {
         let fixture = PinFixture::new();
         play(&fixture, Pinpad::typing(PIN).held());
@@ -80,7 +81,7 @@ async fn the_user_is_told_to_use_the_reader_until_the_pin_was_entered_there() {
         let [login] = &logins[..] else { panic!("{logins:#?}") };
         assert_eq!((login.pin_len, login.result), (None, CKR_OK));
 
-        // From then on the origin is logged in.
+        // From here on the origin is logged in.
         page.request_many("signData", &params, 5).await;
         assert_all_done(&mut page, 5).await;
         fixture.module.assert_logins(1);
@@ -89,7 +90,7 @@ async fn the_user_is_told_to_use_the_reader_until_the_pin_was_entered_there() {
 }
 
 #[tokio::test]
-async fn whoever_hides_the_message_can_still_enter_the_pin() {
+async fn after_closing_the_message_the_user_can_still_enter_the_pin() {
     for hide in [Answer::acknowledge(), Answer::cancel(), Answer::killed()] {
         let fixture = PinFixture::new();
         play(&fixture, Pinpad::typing(PIN).held());
@@ -107,7 +108,7 @@ async fn whoever_hides_the_message_can_still_enter_the_pin() {
 }
 
 #[tokio::test]
-async fn the_time_of_the_message_does_not_end_the_login() {
+async fn a_timeout_of_the_message_does_not_end_the_login() {
     let fixture = PinFixture::configured("dialog_seconds = 1");
     play(&fixture, Pinpad::typing(PIN).held());
     let (mut page, message) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
@@ -119,7 +120,7 @@ async fn the_time_of_the_message_does_not_end_the_login() {
 }
 
 #[tokio::test]
-async fn without_a_pinentry_the_reader_is_enough() {
+async fn without_a_pinentry_the_reader_still_works() {
     let fixture = PinFixture::without_pinentry(TestToken::new());
     play(&fixture, Pinpad::typing(PIN).held());
     let mut page = fixture.bridge.connect().await;
@@ -132,7 +133,7 @@ async fn without_a_pinentry_the_reader_is_enough() {
 }
 
 #[tokio::test]
-async fn what_happens_at_the_reader_is_told_to_the_page() {
+async fn the_page_gets_the_outcome_of_the_reader() {
     let fixture = PinFixture::new();
     let entries =
         [Entry::Fail(CKR_FUNCTION_CANCELED), Entry::Pin(WRONG_PIN.into()), Entry::Pin(PIN.into())];
@@ -154,7 +155,7 @@ async fn what_happens_at_the_reader_is_told_to_the_page() {
 }
 
 #[tokio::test]
-async fn the_last_try_is_the_users_at_the_reader_too() {
+async fn the_user_may_use_the_last_try_at_the_reader() {
     let fixture = PinFixture::new();
     fixture.module.simulate(|card| card.tries = Some(2));
     let wrong = || Pinpad::typing(WRONG_PIN);
@@ -173,7 +174,7 @@ async fn the_last_try_is_the_users_at_the_reader_too() {
 }
 
 #[tokio::test]
-async fn a_bridge_that_takes_no_pin_from_pages_uses_the_reader() {
+async fn native_pin_entry_works_with_the_reader() {
     let fixture = PinFixture::configured("pin_entry = \"native\"");
     play(&fixture, Pinpad::typing(PIN));
     let mut page = fixture.bridge.connect().await;
@@ -197,7 +198,7 @@ async fn another_origin_needs_an_entry_of_its_own() {
         pages.push(page);
         messages[0].opened();
     }
-    // The other one waits for the screen, and for the reader with it.
+    // The other call waits for the dialog, and so for the reader.
     fixture.module.wait_for("C_GetTokenInfo", 4);
     assert_eq!(fixture.pinentry.dialogs().len(), 1);
     for ((page, message), origin) in pages.iter_mut().zip(messages).zip([ORIGIN, OTHER]) {

@@ -1,5 +1,5 @@
-//! Several calls, pages that leave, and keys that always authenticate, while a user enters the PIN at the
-//! reader: one entry for each login, and none that nobody was told of.
+//! Parallel calls, pages that leave, and keys that always authenticate, while a user enters
+//! the PIN at the reader. Each login has one entry, and the user is told about each entry.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use super::pin_fixture::{
 use super::pinpad::{assert_closed, calling, enter, play};
 
 #[tokio::test]
-async fn calls_at_once_need_one_entry() {
+async fn parallel_calls_need_one_entry() {
     let fixture = PinFixture::new();
     play(&fixture, Pinpad::typing(PIN).held());
     let (mut page, message) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
@@ -39,7 +39,7 @@ async fn calls_at_once_need_one_entry() {
 }
 
 #[tokio::test]
-async fn an_entry_that_was_cancelled_is_so_for_all_calls_that_waited_for_it() {
+async fn a_cancelled_entry_cancels_all_calls_that_wait_for_it() {
     let fixture = PinFixture::new();
     play(&fixture, Pinpad::with_entries([Entry::Fail(CKR_FUNCTION_CANCELED)]).held());
     let (mut page, message) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
@@ -53,7 +53,7 @@ async fn an_entry_that_was_cancelled_is_so_for_all_calls_that_waited_for_it() {
 }
 
 #[tokio::test]
-async fn while_the_reader_waits_the_origin_can_read_however_many_of_its_calls_wait() {
+async fn while_the_reader_waits_the_origin_can_still_read() {
     let fixture = PinFixture::new();
     play(&fixture, Pinpad::typing(PIN).held());
     let (mut page, _) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
@@ -70,7 +70,7 @@ async fn while_the_reader_waits_the_origin_can_read_however_many_of_its_calls_wa
 }
 
 #[tokio::test]
-async fn a_page_that_leaves_takes_the_message_and_its_entry_with_it() {
+async fn when_a_page_leaves_its_message_and_entry_end() {
     let fixture = PinFixture::new();
     play(&fixture, Pinpad::typing(PIN).held());
     let (page, message) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
@@ -79,7 +79,7 @@ async fn a_page_that_leaves_takes_the_message_and_its_entry_with_it() {
     assert_closed(&fixture, &message);
     fixture.bridge.expect_workers(0);
 
-    // What is entered now is for whoever asks now.
+    // The next entry belongs to the page that asks now.
     let (mut page, _) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
     fixture.module.release_pinpad();
     fixture.assert_signed("after it", &page.reply().await.1);
@@ -87,10 +87,10 @@ async fn a_page_that_leaves_takes_the_message_and_its_entry_with_it() {
     assert_ne!(fixture.last_to_log_in(), worker[0].pid);
 }
 
-/// Another page of the same origin stays, so that the reader still waits for the PIN: as long as it does,
-/// the user is told so.
+/// Another page of the same origin stays, so the reader still waits for the PIN. The
+/// message stays as long as the reader waits.
 #[tokio::test]
-async fn the_message_stays_as_long_as_the_reader_asks() {
+async fn the_message_stays_as_long_as_the_reader_waits() {
     let fixture = PinFixture::new();
     play(&fixture, Pinpad::typing(PIN).held());
     let mut staying = fixture.bridge.connect().await;
@@ -107,7 +107,7 @@ async fn the_message_stays_as_long_as_the_reader_asks() {
 }
 
 #[tokio::test]
-async fn keys_that_always_authenticate_want_an_entry_for_each_signature() {
+async fn keys_that_always_authenticate_need_an_entry_for_each_signature() {
     let (token, issued) = token_with_such_a_key(KeyType::P256);
     let fixture = PinFixture::on(token);
     play(&fixture, Pinpad::typing(PIN).held());
@@ -146,7 +146,7 @@ async fn keys_that_always_authenticate_want_an_entry_for_each_signature() {
 }
 
 #[tokio::test]
-async fn a_batch_ends_where_one_entry_is_cancelled() {
+async fn a_cancelled_entry_ends_the_batch() {
     let fixture = PinFixture::new();
     let entries =
         [Entry::Pin(PIN.into()), Entry::Pin(PIN.into()), Entry::Fail(CKR_FUNCTION_CANCELED)];

@@ -1,5 +1,5 @@
-//! The memory of the bridge and of its workers, through which PINs pass: no crash writes it to the disk,
-//! and no other program of the user can look into it.
+//! PINs pass through the memory of the bridge and its workers. No crash writes this
+//! memory to the disk, and no other program of the user can read it.
 
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -20,7 +20,7 @@ use rustix::process::{Signal, geteuid};
 
 const CRASHES: [Signal; 2] = [Signal::ABORT, Signal::SEGV];
 
-/// Runs a command in a shell that lets it dump as large a core as it likes, into a folder.
+/// Runs a command in a shell without a limit on core dumps, in a folder.
 fn with_cores(command: &Command, folder: &Path) -> Command {
     let mut shell = Command::new("bash");
     shell.args(["-c", "ulimit -c unlimited && exec \"$@\"", "bash"]).arg(command.get_program());
@@ -29,8 +29,8 @@ fn with_cores(command: &Command, folder: &Path) -> Command {
     shell
 }
 
-/// Says on standard error where this machine lets no program dump a core: then a test of it proves
-/// nothing.
+/// Prints a warning if no program on this machine dumps a core, because the test then
+/// proves little.
 fn say_whether_cores_are_dumped(folder: &Path) {
     let mut sleep = Command::new("sleep");
     let sleep = Program::start(&mut with_cores(sleep.arg("60"), folder));
@@ -53,8 +53,8 @@ fn cores(folder: &Path) -> Vec<String> {
     names.filter_map(|name| name.into_string().ok()).filter(|name| name.contains("core")).collect()
 }
 
-/// Ends a process as a crash does. Rust's own handler takes the first SIGSEGV for an overflow of the
-/// stack, looks, and leaves the next one to the system.
+/// Ends a process like a crash does. Rust's own handler takes the first SIGSEGV, which
+/// may be a stack overflow, and leaves the next one to the system.
 #[track_caller]
 fn crash(pid: u32, signal: Signal) {
     let ended = wait_until(Duration::from_secs(20), || {
@@ -106,9 +106,9 @@ fn a_worker_that_crashes_dumps_no_core() {
         let mut command = home.command();
         command.args(["worker", "--module", MODULE, "--bridge", &std::process::id().to_string()]);
         command.env("SOFTHSM2_CONF", token.configuration());
-        // As the bridge does it, which is told nothing of the core.
+        // Started like the bridge starts it. The bridge does not set the limit for it.
         let mut shell = with_cores(&command, &home.temporary());
-        // Over which its lanes would come.
+        // The channels of the worker come over this socket.
         let (_bridge, standard_input) = UnixStream::pair().unwrap();
         let worker = Program::start_reading(&mut shell, OwnedFd::from(standard_input));
         assert_limit("the worker", worker.pid());
@@ -119,7 +119,7 @@ fn a_worker_that_crashes_dumps_no_core() {
 }
 
 #[tokio::test]
-async fn none_of_its_processes_may_dump_a_core() {
+async fn no_process_of_the_bridge_may_dump_a_core() {
     let (token, pinentry) = (TestToken::new(), Pinentry::new());
     let bridge: Bridge = Setup::on(&token).pinentry(&pinentry).start();
     let held = pinentry.answer(Answer::cancel().held());
@@ -134,7 +134,7 @@ async fn none_of_its_processes_may_dump_a_core() {
     for process in workers.iter().chain(&dialogs) {
         assert_limit(&process.arguments.join(" "), process.pid);
     }
-    // The bridge hears of a worker's crash and goes on.
+    // The bridge reports the worker's crash and continues.
     crash(workers[0].pid, Signal::SEGV);
     held.release();
     assert!(page.reply().await.1.is_err());
@@ -144,7 +144,8 @@ async fn none_of_its_processes_may_dump_a_core() {
 /// The user `nobody`.
 const NOBODY: u32 = 65534;
 
-/// What a program of `nobody` can read of another one's memory, by the system's own word.
+/// Whether a program of `nobody` can read another program's environment, which has the
+/// same protection as its memory.
 fn can_look_into(pid: u32) -> bool {
     let mut reader = Command::new("cat");
     reader.arg(format!("/proc/{pid}/environ")).uid(NOBODY).gid(NOBODY).current_dir("/");
@@ -152,7 +153,7 @@ fn can_look_into(pid: u32) -> bool {
 }
 
 #[test]
-fn another_program_of_the_same_user_cannot_look_into_it() {
+fn another_program_of_the_same_user_cannot_read_its_memory() {
     if !geteuid().is_root() {
         eprintln!("skipped: only root can start programs of another user");
         return;

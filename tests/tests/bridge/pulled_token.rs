@@ -1,5 +1,5 @@
-//! A token that is pulled and put back: the next call simply works, whatever the module says of the old one.
-//! That the login ended with it is shown in `token_removed`.
+//! A user takes the token out and inserts it again. The next call works, whatever the
+//! module returns for old handles. `token_removed` tests that the login has ended.
 
 use cryptoki_sys::{
     CKR_CRYPTOKI_NOT_INITIALIZED, CKR_DEVICE_REMOVED, CKR_OBJECT_HANDLE_INVALID,
@@ -44,14 +44,14 @@ fn assert_answered(what: &str, method: &str, before: &Value, after: &Value) {
     match method {
         "signData" => assert!(after.is_string(), "{what}: {after}"),
         "signDataBatch" => assert!((0..3).all(|at| item_of(after, at).is_ok()), "{what}: {after}"),
-        // The login went with the token.
+        // The login ended when the token was removed.
         "logout" => assert!(after.is_boolean(), "{what}: {after}"),
         _ => assert_eq!(before, after, "{what}"),
     }
 }
 
 #[tokio::test]
-async fn the_first_call_after_it_was_put_back_works() {
+async fn the_first_call_after_reinsertion_works() {
     let fixture = PinFixture::new();
     let mut page = fixture.bridge.connect().await;
     for (method, params) in calls(&fixture, &mut page).await {
@@ -68,7 +68,7 @@ async fn the_first_call_after_it_was_put_back_works() {
 }
 
 #[tokio::test]
-async fn without_a_pin_the_user_is_asked_once() {
+async fn after_reinsertion_the_user_is_asked_once() {
     let fixture = PinFixture::new();
     let mut page = fixture.bridge.connect().await;
     fixture.assert_signed("a login", &fixture.sign_with(&mut page, PIN).await);
@@ -84,7 +84,7 @@ async fn without_a_pin_the_user_is_asked_once() {
 }
 
 #[tokio::test]
-async fn while_it_is_out_that_is_told_and_afterwards_all_works() {
+async fn a_missing_token_is_reported_and_works_after_reinsertion() {
     let fixture = PinFixture::new();
     let mut page = fixture.bridge.connect().await;
     let all = calls(&fixture, &mut page).await;
@@ -115,7 +115,7 @@ async fn while_it_is_out_that_is_told_and_afterwards_all_works() {
 }
 
 #[tokio::test]
-async fn calls_that_it_is_pulled_from_are_answered_once_each() {
+async fn calls_during_the_removal_are_answered_once_each() {
     for back in [true, false] {
         let fixture = PinFixture::new();
         let mut page = fixture.bridge.connect().await;
@@ -144,9 +144,9 @@ async fn calls_that_it_is_pulled_from_are_answered_once_each() {
     }
 }
 
-/// Whatever a module says of what is gone, and wherever it says so, the same call goes on.
+/// Whatever value a function returns for the removed token, the call succeeds.
 #[tokio::test]
-async fn each_way_to_say_it_is_understood_at_each_function() {
+async fn each_return_value_for_a_removed_token_is_handled() {
     let fixture = PinFixture::new();
     let mut page = fixture.bridge.connect().await;
     let all = calls(&fixture, &mut page).await;
@@ -176,9 +176,9 @@ async fn each_way_to_say_it_is_understood_at_each_function() {
     fixture.pinentry.assert_dialogs(0);
 }
 
-/// What is asked of the slot itself is told as it is, and the next call works.
+/// An error of the slot itself is reported, and the next call works.
 #[tokio::test]
-async fn what_is_said_of_the_slot_is_told() {
+async fn an_error_of_the_slot_is_reported() {
     let fixture = PinFixture::new();
     let mut page = fixture.bridge.connect().await;
     let slot = json!({ "slot_id": fixture.token.slot() });
@@ -196,7 +196,7 @@ async fn what_is_said_of_the_slot_is_told() {
 }
 
 #[tokio::test]
-async fn a_module_that_loses_its_state_for_good_is_told_and_not_tried_for_ever() {
+async fn a_module_that_keeps_losing_its_state_is_reported() {
     let fixture = PinFixture::new();
     let mut page = fixture.bridge.connect().await;
     let rule = Rule::on("C_GetTokenInfo").fail_before(CKR_CRYPTOKI_NOT_INITIALIZED);

@@ -1,11 +1,11 @@
-//! What the bridge says of module, slots, tokens and certificates is what `pkcs11-tool` says of them.
+//! The bridge reports the same about modules, slots, tokens and certificates as `pkcs11-tool`.
 
 use pkcs11_bridge_tests::bridge::{SOFTHSM, Setup};
 use pkcs11_bridge_tests::digest::from_base64;
 use pkcs11_bridge_tests::token::{KeyType, LABEL, MODULE, TestToken};
 use serde_json::{Value, json};
 
-/// The value that `pkcs11-tool` prints behind a title.
+/// The value that `pkcs11-tool` prints after a title.
 fn said<'a>(text: &'a str, title: &str) -> &'a str {
     let line = text.lines().find(|line| line.trim_start().starts_with(title));
     let line = line.unwrap_or_else(|| panic!("no `{title}` in:\n{text}")).trim_start();
@@ -20,7 +20,7 @@ fn slot_ids(of: &Value) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn hello_says_who_the_bridge_is() {
+async fn hello_describes_the_bridge() {
     let bridge = Setup::on(&TestToken::new()).start();
     let hello = bridge.connect().await.result("hello", json!({})).await;
     assert_eq!(hello["name"], "pkcs11-bridge");
@@ -47,7 +47,7 @@ async fn hello_says_who_the_bridge_is() {
 }
 
 #[tokio::test]
-async fn modules_are_told_by_name_and_state_and_never_by_path() {
+async fn modules_lists_names_and_states_without_paths() {
     let token = TestToken::new();
     let bridge = Setup::on(&token).module("absent", "/usr/lib/absent-module.so").start();
     let mut page = bridge.connect().await;
@@ -72,7 +72,7 @@ async fn modules_are_told_by_name_and_state_and_never_by_path() {
 }
 
 #[tokio::test]
-async fn info_is_that_of_the_module() {
+async fn info_describes_the_module() {
     let token = TestToken::new();
     let bridge = Setup::on(&token).start();
     let info = bridge.connect().await.result("info", json!({})).await;
@@ -90,7 +90,7 @@ async fn info_is_that_of_the_module() {
 }
 
 #[tokio::test]
-async fn slots_are_those_of_the_module() {
+async fn slots_lists_the_slots_of_the_module() {
     let token = TestToken::new();
     let second = token.add_token("Second token");
     let bridge = Setup::on(&token).start();
@@ -120,7 +120,7 @@ async fn slots_are_those_of_the_module() {
 }
 
 #[tokio::test]
-async fn a_token_is_told_in_every_field() {
+async fn token_reports_every_field() {
     let token = TestToken::new();
     let bridge = Setup::on(&token).start();
     let mut page = bridge.connect().await;
@@ -139,7 +139,7 @@ async fn a_token_is_told_in_every_field() {
     assert_eq!(lengths, said(&tool, "pin min/max"));
     // RNG, login required, user PIN initialised, restore key not needed, token initialised.
     assert_eq!(told["flags"], 0x1 | 0x4 | 0x8 | 0x20 | 0x400);
-    // SoftHSM tells none of these.
+    // SoftHSM reports none of these values.
     for unknown in [
         "max_session_count",
         "max_rw_session_count",
@@ -158,7 +158,7 @@ async fn a_token_is_told_in_every_field() {
 }
 
 #[tokio::test]
-async fn a_token_is_told_alone_or_among_all() {
+async fn token_reports_one_token_or_all() {
     let token = TestToken::new();
     let second = token.add_token("Second token");
     let bridge = Setup::on(&token).start();
@@ -187,7 +187,7 @@ async fn a_slot_id_is_a_number_or_its_decimal_digits() {
 }
 
 #[tokio::test]
-async fn a_module_is_named_by_name_or_by_path_or_not_at_all() {
+async fn a_module_is_named_by_name_or_path_or_is_the_default() {
     let token = TestToken::new();
     let bridge = Setup::on(&token).start();
     let mut page = bridge.connect().await;
@@ -208,7 +208,7 @@ async fn a_module_is_named_by_name_or_by_path_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn certificates_are_those_of_the_token() {
+async fn certificates_lists_the_certificates_of_the_token() {
     let token = TestToken::new();
     let bridge = Setup::on(&token).start();
     let mut page = bridge.connect().await;

@@ -1,6 +1,6 @@
-//! The dialogs for PINs in the windows of a real pinentry, typed into by `xdotool`: what the user is told
-//! of wrong PINs and of the last try, and the message about a reader's pinpad. Pictures of them are kept in
-//! `tests/artifacts`.
+//! The PIN dialogs in the windows of a real pinentry, with input from `xdotool`:
+//! reports of wrong PINs and of the last try, and the message about a reader's pinpad.
+//! Screenshots stay in `tests/artifacts`.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn enter(desktop: &Desktop, pin: &str, picture: &str) {
 }
 
 #[tokio::test]
-async fn wrong_pins_and_the_last_try_are_typed_into_windows() {
+async fn real_windows_report_wrong_pins_and_the_last_try() {
     let desktop = Desktop::start();
     let fixture = PinFixture::with_windows_on(&desktop);
     fixture.module.simulate(|card| card.tries = Some(3));
@@ -41,7 +41,7 @@ async fn wrong_pins_and_the_last_try_are_typed_into_windows() {
 }
 
 #[tokio::test]
-async fn the_window_about_the_reader_closes_when_the_pin_was_entered_there() {
+async fn the_window_about_the_reader_closes_after_the_entry() {
     let desktop = Desktop::start();
     let fixture = PinFixture::with_windows_on(&desktop);
     play(&fixture, Pinpad::typing(PIN).held());
@@ -49,7 +49,7 @@ async fn the_window_about_the_reader_closes_when_the_pin_was_entered_there() {
     page.request("signData", fixture.without_pin()).await;
     desktop.wait_for_window();
     fixture.module.wait_until_blocked("C_Login", 1);
-    // Nothing tells when it has been drawn.
+    // No event says that the window has been drawn.
     sleep(Duration::from_millis(300)).await;
     desktop.screenshot("window-4-pinpad");
     fixture.module.release_pinpad();

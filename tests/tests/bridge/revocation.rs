@@ -1,5 +1,5 @@
-//! What a revoked origin loses at once: its connections, its workers, its calls and its dialogs; and
-//! that no other origin notices.
+//! A revoked origin loses its connections, workers, calls and dialogs at once. Other
+//! origins are not affected.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::consent::{NEW, NOT_APPROVED};
 
-/// A bridge that one origin may use for ever and [`NEW`] until it is revoked.
+/// A bridge that allows one origin for ever, and [`NEW`] until its revocation.
 struct Office {
     token: TestToken,
     pinentry: Pinentry,
@@ -41,7 +41,7 @@ impl Office {
 }
 
 #[tokio::test]
-async fn its_connections_are_closed_and_its_workers_end_at_once() {
+async fn a_revoked_origin_loses_connections_and_workers_at_once() {
     let office = Office::open();
     let mut other = office.bridge.connect().await;
     other.result("signData", office.params()).await;
@@ -59,7 +59,7 @@ async fn its_connections_are_closed_and_its_workers_end_at_once() {
     }
     assert!(wait_until(STOP_LIMIT, || !is_running(worker.pid)), "its worker goes on");
 
-    // The others keep workers, connections and logins.
+    // Other origins keep their workers, connections and logins.
     other.result("signData", without(&office.params(), "pin")).await;
     third.result("slots", json!({})).await;
     let left: Vec<u32> = office.bridge.workers().iter().map(|worker| worker.pid).collect();
@@ -68,7 +68,7 @@ async fn its_connections_are_closed_and_its_workers_end_at_once() {
 }
 
 #[tokio::test]
-async fn it_is_not_asked_about_again_for_a_while() {
+async fn a_revoked_origin_is_not_asked_about_for_a_while() {
     let office = Office::open();
     let mut page = office.bridge.connect_as(NEW).await;
     page.result("hello", json!({})).await;
@@ -80,20 +80,20 @@ async fn it_is_not_asked_about_again_for_a_while() {
         assert_error("after a revoke", &outcome, NOT_APPROVED, &["not asked again for 10 min"]);
     }
     assert_eq!(office.pinentry.start_count(), 0);
-    // Whoever has thought better of it need not wait.
+    // A user who allows the origin again need not wait.
     run_command(office.bridge.home(), &["allow", NEW]);
     again.result("slots", json!({})).await;
     office.pinentry.assert_dialogs(0);
 }
 
 #[tokio::test]
-async fn a_call_that_waits_for_the_user_is_answered_and_its_dialog_closed() {
+async fn a_revocation_answers_a_waiting_call_and_closes_its_dialog() {
     let office = Office::open();
     let held = office.pinentry.answer(Answer::pin(PIN).held());
     let mut page = office.bridge.connect_as(NEW).await;
     page.request("signData", without(&office.params(), "pin")).await;
     held.opened();
-    // Another one waits for its turn behind it.
+    // Another question waits behind it.
     let mut other = office.bridge.connect().await;
     other.request("signData", without(&office.params(), "pin")).await;
     office.pinentry.answer(Answer::pin(PIN));
@@ -107,14 +107,14 @@ async fn a_call_that_waits_for_the_user_is_answered_and_its_dialog_closed() {
 }
 
 #[tokio::test]
-async fn calls_in_the_middle_of_their_work_are_answered() {
+async fn a_revocation_answers_running_calls() {
     let office = Office::open();
     let hashes: Vec<_> =
         (0..1000_u32).map(|number| base64(&digest("sha256", &number.to_le_bytes()))).collect();
     let batch = with(&office.params(), "cert_id", KeyType::Rsa3072.id());
     let mut page = office.bridge.connect_as(NEW).await;
     page.request("signDataBatch", with(&batch, "data", hashes)).await;
-    // The first word of how far it has come.
+    // The first report of progress.
     page.event().await;
     let single = with(&office.params(), "cert_id", KeyType::Rsa3072.id());
     page.request_many("signData", &single, 10).await;
@@ -134,13 +134,13 @@ async fn calls_in_the_middle_of_their_work_are_answered() {
 }
 
 #[tokio::test]
-async fn no_worker_is_started_again_to_look_at_slots_that_it_has_watched() {
+async fn a_revocation_ends_the_watch_of_slots() {
     let office = Office::open();
     let mut page = office.bridge.connect_as(NEW).await;
     assert_eq!(page.result("watchSlots", json!({})).await, true);
     office.revoke();
     office.bridge.expect_log("its origin was revoked");
-    // The page lets the bridge wait for its goodbye, longer than between two looks.
+    // The page delays its close frame for longer than the time between two polls of the slots.
     assert!(wait_until(STOP_LIMIT, || office.bridge.workers().is_empty()));
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(office.bridge.log().matches("worker started").count(), 1);

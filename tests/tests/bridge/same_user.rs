@@ -1,4 +1,4 @@
-//! A program of another user of the computer: it can claim any origin, and is refused all the same.
+//! A program of another user of the computer. It can claim any origin, and the bridge refuses it.
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
@@ -13,7 +13,7 @@ use serde_json::json;
 /// The user `nobody`.
 const NOBODY: u32 = 65534;
 
-/// What the bridge answers to a handshake that lacks nothing, from a program of some user.
+/// The bridge's response to a valid handshake from a program of this user.
 fn answer_to(user: u32, address: SocketAddr, origin: &str) -> String {
     let request = format!(
         "GET / HTTP/1.1\\r\\nHost: {address}\\r\\nOrigin: {origin}\\r\\nConnection: Upgrade\\r\\n\
@@ -21,7 +21,7 @@ fn answer_to(user: u32, address: SocketAddr, origin: &str) -> String {
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\\r\\n\
          Sec-WebSocket-Protocol: pkcs11-bridge.v1\\r\\n\\r\\n"
     );
-    // As far as the blank line, and then what else there is; a WebSocket stays open.
+    // Reads up to the blank line, and then the rest. A WebSocket stays open.
     let script = format!(
         "exec 3<>/dev/tcp/{}/{} && printf '{request}' >&3 && \
          while IFS= read -r -t 20 line <&3; do echo \"$line\"; [ \"$line\" = $'\\r' ] && break; done; \
@@ -38,7 +38,7 @@ fn answer_to(user: u32, address: SocketAddr, origin: &str) -> String {
     run(&mut shell)
 }
 
-/// A test that starts a program of another user needs the right to do so.
+/// Only root can start a program of another user.
 fn can_be_another_user() -> bool {
     let root = geteuid().is_root();
     if !root {
@@ -74,7 +74,7 @@ async fn a_program_of_another_user_is_refused_at_the_handshake() {
 }
 
 #[tokio::test]
-async fn so_it_is_over_ipv6() {
+async fn a_program_of_another_user_is_refused_over_ipv6() {
     if !can_be_another_user() {
         return;
     }

@@ -1,5 +1,5 @@
-//! The signing matrix: every key with every algorithm that fits it, judged by OpenSSL and by
-//! `verifySignedData`.
+//! The signing matrix: every key with every algorithm that fits it, verified by OpenSSL
+//! and by `verifySignedData`.
 
 use pkcs11_bridge_tests::bridge::{Bridge, Setup};
 use pkcs11_bridge_tests::digest::{base64, digest, from_base64};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 const HASHES: [&str; 4] = ["sha1", "sha256", "sha384", "sha512"];
 const RSA_NAMES: [&str; 6] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
 
-/// The `CKA_ID` of a second certificate, whose key has the same type and is not on the token.
+/// The `CKA_ID` of a second certificate. Its key has the same type and is not on the token.
 const TWIN: &str = "0a";
 
 /// A key on a token, and a page that may use it.
@@ -41,8 +41,8 @@ impl Case {
         (params, from_base64(signature.as_str().expect("base64")))
     }
 
-    /// Asserts that both judges find a signature right, and wrong as soon as one thing is changed.
-    async fn judge(&mut self, params: &Value, signature: &[u8], der: &[u8]) {
+    /// Asserts that both verifiers accept a signature, and reject it after any single change.
+    async fn assert_verified(&mut self, params: &Value, signature: &[u8], der: &[u8]) {
         let algorithm = params["algorithm_reference"].as_str().expect("a name");
         let what = format!("{:?} {algorithm} {}", self.key_type, params["signature_format"]);
         let hash = digest(algorithm, MESSAGE);
@@ -70,7 +70,7 @@ async fn rsa(key_type: KeyType, len: usize) {
     for algorithm in HASHES.into_iter().chain(RSA_NAMES) {
         let (params, signature) = case.sign(algorithm, None).await;
         assert_eq!(signature.len(), len, "{key_type:?} {algorithm}");
-        case.judge(&params, &signature, &signature).await;
+        case.assert_verified(&params, &signature, &signature).await;
     }
 }
 
@@ -80,10 +80,10 @@ async fn ec(key_type: KeyType, jwa_name: &str, len: usize) {
         for format in [None, Some("raw")] {
             let (params, raw) = case.sign(algorithm, format).await;
             assert_eq!(raw.len(), len, "{key_type:?} {algorithm}");
-            case.judge(&params, &raw, &openssl::der_of_raw_ecdsa(&raw)).await;
+            case.assert_verified(&params, &raw, &openssl::der_of_raw_ecdsa(&raw)).await;
         }
         let (params, der) = case.sign(algorithm, Some("der")).await;
-        case.judge(&params, &der, &der).await;
+        case.assert_verified(&params, &der, &der).await;
     }
 }
 
@@ -133,14 +133,14 @@ async fn ed25519_signs_the_message_itself() {
 }
 
 #[tokio::test]
-async fn an_rsa_signature_has_one_form_whatever_is_asked() {
+async fn signature_format_does_not_change_an_rsa_signature() {
     let mut case = Case::new(KeyType::Rsa2048).await;
     let (_, plain) = case.sign("sha256", None).await;
     for format in ["raw", "der"] {
-        // PKCS#1 v1.5 signs the same thing the same way.
+        // PKCS#1 v1.5 is deterministic.
         let (params, signature) = case.sign("sha256", Some(format)).await;
         assert_eq!(signature, plain);
-        case.judge(&params, &signature, &signature).await;
+        case.assert_verified(&params, &signature, &signature).await;
     }
 }
 
@@ -170,7 +170,7 @@ async fn data_and_signature_may_come_without_padding() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_a_signature_is_not_one() {
+async fn malformed_signatures_do_not_verify() {
     for (key_type, algorithm, format) in [
         (KeyType::Rsa2048, "PS256", "raw"),
         (KeyType::P256, "ES256", "raw"),
@@ -207,7 +207,7 @@ async fn verifying_needs_neither_a_pin_nor_a_key_on_the_token() {
 }
 
 #[tokio::test]
-async fn many_signatures_at_once_come_back_each_to_its_request() {
+async fn parallel_signatures_match_their_requests() {
     let mut case = Case::new(KeyType::Rsa2048).await;
     case.sign("sha256", None).await;
     let mut expected = std::collections::HashMap::new();

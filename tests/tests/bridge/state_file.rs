@@ -1,4 +1,5 @@
-//! A state file that cannot be read: kept under another name, never written over, and nothing approved.
+//! An unreadable state file. The bridge keeps it under another name, never overwrites
+//! it, and approves no origin of it.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -11,7 +12,7 @@ use serde_json::json;
 
 use super::consent::{NEW, NOT_APPROVED};
 
-/// State files that cannot be read, though each says that [`NEW`] is approved.
+/// Unreadable state files, although each says that [`NEW`] is approved.
 fn unreadable() -> Vec<Vec<u8>> {
     let approved = format!("\"{NEW}\":{{\"approved\":1,\"expires\":99999999999}}");
     let good = format!("{{\"version\":1,\"origins\":{{{approved}}}}}");
@@ -26,13 +27,13 @@ fn unreadable() -> Vec<Vec<u8>> {
         good.replace("99999999999", "-1").into(),
         good.replace(NEW, "https://*.example").into(),
         good.replace(NEW, "null").into(),
-        // 2 MB, of which the blanks are JSON.
+        // 2 MB, most of them blanks, which JSON permits.
         [good.as_bytes(), " ".repeat(2 << 20).as_bytes()].concat(),
     ]
 }
 
 #[tokio::test]
-async fn one_that_cannot_be_read_is_set_aside_as_it_is_and_approves_nobody() {
+async fn an_unreadable_file_is_renamed_unchanged_and_approves_nothing() {
     for (number, content) in unreadable().into_iter().enumerate() {
         let setup = Setup::new();
         approvals::write_text(setup.home(), &content);
@@ -46,7 +47,7 @@ async fn one_that_cannot_be_read_is_set_aside_as_it_is_and_approves_nobody() {
         assert!(!approvals::file(bridge.home()).exists(), "{what}");
         bridge.expect_log("set aside");
         bridge.expect_log(&aside.display().to_string());
-        // From here on there is a new one.
+        // From here on there is a new file.
         run_command(bridge.home(), &["allow", ORIGIN]);
         bridge.connect().await.result("hello", json!({})).await;
         assert_eq!(approvals::origins(bridge.home()), [ORIGIN]);
@@ -55,7 +56,7 @@ async fn one_that_cannot_be_read_is_set_aside_as_it_is_and_approves_nobody() {
 }
 
 #[tokio::test]
-async fn a_folder_or_a_dangling_link_in_its_place_is_set_aside_too() {
+async fn a_folder_or_dangling_link_in_its_place_is_renamed() {
     let home = Home::new();
     approvals::write_text(&home, "");
     let file = approvals::file(&home);
@@ -76,7 +77,7 @@ async fn a_folder_or_a_dangling_link_in_its_place_is_set_aside_too() {
 }
 
 #[tokio::test]
-async fn one_that_becomes_unreadable_cuts_off_whoever_it_had_approved() {
+async fn a_file_that_becomes_unreadable_revokes_its_approvals() {
     let pinentry = Pinentry::new();
     let setup = Setup::new().origin(ORIGIN).pinentry(&pinentry);
     approvals::write(setup.home(), &[(NEW, 1000)]);
@@ -93,7 +94,7 @@ async fn one_that_becomes_unreadable_cuts_off_whoever_it_had_approved() {
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_written_does_not_keep_the_user_from_allowing() {
+async fn the_user_can_allow_although_the_folder_is_not_writable() {
     let pinentry = Pinentry::new();
     let setup = Setup::new().pinentry(&pinentry);
     // A file in the place of the folder.
@@ -113,14 +114,14 @@ async fn a_folder_that_cannot_be_written_does_not_keep_the_user_from_allowing() 
 }
 
 #[test]
-fn folder_and_file_are_for_their_owner_only() {
+fn only_the_owner_can_read_folder_and_file() {
     let home = Home::new();
     run_command(&home, &["allow", NEW]);
     let file = approvals::file(&home);
     let mode =
         |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
-    // One that was made readable for others is not so any more after the next change.
+    // If other users could read the file, the next change of it ends that.
     std::fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
     run_command(&home, &["allow", ORIGIN]);
     assert_eq!(mode(&file), 0o600);

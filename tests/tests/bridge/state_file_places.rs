@@ -1,5 +1,5 @@
-//! Where the state file may lie, what may happen to its folder while the bridge runs, and that following
-//! it costs nothing.
+//! The place of the state file, changes of its folder while the bridge runs, and the
+//! cost of watching it.
 
 use std::fs;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::consent::NEW;
 const OTHER: &str = "https://other.example";
 
 #[test]
-fn a_state_file_of_any_name_in_the_current_folder_keeps_what_it_is_told() {
+fn a_state_file_in_the_current_folder_keeps_approvals() {
     let home = Home::new();
     for name in ["approvals.json", "approvals.lock", "no-ending", ".hidden", "två ord.json"] {
         let run = |arguments: &[&str]| {
@@ -39,7 +39,7 @@ fn a_state_file_of_any_name_in_the_current_folder_keeps_what_it_is_told() {
 }
 
 #[tokio::test]
-async fn an_approval_in_a_file_of_the_current_folder_can_be_revoked() {
+async fn an_approval_in_the_current_folder_can_be_revoked() {
     let pinentry = Pinentry::new();
     let folder = tempfile::tempdir().unwrap();
     let (home, file) = (Home::new(), folder.path().join("mine.json"));
@@ -57,7 +57,7 @@ async fn an_approval_in_a_file_of_the_current_folder_can_be_revoked() {
 }
 
 #[test]
-fn a_link_in_the_place_of_the_lock_harms_nothing() {
+fn a_link_in_the_place_of_the_lock_file_is_not_followed() {
     let home = Home::new();
     run_command(&home, &["allow", NEW]);
     let folder = approvals::file(&home).parent().unwrap().to_owned();
@@ -76,7 +76,7 @@ fn a_link_in_the_place_of_the_lock_harms_nothing() {
 }
 
 #[tokio::test]
-async fn a_folder_that_is_removed_is_followed_when_it_comes_back() {
+async fn a_removed_folder_is_watched_again_when_it_returns() {
     let setup = Setup::new();
     approvals::write(setup.home(), &[(NEW, 1000)]);
     let bridge = setup.start();
@@ -106,7 +106,7 @@ fn processor_time(bridge: &Bridge) -> Duration {
 }
 
 #[tokio::test]
-async fn following_the_file_costs_nothing_while_nobody_changes_it() {
+async fn watching_an_unchanged_file_costs_nothing() {
     let bridge = Setup::new().start();
     run_command(bridge.home(), &["allow", NEW]);
     bridge.connect_as(NEW).await.result("hello", json!({})).await;

@@ -1,4 +1,4 @@
-//! Questions in the terminal that the bridge was started in, where no pinentry can ask.
+//! Questions in the terminal of the bridge, for a user without a working pinentry.
 
 use std::process::Command;
 
@@ -19,7 +19,7 @@ use tokio::task::spawn_blocking;
 
 use super::consent::{COMMAND, NEW, NOT_APPROVED};
 
-/// How a question in the terminal ends.
+/// The end of each question in the terminal.
 const YES_OR_NO: &str = "anything else to Deny: ";
 const ENTER_PIN: &str = "PIN (empty to cancel): ";
 
@@ -44,7 +44,7 @@ impl TerminalFixture {
         without(&sign_data(&self.token, KeyType::Rsa2048.id(), "sha256"), "pin")
     }
 
-    /// A page of [`ORIGIN`] that waits for a PIN which the terminal is ready to take.
+    /// A page of [`ORIGIN`] that waits for a PIN. The terminal is ready to take it.
     async fn signing(&self) -> Socket {
         let mut page = self.bridge.connect().await;
         page.request("signData", self.without_pin()).await;
@@ -52,7 +52,7 @@ impl TerminalFixture {
         page
     }
 
-    /// Waits until a PIN is asked for, for the n-th time.
+    /// Waits until the terminal asks for a PIN, for the n-th time.
     fn expect_pin_entry(&self, number: usize) {
         self.terminal.wait_for(ENTER_PIN, number);
         self.terminal.wait_for_echo(Echo::Off);
@@ -94,7 +94,7 @@ async fn yes_allows_and_anything_else_denies() {
 }
 
 #[tokio::test]
-async fn what_was_typed_before_the_question_is_no_answer_to_it() {
+async fn earlier_input_does_not_answer_a_question() {
     let fixture = TerminalFixture::new("");
     let mut page = fixture.bridge.connect_as(NEW).await;
     fixture.terminal.type_text("yes\n");
@@ -105,7 +105,7 @@ async fn what_was_typed_before_the_question_is_no_answer_to_it() {
 }
 
 #[tokio::test]
-async fn a_question_that_nobody_answers_ends_by_itself() {
+async fn an_unanswered_question_times_out() {
     let fixture = TerminalFixture::new("dialog_seconds = 1");
     let outcome = fixture.bridge.connect_as(NEW).await.call("hello", json!({})).await;
     assert_error("no answer", &outcome, NOT_APPROVED, &["no answer within 1 s"]);
@@ -115,7 +115,7 @@ async fn a_question_that_nobody_answers_ends_by_itself() {
 }
 
 #[tokio::test]
-async fn a_pin_is_read_without_being_shown_and_asked_for_again_where_it_is_wrong() {
+async fn a_pin_is_not_echoed_and_asked_for_again_if_wrong() {
     let fixture = TerminalFixture::new("");
     let mut page = fixture.signing().await;
     let certificate = fixture.token.certified_key(KeyType::Rsa2048).certificate();
@@ -127,7 +127,7 @@ async fn a_pin_is_read_without_being_shown_and_asked_for_again_where_it_is_wrong
     fixture.terminal.type_text(&format!("{WRONG_PIN}\n"));
     fixture.expect_pin_entry(2);
     assert!(fixture.terminal.shown().contains("Wrong PIN"), "{}", fixture.terminal.shown());
-    // With a slip of the finger that is mended.
+    // The user corrects a typing mistake.
     fixture.terminal.type_text(&format!("{PIN}7\x7f\n"));
     let signature = answered(&mut page).await.expect("a signature");
     let signature = from_base64(signature.as_str().unwrap());
@@ -138,7 +138,7 @@ async fn a_pin_is_read_without_being_shown_and_asked_for_again_where_it_is_wrong
 }
 
 #[tokio::test]
-async fn an_empty_pin_and_ctrl_c_cancel_its_entry() {
+async fn an_empty_pin_and_ctrl_c_cancel_the_entry() {
     let fixture = TerminalFixture::new("");
     let mut page = fixture.signing().await;
     fixture.terminal.type_text("\n");
@@ -150,12 +150,12 @@ async fn an_empty_pin_and_ctrl_c_cancel_its_entry() {
     fixture.terminal.type_text("12\x03");
     assert_error("Ctrl-C", &answered(&mut page).await, (412, "109"), &["cancelled"]);
     fixture.assert_settings_as_before();
-    // It was the entry that ended, not the bridge.
+    // Only the entry ended, not the bridge.
     page.result("signData", with(&fixture.without_pin(), "pin", PIN)).await;
 }
 
 #[tokio::test]
-async fn a_bridge_that_stops_gives_the_terminal_its_settings_back() {
+async fn a_stopping_bridge_restores_the_terminal_settings() {
     let fixture = TerminalFixture::new("");
     let mut page = fixture.signing().await;
     let TerminalFixture { terminal, before, bridge, .. } = fixture;
@@ -168,7 +168,7 @@ async fn a_bridge_that_stops_gives_the_terminal_its_settings_back() {
 }
 
 #[tokio::test]
-async fn where_a_pinentry_fails_the_terminal_asks() {
+async fn if_the_pinentry_fails_the_terminal_asks() {
     let (terminal, pinentry) = (Terminal::new(), Pinentry::new());
     let bridge = Setup::new().terminal(&terminal).pinentry(&pinentry).start();
     let before = terminal.settings();
@@ -189,7 +189,7 @@ async fn where_a_pinentry_fails_the_terminal_asks() {
     assert_eq!(terminal.settings(), before);
 }
 
-/// A bridge in the hands of bash, and a page of [`NEW`].
+/// A bridge started by bash, and a page of [`NEW`].
 async fn job(terminal: &Terminal, home: &Home, script: &str) -> (Program, Socket) {
     let config = home.path().join("config.toml");
     std::fs::write(&config, "dialog_seconds = 1").unwrap();
@@ -217,7 +217,7 @@ async fn a_bridge_in_the_background_does_not_use_the_terminal() {
 }
 
 #[tokio::test]
-async fn a_bridge_that_is_sent_to_the_background_while_it_asks_goes_on() {
+async fn a_bridge_suspended_while_it_asks_continues() {
     let (terminal, home) = (Terminal::new(), Home::new());
     let (program, mut page) = job(&terminal, &home, "\"$@\"; bg; wait").await;
     page.request("hello", json!({})).await;

@@ -1,5 +1,5 @@
-//! A token that is taken out, or whose sessions or login end by themselves: the login that the bridge had
-//! is over, and the next signature needs the PIN anew.
+//! A token that is removed, or whose sessions or login end. The bridge's login has
+//! ended, and the next signature needs the PIN again.
 
 use cryptoki_sys::{
     CKR_DEVICE_REMOVED, CKR_SESSION_HANDLE_INVALID, CKR_TOKEN_NOT_PRESENT, CKR_USER_NOT_LOGGED_IN,
@@ -15,14 +15,14 @@ use super::pin_fixture::{
     LOGIN_ENDED, NO_TOKEN, PinFixture, RIGHT_LOGIN, assert_signature, hash_of, item_of,
 };
 
-/// What a module says once when the token was away.
+/// The value that a module returns once after the token was away.
 const ENDS: [(&str, u64); 3] = [
     ("removed", CKR_DEVICE_REMOVED),
     ("no such session", CKR_SESSION_HANDLE_INVALID),
     ("not logged in", CKR_USER_NOT_LOGGED_IN),
 ];
 
-/// Has the next call of a function say so.
+/// Makes the next call of a function return this value.
 fn end(fixture: &PinFixture, function: &str, ckr: u64) {
     fixture.module.add(Rule::on(function).next(1).fail_before(ckr));
 }
@@ -34,7 +34,7 @@ fn assert_said(fixture: &PinFixture, function: &str, ckr: u64, times: usize) {
 }
 
 #[tokio::test]
-async fn a_signature_that_meets_the_end_of_the_login_asks_for_the_pin_and_is_made() {
+async fn a_signature_after_the_end_of_the_login_asks_for_the_pin() {
     let fixture = PinFixture::new();
     let mut page = fixture.bridge.connect().await;
     fixture.assert_signed("the login", &fixture.sign_with(&mut page, PIN).await);
@@ -51,7 +51,7 @@ async fn a_signature_that_meets_the_end_of_the_login_asks_for_the_pin_and_is_mad
 }
 
 #[tokio::test]
-async fn with_the_pages_pin_it_is_made_without_asking() {
+async fn with_the_pages_pin_the_signature_needs_no_dialog() {
     let fixture = PinFixture::new();
     let mut page = fixture.bridge.connect().await;
     fixture.assert_signed("the login", &fixture.sign_with(&mut page, PIN).await);
@@ -65,7 +65,7 @@ async fn with_the_pages_pin_it_is_made_without_asking() {
 }
 
 #[tokio::test]
-async fn reading_that_meets_it_goes_on_and_the_next_signature_asks_for_the_pin() {
+async fn a_read_notices_the_end_of_the_login_and_the_next_signature_asks() {
     let fixture = PinFixture::new();
     let mut page = fixture.bridge.connect().await;
     let signature = fixture.sign_with(&mut page, PIN).await.expect("a signature");
@@ -89,7 +89,7 @@ async fn reading_that_meets_it_goes_on_and_the_next_signature_asks_for_the_pin()
 }
 
 #[tokio::test]
-async fn the_key_that_is_looked_for_in_vain_is_found_after_the_pin() {
+async fn a_private_key_that_vanished_is_found_after_the_pin() {
     let fixture = PinFixture::new();
     let mut page = fixture.bridge.connect().await;
     fixture.assert_signed("another key", &fixture.sign_with(&mut page, PIN).await);
@@ -108,7 +108,7 @@ async fn the_key_that_is_looked_for_in_vain_is_found_after_the_pin() {
 }
 
 #[tokio::test]
-async fn what_is_left_of_a_batch_hears_that_the_login_ended() {
+async fn the_rest_of_a_batch_reports_the_end_of_the_login() {
     let fixture = PinFixture::new();
     let mut page = fixture.bridge.connect().await;
     let issued = fixture.token.certified_key(KeyType::P256);
@@ -139,7 +139,7 @@ async fn what_is_left_of_a_batch_hears_that_the_login_ended() {
 }
 
 #[tokio::test]
-async fn while_the_token_is_out_nobody_is_asked() {
+async fn while_the_token_is_out_no_dialog_opens() {
     let fixture = PinFixture::new();
     let mut page = fixture.bridge.connect().await;
     fixture.assert_signed("the login", &fixture.sign_with(&mut page, PIN).await);
@@ -168,9 +168,9 @@ async fn while_the_token_is_out_nobody_is_asked() {
     assert_eq!(fixture.judged(), [RIGHT_LOGIN; 2]);
 }
 
-/// Nobody knows whether the token has counted it as a try.
+/// The token may have counted the PIN as a try.
 #[tokio::test]
-async fn a_pin_is_not_sent_again_where_the_token_went_away_over_it() {
+async fn a_pin_is_not_sent_again_after_a_removal_during_login() {
     for (pin, entered) in [(WRONG_PIN, false), (WRONG_PIN, true), (PIN, true)] {
         let fixture = PinFixture::new();
         let mut page = fixture.bridge.connect().await;

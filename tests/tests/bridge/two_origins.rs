@@ -1,4 +1,4 @@
-//! Two origins side by side on one token: what one has done gains and costs the other nothing.
+//! Two origins in parallel on one token. Neither gains or loses anything through the other.
 
 use pkcs11_bridge_tests::approvals::{self, run_command};
 use pkcs11_bridge_tests::bridge::{Bridge, ORIGIN, Setup};
@@ -11,12 +11,12 @@ use serde_json::Value;
 
 use super::pin_dialog::{CANCELLED, OTHER_ORIGIN, WRONG};
 
-/// The two ways round: who is logged in first, and who comes second.
+/// Both orders: which origin logs in first, and which comes second.
 const BOTH_WAYS: [[&str; 2]; 2] = [[ORIGIN, OTHER_ORIGIN], [OTHER_ORIGIN, ORIGIN]];
 
-/// A and B on one token, both approved by the user, and A logged in.
+/// Origins A and B on one token, both approved by the user. A is logged in.
 struct Two {
-    // A bridge waits a little for pages that it has to close, so that they go first.
+    // The pages come first: a bridge waits a little for pages that it has to close.
     a: Socket,
     b: Socket,
     bridge: Bridge,
@@ -41,7 +41,7 @@ impl Two {
         two
     }
 
-    /// A signs on as it did, and nobody is asked.
+    /// Asserts that A still signs without a dialog.
     async fn assert_a_goes_on(&mut self) {
         let before = self.pinentry.start_count();
         self.a.result("signData", self.without_pin.clone()).await;
@@ -50,7 +50,7 @@ impl Two {
 }
 
 #[tokio::test]
-async fn with_no_pin_of_its_own_the_second_gets_a_dialog_that_names_it() {
+async fn without_a_pin_the_second_origin_gets_its_own_dialog() {
     for [a, b] in BOTH_WAYS {
         let mut two = Two::with_a_logged_in([a, b]).await;
         two.pinentry.answer(Answer::cancel());
@@ -68,7 +68,7 @@ async fn with_no_pin_of_its_own_the_second_gets_a_dialog_that_names_it() {
 }
 
 #[tokio::test]
-async fn with_no_pin_and_nobody_to_ask_the_second_gets_nothing() {
+async fn without_a_pin_and_a_dialog_the_second_origin_cannot_sign() {
     for [a, b] in BOTH_WAYS {
         let mut two = Two::with_a_logged_in([a, b]).await;
         two.pinentry.answer(Answer::exit().at_start());
@@ -79,13 +79,14 @@ async fn with_no_pin_and_nobody_to_ask_the_second_gets_nothing() {
 }
 
 #[tokio::test]
-async fn a_wrong_pin_of_the_second_is_judged_by_the_token_and_harms_the_first_in_nothing() {
+async fn a_wrong_pin_of_the_second_origin_does_not_affect_the_first() {
     for [a, b] in BOTH_WAYS {
         let mut two = Two::with_a_logged_in([a, b]).await;
         let outcome = two.b.call("signData", with(&two.with_pin, "pin", WRONG_PIN)).await;
         assert_error("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
         assert_ckr("a wrong PIN", &outcome, "CKR_PIN_INCORRECT");
-        // The first may sign at once, with its PIN too: the pause is the second's.
+        // The first origin may sign at once, with its PIN too, because the pause
+        // belongs to the second.
         two.assert_a_goes_on().await;
         two.a.result("signData", two.with_pin.clone()).await;
         two.b.result("signData", two.with_pin.clone()).await;
@@ -93,7 +94,7 @@ async fn a_wrong_pin_of_the_second_is_judged_by_the_token_and_harms_the_first_in
 }
 
 #[tokio::test]
-async fn with_the_right_pin_both_sign_in_processes_of_their_own() {
+async fn with_the_right_pin_both_sign_in_their_own_processes() {
     for [a, b] in BOTH_WAYS {
         let mut two = Two::with_a_logged_in([a, b]).await;
         two.b.result("signData", two.with_pin.clone()).await;
@@ -106,7 +107,7 @@ async fn with_the_right_pin_both_sign_in_processes_of_their_own() {
 }
 
 #[tokio::test]
-async fn when_the_last_tab_of_the_first_closes_the_second_stays_logged_in() {
+async fn when_the_first_origin_leaves_the_second_stays_logged_in() {
     for [a, b] in BOTH_WAYS {
         let mut two = Two::with_a_logged_in([a, b]).await;
         two.b.result("signData", two.with_pin.clone()).await;
@@ -114,7 +115,7 @@ async fn when_the_last_tab_of_the_first_closes_the_second_stays_logged_in() {
         two.bridge.expect_workers(1);
         two.b.result("signData", two.without_pin.clone()).await;
         assert_eq!(two.pinentry.start_count(), 0);
-        // The first has to log in anew.
+        // The first origin has to log in again.
         two.pinentry.answer(Answer::cancel());
         let outcome = two.bridge.connect_as(a).await.call("signData", two.without_pin).await;
         assert_error("the first again", &outcome, CANCELLED, &[]);
@@ -122,7 +123,7 @@ async fn when_the_last_tab_of_the_first_closes_the_second_stays_logged_in() {
 }
 
 #[tokio::test]
-async fn when_the_first_is_revoked_the_second_stays_logged_in() {
+async fn when_the_first_origin_is_revoked_the_second_stays_logged_in() {
     for [a, b] in BOTH_WAYS {
         let mut two = Two::with_a_logged_in([a, b]).await;
         two.b.result("signData", two.with_pin.clone()).await;

@@ -1,4 +1,5 @@
-//! At most 16 workers live at a time: one that nobody needs makes room, and otherwise the caller is told.
+//! At most 16 workers run at a time. An unneeded worker ends to make room. If all are
+//! needed, the call fails.
 
 use pkcs11_bridge_protocol::MAX_WORKERS;
 use pkcs11_bridge_tests::outcome::assert_error;
@@ -6,72 +7,72 @@ use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::test_module::Rule;
 use serde_json::json;
 
-use super::faulty::{Faulty, origin};
+use super::fault_fixture::{FaultFixture, origin};
 
 const TOO_MANY: (u16, &str) = (429, "802");
 
-async fn open(count: usize) -> (Faulty, Vec<Socket>) {
-    let faulty = Faulty::for_origins((0..count).map(origin));
+async fn open(count: usize) -> (FaultFixture, Vec<Socket>) {
+    let fixture = FaultFixture::for_origins((0..count).map(origin));
     let mut pages = Vec::new();
     for number in 0..count {
-        pages.push(faulty.bridge.connect_as(&origin(number)).await);
+        pages.push(fixture.bridge.connect_as(&origin(number)).await);
     }
-    (faulty, pages)
+    (fixture, pages)
 }
 
 #[tokio::test]
-async fn where_all_are_logged_in_one_more_is_refused() {
-    let (faulty, mut pages) = open(MAX_WORKERS + 1).await;
+async fn one_more_worker_is_refused_if_all_are_logged_in() {
+    let (fixture, mut pages) = open(MAX_WORKERS + 1).await;
     let mut one_more = pages.pop().unwrap();
     for page in &mut pages {
-        page.result("signData", faulty.signing()).await;
+        page.result("signData", fixture.signing()).await;
     }
-    faulty.bridge.expect_workers(MAX_WORKERS);
+    fixture.bridge.expect_workers(MAX_WORKERS);
     for _ in 0..2 {
         let outcome = one_more.call("info", json!({})).await;
         assert_error("one more", &outcome, TOO_MANY, &["16"]);
     }
-    // Nobody has lost a login.
+    // No origin has lost its login.
     for page in &mut pages {
-        let mut without_pin = faulty.signing();
+        let mut without_pin = fixture.signing();
         without_pin.as_object_mut().unwrap().remove("pin");
         page.result("signData", without_pin).await;
     }
-    faulty.bridge.expect_workers(MAX_WORKERS);
+    fixture.bridge.expect_workers(MAX_WORKERS);
 
     pages.pop().unwrap().close().await;
-    faulty.bridge.expect_workers(MAX_WORKERS - 1);
-    faulty.assert_works(&mut one_more).await;
-    faulty.bridge.expect_workers(MAX_WORKERS);
+    fixture.bridge.expect_workers(MAX_WORKERS - 1);
+    fixture.assert_works(&mut one_more).await;
+    fixture.bridge.expect_workers(MAX_WORKERS);
 }
 
 #[tokio::test]
-async fn one_that_is_idle_and_not_logged_in_makes_room() {
-    let (faulty, mut pages) = open(MAX_WORKERS + 3).await;
+async fn an_idle_worker_without_a_login_makes_room() {
+    let (fixture, mut pages) = open(MAX_WORKERS + 3).await;
     for (number, page) in pages.iter_mut().enumerate() {
         page.result("info", json!({})).await;
-        assert!(faulty.bridge.workers().len() <= MAX_WORKERS, "page {number}");
+        assert!(fixture.bridge.workers().len() <= MAX_WORKERS, "page {number}");
     }
-    faulty.bridge.expect_workers(MAX_WORKERS);
-    // Those that made room go on as if nothing had happened.
+    fixture.bridge.expect_workers(MAX_WORKERS);
+    // The origins whose workers ended continue without noticing.
     for page in &mut pages {
-        page.result("token", faulty.slot()).await;
+        page.result("token", fixture.slot()).await;
     }
-    faulty.bridge.expect_workers(MAX_WORKERS);
+    fixture.bridge.expect_workers(MAX_WORKERS);
 }
 
 #[tokio::test]
-async fn one_that_is_at_work_or_watches_its_slots_makes_no_room() {
-    let (faulty, mut pages) = open(MAX_WORKERS + 1).await;
+async fn a_busy_or_watching_worker_makes_no_room() {
+    let (fixture, mut pages) = open(MAX_WORKERS + 1).await;
     let mut one_more = pages.pop().unwrap();
     let (watching, working) = pages.split_at_mut(MAX_WORKERS / 2);
     for page in watching.iter_mut() {
         page.result("watchSlots", json!({})).await;
     }
-    let held = faulty.module.add(Rule::on("C_GetInfo").held());
+    let held = fixture.module.add(Rule::on("C_GetInfo").held());
     for (number, page) in (1..).zip(working.iter_mut()) {
         page.request("info", json!({})).await;
-        faulty.module.wait_until_blocked("C_GetInfo", number);
+        fixture.module.wait_until_blocked("C_GetInfo", number);
     }
     let outcome = one_more.call("slots", json!({})).await;
     assert_error("one more", &outcome, TOO_MANY, &["16"]);
@@ -79,6 +80,6 @@ async fn one_that_is_at_work_or_watches_its_slots_makes_no_room() {
     for page in working.iter_mut() {
         page.reply().await.1.unwrap();
     }
-    faulty.assert_works(&mut one_more).await;
-    faulty.bridge.expect_workers(MAX_WORKERS);
+    fixture.assert_works(&mut one_more).await;
+    fixture.bridge.expect_workers(MAX_WORKERS);
 }

@@ -1,4 +1,4 @@
-//! One worker process for each module and origin, by the operating system's own account.
+//! One worker process for each module and origin, as the operating system lists them.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -25,7 +25,7 @@ fn pids(bridge: &Bridge) -> HashSet<u32> {
     bridge.workers().iter().map(|worker| worker.pid).collect()
 }
 
-/// The one worker of a bridge.
+/// The only worker of a bridge.
 fn only_worker(bridge: &Bridge) -> u32 {
     let pids = pids(bridge);
     assert_eq!(pids.len(), 1, "{:?}", bridge.workers());
@@ -66,7 +66,7 @@ async fn each_module_and_origin_has_one_worker() {
 }
 
 #[tokio::test]
-async fn calls_at_the_same_instant_start_one_worker() {
+async fn parallel_calls_start_one_worker() {
     let (_token, bridge) = open();
     let mut pages = Vec::new();
     for _ in 0..8 {
@@ -93,7 +93,7 @@ async fn a_worker_has_no_secret_on_its_command_line() {
 }
 
 #[tokio::test]
-async fn a_worker_that_dies_between_calls_is_replaced_and_harms_no_other() {
+async fn a_worker_that_dies_between_calls_is_replaced() {
     let (token, bridge) = open();
     let with_pin = sign_data(&token, KeyType::P256.id(), "sha256");
     let without_pin = without(&with_pin, "pin");
@@ -104,14 +104,14 @@ async fn a_worker_that_dies_between_calls_is_replaced_and_harms_no_other() {
     other.result("signData", with_pin.clone()).await;
 
     processes::signal(worker, Signal::KILL);
-    // The one call that meets the death may fail; it says so.
+    // The call during the death of the worker may fail with a clear error.
     let outcome = page.call("slots", json!({})).await;
     if outcome.is_err() {
         assert_error("the call that met the death", &outcome, (500, "900"), &[SOFTHSM]);
     }
     page.result("slots", json!({})).await;
     assert!(!pids(&bridge).contains(&worker));
-    // The login died with the worker, and the other origin keeps its own.
+    // The login ended with the worker, and the other origin keeps its own.
     let outcome = page.call("signData", without_pin.clone()).await;
     assert_error("after the death", &outcome, (400, "801"), &["pin"]);
     page.result("signData", with_pin).await;
@@ -153,7 +153,7 @@ fn assert_signed_or_crashed(outcome: &Outcome) {
 }
 
 #[tokio::test]
-async fn a_worker_that_hangs_is_no_trouble_to_others() {
+async fn a_hanging_worker_does_not_affect_others() {
     let (token, bridge) = open();
     let mut page = bridge.connect().await;
     page.result("slots", json!({})).await;
@@ -166,7 +166,7 @@ async fn a_worker_that_hangs_is_no_trouble_to_others() {
     let mut second = bridge.connect().await;
     second.result("hello", json!({})).await;
     second.result("slots", json!({ "module": "opensc" })).await;
-    // Whoever gives up does not leave the hanging worker behind.
+    // The hanging worker ends when its pages leave.
     page.close().await;
     second.close().await;
     let ended = processes::wait_until(Duration::from_secs(30), || !is_running(worker));
@@ -174,7 +174,7 @@ async fn a_worker_that_hangs_is_no_trouble_to_others() {
 }
 
 #[tokio::test]
-async fn a_page_that_goes_away_in_the_middle_of_a_call_ends_its_worker() {
+async fn a_page_that_leaves_during_a_call_ends_its_worker() {
     let (token, bridge) = open();
     let mut page = bridge.connect().await;
     let params = sign_data(&token, KeyType::Rsa3072.id(), "sha256");
@@ -187,7 +187,7 @@ async fn a_page_that_goes_away_in_the_middle_of_a_call_ends_its_worker() {
 }
 
 #[tokio::test]
-async fn workers_end_with_a_bridge_that_is_killed() {
+async fn workers_end_with_a_killed_bridge() {
     let (token, bridge) = open();
     let mut page = bridge.connect().await;
     let params: Value = sign_data(&token, KeyType::P256.id(), "sha256");
@@ -203,9 +203,9 @@ async fn workers_end_with_a_bridge_that_is_killed() {
     }
 }
 
-/// A page that leaves in the middle of a long request, again and again, beside another of its origin.
+/// Again and again a page leaves during a long request, beside another page of its origin.
 #[tokio::test]
-async fn a_page_that_leaves_in_the_middle_of_a_call_harms_no_other() {
+async fn a_page_that_leaves_during_a_call_affects_no_other() {
     let (token, bridge) = open();
     let mut page = bridge.connect().await;
     let params = sign_data(&token, KeyType::P256.id(), "sha256");
@@ -217,7 +217,7 @@ async fn a_page_that_leaves_in_the_middle_of_a_call_harms_no_other() {
         let verify = verify_signed_data(&params, &json!(long));
         leaving.request_many("verifySignedData", &verify, 8).await;
         leaving.close().await;
-        // Logged in still, in the same process.
+        // Still logged in, in the same process.
         page.result("signData", without(&params, "pin")).await;
     }
     assert_eq!(only_worker(&bridge), worker);

@@ -1,4 +1,4 @@
-//! Many signatures with one PIN, with their progress and an end before their end.
+//! Many signatures with one PIN: progress, results, and cancellation.
 
 use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
 use pkcs11_bridge_tests::token::{LABEL, PIN};
@@ -10,7 +10,7 @@ use super::testbed::Testbed;
 const RESULT: &str = "[data-testid=batch-result]:not([hidden])";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_shows_its_progress_and_every_signature_is_valid() {
+async fn a_batch_shows_progress_and_its_signatures_are_valid() {
     let pinentry = Pinentry::new();
     let testbed = Testbed::approved(&pinentry, "").await;
     let page = PlaygroundPage::open(&testbed.url()).await;
@@ -43,14 +43,14 @@ async fn a_batch_shows_its_progress_and_every_signature_is_valid() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_that_is_cancelled_keeps_its_signatures() {
+async fn a_cancelled_batch_keeps_its_signatures() {
     let pinentry = Pinentry::new();
     let testbed = Testbed::approved(&pinentry, "").await;
     let page = PlaygroundPage::open(&testbed.url()).await;
     page.choose(LABEL, "RSA-3072").await;
     pinentry.answer(Answer::pin(PIN));
     page.browser.fill("#batch-count", "1000").await;
-    // By a person it would be too late on a fast machine.
+    // A click by the test would be too late on a fast machine.
     let cancel = "new MutationObserver((_, observer) => { \
          if (document.querySelector('#batch-progress').value < 1) return; \
          observer.disconnect(); \
@@ -65,7 +65,7 @@ async fn a_batch_that_is_cancelled_keeps_its_signatures() {
     assert_eq!((number(0) + number(2), number(1)), (1000, 0), "{numbers}");
     page.browser.screenshot("batch-3-cancelled").await;
 
-    // Before the PIN was entered there is nothing to keep.
+    // No signature exists before the user has entered the PIN.
     page.log_out("Logged out").await;
     let held = pinentry.answer(Answer::cancel().held());
     page.browser.fill("#batch-count", "5").await;
@@ -76,7 +76,7 @@ async fn a_batch_that_is_cancelled_keeps_its_signatures() {
     page.assert_clean(&testbed.url()).await;
 }
 
-/// Keeps every text that the progress shows.
+/// Records every text of the progress.
 async fn watch_progress(page: &PlaygroundPage) {
     let watch = "window.progressSeen = []; \
          new MutationObserver(() => \
@@ -85,7 +85,7 @@ async fn watch_progress(page: &PlaygroundPage) {
     page.browser.value_of(&format!("(() => {{ {watch} }})()")).await;
 }
 
-/// Signatures, errors and cancelled ones of the batch, once it has ended.
+/// The numbers of signatures, errors and cancelled items of the batch, after its end.
 async fn result(page: &PlaygroundPage) -> Value {
     let element = format!("document.querySelector('{RESULT}')");
     let numbers = "(({ signatures, errors, cancelled }) => [signatures, errors, cancelled])";

@@ -1,4 +1,4 @@
-//! How the page leads a person through the question whether it may use tokens.
+//! The page while the user decides whether it may use tokens.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const ASKED: &str = "#panel-asked";
 const REFUSED: &str = "#panel-refused";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_says_where_the_question_is_and_goes_on_by_itself() {
+async fn the_page_points_to_the_dialog_and_continues_by_itself() {
     let pinentry = Pinentry::new();
     let testbed = Testbed::unknown(&pinentry).await;
     let held = pinentry.answer(Answer::allow().held());
@@ -32,7 +32,7 @@ async fn it_says_where_the_question_is_and_goes_on_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_denial_it_asks_only_when_told_to() {
+async fn after_a_denial_the_page_asks_only_on_request() {
     let pinentry = Pinentry::new();
     let testbed = Testbed::unknown(&pinentry).await;
     pinentry.answer(Answer::deny());
@@ -42,7 +42,7 @@ async fn after_a_denial_it_asks_only_when_told_to() {
     assert!(told.contains(&command) && told.contains("10 min"), "{told}");
     page.browser.screenshot("consent-2-denied").await;
 
-    // A denial silences further questions.
+    // A denial pauses further questions.
     page.browser.click("#retry-refused").await;
     page.browser.wait_for_shown(REFUSED).await;
     pinentry.assert_dialogs(1);
@@ -55,7 +55,7 @@ async fn after_a_denial_it_asks_only_when_told_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_the_approval_is_taken_back_it_asks_nothing_by_itself() {
+async fn after_a_revocation_the_page_does_not_ask_by_itself() {
     let pinentry = Pinentry::new();
     let testbed = Testbed::unknown(&pinentry).await;
     pinentry.answer(Answer::allow());
@@ -66,7 +66,7 @@ async fn when_the_approval_is_taken_back_it_asks_nothing_by_itself() {
     let told = page.browser.wait_for_shown(REFUSED).await;
     assert!(told.contains("taken back"), "{told}");
     testbed.bridge.expect_workers(0);
-    // Connected again, but without a call.
+    // The page is connected again, but makes no call.
     page.browser.wait_for_shown("#connection-status[data-phase=refused]").await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(page.browser.wait_for_shown(REFUSED).await.contains("taken back"));

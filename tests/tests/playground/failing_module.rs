@@ -1,4 +1,4 @@
-//! A module that crashes until it is set aside.
+//! A module that crashes until the bridge suspends it.
 
 use pkcs11_bridge_tests::test_module::{Fault, NAME, Rule, TestModule};
 use pkcs11_bridge_tests::token::{LABEL, PIN, TestToken};
@@ -9,7 +9,7 @@ use super::testbed::on_test_module;
 const TRIAL: &str = "[data-testid=trial]";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_shown_as_set_aside_until_it_is_tried_again() {
+async fn a_suspended_module_is_shown_until_its_next_trial() {
     let token = TestToken::new();
     let module = TestModule::wrapping(&token);
     let (_bridge, site) = on_test_module(&module).await;
@@ -36,7 +36,8 @@ async fn it_is_shown_as_set_aside_until_it_is_tried_again() {
     assert!(told.contains("is set aside") && !told.contains("refresh"), "{told}");
     page.browser.screenshot("set-aside-1").await;
 
-    // Nobody clicks on anything. It takes a minute, and each of these waits for as much.
+    // No user clicks on anything. The suspension lasts a minute, and each of these
+    // waits is as long.
     let soon = format!("/in \\d s/.test(document.querySelector('{TRIAL}')?.textContent)");
     page.browser.wait_for(&soon).await;
     page.choose(LABEL, "P-256").await;

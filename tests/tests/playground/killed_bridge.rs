@@ -1,4 +1,4 @@
-//! A bridge that is killed while it signs, and one that is started again in its place.
+//! A bridge that is killed while it signs, and its successor.
 
 use pkcs11_bridge_tests::test_module::{Rule, TestModule};
 use pkcs11_bridge_tests::token::{LABEL, PIN, TestToken};
@@ -7,7 +7,7 @@ use super::page::{CONNECTED, PlaygroundPage};
 use super::testbed::on_test_module;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_says_what_was_lost_and_goes_on_when_the_bridge_is_back() {
+async fn the_page_reports_the_loss_and_continues_with_the_next_bridge() {
     let token = TestToken::new();
     let module = TestModule::wrapping(&token);
     let (mut bridge, site) = on_test_module(&module).await;
@@ -28,7 +28,7 @@ async fn the_page_says_what_was_lost_and_goes_on_when_the_bridge_is_back() {
 
     held.remove();
     bridge.start_on_same_port();
-    // Nobody clicks on anything.
+    // No user clicks on anything.
     let status = page.browser.wait_for_shown(CONNECTED).await;
     assert!(status.contains("back since"), "{status}");
     let told = page.sign_error("500", "999").await;

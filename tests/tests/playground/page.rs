@@ -1,28 +1,28 @@
-//! A page at the playground, and a person's ways with it.
+//! The playground's page, and the actions of a user on it.
 
 use pkcs11_bridge_tests::browser::Browser;
 use serde_json::json;
 
-/// What is shown while the page is connected.
+/// Shown while the page is connected.
 pub const CONNECTED: &str = "#connection-status[data-phase=open]";
 
 const SIGNATURE: &str = "#signature-panel:not([hidden]) #signature";
 const VALID: &str = "#verify-result [data-outcome=valid]";
 
-/// A page to the page.
+/// An open page.
 pub struct PlaygroundPage {
     pub browser: Browser,
 }
 
 impl PlaygroundPage {
-    /// Opens it.
+    /// Opens the page.
     pub async fn open(url: &str) -> Self {
         let browser = Browser::start().await;
         browser.open(url).await;
         Self { browser }
     }
 
-    /// Waits until module, slot and certificates are there, and chooses slot and certificate.
+    /// Waits until module, slot and certificates are shown, and chooses a slot and a certificate.
     pub async fn choose(&self, token: &str, certificate: &str) {
         self.browser.wait_for_shown(CONNECTED).await;
         self.browser.wait_for_shown("[data-testid=certificate-option]").await;
@@ -36,7 +36,7 @@ impl PlaygroundPage {
         self.browser.wait_for(&chosen).await;
     }
 
-    /// Clicks on the card of that title.
+    /// Clicks on the card with this title.
     async fn click_card(&self, kind: &str, title: &str) {
         let cards = format!("[...document.querySelectorAll('[data-testid={kind}]')]");
         let wanted =
@@ -53,7 +53,7 @@ impl PlaygroundPage {
         self.browser.click("#sign-button").await;
     }
 
-    /// The signature that the page shows, once it is another than `before`.
+    /// The signature that the page shows, as soon as it differs from `before`.
     pub async fn signature(&self, before: &str) -> String {
         let shown = format!(
             "document.querySelector({})?.textContent.replace(/\\s/g, '')",
@@ -66,32 +66,32 @@ impl PlaygroundPage {
         signature.as_str().expect("a text").to_owned()
     }
 
-    /// What is shown of an error of signing, once there is one with that status and code.
+    /// The text of the signing error, as soon as the page shows one with this status and code.
     pub async fn sign_error(&self, status: &str, code: &str) -> String {
         let error = format!("[data-testid=error][data-status='{status}'][data-code='{code}']");
         self.browser.wait_for_shown(&format!("#sign-error {error}")).await
     }
 
-    /// Logs out and waits for the words in which the page says what came of it.
+    /// Logs out and waits for the words that report the outcome.
     pub async fn log_out(&self, words: &str) {
         self.browser.click("#logout-button").await;
         let said = "document.querySelector('#logout-result').textContent";
         self.browser.wait_for(&format!("{said}.includes({})", json!(words))).await;
     }
 
-    /// Whether a CSS selector finds something that is shown now.
+    /// Whether a CSS selector finds a visible element.
     pub async fn is_shown(&self, selector: &str) -> bool {
         let element = format!("document.querySelector({})", json!(selector));
         self.browser.value_of(&format!("Boolean({element}?.checkVisibility())")).await == true
     }
 
-    /// Verifies the signature that was made last, which has to be valid.
+    /// Verifies the last signature, which must be valid.
     pub async fn verify(&self) {
         self.browser.click("#verify-button").await;
         self.browser.wait_for_shown(VALID).await;
     }
 
-    /// Asserts that nothing went wrong unseen and that nothing but the page's own site was asked.
+    /// Asserts that no hidden error occurred, and that the page sent requests only to its own site.
     pub async fn assert_clean(&self, url: &str) {
         assert_eq!(self.browser.problems().await, json!([]));
         let loaded = "performance.getEntriesByType('resource').map((entry) => entry.name)";
@@ -104,7 +104,7 @@ impl PlaygroundPage {
         }
     }
 
-    /// Asserts that the page shows its requests, but for some secrets.
+    /// Asserts that the page shows its requests without these secrets.
     pub async fn assert_without(&self, secrets: &[&str]) {
         let page = self.browser.value_of("document.documentElement.outerHTML").await;
         let page = page.as_str().expect("a text");

@@ -1,4 +1,4 @@
-//! Signing where the bridge asks for the PIN, and the page has no field for it.
+//! Signing when the bridge asks for the PIN and the page shows no PIN field.
 
 use pkcs11_bridge_tests::bridge::Setup;
 use pkcs11_bridge_tests::pinentry::{Answer, Kind, Pinentry};
@@ -13,7 +13,7 @@ use super::testbed::{Testbed, serve};
 const WAITING: &str = "#sign-waiting [data-testid=pin-waiting]";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_signs_with_no_pin_field_and_logs_out() {
+async fn the_page_signs_without_a_pin_field_and_logs_out() {
     let pinentry = Pinentry::new();
     let testbed = Testbed::approved(&pinentry, "").await;
     let page = PlaygroundPage::open(&testbed.url()).await;
@@ -36,7 +36,7 @@ async fn it_signs_with_no_pin_field_and_logs_out() {
     page.verify().await;
     page.browser.screenshot("pin-2-signed").await;
 
-    // Logged in, nobody is asked.
+    // A logged-in page needs no dialog.
     page.browser.click("#sign-button").await;
     let second = page.signature(&first).await;
     pinentry.assert_dialogs(1);
@@ -52,7 +52,7 @@ async fn it_signs_with_no_pin_field_and_logs_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_becomes_of_the_dialog_is_told() {
+async fn the_page_shows_the_outcome_of_the_dialog() {
     let pinentry = Pinentry::new();
     let testbed = Testbed::approved(&pinentry, "").await;
     let page = PlaygroundPage::open(&testbed.url()).await;
@@ -79,7 +79,7 @@ async fn what_becomes_of_the_dialog_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_last_try_is_left_to_the_bridge() {
+async fn the_page_leaves_the_last_try_to_the_bridge() {
     let (token, pinentry) = (TestToken::new(), Pinentry::new());
     let module = TestModule::wrapping(&token);
     module.simulate(|card| card.tries = Some(2));
@@ -109,7 +109,7 @@ async fn the_last_try_is_left_to_the_bridge() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_pages_may_bring_no_pin_there_is_no_choice() {
+async fn with_native_pin_entry_the_page_offers_no_choice() {
     let pinentry = Pinentry::new();
     let testbed = Testbed::approved(&pinentry, "pin_entry = \"native\"\n").await;
     let page = PlaygroundPage::open(&testbed.url()).await;

@@ -1,4 +1,4 @@
-//! A token that is taken out and put back while the page looks at it.
+//! A token that is removed and inserted while the page shows it.
 
 use pkcs11_bridge_tests::test_module::TestModule;
 use pkcs11_bridge_tests::token::{LABEL, PIN, TestToken};
@@ -9,7 +9,7 @@ use super::testbed::on_test_module;
 const NEWS: &str = "document.querySelector('#slot-news').textContent";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_lists_follow_by_themselves() {
+async fn the_lists_follow_slot_events() {
     let token = TestToken::new();
     let module = TestModule::wrapping(&token);
     let (_bridge, site) = on_test_module(&module).await;
@@ -34,7 +34,7 @@ async fn the_lists_follow_by_themselves() {
     page.sign(PIN).await;
     page.signature("").await;
     page.verify().await;
-    // The page shows the very events.
+    // The page shows the same events.
     let shown = page.browser.value_of("document.querySelector('#wire-slot').textContent").await;
     let shown = shown.as_str().unwrap();
     assert!(shown.contains("watchSlots") && shown.contains("Last of 2 events"), "{shown}");

@@ -1,4 +1,4 @@
-//! Where the playground is tried: a token, a bridge on it, and the page on a site of the test's own.
+//! The testbed of the playground: a token, a bridge on it, and the page on a site of the test.
 
 use pkcs11_bridge_tests::bridge::{Bridge, SOFTHSM, Setup};
 use pkcs11_bridge_tests::pinentry::Pinentry;
@@ -8,7 +8,7 @@ use pkcs11_bridge_tests::token::{MODULE, TestToken};
 use pkcs11_bridge_tests::{package, workspace};
 use serde_json::json;
 
-/// A bridge that asks by a scripted pinentry.
+/// A bridge that asks through a scripted pinentry.
 pub struct Testbed {
     pub bridge: Bridge,
     pub site: Site,
@@ -16,12 +16,12 @@ pub struct Testbed {
 }
 
 impl Testbed {
-    /// With a user who has approved the page already.
+    /// The user has already approved the page.
     pub async fn approved(pinentry: &Pinentry, config: &str) -> Self {
         Self::new(pinentry, config, true).await
     }
 
-    /// With a user who has not heard of the page.
+    /// The user has not decided about the page yet.
     pub async fn unknown(pinentry: &Pinentry) -> Self {
         Self::new(pinentry, "", false).await
     }
@@ -49,7 +49,7 @@ impl Testbed {
     }
 }
 
-/// A bridge on the module of the tests, which approves the page, and the page.
+/// A bridge with the test module, which allows the page, and the page.
 pub async fn on_test_module(module: &TestModule) -> (Bridge, Site) {
     let site = Site::reserve().await;
     let bridge = Setup::on_test_module(module).origin(&site.origin()).start();
@@ -57,7 +57,7 @@ pub async fn on_test_module(module: &TestModule) -> (Bridge, Site) {
     (bridge, site)
 }
 
-/// Serves the page, which is told where the bridge is.
+/// Serves the page and tells it the port of the bridge.
 pub fn serve(site: ReservedSite, bridge: &Bridge) -> Site {
     let port = bridge.address().port();
     site.folder("/", &workspace().join("www"))

@@ -1,4 +1,5 @@
-//! A card that does not tell how many tries are left: pages may be wrong twice, and not lock it.
+//! A token that does not report how many tries are left. Pages may send two wrong PINs
+//! and cannot lock it.
 
 use cryptoki_sys::{CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY};
 use pkcs11_bridge_tests::outcome::assert_error;
@@ -8,7 +9,7 @@ use pkcs11_bridge_tests::token::PIN;
 use super::pin_fixture::{LAST_TRY, OTHER, PinFixture, RIGHT_LOGIN, WRONG, WRONG_LOGIN, wrong_pin};
 
 #[tokio::test]
-async fn pages_cannot_lock_a_card_that_does_not_tell_its_tries() {
+async fn pages_cannot_lock_a_token_that_reports_no_tries() {
     let fixture = PinFixture::new();
     fixture.module.simulate(|card| {
         card.tries = Some(3);
@@ -30,7 +31,7 @@ async fn pages_cannot_lock_a_card_that_does_not_tell_its_tries() {
 
     fixture.pinentry.answer(Answer::pin(PIN));
     fixture.assert_signed("the user's PIN", &fixture.sign(&mut page).await);
-    // All tries are there again.
+    // All tries are available again.
     let outcome = fixture.sign_with(&mut other, &wrong_pin(4)).await;
     assert_error("a wrong PIN after it", &outcome, WRONG, &["Wrong PIN"]);
     assert_eq!(fixture.judged(), [WRONG_LOGIN, WRONG_LOGIN, RIGHT_LOGIN, WRONG_LOGIN]);

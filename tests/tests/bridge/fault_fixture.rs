@@ -1,5 +1,5 @@
-//! What the tests of faulty modules stand on: a bridge with the module of the tests, which is the default
-//! one, and SoftHSM's own beside it, which has to be served whatever the other one does.
+//! The fixture for tests of faulty modules: a bridge whose default module is the test
+//! module. SoftHSM's own module is beside it and must work whatever the test module does.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -12,42 +12,42 @@ use pkcs11_bridge_tests::token::{KeyType, MODULE, TestToken};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-// Rows of the error table.
+// Status and code of errors, as the documentation lists them.
 pub const FAILED: (u16, &str) = (500, "900");
 pub const OVERDUE: (u16, &str) = (408, "900");
 pub const SET_ASIDE: (u16, &str) = (412, "300");
 pub const NO_SLOT: (u16, &str) = (412, "1");
 
-/// One of many origins, for [`Faulty::for_origins`].
+/// One of many origins, for [`FaultFixture::for_origins`].
 pub fn origin(number: usize) -> String {
     format!("https://page-{number}.example")
 }
 
-/// All that stands on it. The bridge is ended first.
-pub struct Faulty {
+/// All parts of the fixture. The bridge ends first.
+pub struct FaultFixture {
     pub bridge: Bridge,
     pub module: TestModule,
     pub token: TestToken,
     healthy: TestToken,
 }
 
-impl Faulty {
-    /// With the bridge's own limits.
+impl FaultFixture {
+    /// A fixture with the bridge's default limits.
     pub fn new() -> Self {
         Self::set_up("", [])
     }
 
-    /// With more lines in the bridge's configuration.
+    /// A fixture with more lines in the bridge's configuration.
     pub fn configured(lines: &str) -> Self {
         Self::set_up(lines, [])
     }
 
-    /// With more origins that are allowed: three failures on one of them set the module aside for it.
+    /// A fixture that allows more origins. Three failures suspend the module for one origin only.
     pub fn for_origins(origins: impl IntoIterator<Item = String>) -> Self {
         Self::set_up("", origins)
     }
 
-    /// With both.
+    /// A fixture with both.
     pub fn set_up(lines: &str, origins: impl IntoIterator<Item = String>) -> Self {
         let (token, healthy) = (TestToken::new(), TestToken::new());
         let module = TestModule::wrapping(&token);
@@ -67,12 +67,12 @@ impl Faulty {
         sign_data(&self.token, KeyType::P256.id(), "sha256")
     }
 
-    /// Parameters of a method that names the slot only.
+    /// Parameters of a method that names only the slot.
     pub fn slot(&self) -> Value {
         json!({ "slot_id": self.token.slot() })
     }
 
-    /// A call of each kind that goes to a module.
+    /// One call of each kind that reaches a module.
     pub fn calls(&self) -> [(&'static str, Value); 5] {
         [
             ("info", json!({})),
@@ -83,15 +83,16 @@ impl Faulty {
         ]
     }
 
-    /// Makes a call of each kind, which have to be answered.
+    /// Makes one call of each kind. Asserts that each succeeds.
     pub async fn assert_works(&self, page: &mut Socket) {
         for (method, params) in self.calls() {
             page.result(method, params).await;
         }
     }
 
-    /// Does `work`, while another page of the same origin has the healthy module read and sign, one call after
-    /// the other, all of which have to be answered soon. Gives how many there were, too.
+    /// Runs `work` while another page of the same origin reads and signs with the
+    /// healthy module, call after call. Asserts that each of these calls succeeds soon.
+    /// Gives the result and the number of calls.
     pub async fn beside_healthy<T>(&self, work: impl Future<Output = T>) -> (T, usize) {
         let mut page = self.bridge.connect().await;
         let signing =
@@ -122,6 +123,6 @@ impl Faulty {
     }
 }
 
-/// How long a healthy module may take on a machine that is busy with other tests: less than what a faulty one
-/// may make it wait, where one had to wait for the other.
+/// The longest time that a healthy module may take on a busy machine. It is shorter
+/// than the delays of a faulty module, so a wait for the faulty module fails the test.
 const SOON: Duration = Duration::from_secs(20);

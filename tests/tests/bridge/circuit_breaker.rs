@@ -1,4 +1,5 @@
-//! A module that fails again and again is set aside for the origin that used it, for a while; for nobody else.
+//! A module that fails repeatedly is suspended for a while, for the origin that used it
+//! and for no other.
 
 use std::time::{Duration, Instant};
 
@@ -8,17 +9,17 @@ use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::test_module::{ActiveRule, Fault, NAME, Rule};
 use serde_json::json;
 
-use super::faulty::{FAILED, Faulty, OVERDUE, SET_ASIDE};
+use super::fault_fixture::{FAILED, FaultFixture, OVERDUE, SET_ASIDE};
 
 const OTHER: &str = "https://other.example";
 const PAUSE: Duration = Duration::from_secs(60);
 
-fn two_origins() -> Faulty {
-    Faulty::for_origins([OTHER.to_owned()])
+fn two_origins() -> FaultFixture {
+    FaultFixture::for_origins([OTHER.to_owned()])
 }
 
-fn crash(faulty: &Faulty, count: u64) -> ActiveRule<'_> {
-    faulty.module.add(Rule::on("C_GetInfo").next(count).fault(Fault::Segfault))
+fn crash(fixture: &FaultFixture, count: u64) -> ActiveRule<'_> {
+    fixture.module.add(Rule::on("C_GetInfo").next(count).fault(Fault::Segfault))
 }
 
 async fn state(page: &mut Socket, module: &str) -> String {
@@ -28,7 +29,7 @@ async fn state(page: &mut Socket, module: &str) -> String {
     found["state"].as_str().unwrap().to_owned()
 }
 
-/// After how many seconds a module that is set aside is tried again.
+/// The number of seconds until the bridge tries a suspended module again.
 #[track_caller]
 fn seconds(outcome: &Outcome) -> u64 {
     assert_error("set aside", outcome, SET_ASIDE, &[NAME, "set aside", "tried again in"]);
@@ -40,11 +41,11 @@ fn seconds(outcome: &Outcome) -> u64 {
 }
 
 #[tokio::test]
-async fn three_crashes_within_a_minute_set_a_module_aside_for_that_origin() {
-    let faulty = two_origins();
+async fn three_crashes_in_a_minute_suspend_a_module_for_that_origin() {
+    let fixture = two_origins();
     let (mut page, mut other) =
-        (faulty.bridge.connect().await, faulty.bridge.connect_as(OTHER).await);
-    let crashes = crash(&faulty, 3);
+        (fixture.bridge.connect().await, fixture.bridge.connect_as(OTHER).await);
+    let crashes = crash(&fixture, 3);
     for number in 1..=3 {
         assert_eq!(state(&mut page, NAME).await, "available", "before crash {number}");
         let outcome = page.call("info", json!({})).await;
@@ -52,40 +53,40 @@ async fn three_crashes_within_a_minute_set_a_module_aside_for_that_origin() {
     }
     crashes.remove();
 
-    let starts = faulty.module.count("C_Initialize");
+    let starts = fixture.module.count("C_Initialize");
     let work = async {
-        for (method, params) in faulty.calls() {
+        for (method, params) in fixture.calls() {
             let seconds = seconds(&page.call(method, params).await);
             assert!((1..=60).contains(&seconds), "{method}: {seconds}");
         }
         assert_eq!(state(&mut page, NAME).await, "set_aside");
         assert_eq!(state(&mut page, SOFTHSM).await, "running");
     };
-    faulty.beside_healthy(work).await;
-    // Another page of the same origin, also where the first one comes back.
+    fixture.beside_healthy(work).await;
+    // Another page of the same origin gets the error, even after the first page reconnects.
     page.close().await;
-    let mut page = faulty.bridge.connect().await;
-    seconds(&page.call("token", faulty.slot()).await);
-    assert_eq!(faulty.module.count("C_Initialize"), starts, "it was started all the same");
+    let mut page = fixture.bridge.connect().await;
+    seconds(&page.call("token", fixture.slot()).await);
+    assert_eq!(fixture.module.count("C_Initialize"), starts, "it was started all the same");
 
     assert_eq!(state(&mut other, NAME).await, "available");
-    faulty.assert_works(&mut other).await;
+    fixture.assert_works(&mut other).await;
     assert_eq!(state(&mut other, NAME).await, "running");
     assert_eq!(state(&mut page, NAME).await, "set_aside");
 }
 
 #[tokio::test]
-async fn hangs_and_rubbish_and_failing_starts_count_too() {
-    let faulty = Faulty::configured("read_deadline_seconds = 5");
-    let mut page = faulty.bridge.connect().await;
-    faulty.assert_works(&mut page).await;
+async fn hangs_garbage_and_failed_starts_also_count() {
+    let fixture = FaultFixture::configured("read_deadline_seconds = 5");
+    let mut page = fixture.bridge.connect().await;
+    fixture.assert_works(&mut page).await;
     let faults = [
         (Rule::on("C_GetInfo").fault(Fault::Hang), OVERDUE),
         (Rule::on("C_GetInfo").fault(Fault::WriteGarbage(vec![0xff; 8])), FAILED),
         (Rule::on("C_Initialize").fault(Fault::Abort), FAILED),
     ];
     for (rule, row) in faults {
-        let rule = faulty.module.add(rule.next(1));
+        let rule = fixture.module.add(rule.next(1));
         assert_error("a failure", &page.call("info", json!({})).await, row, &[NAME]);
         rule.remove();
     }
@@ -93,25 +94,25 @@ async fn hangs_and_rubbish_and_failing_starts_count_too() {
 }
 
 #[tokio::test]
-async fn two_crashes_and_errors_of_the_token_set_nothing_aside() {
-    let faulty = Faulty::new();
-    let mut page = faulty.bridge.connect().await;
-    let crashes = crash(&faulty, 2);
+async fn two_crashes_and_token_errors_suspend_nothing() {
+    let fixture = FaultFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    let crashes = crash(&fixture, 2);
     for _ in 0..2 {
         assert_error("a crash", &page.call("info", json!({})).await, FAILED, &[NAME]);
     }
     crashes.remove();
     let errors =
-        faulty.module.add(Rule::on("C_GetTokenInfo").fail_before(cryptoki_sys::CKR_DEVICE_ERROR));
+        fixture.module.add(Rule::on("C_GetTokenInfo").fail_before(cryptoki_sys::CKR_DEVICE_ERROR));
     for _ in 0..10 {
-        assert_error("an error", &page.call("token", faulty.slot()).await, FAILED, &[]);
+        assert_error("an error", &page.call("token", fixture.slot()).await, FAILED, &[]);
     }
     errors.remove();
-    faulty.assert_works(&mut page).await;
+    fixture.assert_works(&mut page).await;
     assert_eq!(state(&mut page, NAME).await, "running");
 }
 
-/// Calls until the module is not set aside any more, and gives what the first call then got.
+/// Calls until the module is no longer suspended. Gives the outcome of the first such call.
 async fn first_after_the_pause(page: &mut Socket) -> Outcome {
     loop {
         let outcome = page.call("info", json!({})).await;
@@ -125,12 +126,12 @@ async fn first_after_the_pause(page: &mut Socket) -> Outcome {
 }
 
 #[tokio::test]
-async fn after_a_minute_it_is_tried_and_one_that_fails_again_is_set_aside_for_longer() {
-    let faulty = two_origins();
-    let pages = (faulty.bridge.connect_as(ORIGIN).await, faulty.bridge.connect_as(OTHER).await);
+async fn a_failed_trial_suspends_the_module_for_longer() {
+    let fixture = two_origins();
+    let pages = (fixture.bridge.connect_as(ORIGIN).await, fixture.bridge.connect_as(OTHER).await);
     let (mut page, mut other) = pages;
     let start = Instant::now();
-    let crashes = crash(&faulty, 6);
+    let crashes = crash(&fixture, 6);
     for page in [&mut page, &mut other] {
         for _ in 0..3 {
             assert_error("a crash", &page.call("info", json!({})).await, FAILED, &[NAME]);
@@ -139,21 +140,21 @@ async fn after_a_minute_it_is_tried_and_one_that_fails_again_is_set_aside_for_lo
     }
     crashes.remove();
 
-    // One of the two fails its trial.
+    // One of the two origins fails its trial.
     let work = async {
-        let fails = crash(&faulty, 1);
+        let fails = crash(&fixture, 1);
         let outcome = first_after_the_pause(&mut page).await;
         assert_error("the trial", &outcome, FAILED, &[NAME, "crashed (signal 11)"]);
         fails.remove();
     };
-    faulty.beside_healthy(work).await;
+    fixture.beside_healthy(work).await;
     assert!(start.elapsed() >= PAUSE, "{:?}", start.elapsed());
     let left = seconds(&page.call("info", json!({})).await);
     assert!((90..=120).contains(&left), "{left}");
     assert_eq!(state(&mut page, NAME).await, "set_aside");
 
     first_after_the_pause(&mut other).await.expect("the module works again");
-    faulty.assert_works(&mut other).await;
+    fixture.assert_works(&mut other).await;
     assert_eq!(state(&mut other, NAME).await, "running");
     seconds(&page.call("info", json!({})).await);
 }
