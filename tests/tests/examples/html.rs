@@ -1,7 +1,7 @@
 //! The plain page: connect, choose a certificate, sign a text.
 
 use pkcs11_bridge_tests::browser::Browser;
-use pkcs11_bridge_tests::package::Packed;
+use pkcs11_bridge_tests::package::PackedPackage;
 use pkcs11_bridge_tests::site::Site;
 use pkcs11_bridge_tests::workspace;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use super::testbed::Testbed;
 #[tokio::test(flavor = "multi_thread")]
 async fn the_html_page_signs_a_text() {
     let testbed = Testbed::start();
-    let package = Packed::new();
+    let package = PackedPackage::new();
     let site = Site::reserve()
         .await
         .folder("/examples/html/", &workspace().join("examples/html"))

@@ -20,9 +20,10 @@ fn the_node_client_signs_a_file() {
     let printed: Value = serde_json::from_str(&run(&mut command)).unwrap();
 
     let certificate = from_base64(printed["certificate"].as_str().unwrap());
-    let is_its =
-        |key_type: &KeyType| testbed.token.issued(*key_type).certificate_bytes() == certificate;
-    let key_type = KeyType::ALL.into_iter().find(is_its);
+    let has_certificate = |key_type: &KeyType| {
+        testbed.token.certified_key(*key_type).certificate_bytes() == certificate
+    };
+    let key_type = KeyType::ALL.into_iter().find(has_certificate);
     let label = key_type.unwrap_or_else(|| panic!("{} is unknown", base64(&certificate))).name();
     testbed.assert_signed(label, b"a contract", printed["signature"].as_str().unwrap());
     testbed.pinentry.assert_dialogs(2);

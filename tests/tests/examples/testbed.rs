@@ -5,10 +5,10 @@ use std::process::Command;
 
 use pkcs11_bridge_tests::bridge::{Bridge, SOFTHSM, Setup};
 use pkcs11_bridge_tests::digest::{digest, from_base64};
-use pkcs11_bridge_tests::package::Packed;
+use pkcs11_bridge_tests::package::PackedPackage;
 use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
 use pkcs11_bridge_tests::program::run;
-use pkcs11_bridge_tests::token::{Issued, KeyType, MODULE, PIN, TestToken};
+use pkcs11_bridge_tests::token::{CertifiedKey, KeyType, MODULE, PIN, TestToken};
 use pkcs11_bridge_tests::{openssl, workspace};
 use tempfile::TempDir;
 
@@ -33,22 +33,22 @@ impl Testbed {
         self.bridge.address().port()
     }
 
-    /// What the token has for a key.
-    pub fn issued(&self, label: &str) -> (KeyType, Issued) {
+    /// The key of the token with that label.
+    fn certified_key(&self, label: &str) -> (KeyType, CertifiedKey) {
         let key_type = KeyType::ALL.into_iter().find(|key_type| key_type.name() == label);
         let key_type = key_type.unwrap_or_else(|| panic!("no key has the label {label}"));
-        (key_type, self.token.issued(key_type))
+        (key_type, self.token.certified_key(key_type))
     }
 
     /// Asserts that a signature over the SHA-256 hash of a message is that of a key.
     pub fn assert_signed(&self, label: &str, message: &[u8], signature: &str) {
-        let (key_type, issued) = self.issued(label);
+        let (key_type, key) = self.certified_key(label);
         let mut signature = from_base64(signature);
         if !key_type.is_rsa() {
             signature = openssl::der_of_raw_ecdsa(&signature);
         }
         let hash = digest("sha256", message);
-        assert!(openssl::verifies(&issued.certificate(), "sha256", &hash, &signature), "{label}");
+        assert!(openssl::verifies(&key.certificate(), "sha256", &hash, &signature), "{label}");
     }
 }
 
@@ -66,7 +66,7 @@ impl Copied {
             .tempdir()
             .expect("a folder");
         let copied = Self { root, name };
-        let package = Packed::new();
+        let package = PackedPackage::new();
         copy(&package.folder(), &copied.root.path().join("pkg"));
         copy(&workspace().join("examples").join(name), &copied.folder());
         copied.npm(&["ci", "--no-audit", "--no-fund", "--prefer-offline"]);
