@@ -10,7 +10,6 @@ use web_sys::AbortSignal;
 
 use crate::arguments;
 use crate::connection::{Connection, Reply, cancelled};
-use crate::incoming::error_object;
 use crate::object::{field, is_absent, set};
 use crate::reply::unreadable;
 use crate::rest_exception::RestException;
@@ -69,7 +68,8 @@ impl Batch {
             }
             let error = field(&item, "error");
             if !error.is_undefined() {
-                let error = error_object(&error).ok_or_else(unreadable)?;
+                let error: ErrorObject =
+                    serde_wasm_bindgen::from_value(error).map_err(|_| unreadable())?;
                 set(&item, "error", &RestException::from(error));
             }
         }

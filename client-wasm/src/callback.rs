@@ -62,7 +62,8 @@ pub(crate) fn report(error: JsValue) {
 
 #[wasm_bindgen]
 extern "C" {
-    /// What a method answers with. Made for every call: see `incoming` for its names.
+    /// What a method answers with. Made for every call: a name that comes out of the WebAssembly
+    /// costs more than the field.
     type Response;
 
     #[wasm_bindgen(method, setter)]

@@ -22,7 +22,7 @@ use key::Key;
 /// What a certificate says (RFC 5280, section 4.1).
 #[derive(Serialize)]
 #[cfg_attr(test, derive(Debug, PartialEq))]
-pub(crate) struct Content {
+pub struct Content {
     /// RFC 4514
     subject: String,
     /// RFC 4514
@@ -64,7 +64,7 @@ pub(crate) fn describe(certificate: &JsValue) -> Option<()> {
 }
 
 /// The error says why it is no certificate.
-pub(crate) fn parse(der: &[u8]) -> Result<Content, String> {
+pub fn parse(der: &[u8]) -> Result<Content, String> {
     content(der).map_err(|error| format!("It is no X.509 certificate in DER: {error}."))
 }
 

@@ -155,7 +155,7 @@ impl Connection {
             std::mem::replace(&mut state.link, Link::Closed)
         };
         if let Link::Open(sender) = link {
-            sender.close(1000, "");
+            sender.close();
         }
     }
 

@@ -11,17 +11,14 @@
 mod arguments;
 mod batch;
 mod callback;
-mod certificate;
+pub mod certificate;
 mod client;
 mod connection;
 mod events;
 mod hash;
-mod incoming;
 mod module_config;
 mod object;
 mod pkcs11;
-#[cfg(feature = "fuzzing")]
-pub mod readers;
 mod reply;
 mod rest_exception;
 mod socket;

@@ -1,134 +1,184 @@
-//! One WebSocket to one port of the bridge. The only file that names the browser's WebSocket.
+//! One WebSocket to one port of the bridge. The only file that names gloo-net.
 //!
-//! What is received stays a string of JavaScript, and what is sent, which may hold a PIN, is kept
-//! nowhere.
+//! gloo-net opens and receives. The browser's own WebSocket sends and closes: gloo-net cannot
+//! close with a code and then still report how the connection ended.
+//!
+//! Three things make gloo-net panic, and a panic ends the client. This file keeps them away:
+//! - an exception of the constructor that is not an `Error`: the browser's constructor is called
+//!   here, and gloo-net gets the WebSocket;
+//! - a message that is neither text nor an `ArrayBuffer`: [`TextFilter`] stops it;
+//! - an exception of `close` when gloo-net is dropped: [`Socket`] closes first.
 
-use futures_channel::mpsc::{self, UnboundedReceiver};
-use js_sys::JsString;
+use std::future::poll_fn;
+use std::mem;
+use std::pin::Pin;
+use std::task::Poll;
+
+use futures_core::Stream;
+use futures_sink::Sink;
+use gloo_net::websocket::futures::WebSocket as Receiver;
+use gloo_net::websocket::{Message, WebSocketError};
 use pkcs11_bridge_protocol::SUBPROTOCOL;
 use wasm_bindgen::prelude::*;
-use web_sys::{CloseEvent, Event, MessageEvent, WebSocket};
+use web_sys::{MessageEvent, WebSocket};
 
-/// The reading side. Dropping it closes the WebSocket.
+/// The receiving side. Dropping it closes the WebSocket.
 pub(crate) struct Socket {
-    arrivals: UnboundedReceiver<Arrival>,
+    /// `None` only while the socket is dropped.
+    receiver: Option<Receiver>,
     sender: Sender,
-    listeners: [Listener; 3],
+    _filter: TextFilter,
 }
-
-/// The kind of an event, and what listens to it.
-type Listener = (&'static str, Closure<dyn FnMut(Event)>);
 
 /// The sending side.
 #[derive(Clone)]
 pub(crate) struct Sender(WebSocket);
 
-/// What arrives.
+/// What the bridge or the browser says.
 pub(crate) enum Arrival {
-    /// The WebSocket is open; this comes first.
-    Opened,
-    /// A text frame.
-    Text(JsString),
-    /// A frame that is not text, which the protocol does not have.
-    Binary,
-    /// The WebSocket is closed, or was never open; nothing follows.
+    /// The bridge sent a text frame.
+    Text(String),
+    /// The WebSocket is closed. Nothing follows.
     Closed(Closed),
 }
 
 /// Why a WebSocket was closed (RFC 6455, section 7.4).
 pub(crate) struct Closed {
-    /// The status code; 1006 where the connection broke.
+    /// The status code. 1006 if the connection broke.
     pub(crate) code: u16,
-    /// The reason that the peer gave, often empty.
+    /// The reason that the bridge gave. Often empty.
     pub(crate) reason: String,
 }
 
 impl Socket {
-    /// Opens a WebSocket to that port of 127.0.0.1; `None` where no bridge answers.
+    /// Opens a WebSocket to a port of 127.0.0.1. Returns `None` if no bridge answers there, or if
+    /// the browser refuses the connection.
     ///
-    /// Never fails by itself where the browser asks the user for permission and gets no answer:
-    /// the caller sets the limit, and drops the future.
+    /// Takes without limit if the browser asks the user for permission and the user does not
+    /// answer. The caller sets the limit, and drops the future.
     pub(crate) async fn open(port: u16) -> Option<Self> {
-        // The browser refuses some ports, and pages that are not allowed to connect.
+        // The browser throws for some ports, and on pages that may not connect.
         let socket =
             WebSocket::new_with_str(&format!("ws://127.0.0.1:{port}"), SUBPROTOCOL).ok()?;
-        let mut socket = Self::of(socket);
-        let opened = matches!(socket.next().await, Arrival::Opened);
+        let filter = TextFilter::new(&socket);
+        let receiver = Receiver::try_from(socket.clone()).ok()?;
+        let mut socket = Self { receiver: Some(receiver), sender: Sender(socket), _filter: filter };
+        socket.opened().await;
         let sender = &socket.sender;
-        (opened && sender.is_open() && sender.0.protocol() == SUBPROTOCOL).then_some(socket)
+        (sender.is_open() && sender.0.protocol() == SUBPROTOCOL).then_some(socket)
     }
 
-    fn of(socket: WebSocket) -> Self {
-        let (inbox, arrivals) = mpsc::unbounded();
-        let listener = |arrival: fn(Event) -> Arrival| {
-            let inbox = inbox.clone();
-            Closure::new(move |event| {
-                // Fails where the reading side is gone.
-                let _ = inbox.unbounded_send(arrival(event));
-            })
-        };
-        let listeners = [
-            ("open", listener(|_| Arrival::Opened)),
-            ("message", listener(|event| Arrival::of_message(event.unchecked_into()))),
-            ("close", listener(|event| Arrival::of_close(event.unchecked_into()))),
-        ];
-        for (kind, listener) in &listeners {
-            let listener = listener.as_ref().unchecked_ref();
-            // Throws only for a listener that is none.
-            let _ = socket.add_event_listener_with_callback(kind, listener);
-        }
-        Self { arrivals, sender: Sender(socket), listeners }
+    /// Waits until the WebSocket has left the state `CONNECTING`.
+    ///
+    /// A browser that refuses the connection itself, because of the page's security policy for
+    /// example, fires `error` and no `close`.
+    async fn opened(&mut self) {
+        let Some(receiver) = &mut self.receiver else { return };
+        poll_fn(|cx| {
+            // gloo-net wakes this at `open` and `error`, and the stream at `error` and `close`.
+            let left = Pin::new(&mut *receiver).poll_ready(cx).is_ready()
+                || Pin::new(&mut *receiver).poll_next(cx).is_ready();
+            if left { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
-    /// The side that sends.
+    /// The sending side.
     pub(crate) fn sender(&self) -> Sender {
         self.sender.clone()
     }
 
     /// Waits for what comes next.
     pub(crate) async fn next(&mut self) -> Arrival {
-        // The listeners keep the sending end of the channel for as long as `self` lives.
-        let broken = |_| Arrival::Closed(Closed { code: 1006, reason: String::new() });
-        self.arrivals.recv().await.unwrap_or_else(broken)
+        let broken = Closed { code: 1006, reason: String::new() };
+        let Some(receiver) = &mut self.receiver else { return Arrival::Closed(broken) };
+        loop {
+            match poll_fn(|cx| Pin::new(&mut *receiver).poll_next(cx)).await {
+                Some(Ok(Message::Text(text))) => return Arrival::Text(text),
+                // The filter lets no other message pass.
+                Some(Ok(Message::Bytes(_))) => {}
+                Some(Err(WebSocketError::ConnectionClose(event))) => {
+                    let (code, reason) = (event.code, event.reason);
+                    return Arrival::Closed(Closed { code, reason });
+                }
+                // After an error the code is always 1006, and `close` need not follow.
+                Some(Err(_)) if !self.sender.is_closed() => {}
+                Some(Err(_)) | None => return Arrival::Closed(broken),
+            }
+        }
     }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        let Sender(socket) = &self.sender;
-        for (kind, listener) in &self.listeners {
-            let listener = listener.as_ref().unchecked_ref();
-            let _ = socket.remove_event_listener_with_callback(kind, listener);
+        if self.sender.0.close().is_err() {
+            // Dropping it would close again, and panic.
+            mem::forget(self.receiver.take());
         }
-        let _ = socket.close();
-    }
-}
-
-impl Arrival {
-    fn of_message(event: MessageEvent) -> Self {
-        event.data().dyn_into().map_or(Self::Binary, Self::Text)
-    }
-
-    fn of_close(event: CloseEvent) -> Self {
-        Self::Closed(Closed { code: event.code(), reason: event.reason() })
     }
 }
 
 impl Sender {
-    /// Whether what is sent now has a chance to arrive: a closing WebSocket drops it silently.
+    /// Whether a frame that is sent now can arrive: a closing WebSocket drops it silently.
     pub(crate) fn is_open(&self) -> bool {
         self.0.ready_state() == WebSocket::OPEN
     }
 
-    /// Sends a text frame. On a WebSocket that is not open nothing happens.
+    fn is_closed(&self) -> bool {
+        self.0.ready_state() == WebSocket::CLOSED
+    }
+
+    /// Sends a text frame. Does nothing if the WebSocket is not open.
     pub(crate) fn send(&self, text: &str) {
-        // Throws only before the WebSocket was open.
+        // Throws only before the WebSocket is open.
         let _ = self.0.send_with_str(text);
     }
 
-    /// Starts the closing handshake with a code of 1000 or 4000 to 4999.
-    pub(crate) fn close(&self, code: u16, reason: &str) {
+    /// Starts the closing handshake because the page is done.
+    pub(crate) fn close(&self) {
+        self.close_with(1000, "");
+    }
+
+    /// Starts the closing handshake because the bridge broke the protocol.
+    pub(crate) fn refuse(&self, reason: &str) {
+        self.close_with(UNREADABLE, reason);
+    }
+
+    fn close_with(&self, code: u16, reason: &str) {
         // Throws only for other codes and for long reasons.
         let _ = self.0.close_with_code_and_reason(code, reason);
     }
 }
+
+/// Stops every message that is not text, which the protocol does not have, and closes the
+/// connection.
+struct TextFilter {
+    socket: WebSocket,
+    listener: Closure<dyn FnMut(MessageEvent)>,
+}
+
+impl TextFilter {
+    /// Has to be made before gloo-net listens: the browser calls listeners in their order.
+    fn new(socket: &WebSocket) -> Self {
+        let sender = Sender(socket.clone());
+        let listener = Closure::new(move |event: MessageEvent| {
+            if !event.data().is_string() {
+                event.stop_immediate_propagation();
+                sender.refuse("a binary frame");
+            }
+        });
+        let function = listener.as_ref().unchecked_ref();
+        let _ = socket.add_event_listener_with_callback("message", function);
+        Self { socket: socket.clone(), listener }
+    }
+}
+
+impl Drop for TextFilter {
+    fn drop(&mut self) {
+        let function = self.listener.as_ref().unchecked_ref();
+        let _ = self.socket.remove_event_listener_with_callback("message", function);
+    }
+}
+
+/// The code with which the client closes if the bridge broke the protocol (RFC 6455, 7.4.2).
+const UNREADABLE: u16 = 4000;

@@ -34,12 +34,12 @@ fn written(Request { id, call }: &Request) -> String {
 
 /// A reply or an event of the bridge.
 pub(crate) fn reply(bytes: &[u8]) -> Taken {
-    match Incoming::decode(utf8(bytes)?)? {
+    match Incoming::decode(utf8(bytes)?).map_err(|error| error.to_string())? {
         Incoming::Reply { id: Some(id), outcome: Ok(result) } => {
             for check in RESULTS {
-                check(&result);
+                check(result);
             }
-            let written = Reply::success(id.clone(), &result).encode().expect("it can be written");
+            let written = Reply::success(id.clone(), result).encode().expect("it can be written");
             let Ok(Incoming::Reply { id: again, outcome: Ok(same) }) = Incoming::decode(&written)
             else {
                 panic!("{written} cannot be read")
@@ -58,10 +58,10 @@ pub(crate) fn reply(bytes: &[u8]) -> Taken {
         // A bridge does not send it: the request had no id, and yet a result.
         Incoming::Reply { id: None, .. } => {}
         Incoming::Event { method, params: Some(params) } if method == Progress::NAME => {
-            event::<Progress>(&params);
+            event::<Progress>(params);
         }
         Incoming::Event { method, params: Some(params) } if method == Slot::NAME => {
-            event::<Slot>(&params);
+            event::<Slot>(params);
         }
         Incoming::Event { .. } => {}
     }

@@ -8,6 +8,8 @@ use crate::result::TokenInfo;
 use crate::slot_id::SlotId;
 
 /// An event. The struct that implements it holds the parameters.
+///
+/// Clients ignore fields that they do not know: a later bridge may send them.
 pub trait Event: Serialize + DeserializeOwned {
     /// The name on the wire.
     const NAME: &'static str;
@@ -18,7 +20,6 @@ pub trait Event: Serialize + DeserializeOwned {
 /// The bridge sends it from time to time while it signs, and always once at the end, before the
 /// reply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Progress {
     /// The id of the `signDataBatch` request.
     pub id: Id,
@@ -37,7 +38,6 @@ impl Event for Progress {
 /// The bridge sends it on connections that have called `watchSlots`. It does not send it for tokens
 /// that it had already seen before that call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Slot {
     /// Whether the token was inserted or removed.
     pub kind: SlotEventKind,

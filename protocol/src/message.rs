@@ -11,7 +11,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use reply::{Incoming, Notification, Reply};
+pub use reply::{Incoming, NotAMessage, Notification, Reply};
 pub use request::{Rejected, Request};
 
 /// The id of a request: a whole number from 0 to 2^64 - 1, or a string of at most [`Id::MAX_LEN`]

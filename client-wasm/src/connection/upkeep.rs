@@ -7,7 +7,10 @@ use std::task::Poll;
 
 use futures_channel::oneshot;
 use gloo_timers::future::TimeoutFuture;
-use js_sys::{Date, JsString};
+use js_sys::{Date, JSON};
+use pkcs11_bridge_protocol::event::{Event, Progress, Slot};
+use pkcs11_bridge_protocol::message::{Id, Incoming};
+use serde_json::value::RawValue;
 use wasm_bindgen::JsValue;
 
 use super::deadlines::clock;
@@ -15,9 +18,9 @@ use super::dialer::{Dialer, Pauses};
 use super::{Connection, Link, failures};
 use crate::callback::report;
 use crate::events::Direction;
-use crate::incoming::{Incoming, Progress, Unreadable};
 use crate::object::record;
-use crate::socket::{Arrival, Closed, Socket};
+use crate::reply::unreadable;
+use crate::socket::{Arrival, Closed, Sender, Socket};
 
 impl Connection {
     /// Receives until the connection is lost, finds the bridge again, and so on until the page
@@ -46,53 +49,64 @@ impl Connection {
         loop {
             let text = match socket.next().await {
                 Arrival::Text(text) => text,
-                Arrival::Binary => {
-                    socket.sender().close(UNREADABLE, "a binary frame");
-                    continue;
-                }
                 Arrival::Closed(closed) => return closed,
-                Arrival::Opened => continue,
             };
             match Incoming::decode(&text) {
-                Ok(incoming) => self.handle(incoming, &text),
+                Ok(incoming) => self.handle(incoming, &text, &socket.sender()),
                 // Which call it answers is not known, so all of them have to end.
-                Err(Unreadable) => socket.sender().close(UNREADABLE, "a frame that cannot be read"),
+                Err(_) => socket.sender().refuse(NOT_READABLE),
             }
         }
     }
 
-    fn handle(self: &Rc<Self>, incoming: Incoming, text: &JsString) {
-        let id = match &incoming {
-            Incoming::Reply { id, .. } => Some(*id),
-            Incoming::Progress(_) | Incoming::Slot(_) | Incoming::Other => None,
-        };
-        if self.events.traffic_wanted() {
-            self.events.traffic(Direction::Received, id, text);
-        }
+    fn handle(self: &Rc<Self>, incoming: Incoming<'_>, text: &str, sender: &Sender) {
         match incoming {
-            Incoming::Reply { id, outcome } => {
+            Incoming::Reply { id: Some(Id::Number(id)), outcome } => {
+                self.tell_traffic(Some(id), text);
                 let allowed = outcome.is_ok();
+                let outcome =
+                    outcome.and_then(|result| parse(result).ok_or_else(|| unreadable().into()));
                 self.state.borrow_mut().calls.land(id, outcome);
                 self.send_queued();
                 if allowed {
                     self.watch_what_was_refused();
                 }
             }
-            Incoming::Progress(progress) => self.pass_on(&progress),
-            Incoming::Slot(detail) => self.events.slot(&detail),
-            Incoming::Other => {}
+            Incoming::Reply { id: Some(Id::String(_)), .. } => sender.refuse(NOT_READABLE),
+            Incoming::Reply { id: None, .. } => self.tell_traffic(None, text),
+            Incoming::Event { method, params } => {
+                self.tell_traffic(None, text);
+                let Some(params) = params else { return };
+                if method == Progress::NAME {
+                    if let Ok(progress) = serde_json::from_str(params.get()) {
+                        self.pass_on(&progress);
+                    }
+                } else if method == Slot::NAME
+                    && let Some(detail) = parse(params)
+                    && detail.is_object()
+                {
+                    self.events.slot(&detail);
+                }
+            }
+        }
+    }
+
+    fn tell_traffic(&self, id: Option<u64>, text: &str) {
+        if self.events.traffic_wanted() {
+            self.events.traffic(Direction::Received, id, &text.into());
         }
     }
 
     /// Tells the page, which may call the client: nothing may be borrowed then.
     fn pass_on(self: &Rc<Self>, progress: &Progress) {
+        let Id::Number(id) = progress.id else { return };
         let mut state = self.state.borrow_mut();
-        let call = state.calls.in_flight(progress.id);
+        let call = state.calls.in_flight(id);
         let on_progress = call.and_then(|call| call.goes_on(clock()));
         drop(state);
         if let Some(on_progress) = on_progress {
-            let (done, total) = (progress.done.into(), progress.total.into());
-            let progress = record(&[("done", &done), ("total", &total)]);
+            let (done, total) = (progress.done as f64, progress.total as f64);
+            let progress = record(&[("done", &done.into()), ("total", &total.into())]);
             on_progress.call1(&JsValue::UNDEFINED, &progress).map_or_else(report, drop);
         }
     }
@@ -168,5 +182,10 @@ const STEADY: f64 = 10_000.0;
 /// The code with which the bridge closes the connections of an origin that was revoked.
 const REVOKED: u16 = 1008;
 
-/// The code with which the client closes where the bridge broke the protocol (RFC 6455, 7.4.2).
-const UNREADABLE: u16 = 4000;
+/// Why the client closes when a frame is not a message.
+const NOT_READABLE: &str = "a frame that cannot be read";
+
+/// The value of JavaScript that the JSON stands for. `None` if the browser cannot read it.
+fn parse(json: &RawValue) -> Option<JsValue> {
+    JSON::parse(json.get()).ok()
+}

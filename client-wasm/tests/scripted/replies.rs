@@ -55,19 +55,20 @@ async fn calls_that_are_too_long_to_be_in_flight_together_wait_for_each_other() 
 }
 
 #[wasm_bindgen_test]
-async fn what_is_none_ends_the_connection() {
+async fn a_frame_that_is_not_a_message_ends_the_connection() {
     for frame in [
         "",
         "7",
         "null",
-        r#"{"id":1}"#,
-        r#"{"id":1.5,"result":true}"#,
-        r#"{"id":-1,"result":true}"#,
-        r#"{"id":"1","result":true}"#,
-        r#"{"id":1,"result":true,"error":{"code":0,"message":"","data":{"status":0,"code":""}}}"#,
-        r#"{"id":1,"error":{"code":0,"message":""}}"#,
-        r#"{"id":1,"method":"slot","result":true}"#,
-        r#"{"method":7}"#,
+        r#"{"jsonrpc":"2.0","id":1}"#,
+        r#"{"jsonrpc":"2.0","id":1.5,"result":true}"#,
+        r#"{"jsonrpc":"2.0","id":-1,"result":true}"#,
+        r#"{"jsonrpc":"2.0","id":"1","result":true}"#,
+        r#"{"jsonrpc":"2.0","id":1,"result":true,"error":{"code":0,"message":"","data":{"status":0,"code":""}}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"error":{"code":0,"message":""}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"slot","result":true}"#,
+        r#"{"jsonrpc":"2.0","method":7}"#,
+        r#"{"id":1,"result":true}"#,
     ] {
         let bridge = connect("{}").await;
         let call = bridge.pkcs11.info(NONE);

@@ -103,6 +103,7 @@ impl<'a> Connection<'a> {
     fn receive(&self, text: &str) {
         match Incoming::decode(text) {
             Ok(Incoming::Reply { id, outcome }) => {
+                let outcome = outcome.map(ToOwned::to_owned);
                 let request =
                     self.in_flight().answer(self.testbed, self.counters, id.as_ref(), &outcome);
                 if let Some(request) = request {
@@ -110,6 +111,7 @@ impl<'a> Connection<'a> {
                 }
             }
             Ok(Incoming::Event { method, .. }) => {
+                let method = method.into_owned();
                 self.counters.count(|figures| *figures.events.entry(method).or_default() += 1);
             }
             Err(_) => self.counters.count(|figures| figures.anothers += 1),
