@@ -46,9 +46,9 @@ async fn a_user_signs_and_verifies_despite_a_wrong_pin_and_a_restart() {
     page.browser.screenshot("playground-1-chosen").await;
 
     page.sign(WRONG_PIN).await;
-    let told = page.sign_error("412", "106").await;
-    assert!(told.contains("PIN") && told.contains("CKR_PIN_INCORRECT"), "{told}");
-    assert!(!told.contains(WRONG_PIN), "{told}");
+    let text = page.sign_error("412", "106").await;
+    assert!(text.contains("PIN") && text.contains("CKR_PIN_INCORRECT"), "{text}");
+    assert!(!text.contains(WRONG_PIN), "{text}");
     assert_eq!(page.browser.value_of("document.querySelector('#pin').value").await, "");
     page.browser.screenshot("playground-2-wrong-pin").await;
 
@@ -145,10 +145,10 @@ async fn a_page_opened_before_the_bridge_waits_for_it() {
 async fn without_a_dialog_the_page_shows_the_command_that_approves_it() {
     let (_token, control, site) = playground(false).await;
     let page = PlaygroundPage::open(&site.url("/")).await;
-    let told = page.browser.wait_for_shown("#panel-refused").await;
+    let text = page.browser.wait_for_shown("#panel-refused").await;
     let origin = site.url("");
-    assert!(told.contains("cannot ask"), "{told}");
-    assert!(told.contains(&format!("pkcs11-bridge origins allow {origin}")), "{told}");
+    assert!(text.contains("cannot ask"), "{text}");
+    assert!(text.contains(&format!("pkcs11-bridge origins allow {origin}")), "{text}");
     page.browser.screenshot("playground-6-not-approved").await;
     assert_eq!(control.workers(), 0);
 }
@@ -168,7 +168,8 @@ async fn the_demo_signs_with_each_key_after_consent() {
     page.browser.screenshot("demo-1-opened").await;
 
     let mut signature = String::new();
-    let keys = "[...document.querySelectorAll('[data-testid=certificate-option]')].map((card) => card.dataset.key)";
+    let keys = "[...document.querySelectorAll('[data-testid=certificate-option]')]\
+                .map((card) => card.dataset.key)";
     for key in page.browser.value_of(keys).await.as_array().unwrap() {
         page.browser.click(&format!("[data-testid=certificate-option][data-key={key}]")).await;
         if signature.is_empty() {

@@ -33,11 +33,11 @@ async fn the_client_works_in_a_browser() {
         .env("PKCS11_BRIDGE_STAGE", control.url())
         .env("PKCS11_BRIDGE_PIN", PIN);
     let output = spawn_blocking(move || command.output()).await.unwrap().expect("wasm-pack");
-    let said =
-        [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
-    let said = said.concat();
-    assert!(output.status.success(), "the client's tests failed:\n{said}");
-    assert!(said.contains("test result: ok"), "no tests were run:\n{said}");
+    let output_text = [output.stdout, output.stderr]
+        .map(|output_text| String::from_utf8_lossy(&output_text).into_owned());
+    let output_text = output_text.concat();
+    assert!(output.status.success(), "the client's tests failed:\n{output_text}");
+    assert!(output_text.contains("test result: ok"), "no tests were run:\n{output_text}");
 }
 
 /// An address for the page of the tests. It is chosen in advance, because the bridge must allow it.

@@ -15,14 +15,14 @@ use serde_json::Value;
 use super::pin_fixture::{NO_PIN, PinFixture, RIGHT_FOR_ONE, RIGHT_LOGIN, assert_signature};
 
 /// The `CKA_ID` of such a key.
-pub const ALWAYS: &str = "a1";
+pub const KEY_ID: &str = "a1";
 
 /// A token that has such a key beside its other keys.
-pub fn token_with_such_a_key(key_type: KeyType) -> (TestToken, CertifiedKey) {
+pub fn token_with_key(key_type: KeyType) -> (TestToken, CertifiedKey) {
     let token = TestToken::new();
     let issued = token.generate_key(key_type, &format!("{}-always", key_type.name()));
-    token.write_private_key_that_always_authenticates(&issued, Some(ALWAYS));
-    token.write_certificate(&issued, Some(ALWAYS));
+    token.write_private_key_that_always_authenticates(&issued, Some(KEY_ID));
+    token.write_certificate(&issued, Some(KEY_ID));
     (token, issued)
 }
 
@@ -34,23 +34,23 @@ pub struct Case {
 
 impl Case {
     pub fn new() -> Self {
-        let (token, issued) = token_with_such_a_key(KeyType::P256);
+        let (token, issued) = token_with_key(KeyType::P256);
         Self { fixture: PinFixture::on(token), issued }
     }
 
     pub fn without_pinentry() -> Self {
-        let (token, issued) = token_with_such_a_key(KeyType::P256);
+        let (token, issued) = token_with_key(KeyType::P256);
         Self { fixture: PinFixture::without_pinentry(token), issued }
     }
 
     /// Parameters of `signData` for that key, with the right PIN.
     pub fn with_pin(&self) -> Value {
-        with(&self.fixture.with_pin(), "cert_id", ALWAYS)
+        with(&self.fixture.with_pin(), "cert_id", KEY_ID)
     }
 
     /// Parameters of `signData` for that key, without a PIN.
     pub fn without_pin(&self) -> Value {
-        with(&self.fixture.without_pin(), "cert_id", ALWAYS)
+        with(&self.fixture.without_pin(), "cert_id", KEY_ID)
     }
 
     /// Asserts that a call of `signData` gave a signature of that key.
@@ -87,10 +87,10 @@ pub fn assert_order(fixture: &PinFixture, signatures: usize) {
 #[tokio::test]
 async fn each_page_pin_authenticates_one_signature() {
     for key_type in [KeyType::P256, KeyType::Rsa2048] {
-        let (token, issued) = token_with_such_a_key(key_type);
+        let (token, issued) = token_with_key(key_type);
         let fixture = PinFixture::on(token);
         let mut page = fixture.bridge.connect().await;
-        let params = with(&fixture.with_pin(), "cert_id", ALWAYS);
+        let params = with(&fixture.with_pin(), "cert_id", KEY_ID);
         for _ in 0..2 {
             let signature = page.result("signData", params.clone()).await;
             assert_signature("one by one", &issued, &digest("sha256", MESSAGE), &signature);
@@ -101,7 +101,7 @@ async fn each_page_pin_authenticates_one_signature() {
             assert_signature("at once", &issued, &digest("sha256", MESSAGE), &signature);
         }
         assert_order(&fixture, 10);
-        assert_eq!(fixture.judged(), [&[RIGHT_LOGIN][..], &[RIGHT_FOR_ONE; 10]].concat());
+        assert_eq!(fixture.login_results(), [&[RIGHT_LOGIN][..], &[RIGHT_FOR_ONE; 10]].concat());
         fixture.pinentry.assert_dialogs(0);
     }
 }
@@ -109,13 +109,13 @@ async fn each_page_pin_authenticates_one_signature() {
 #[tokio::test]
 async fn keys_of_a_token_that_always_authenticates_sign() {
     let fixture = PinFixture::new();
-    fixture.module.simulate(|card| card.always_authenticate = Some(PIN.to_owned()));
+    fixture.module.simulate(|token| token.always_authenticate = Some(PIN.to_owned()));
     let mut page = fixture.bridge.connect().await;
     fixture.assert_signed("the page's PIN", &fixture.sign_with(&mut page, PIN).await);
     fixture.pinentry.answer(Answer::pin(PIN));
     fixture.assert_signed("the user's PIN", &fixture.sign(&mut page).await);
     assert_order(&fixture, 2);
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN, RIGHT_FOR_ONE, RIGHT_FOR_ONE]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN, RIGHT_FOR_ONE, RIGHT_FOR_ONE]);
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn other_keys_of_the_token_need_no_extra_pin() {
     case.assert_signed("such a key", &page.call("signData", case.with_pin()).await);
     fixture.assert_signed("after", &fixture.sign(&mut page).await);
     fixture.assert_signed("with the PIN", &fixture.sign_with(&mut page, PIN).await);
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN, RIGHT_FOR_ONE]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN, RIGHT_FOR_ONE]);
     assert_eq!(fixture.module.count("C_Sign"), 4);
     fixture.pinentry.assert_dialogs(0);
 }
@@ -143,13 +143,13 @@ async fn the_dialog_asks_for_each_signature_and_says_why() {
         fixture.pinentry.assert_dialogs(number);
     }
     for dialog in &fixture.pinentry.dialogs()[1..] {
-        let said = dialog.description();
-        assert!(said.contains("wants the PIN for every signature"), "{said}");
-        assert!(said.contains(case.issued.name()), "{said}");
+        let description = dialog.description();
+        assert!(description.contains("wants the PIN for every signature"), "{description}");
+        assert!(description.contains(case.issued.name()), "{description}");
     }
     assert_order(fixture, 3);
     // The first PIN is also the PIN of the login.
-    assert_eq!(fixture.judged(), [&[RIGHT_LOGIN][..], &[RIGHT_FOR_ONE; 3]].concat());
+    assert_eq!(fixture.login_results(), [&[RIGHT_LOGIN][..], &[RIGHT_FOR_ONE; 3]].concat());
 }
 
 #[tokio::test]
@@ -161,5 +161,5 @@ async fn without_a_dialog_the_page_must_send_the_pin_for_each_signature() {
         assert_error("without a PIN", &outcome, NO_PIN, &["`pin`"]);
         case.assert_signed("with it", &page.call("signData", case.with_pin()).await);
     }
-    assert_eq!(case.fixture.judged(), [RIGHT_LOGIN, RIGHT_FOR_ONE, RIGHT_FOR_ONE]);
+    assert_eq!(case.fixture.login_results(), [RIGHT_LOGIN, RIGHT_FOR_ONE, RIGHT_FOR_ONE]);
 }

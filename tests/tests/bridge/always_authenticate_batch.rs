@@ -7,14 +7,14 @@ use pkcs11_bridge_tests::pinentry::{Answer, Dialog};
 use pkcs11_bridge_tests::token::{PIN, WRONG_PIN};
 use serde_json::Value;
 
-use super::always_authenticate::{ALWAYS, Case, assert_order};
+use super::always_authenticate::{Case, KEY_ID, assert_order};
 use super::pin_fixture::{
     CANCELLED, RIGHT_FOR_ONE, RIGHT_LOGIN, WRONG_FOR_ONE, assert_signature, hash_of, item_of,
 };
 
 /// A batch of three hashes.
 fn batch(case: &Case) -> Value {
-    with(&case.fixture.batch(3), "cert_id", ALWAYS)
+    with(&case.fixture.batch(3), "cert_id", KEY_ID)
 }
 
 fn answer(case: &Case, answers: impl IntoIterator<Item = Answer>) {
@@ -34,9 +34,12 @@ fn assert_signed(case: &Case, result: &Value, at: usize) {
 #[track_caller]
 fn assert_numbered(dialogs: &[Dialog]) {
     for (number, dialog) in (1..).zip(dialogs) {
-        let said = dialog.description();
-        assert!(said.contains("wants the PIN for each of the 3 signatures"), "{said}");
-        assert!(said.contains(&format!("{number} of 3")), "{said}");
+        let description = dialog.description();
+        assert!(
+            description.contains("wants the PIN for each of the 3 signatures"),
+            "{description}"
+        );
+        assert!(description.contains(&format!("{number} of 3")), "{description}");
     }
 }
 
@@ -57,8 +60,8 @@ async fn each_signature_has_a_dialog_and_the_first_announces_all() {
     let dialogs = fixture.pinentry.assert_dialogs(3);
     assert_numbered(&dialogs);
     assert_eq!(fixture.pinentry.max_open_dialogs(), 1);
-    let judged = [RIGHT_LOGIN, RIGHT_FOR_ONE, RIGHT_FOR_ONE, RIGHT_FOR_ONE];
-    assert_eq!(fixture.judged(), judged);
+    let expected = [RIGHT_LOGIN, RIGHT_FOR_ONE, RIGHT_FOR_ONE, RIGHT_FOR_ONE];
+    assert_eq!(fixture.login_results(), expected);
 }
 
 #[tokio::test]
@@ -94,7 +97,7 @@ async fn cancelling_one_dialog_cancels_the_rest() {
         let dialogs = fixture.pinentry.assert_dialogs(seen + 2);
         assert_numbered(&dialogs[seen..]);
     }
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN, RIGHT_FOR_ONE, RIGHT_FOR_ONE]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN, RIGHT_FOR_ONE, RIGHT_FOR_ONE]);
     assert_eq!(fixture.module.count("C_Sign"), 3);
 }
 
@@ -108,8 +111,8 @@ async fn after_a_wrong_pin_the_dialog_asks_again_and_the_batch_continues() {
     (0..3).for_each(|at| assert_signed(&case, &result, at));
     let dialogs = fixture.pinentry.assert_dialogs(4);
     assert!(dialogs[2].error().expect("an error").contains("Wrong PIN"), "{dialogs:#?}");
-    let judged = [RIGHT_LOGIN, RIGHT_FOR_ONE, WRONG_FOR_ONE, RIGHT_FOR_ONE, RIGHT_FOR_ONE];
-    assert_eq!(fixture.judged(), judged);
+    let expected = [RIGHT_LOGIN, RIGHT_FOR_ONE, WRONG_FOR_ONE, RIGHT_FOR_ONE, RIGHT_FOR_ONE];
+    assert_eq!(fixture.login_results(), expected);
 }
 
 #[tokio::test]
@@ -122,5 +125,5 @@ async fn without_a_dialog_the_batch_signs_nothing() {
         assert_error("one of three", &item_of(&result, at), (500, "900"), &words);
     }
     assert_eq!(case.fixture.module.count("C_SignInit"), 0);
-    assert_eq!(case.fixture.judged(), [RIGHT_LOGIN]);
+    assert_eq!(case.fixture.login_results(), [RIGHT_LOGIN]);
 }

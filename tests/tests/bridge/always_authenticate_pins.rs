@@ -23,7 +23,7 @@ async fn a_wrong_pin_of_the_user_signs_nothing_and_keeps_the_login() {
     case.assert_signed("wrong, then right", &page.call("signData", case.without_pin()).await);
     let dialogs = fixture.pinentry.assert_dialogs(2);
     assert!(dialogs[1].error().expect("an error").contains("Wrong PIN"), "{dialogs:#?}");
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN, WRONG_FOR_ONE, RIGHT_FOR_ONE]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN, WRONG_FOR_ONE, RIGHT_FOR_ONE]);
 
     // The sessions remain usable, whichever session the next signature gets.
     page.request_many("signData", &fixture.without_pin(), 12).await;
@@ -33,7 +33,7 @@ async fn a_wrong_pin_of_the_user_signs_nothing_and_keeps_the_login() {
     case.assert_signed("the page's PIN", &page.call("signData", case.with_pin()).await);
     assert_eq!(fixture.module.count("C_Sign"), 15);
     assert_eq!(fixture.module.count("C_Logout"), 0);
-    assert_eq!(fixture.judged().len(), 4);
+    assert_eq!(fixture.login_results().len(), 4);
 }
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn a_wrong_pin_of_the_page_uses_one_try_and_signs_nothing() {
     let outcome = page.call("signData", wrong).await;
     assert_error("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
     // The PIN differs from the PIN of the login, so the token judges the login.
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN, RIGHT_FOR_ONE, WRONG_LOGIN]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN, RIGHT_FOR_ONE, WRONG_LOGIN]);
     assert_eq!(fixture.module.count("C_Sign"), 1);
     case.assert_signed("the right PIN again", &page.call("signData", case.with_pin()).await);
 }
@@ -55,18 +55,18 @@ async fn a_wrong_pin_of_the_page_uses_one_try_and_signs_nothing() {
 #[tokio::test]
 async fn a_pin_that_is_wrong_for_single_signatures_uses_one_try_each() {
     let fixture = PinFixture::new();
-    fixture.module.simulate(|card| {
-        card.always_authenticate = Some(WRONG_PIN.to_owned());
-        card.tries = Some(3);
+    fixture.module.simulate(|token| {
+        token.always_authenticate = Some(WRONG_PIN.to_owned());
+        token.tries = Some(3);
     });
     let mut page = fixture.bridge.connect().await;
     let outcome = fixture.sign_with(&mut page, PIN).await;
     assert_error("once", &outcome, WRONG, &["Wrong PIN"]);
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN, WRONG_FOR_ONE]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN, WRONG_FOR_ONE]);
     let outcome = fixture.sign_with(&mut page, PIN).await;
     assert_error("twice", &outcome, LAST_TRY, &["one try"]);
     assert_error("again", &fixture.sign_with(&mut page, PIN).await, LAST_TRY, &["desktop"]);
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN, WRONG_FOR_ONE, WRONG_FOR_ONE]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN, WRONG_FOR_ONE, WRONG_FOR_ONE]);
     assert_eq!(fixture.module.count("C_Sign"), 0);
 
     fixture.pinentry.answer(Answer::pin(WRONG_PIN));
@@ -80,15 +80,15 @@ async fn a_logged_in_page_cannot_use_the_last_try() {
     let Case { fixture, .. } = &case;
     let mut page = fixture.bridge.connect().await;
     fixture.assert_signed("another key", &fixture.sign_with(&mut page, PIN).await);
-    fixture.module.simulate(|card| card.set_flags = CKF_USER_PIN_FINAL_TRY);
+    fixture.module.simulate(|token| token.set_flags = CKF_USER_PIN_FINAL_TRY);
     let outcome = page.call("signData", case.with_pin()).await;
     assert_error("the last try", &outcome, LAST_TRY, &["desktop"]);
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN]);
     // Signatures that need no further PIN are made.
     fixture.assert_signed("another key again", &fixture.sign_with(&mut page, PIN).await);
     fixture.pinentry.answer(Answer::pin(PIN));
     case.assert_signed("the user", &page.call("signData", case.without_pin()).await);
     let dialogs = fixture.pinentry.assert_dialogs(1);
     assert!(dialogs[0].description().contains("LAST TRY"), "{dialogs:#?}");
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN, RIGHT_FOR_ONE]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN, RIGHT_FOR_ONE]);
 }

@@ -107,7 +107,7 @@ async fn an_error_that_affects_all_hashes_fails_the_call() {
     let fixture = DialogFixture::new("");
     let mut page = fixture.bridge.connect().await;
     let good = batch(&fixture, KeyType::P256, 3);
-    for (what, params, row) in [
+    for (what, params, expected) in [
         ("no certificate", with(&good, "cert_id", "ffff"), (412, "404")),
         ("no slot", with(&good, "slot_id", 4711), (412, "1")),
         ("no such algorithm", with(&good, "algorithm_reference", "sha3"), (400, "801")),
@@ -120,7 +120,7 @@ async fn an_error_that_affects_all_hashes_fails_the_call() {
     ] {
         page.request("signDataBatch", params).await;
         let (events, (_, outcome)) = page.reply_after_events().await;
-        assert_error(what, &outcome, row, &[]);
+        assert_error(what, &outcome, expected, &[]);
         assert!(events.is_empty(), "{what}: {events:?}");
     }
     assert!(!fixture.a_try_was_lost(&mut page).await);
@@ -132,11 +132,11 @@ async fn a_wrong_pin_fails_the_call_and_uses_one_try() {
     let mut page = fixture.bridge.connect().await;
     let outcome = page.call("signDataBatch", with(&fixture.batch(100), "pin", WRONG_PIN)).await;
     assert_error("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
-    assert_eq!(fixture.judged(), [super::pin_fixture::WRONG_LOGIN]);
+    assert_eq!(fixture.login_results(), [super::pin_fixture::WRONG_LOGIN]);
     page.result("signDataBatch", with(&fixture.batch(100), "pin", PIN)).await;
     page.result("signDataBatch", fixture.batch(100)).await;
     assert_eq!(
-        fixture.judged(),
+        fixture.login_results(),
         [super::pin_fixture::WRONG_LOGIN, super::pin_fixture::RIGHT_LOGIN]
     );
     assert_eq!(fixture.module.count("C_Sign"), 200);

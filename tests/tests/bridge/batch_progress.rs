@@ -21,22 +21,22 @@ const GIVEN_UP: (u16, &str) = (499, "803");
 /// Asserts that a result begins with signatures and ends with errors of one code. Gives
 /// the number of signatures.
 #[track_caller]
-fn signed_and_then(result: &Value, count: usize, row: (u16, &str)) -> usize {
+fn signed_and_then(result: &Value, count: usize, expected: (u16, &str)) -> usize {
     assert_eq!(result.as_array().map(Vec::len), Some(count));
     let signed = (0..count).take_while(|at| item_of(result, *at).is_ok()).count();
     for at in signed..count {
-        assert_error(&format!("number {at}"), &item_of(result, at), row, &[]);
+        assert_error(&format!("number {at}"), &item_of(result, at), expected, &[]);
     }
     signed
 }
 
 /// Like [`signed_and_then`], but the signatures of parallel sessions may end in any order.
 #[track_caller]
-fn signed_or_refused(result: &Value, count: usize, row: (u16, &str)) -> usize {
+fn signed_or_refused(result: &Value, count: usize, expected: (u16, &str)) -> usize {
     assert_eq!(result.as_array().map(Vec::len), Some(count));
     let (signed, refused): (Vec<_>, Vec<_>) =
         (0..count).map(|at| item_of(result, at)).partition(Result::is_ok);
-    refused.iter().for_each(|item| assert_error("one of the rest", item, row, &[]));
+    refused.iter().for_each(|item| assert_error("one of the rest", item, expected, &[]));
     signed.len()
 }
 

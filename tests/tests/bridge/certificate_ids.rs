@@ -50,7 +50,7 @@ async fn an_empty_id_is_replaced_by_the_fingerprint() {
 }
 
 /// Two certificates and their two keys, all with one id.
-async fn assert_twins_sign(key_type: KeyType) {
+async fn assert_both_sign(key_type: KeyType) {
     let token = TestToken::new();
     let twins = ["first twin", "second twin"].map(|name| {
         let issued = token.generate_key(key_type, name);
@@ -70,13 +70,13 @@ async fn assert_twins_sign(key_type: KeyType) {
 
 #[tokio::test]
 async fn an_id_that_two_certificates_share_is_replaced_by_the_fingerprints() {
-    assert_twins_sign(KeyType::Rsa2048).await;
+    assert_both_sign(KeyType::Rsa2048).await;
 }
 
 /// A private EC key does not reveal its public key, so only its signature identifies it.
 #[tokio::test]
 async fn ec_keys_that_share_an_id_are_distinguished() {
-    assert_twins_sign(KeyType::P256).await;
+    assert_both_sign(KeyType::P256).await;
 }
 
 #[tokio::test]

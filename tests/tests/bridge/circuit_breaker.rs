@@ -25,7 +25,7 @@ fn crash(fixture: &FaultFixture, count: u64) -> ActiveRule<'_> {
 async fn state(page: &mut Socket, module: &str) -> String {
     let modules = page.result("modules", json!({})).await;
     let all = modules.as_array().unwrap();
-    let found = all.iter().find(|entry| entry["name"] == module).expect("a module of that name");
+    let found = all.iter().find(|entry| entry["name"] == module).expect("a module of this name");
     found["state"].as_str().unwrap().to_owned()
 }
 
@@ -62,12 +62,12 @@ async fn three_crashes_in_a_minute_suspend_a_module_for_that_origin() {
         assert_eq!(state(&mut page, NAME).await, "set_aside");
         assert_eq!(state(&mut page, SOFTHSM).await, "running");
     };
-    fixture.beside_healthy(work).await;
+    fixture.while_healthy_module_works(work).await;
     // Another page of the same origin gets the error, even after the first page reconnects.
     page.close().await;
     let mut page = fixture.bridge.connect().await;
     seconds(&page.call("token", fixture.slot()).await);
-    assert_eq!(fixture.module.count("C_Initialize"), starts, "it was started all the same");
+    assert_eq!(fixture.module.count("C_Initialize"), starts, "the worker was started");
 
     assert_eq!(state(&mut other, NAME).await, "available");
     fixture.assert_works(&mut other).await;
@@ -85,9 +85,9 @@ async fn hangs_garbage_and_failed_starts_also_count() {
         (Rule::on("C_GetInfo").fault(Fault::WriteGarbage(vec![0xff; 8])), FAILED),
         (Rule::on("C_Initialize").fault(Fault::Abort), FAILED),
     ];
-    for (rule, row) in faults {
+    for (rule, expected) in faults {
         let rule = fixture.module.add(rule.next(1));
-        assert_error("a failure", &page.call("info", json!({})).await, row, &[NAME]);
+        assert_error("a failure", &page.call("info", json!({})).await, expected, &[NAME]);
         rule.remove();
     }
     seconds(&page.call("info", json!({})).await);
@@ -147,7 +147,7 @@ async fn a_failed_trial_suspends_the_module_for_longer() {
         assert_error("the trial", &outcome, FAILED, &[NAME, "crashed (signal 11)"]);
         fails.remove();
     };
-    fixture.beside_healthy(work).await;
+    fixture.while_healthy_module_works(work).await;
     assert!(start.elapsed() >= PAUSE, "{:?}", start.elapsed());
     let left = seconds(&page.call("info", json!({})).await);
     assert!((90..=120).contains(&left), "{left}");

@@ -21,7 +21,7 @@ use super::consent_text::shown;
 const OTHER: &str = "https://other.example";
 
 /// A page whose call waits for an answer.
-async fn calling(bridge: &Bridge, origin: &str) -> Socket {
+async fn page_with_call(bridge: &Bridge, origin: &str) -> Socket {
     let mut page = bridge.connect_as(origin).await;
     page.request("hello", json!({})).await;
     page
@@ -83,9 +83,9 @@ async fn two_origins_are_asked_about_one_after_the_other() {
     let (pinentry, bridge) = open("");
     let first = pinentry.answer(Answer::allow().held());
     let second = pinentry.answer(Answer::deny().held());
-    let mut page = calling(&bridge, NEW).await;
+    let mut page = page_with_call(&bridge, NEW).await;
     first.opened();
-    let mut other = calling(&bridge, OTHER).await;
+    let mut other = page_with_call(&bridge, OTHER).await;
     bridge.connect().await.result("hello", json!({})).await;
     pinentry.wait_for_dialogs(1);
     first.release();
@@ -103,10 +103,10 @@ async fn two_origins_are_asked_about_one_after_the_other() {
 async fn the_queue_of_questions_is_bounded() {
     let (pinentry, bridge) = open("");
     let first = pinentry.answer(Answer::allow().held());
-    let mut pages = vec![calling(&bridge, "https://site-0.example").await];
+    let mut pages = vec![page_with_call(&bridge, "https://site-0.example").await];
     first.opened();
     for number in 1..15 {
-        pages.push(calling(&bridge, &format!("https://site-{number}.example")).await);
+        pages.push(page_with_call(&bridge, &format!("https://site-{number}.example")).await);
     }
     for _ in 0..3 {
         pinentry.answer(Answer::allow());
@@ -126,7 +126,7 @@ async fn the_queue_of_questions_is_bounded() {
     }
     assert_eq!((pinentry.dialogs().len(), pinentry.max_open_dialogs()), (3, 1));
     // A full queue is not a denial.
-    let mut late = calling(&bridge, "https://site-12.example").await;
+    let mut late = page_with_call(&bridge, "https://site-12.example").await;
     assert_allowed(&mut late).await;
 }
 
@@ -134,12 +134,12 @@ async fn the_queue_of_questions_is_bounded() {
 async fn a_page_that_leaves_early_is_not_asked_about() {
     let (pinentry, bridge) = open("");
     let first = pinentry.answer(Answer::allow().held());
-    let mut page = calling(&bridge, NEW).await;
+    let mut page = page_with_call(&bridge, NEW).await;
     first.opened();
-    let leaving = calling(&bridge, "https://leaving.example").await;
+    let leaving = page_with_call(&bridge, "https://leaving.example").await;
     bridge.connect().await.result("hello", json!({})).await;
     leaving.close().await;
-    let mut other = calling(&bridge, OTHER).await;
+    let mut other = page_with_call(&bridge, OTHER).await;
     pinentry.answer(Answer::allow());
     first.release();
     assert_allowed(&mut page).await;
@@ -152,11 +152,11 @@ async fn a_page_that_leaves_early_is_not_asked_about() {
 async fn an_open_question_stays_when_its_page_leaves() {
     let (pinentry, bridge) = open("");
     let held = pinentry.answer(Answer::allow().held());
-    let page = calling(&bridge, NEW).await;
+    let page = page_with_call(&bridge, NEW).await;
     held.opened();
     page.close().await;
     // The page comes back and gets the same dialog.
-    let mut again = calling(&bridge, NEW).await;
+    let mut again = page_with_call(&bridge, NEW).await;
     bridge.connect().await.result("hello", json!({})).await;
     assert!(held.opened().is_open());
     again.close().await;
@@ -173,8 +173,8 @@ async fn a_stopping_bridge_closes_its_dialog() {
     for answer in [Answer::allow().held(), Answer::hang(), Answer::hang().at_start()] {
         let (pinentry, bridge) = open("");
         pinentry.answer(answer);
-        let page = calling(&bridge, NEW).await;
-        let waiting = calling(&bridge, OTHER).await;
+        let page = page_with_call(&bridge, NEW).await;
+        let waiting = page_with_call(&bridge, OTHER).await;
         assert!(wait_until(STOP_LIMIT, || pinentry.start_count() == 1));
         let dialogs = bridge.dialogs();
         assert_eq!(dialogs.len(), 1, "{dialogs:?}");
@@ -196,7 +196,7 @@ async fn a_killed_bridge_takes_its_dialog_with_it() {
     for answer in [Answer::allow().held(), Answer::hang()] {
         let (pinentry, bridge) = open("");
         let scripted = pinentry.answer(answer);
-        let _page = calling(&bridge, NEW).await;
+        let _page = page_with_call(&bridge, NEW).await;
         scripted.opened();
         let dialogs = bridge.dialogs();
         bridge.stop_with(Signal::KILL);

@@ -66,7 +66,7 @@ async fn a_read_that_hangs_fails_at_its_deadline() {
             assert_error(&what, &other, FAILED, &[NAME]);
             assert!(start.elapsed() >= Duration::from_secs(5));
         };
-        let (_, served) = fixture.beside_healthy(work).await;
+        let (_, served) = fixture.while_healthy_module_works(work).await;
         assert!(served > 2, "{served}");
         fixture.module.wait_until_blocked("C_GetTokenInfo", number);
         assert_gone(&fixture, worker);
@@ -99,7 +99,7 @@ async fn a_signature_that_hangs_fails_at_its_later_deadline() {
             assert!(start.elapsed() >= Duration::from_secs(8));
             other.close().await;
         };
-        fixture.beside_healthy(work).await;
+        fixture.while_healthy_module_works(work).await;
         assert_gone(&fixture, worker);
         rule.remove();
         fixture.assert_works(&mut page).await;
@@ -172,7 +172,8 @@ async fn a_batch_that_hangs_is_answered_with_each_outcome() {
     let hash = fixture.signing()["data"].clone();
     let batch = with(&fixture.signing(), "data", vec![hash; 40]);
     let rule = fixture.module.add(Rule::on("C_Sign").nth(10).fault(Fault::Hang));
-    let (result, _) = fixture.beside_healthy(page.result("signDataBatch", batch.clone())).await;
+    let (result, _) =
+        fixture.while_healthy_module_works(page.result("signDataBatch", batch.clone())).await;
     rule.remove();
     let items = result.as_array().unwrap();
     assert_eq!(items.len(), 40);
@@ -207,7 +208,7 @@ async fn a_slow_call_within_its_deadline_succeeds() {
         fixture.assert_works(&mut page).await;
         assert!(start.elapsed() >= 2 * pause);
     };
-    let (_, served) = fixture.beside_healthy(work).await;
+    let (_, served) = fixture.while_healthy_module_works(work).await;
     assert!(served > 2, "{served}");
 }
 
@@ -217,7 +218,7 @@ async fn a_module_that_hangs_at_its_start_fails_at_the_deadline() {
     for fault in HANGS {
         let rule = fixture.module.add(Rule::on("C_Initialize").next(1).fault(fault.clone()));
         let mut page = fixture.bridge.connect().await;
-        let outcome = fixture.beside_healthy(page.call("info", json!({}))).await.0;
+        let outcome = fixture.while_healthy_module_works(page.call("info", json!({}))).await.0;
         assert_error(&format!("{fault:?}"), &outcome, OVERDUE, &[NAME, "5 s"]);
         rule.remove();
         fixture.assert_works(&mut page).await;
@@ -239,7 +240,7 @@ async fn queued_module_starts_keep_their_full_deadline() {
         pages.push(page);
     }
     for page in &mut pages {
-        page.reply().await.1.expect("it has only to wait");
+        page.reply().await.1.expect("it waits");
     }
 }
 

@@ -93,7 +93,7 @@ impl FaultFixture {
     /// Runs `work` while another page of the same origin reads and signs with the
     /// healthy module, call after call. Asserts that each of these calls succeeds soon.
     /// Gives the result and the number of calls.
-    pub async fn beside_healthy<T>(&self, work: impl Future<Output = T>) -> (T, usize) {
+    pub async fn while_healthy_module_works<T>(&self, work: impl Future<Output = T>) -> (T, usize) {
         let mut page = self.bridge.connect().await;
         let signing =
             with(&sign_data(&self.healthy, KeyType::P256.id(), "sha256"), "module", SOFTHSM);
@@ -110,7 +110,7 @@ impl FaultFixture {
                 for (method, params) in
                     [("slots", json!({ "module": SOFTHSM })), ("signData", signing.clone())]
                 {
-                    let answer = timeout(SOON, page.result(method, params)).await;
+                    let answer = timeout(HEALTHY_LIMIT, page.result(method, params)).await;
                     answer.unwrap_or_else(|_| panic!("{method} of the healthy module waits"));
                     count += 1;
                 }
@@ -125,4 +125,4 @@ impl FaultFixture {
 
 /// The longest time that a healthy module may take on a busy machine. It is shorter
 /// than the delays of a faulty module, so a wait for the faulty module fails the test.
-const SOON: Duration = Duration::from_secs(20);
+const HEALTHY_LIMIT: Duration = Duration::from_secs(20);

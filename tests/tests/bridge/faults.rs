@@ -13,7 +13,7 @@ use serde_json::json;
 use super::fault_fixture::{FAILED, FaultFixture, origin};
 
 /// Faults that end the process of a module, and the error that the callers get.
-const ENDS: [(Fault, &str); 4] = [
+const FATAL_FAULTS: [(Fault, &str); 4] = [
     (Fault::Segfault, "crashed (signal 11)"),
     (Fault::Abort, "crashed (signal 6)"),
     (Fault::Exit(7), "exit status 7"),
@@ -34,15 +34,16 @@ async fn replies(page: &mut Socket, mut open: HashSet<u64>) -> Vec<Outcome> {
 #[tokio::test]
 async fn after_a_module_ends_its_process_the_next_call_works() {
     let places = ["C_Initialize", "C_GetInfo", "C_GetTokenInfo", "C_FindObjectsInit", "C_Sign"];
-    let fixture = FaultFixture::for_origins((0..places.len() * ENDS.len()).map(origin));
+    let fixture = FaultFixture::for_origins((0..places.len() * FATAL_FAULTS.len()).map(origin));
     let mut number = 0;
-    for (fault, words) in ENDS {
+    for (fault, words) in FATAL_FAULTS {
         for (place, call) in places.into_iter().zip([0, 0, 2, 3, 4]) {
             let what = format!("{fault:?} in {place}");
             let mut page = fixture.bridge.connect_as(&origin(number)).await;
             let (method, params) = fixture.calls()[call].clone();
             let rule = fixture.module.add(Rule::on(place).next(1).fault(fault.clone()));
-            let (outcome, _) = fixture.beside_healthy(page.call(method, params.clone())).await;
+            let (outcome, _) =
+                fixture.while_healthy_module_works(page.call(method, params.clone())).await;
             assert_error(&what, &outcome, FAILED, &[NAME, words]);
             rule.remove();
             fixture.assert_works(&mut page).await;
@@ -55,8 +56,8 @@ async fn after_a_module_ends_its_process_the_next_call_works() {
 
 #[tokio::test]
 async fn a_crash_fails_each_call_in_flight_once() {
-    let fixture = FaultFixture::for_origins((0..ENDS.len()).map(origin));
-    for (number, (fault, words)) in ENDS.into_iter().enumerate() {
+    let fixture = FaultFixture::for_origins((0..FATAL_FAULTS.len()).map(origin));
+    for (number, (fault, words)) in FATAL_FAULTS.into_iter().enumerate() {
         let mut page = fixture.bridge.connect_as(&origin(number)).await;
         fixture.assert_works(&mut page).await;
         let waiting = fixture.module.add(Rule::on("C_SignInit").held());
@@ -72,7 +73,7 @@ async fn a_crash_fails_each_call_in_flight_once() {
                 assert_error(&format!("{fault:?}"), &outcome, FAILED, &[NAME, words]);
             }
         };
-        fixture.beside_healthy(work).await;
+        fixture.while_healthy_module_works(work).await;
         waiting.remove();
         crash.remove();
         fixture.assert_works(&mut page).await;
@@ -111,7 +112,7 @@ async fn a_module_may_initialise_slowly() {
         assert!(start.elapsed() >= pause);
         start
     };
-    let (_, served) = fixture.beside_healthy(work).await;
+    let (_, served) = fixture.while_healthy_module_works(work).await;
     assert!(served > 2, "{served}");
     assert_eq!(fixture.module.count("C_Initialize"), 1);
     fixture.assert_works(&mut page).await;

@@ -12,9 +12,9 @@ use super::fault_fixture::{FAILED, FaultFixture, origin};
 const HUGE: [u64; 2] = [1 << 40, u64::MAX - 1];
 
 /// These wrong lengths, and all huge ones.
-fn with_huge<const N: usize>(lies: [WrongLength; N]) -> Vec<WrongLength> {
+fn with_huge<const N: usize>(lengths: [WrongLength; N]) -> Vec<WrongLength> {
     let huge = HUGE.map(WrongLength::Announced).into_iter().chain(HUGE.map(WrongLength::Written));
-    lies.into_iter().chain(huge).collect()
+    lengths.into_iter().chain(huge).collect()
 }
 
 #[tokio::test]
@@ -28,34 +28,34 @@ async fn a_signature_of_another_length_is_withheld() {
             WrongLength::Written(63),
             WrongLength::Written(0),
         ];
-        for lie in more.into_iter().chain(HUGE.map(WrongLength::Written)) {
-            let rule = fixture.module.add(Rule::on("C_Sign").next(1).wrong_length(lie));
+        for length in more.into_iter().chain(HUGE.map(WrongLength::Written)) {
+            let rule = fixture.module.add(Rule::on("C_Sign").next(1).wrong_length(length));
             let outcome = page.call("signData", fixture.signing()).await;
-            assert_error(&format!("{lie:?}"), &outcome, FAILED, &[]);
+            assert_error(&format!("{length:?}"), &outcome, FAILED, &[]);
             rule.remove();
             page.result("signData", fixture.signing()).await;
         }
     };
-    fixture.beside_healthy(work).await;
+    fixture.while_healthy_module_works(work).await;
 }
 
 #[tokio::test]
 async fn a_wrong_slot_count_lists_no_missing_slots() {
-    let lies = with_huge([
+    let lengths = with_huge([
         WrongLength::Announced(1),
         WrongLength::Announced(1000),
         WrongLength::WrittenMore(1),
         WrongLength::WrittenMore(1000),
     ]);
-    let fixture = FaultFixture::for_origins((0..lies.len()).map(origin));
-    for (number, lie) in lies.into_iter().enumerate() {
+    let fixture = FaultFixture::for_origins((0..lengths.len()).map(origin));
+    for (number, length) in lengths.into_iter().enumerate() {
         let mut page = fixture.bridge.connect_as(&origin(number)).await;
         let right = page.result("slots", json!({})).await;
-        let rule = fixture.module.add(Rule::on("C_GetSlotList").wrong_length(lie));
-        let (outcome, _) = fixture.beside_healthy(page.call("slots", json!({}))).await;
+        let rule = fixture.module.add(Rule::on("C_GetSlotList").wrong_length(length));
+        let (outcome, _) = fixture.while_healthy_module_works(page.call("slots", json!({}))).await;
         match &outcome {
-            Ok(slots) => assert_eq!(*slots, right, "{lie:?}"),
-            Err(_) => assert_error(&format!("{lie:?}"), &outcome, FAILED, &[]),
+            Ok(slots) => assert_eq!(*slots, right, "{length:?}"),
+            Err(_) => assert_error(&format!("{length:?}"), &outcome, FAILED, &[]),
         }
         rule.remove();
         fixture.assert_works(&mut page).await;
@@ -69,7 +69,7 @@ async fn a_wrong_object_count_reads_no_missing_objects() {
     let mut page = fixture.bridge.connect().await;
     let right = page.result("certificates", fixture.slot()).await;
     let work = async {
-        for lie in [
+        for length in [
             WrongLength::Written(11),
             WrongLength::WrittenMore(1),
             WrongLength::WrittenMore(1 << 20),
@@ -77,25 +77,25 @@ async fn a_wrong_object_count_reads_no_missing_objects() {
         .into_iter()
         .chain(HUGE.map(WrongLength::Written))
         {
-            let rule = fixture.module.add(Rule::on("C_FindObjects").wrong_length(lie));
+            let rule = fixture.module.add(Rule::on("C_FindObjects").wrong_length(length));
             let outcome = page.call("certificates", fixture.slot()).await;
             match &outcome {
-                Ok(certificates) => assert_eq!(*certificates, right, "{lie:?}"),
-                Err(_) => assert_error(&format!("{lie:?}"), &outcome, FAILED, &[]),
+                Ok(certificates) => assert_eq!(*certificates, right, "{length:?}"),
+                Err(_) => assert_error(&format!("{length:?}"), &outcome, FAILED, &[]),
             }
             rule.remove();
             fixture.assert_works(&mut page).await;
         }
     };
-    fixture.beside_healthy(work).await;
+    fixture.while_healthy_module_works(work).await;
 }
 
 /// Asserts this of the one certificate with the wrong length. The other certificates
 /// are listed in any case.
-fn assert_told_but_for_one(what: &str, certificates: &Value, right: &Value) {
-    let [told, right] = [certificates, right].map(|list| list.as_array().expect("an array"));
-    assert!(told.len() + 1 >= right.len(), "{what}: {certificates}");
-    for certificate in told {
+fn assert_all_but_one_listed(what: &str, certificates: &Value, right: &Value) {
+    let [listed, right] = [certificates, right].map(|list| list.as_array().expect("an array"));
+    assert!(listed.len() + 1 >= right.len(), "{what}: {certificates}");
+    for certificate in listed {
         assert!(right.contains(certificate), "{what}: {certificate}");
     }
 }
@@ -103,29 +103,30 @@ fn assert_told_but_for_one(what: &str, certificates: &Value, right: &Value) {
 /// If a module writes too much or too little, the rest would be the worker's memory.
 #[tokio::test]
 async fn a_certificate_of_another_length_never_shows_the_workers_memory() {
-    let lies = with_huge([
+    let lengths = with_huge([
         WrongLength::Announced(1),
         WrongLength::Announced(1 << 20),
         WrongLength::WrittenMore(64),
         WrongLength::WrittenMore(4096),
     ]);
-    let fixture = FaultFixture::for_origins((0..lies.len()).map(origin));
-    for (number, lie) in lies.into_iter().enumerate() {
-        let what = format!("{lie:?}");
+    let fixture = FaultFixture::for_origins((0..lengths.len()).map(origin));
+    for (number, length) in lengths.into_iter().enumerate() {
+        let what = format!("{length:?}");
         let mut page = fixture.bridge.connect_as(&origin(number)).await;
         let right = page.result("certificates", fixture.slot()).await;
-        let rule = fixture.module.add(Rule::on("C_GetAttributeValue").nth(2).wrong_length(lie));
-        let rule = match lie {
+        let rule = fixture.module.add(Rule::on("C_GetAttributeValue").nth(2).wrong_length(length));
+        let rule = match length {
             // The worker reads the length first, then the value.
             WrongLength::Announced(_) => {
                 rule.remove();
-                fixture.module.add(Rule::on("C_GetAttributeValue").next(1).wrong_length(lie))
+                fixture.module.add(Rule::on("C_GetAttributeValue").next(1).wrong_length(length))
             }
             _ => rule,
         };
-        let (outcome, _) = fixture.beside_healthy(page.call("certificates", fixture.slot())).await;
+        let (outcome, _) =
+            fixture.while_healthy_module_works(page.call("certificates", fixture.slot())).await;
         match &outcome {
-            Ok(certificates) => assert_told_but_for_one(&what, certificates, &right),
+            Ok(certificates) => assert_all_but_one_listed(&what, certificates, &right),
             Err(_) => assert_error(&what, &outcome, FAILED, &[]),
         }
         rule.remove();
@@ -136,13 +137,14 @@ async fn a_certificate_of_another_length_never_shows_the_workers_memory() {
 
 #[tokio::test]
 async fn a_wrong_mechanism_count_uses_no_missing_mechanisms() {
-    let lies = with_huge([WrongLength::Written(0), WrongLength::WrittenMore(1000)]);
-    let fixture = FaultFixture::for_origins((0..lies.len()).map(origin));
-    for (number, lie) in lies.into_iter().enumerate() {
-        let what = format!("{lie:?}");
+    let lengths = with_huge([WrongLength::Written(0), WrongLength::WrittenMore(1000)]);
+    let fixture = FaultFixture::for_origins((0..lengths.len()).map(origin));
+    for (number, length) in lengths.into_iter().enumerate() {
+        let what = format!("{length:?}");
         let mut page = fixture.bridge.connect_as(&origin(number)).await;
-        let rule = fixture.module.add(Rule::on("C_GetMechanismList").wrong_length(lie));
-        let (outcome, _) = fixture.beside_healthy(page.call("signData", fixture.signing())).await;
+        let rule = fixture.module.add(Rule::on("C_GetMechanismList").wrong_length(length));
+        let (outcome, _) =
+            fixture.while_healthy_module_works(page.call("signData", fixture.signing())).await;
         match &outcome {
             Ok(signature) => assert_eq!(from_base64(signature.as_str().unwrap()).len(), 64),
             Err(error) if error.data.code == "405" => {}

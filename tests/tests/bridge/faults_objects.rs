@@ -38,14 +38,14 @@ async fn a_certificate_that_is_not_der_affects_no_other() {
         fixture.module.simulate_certificates(1, value, None);
     }
     let work = async {
-        let told = page.result("certificates", fixture.slot()).await;
+        let listed = page.result("certificates", fixture.slot()).await;
         for certificate in right.as_array().unwrap() {
-            assert!(told.as_array().unwrap().contains(certificate), "{certificate}");
+            assert!(listed.as_array().unwrap().contains(certificate), "{certificate}");
         }
         for (number, value) in (0..count).zip(&values) {
             // The bridge may list the certificate as it is, list a readable part of it,
             // or leave it out.
-            if let Some(certificate) = find(&told, &id(number)) {
+            if let Some(certificate) = find(&listed, &id(number)) {
                 assert!(value.starts_with(&from_base64(certificate["base64"].as_str().unwrap())));
             }
             let params = with(&fixture.signing(), "cert_id", id(number));
@@ -56,7 +56,7 @@ async fn a_certificate_that_is_not_der_affects_no_other() {
         }
         fixture.assert_works(&mut page).await;
     };
-    fixture.beside_healthy(work).await;
+    fixture.while_healthy_module_works(work).await;
 }
 
 #[tokio::test]
@@ -67,13 +67,13 @@ async fn a_certificate_of_2_mb_is_listed() {
     fixture.module.simulate_certificates(1, &long, None);
     let mut page = fixture.bridge.connect().await;
     let work = async {
-        let told = page.result("certificates", fixture.slot()).await;
-        let certificate = find(&told, &id(0)).expect("it is listed");
+        let listed = page.result("certificates", fixture.slot()).await;
+        let certificate = find(&listed, &id(0)).expect("it is listed");
         assert!(from_base64(certificate["base64"].as_str().unwrap()) == long);
-        assert!(find(&told, KeyType::P256.id()).is_some());
+        assert!(find(&listed, KeyType::P256.id()).is_some());
         fixture.assert_works(&mut page).await;
     };
-    fixture.beside_healthy(work).await;
+    fixture.while_healthy_module_works(work).await;
 }
 
 #[tokio::test]
@@ -84,11 +84,11 @@ async fn a_certificate_above_the_frame_limit_affects_no_other() {
     let long = [&[0x30, 0x84, 3, 0, 0, 0][..], &vec![0x5a; 48 << 20]].concat();
     fixture.module.simulate_certificates(1, &long, None);
     let work = async {
-        let told = page.result("certificates", fixture.slot()).await;
-        assert!(told == right, "{} certificates", told.as_array().unwrap().len());
+        let listed = page.result("certificates", fixture.slot()).await;
+        assert!(listed == right, "{} certificates", listed.as_array().unwrap().len());
         fixture.assert_works(&mut page).await;
     };
-    fixture.beside_healthy(work).await;
+    fixture.while_healthy_module_works(work).await;
 }
 
 #[tokio::test]
@@ -99,20 +99,20 @@ async fn ten_thousand_certificates_are_listed() {
     fixture.module.simulate_certificates(count, &der, None);
     let mut page = fixture.bridge.connect().await;
     let work = async {
-        let told = page.result("certificates", fixture.slot()).await;
-        let told = told.as_array().unwrap();
-        assert_eq!(told.len(), count as usize + KeyType::ALL.len());
-        let last = find_last(told, &id(count - 1));
+        let listed = page.result("certificates", fixture.slot()).await;
+        let listed = listed.as_array().unwrap();
+        assert_eq!(listed.len(), count as usize + KeyType::ALL.len());
+        let last = find_last(listed, &id(count - 1));
         assert_eq!(from_base64(last["base64"].as_str().unwrap()), der);
         // The bridge finds a key among them.
         page.result("signData", fixture.signing()).await;
     };
-    let (_, served) = fixture.beside_healthy(work).await;
+    let (_, served) = fixture.while_healthy_module_works(work).await;
     assert!(served > 2, "{served}");
 }
 
-fn find_last<'a>(told: &'a [Value], id: &str) -> &'a Value {
-    told.iter().rfind(|certificate| certificate["id"] == id).expect("it is listed")
+fn find_last<'a>(listed: &'a [Value], id: &str) -> &'a Value {
+    listed.iter().rfind(|certificate| certificate["id"] == id).expect("it is listed")
 }
 
 #[tokio::test]
@@ -133,16 +133,16 @@ async fn an_unreadable_certificate_affects_no_other() {
     }
     fixture.module.simulate_certificates(1, &der, None);
     let work = async {
-        let told = page.result("certificates", fixture.slot()).await;
+        let listed = page.result("certificates", fixture.slot()).await;
         for certificate in right.as_array().unwrap() {
-            assert!(told.as_array().unwrap().contains(certificate), "{certificate}");
+            assert!(listed.as_array().unwrap().contains(certificate), "{certificate}");
         }
-        assert!(find(&told, &id(values.len() as u32)).is_some(), "{told}");
+        assert!(find(&listed, &id(values.len() as u32)).is_some(), "{listed}");
         let params = with(&fixture.signing(), "cert_id", id(0));
         assert_error("unreadable", &page.call("signData", params).await, (412, "404"), &[]);
         fixture.assert_works(&mut page).await;
     };
-    fixture.beside_healthy(work).await;
+    fixture.while_healthy_module_works(work).await;
 }
 
 #[tokio::test]
@@ -155,8 +155,11 @@ async fn an_unreadable_slot_affects_no_other() {
         for function in ["C_GetTokenInfo", "C_GetSlotInfo"] {
             let rule = fixture.module.add(Rule::on(function).slot(second).fail_before(value));
             let method = if function == "C_GetTokenInfo" { "token" } else { "slots" };
-            let told = ids(&page.result(method, json!({})).await);
-            assert!(told.contains(&fixture.token.slot()) && !told.contains(&second), "{told:?}");
+            let listed = ids(&page.result(method, json!({})).await);
+            assert!(
+                listed.contains(&fixture.token.slot()) && !listed.contains(&second),
+                "{listed:?}"
+            );
             if function == "C_GetTokenInfo" {
                 let outcome = page.call("token", json!({ "slot_id": second })).await;
                 assert_error("the bad slot", &outcome, FAILED, &[]);
@@ -165,8 +168,8 @@ async fn an_unreadable_slot_affects_no_other() {
             rule.remove();
         }
     }
-    let told = page.result("token", json!({ "slot_id": second })).await;
-    assert_eq!(told["label"], "Second token");
+    let listed = page.result("token", json!({ "slot_id": second })).await;
+    assert_eq!(listed["label"], "Second token");
 }
 
 #[tokio::test]
@@ -177,11 +180,11 @@ async fn a_slot_that_vanishes_between_calls_is_reported() {
     let work = async {
         for missing_slot in [MissingSlot::Unlisted, MissingSlot::StillListed] {
             fixture.assert_works(&mut page).await;
-            fixture.module.simulate(|card| card.missing_slot = Some(missing_slot));
+            fixture.module.simulate(|token| token.missing_slot = Some(missing_slot));
             for method in ["slots", "token"] {
-                let told = ids(&page.result(method, json!({})).await);
-                assert!(told.contains(&second), "{told:?}");
-                assert!(!told.contains(&fixture.token.slot()), "{told:?}");
+                let listed = ids(&page.result(method, json!({})).await);
+                assert!(listed.contains(&second), "{listed:?}");
+                assert!(!listed.contains(&fixture.token.slot()), "{listed:?}");
             }
             for (method, params) in fixture.calls().into_iter().skip(2) {
                 let what = format!("{method} after {missing_slot:?}");
@@ -190,13 +193,13 @@ async fn a_slot_that_vanishes_between_calls_is_reported() {
             }
             let others = page.result("certificates", json!({ "slot_id": second })).await;
             assert_eq!(others, json!([]));
-            fixture.module.simulate(|card| card.missing_slot = None);
-            let told = page.result("token", fixture.slot()).await;
-            assert_eq!(told["label"], LABEL);
+            fixture.module.simulate(|token| token.missing_slot = None);
+            let listed = page.result("token", fixture.slot()).await;
+            assert_eq!(listed["label"], LABEL);
             page.result("signData", fixture.signing()).await;
         }
     };
-    fixture.beside_healthy(work).await;
+    fixture.while_healthy_module_works(work).await;
 }
 
 /// The slot list contains the slot, but the slot vanishes before the bridge reads it.
@@ -212,12 +215,12 @@ async fn a_slot_that_vanishes_during_a_call_is_left_out() {
         let held = fixture.module.add(Rule::on(function).slot(fixture.token.slot()).next(1).held());
         page.request(method, json!({})).await;
         fixture.module.wait_until_blocked(function, 1);
-        fixture.module.simulate(|card| card.missing_slot = Some(MissingSlot::Unlisted));
+        fixture.module.simulate(|token| token.missing_slot = Some(MissingSlot::Unlisted));
         held.remove();
-        let told = ids(&page.reply().await.1.unwrap());
-        assert!(told.contains(&second), "{told:?} {number}");
-        assert!(!told.contains(&fixture.token.slot()), "{told:?}");
-        fixture.module.simulate(|card| card.missing_slot = None);
+        let listed = ids(&page.reply().await.1.unwrap());
+        assert!(listed.contains(&second), "{listed:?} {number}");
+        assert!(!listed.contains(&fixture.token.slot()), "{listed:?}");
+        fixture.module.simulate(|token| token.missing_slot = None);
     }
     fixture.assert_works(&mut page).await;
 }

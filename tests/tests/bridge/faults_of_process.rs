@@ -13,7 +13,7 @@ async fn garbage_in_the_pipe_fails_calls_and_never_becomes_a_reply() {
     let forged = [&(forged.len() as u32).to_le_bytes()[..], forged].concat();
     let lines = "read_deadline_seconds = 5\nsign_deadline_seconds = 5";
     let fixture = FaultFixture::set_up(lines, (0..6).map(origin));
-    for (number, (what, rubbish, rows)) in [
+    for (number, (what, garbage, expected_any)) in [
         ("text", b"reader 0: card inserted\n".to_vec(), &[FAILED][..]),
         ("a frame of another", vec![2, 0, 0, 0, b'{', b'}'], &[FAILED]),
         ("an empty frame", vec![0; 4], &[FAILED]),
@@ -27,18 +27,18 @@ async fn garbage_in_the_pipe_fails_calls_and_never_becomes_a_reply() {
     {
         let mut page = fixture.bridge.connect_as(&origin(number)).await;
         fixture.assert_works(&mut page).await;
-        let rule = Rule::on("C_GetInfo").next(1).fault(Fault::WriteGarbage(rubbish));
+        let rule = Rule::on("C_GetInfo").next(1).fault(Fault::WriteGarbage(garbage));
         let rule = fixture.module.add(rule);
-        let (outcome, _) = fixture.beside_healthy(page.call("info", json!({}))).await;
+        let (outcome, _) = fixture.while_healthy_module_works(page.call("info", json!({}))).await;
         match &outcome {
             Ok(info) => {
-                assert!(rows.is_empty(), "{what}: {info}");
+                assert!(expected_any.is_empty(), "{what}: {info}");
                 assert_eq!(info["manufacturer_id"], "SoftHSM", "{what}");
             }
             Err(error) => {
-                let row = (error.data.status, error.data.code.as_str());
-                assert!(rows.contains(&row), "{what}: {error:?}");
-                assert_error(what, &outcome, row, &[NAME]);
+                let expected = (error.data.status, error.data.code.as_str());
+                assert!(expected_any.contains(&expected), "{what}: {error:?}");
+                assert_error(what, &outcome, expected, &[NAME]);
             }
         }
         rule.remove();
@@ -56,7 +56,7 @@ async fn output_of_a_module_goes_to_the_log() {
         let printed = format!("{words} \u{1b}[31m\n").into_bytes();
         fixture.module.add(Rule::on(function).next(1).fault(Fault::Print(printed)));
     }
-    fixture.beside_healthy(fixture.assert_works(&mut page)).await;
+    fixture.while_healthy_module_works(fixture.assert_works(&mut page)).await;
     page.close().await;
     fixture.bridge.expect_workers(0);
     for function in ["C_Initialize", "C_GetInfo", "C_Sign", "C_Finalize"] {
@@ -86,7 +86,7 @@ async fn a_module_may_change_threads_signals_folder_and_locale() {
         }
         page
     };
-    let (page, _) = fixture.beside_healthy(work).await;
+    let (page, _) = fixture.while_healthy_module_works(work).await;
     fixture.bridge.expect_log(CRASH_REPORT);
     // The worker ends on request.
     page.close().await;
@@ -113,7 +113,7 @@ async fn a_memory_leak_ends_with_its_worker() {
             page.result("info", json!({})).await;
         }
     };
-    fixture.beside_healthy(work).await;
+    fixture.while_healthy_module_works(work).await;
     assert!(resident(worker) > 200 << 10, "{} KiB", resident(worker));
     let grown = resident(fixture.bridge.pid()).saturating_sub(before);
     assert!(grown < 20 << 10, "the bridge grew by {grown} KiB");

@@ -10,7 +10,7 @@ use pkcs11_bridge_tests::test_module::Rule;
 use super::fault_fixture::FaultFixture;
 
 /// Asserts the reply to a call whose PKCS#11 function returned a value once.
-fn assert_is_told(what: &str, outcome: &Outcome, value: u64) {
+fn assert_reported(what: &str, outcome: &Outcome, value: u64) {
     let code = Rv(value).entry().map_or(ErrorCode::Internal, |entry| entry.code);
     assert_error(what, outcome, (code.status(), code.code()), &[]);
     assert_ckr(what, outcome, &Rv(value).name());
@@ -32,18 +32,18 @@ async fn each_return_value_of_a_read_is_reported() {
             let outcome = page.call("token", fixture.slot()).await;
             rule.remove();
             if value != CKR_CRYPTOKI_NOT_INITIALIZED {
-                assert_is_told("token", &outcome, value);
+                assert_reported("token", &outcome, value);
             }
             page.result("token", fixture.slot()).await;
         }
         fixture.assert_works(&mut page).await;
     };
-    fixture.beside_healthy(work).await;
+    fixture.while_healthy_module_works(work).await;
 }
 
 /// After these values the worker reads its state again and repeats the call, or repeats
 /// the call with a larger buffer.
-const TRIED_AGAIN: [u64; 11] = [
+const RETRIED: [u64; 11] = [
     cryptoki_sys::CKR_DEVICE_REMOVED,
     cryptoki_sys::CKR_KEY_HANDLE_INVALID,
     cryptoki_sys::CKR_OBJECT_HANDLE_INVALID,
@@ -66,13 +66,13 @@ async fn each_return_value_of_a_signature_is_reported() {
             let rule = fixture.module.add(Rule::on("C_Sign").next(1).fail_before(value));
             let outcome = page.call("signData", fixture.signing()).await;
             rule.remove();
-            if TRIED_AGAIN.contains(&value) {
+            if RETRIED.contains(&value) {
                 assert!(outcome.is_ok(), "{value:#x}: {outcome:?}");
             } else {
-                assert_is_told("signData", &outcome, value);
+                assert_reported("signData", &outcome, value);
             }
             page.result("signData", fixture.signing()).await;
         }
     };
-    fixture.beside_healthy(work).await;
+    fixture.while_healthy_module_works(work).await;
 }

@@ -33,7 +33,7 @@ async fn an_idle_worker_ends_and_the_next_call_works() {
         page.result("info", json!({})).await;
         fixture.bridge.expect_workers(0);
         assert_eq!(fixture.module.count("C_Initialize"), number);
-        assert_eq!(fixture.module.count("C_Finalize"), number, "it was not ended in order");
+        assert_eq!(fixture.module.count("C_Finalize"), number, "it did not end cleanly");
     }
     fixture.assert_works(&mut page).await;
 }

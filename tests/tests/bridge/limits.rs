@@ -95,7 +95,7 @@ async fn one_connection_too_many_gets_try_again_later() {
     let mut tries = 0;
     while bridge.connect().await.call_if_open("hello").await.is_none() {
         tries += 1;
-        assert!(tries < 1000, "no place becomes free");
+        assert!(tries < 1000, "no connection becomes free");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

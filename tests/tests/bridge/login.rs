@@ -11,14 +11,14 @@ use serde_json::Value;
 const OTHER_ORIGIN: &str = "https://other.example";
 
 /// A token, a bridge that allows two origins, and the parameters of their pages.
-struct Story {
+struct LoginFixture {
     token: TestToken,
     bridge: Bridge,
     with_pin: Value,
     without_pin: Value,
 }
 
-impl Story {
+impl LoginFixture {
     fn new() -> Self {
         let token = TestToken::new();
         let bridge = Setup::on(&token)
@@ -49,7 +49,7 @@ fn assert_wrong_pin(what: &str, outcome: &Outcome) {
 
 #[tokio::test]
 async fn without_a_login_the_bridge_demands_a_pin() {
-    let story = Story::new();
+    let story = LoginFixture::new();
     let mut page = story.bridge.connect().await;
     assert_pin_missing("before any login", &page.call("signData", story.without_pin.clone()).await);
     page.result("signData", story.with_pin.clone()).await;
@@ -57,7 +57,7 @@ async fn without_a_login_the_bridge_demands_a_pin() {
 
 #[tokio::test]
 async fn after_a_wrong_pin_the_right_pin_signs() {
-    let story = Story::new();
+    let story = LoginFixture::new();
     let mut page = story.bridge.connect().await;
     assert_wrong_pin("a wrong PIN", &story.sign_with(&mut page, WRONG_PIN).await);
     let mut other = story.bridge.connect_as(OTHER_ORIGIN).await;
@@ -69,7 +69,7 @@ async fn after_a_wrong_pin_the_right_pin_signs() {
 
 #[tokio::test]
 async fn after_a_login_the_origin_signs_without_a_pin() {
-    let story = Story::new();
+    let story = LoginFixture::new();
     let mut page = story.bridge.connect().await;
     page.result("signData", story.with_pin.clone()).await;
     page.result("signData", story.without_pin.clone()).await;
@@ -81,7 +81,7 @@ async fn after_a_login_the_origin_signs_without_a_pin() {
 
 #[tokio::test]
 async fn another_origin_needs_its_own_pin() {
-    let story = Story::new();
+    let story = LoginFixture::new();
     let mut page = story.bridge.connect().await;
     let mut other = story.bridge.connect_as(OTHER_ORIGIN).await;
     page.result("signData", story.with_pin.clone()).await;
@@ -96,7 +96,7 @@ async fn another_origin_needs_its_own_pin() {
 
 #[tokio::test]
 async fn a_wrong_pin_is_judged_by_the_token_even_after_a_login() {
-    let story = Story::new();
+    let story = LoginFixture::new();
     let mut page = story.bridge.connect().await;
     page.result("signData", story.with_pin.clone()).await;
     for _ in 0..2 {
@@ -108,7 +108,7 @@ async fn a_wrong_pin_is_judged_by_the_token_even_after_a_login() {
 
 #[tokio::test]
 async fn parallel_right_and_wrong_pins_get_their_own_results() {
-    let story = Story::new();
+    let story = LoginFixture::new();
     let mut page = story.bridge.connect().await;
     page.result("signData", story.with_pin.clone()).await;
     let wrong = with(&story.with_pin, "pin", WRONG_PIN);
@@ -129,7 +129,7 @@ async fn parallel_right_and_wrong_pins_get_their_own_results() {
 
 #[tokio::test]
 async fn the_login_ends_with_the_origins_last_connection() {
-    let story = Story::new();
+    let story = LoginFixture::new();
     let mut page = story.bridge.connect().await;
     let mut second = story.bridge.connect().await;
     page.result("signData", story.with_pin.clone()).await;
@@ -145,7 +145,7 @@ async fn the_login_ends_with_the_origins_last_connection() {
 
 #[tokio::test]
 async fn a_pin_of_an_unsupported_length_is_refused() {
-    let story = Story::new();
+    let story = LoginFixture::new();
     let mut page = story.bridge.connect().await;
     let too_long = [PIN, "0"].concat().repeat(30);
     for (what, pin) in [
@@ -165,7 +165,7 @@ async fn a_pin_of_an_unsupported_length_is_refused() {
 
 #[tokio::test]
 async fn a_pin_is_not_trimmed_or_changed() {
-    let story = Story::new();
+    let story = LoginFixture::new();
     let mut page = story.bridge.connect().await;
     let mut other = story.bridge.connect_as(OTHER_ORIGIN).await;
     // Each origin waits only for its own wrong PINs.
@@ -183,10 +183,10 @@ async fn a_pin_is_not_trimmed_or_changed() {
 
 #[tokio::test]
 async fn pins_and_data_are_never_logged_or_echoed() {
-    let story = Story::new();
+    let story = LoginFixture::new();
     let mut page = story.bridge.connect().await;
     let data = base64(&digest("sha256", MESSAGE));
-    let mut said = String::new();
+    let mut messages = String::new();
     for (params, field, value) in [
         (&story.with_pin, "pin", WRONG_PIN),
         (&story.with_pin, "data", WRONG_PIN),
@@ -196,17 +196,17 @@ async fn pins_and_data_are_never_logged_or_echoed() {
         (&story.without_pin, "Pin", PIN),
     ] {
         let outcome = page.call("signData", with(params, field, value)).await;
-        said.push_str(&outcome.expect_err(field).message);
+        messages.push_str(&outcome.expect_err(field).message);
     }
     let (_, outcome) = page.exchange(&format!("{{\"pin\": \"{PIN}\"")).await;
-    said.push_str(&outcome.expect_err("half a message").message);
+    messages.push_str(&outcome.expect_err("half a message").message);
     page.result("signData", story.with_pin.clone()).await;
     page.close().await;
     story.bridge.expect_workers(0);
 
     let log = story.bridge.log();
     assert!(log.len() > 100, "the log is on: {log}");
-    for (place, text) in [("the log", &log), ("an error", &said)] {
+    for (place, text) in [("the log", &log), ("an error", &messages)] {
         for secret in [PIN, data.as_str()] {
             assert!(!text.contains(secret), "{secret} stands in {place}:\n{text}");
         }

@@ -19,7 +19,7 @@ async fn many_signatures_with_the_same_pin_need_one_login() {
     let mut page = fixture.bridge.connect().await;
     page.request_many("signData", &fixture.with_pin(), 32).await;
     assert_all_done(&mut page, 32).await;
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN]);
 
     let mut second = fixture.bridge.connect().await;
     for page in [&mut page, &mut second] {
@@ -28,7 +28,7 @@ async fn many_signatures_with_the_same_pin_need_one_login() {
         page.result("signData", sign_data(&fixture.token, KeyType::Rsa2048.id(), "sha256")).await;
         page.result("signDataBatch", with(&fixture.batch(5), "pin", PIN)).await;
     }
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN]);
     assert_eq!(fixture.module.count("C_Logout"), 0);
     fixture.pinentry.assert_dialogs(0);
 }
@@ -39,7 +39,7 @@ async fn a_wrong_pin_is_sent_once() {
     let mut page = fixture.bridge.connect().await;
     let outcome = fixture.sign_with(&mut page, WRONG_PIN).await;
     assert_error("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
-    assert_eq!(fixture.judged(), [WRONG_LOGIN]);
+    assert_eq!(fixture.login_results(), [WRONG_LOGIN]);
     assert_eq!(fixture.module.count("C_Sign"), 0);
 }
 
@@ -50,10 +50,10 @@ async fn ten_parallel_calls_send_the_same_wrong_pin_once() {
     let params = with(&fixture.with_pin(), "pin", WRONG_PIN);
     page.request_many("signData", &params, 10).await;
     assert_all_refused(&mut page, 10, WRONG, &["Wrong PIN"]).await;
-    assert_eq!(fixture.judged(), [WRONG_LOGIN]);
+    assert_eq!(fixture.login_results(), [WRONG_LOGIN]);
     // A later call with the same PIN is a new try.
     page.call("signData", params).await.expect_err("a wrong PIN");
-    assert_eq!(fixture.judged(), [WRONG_LOGIN; 2]);
+    assert_eq!(fixture.login_results(), [WRONG_LOGIN; 2]);
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn a_wrong_pin_during_a_login_is_judged_by_the_token() {
     let outcome = fixture.sign_with(&mut page, WRONG_PIN).await;
     assert_error("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
     fixture.assert_signed("the right PIN after it", &fixture.sign_with(&mut page, PIN).await);
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN, WRONG_LOGIN, RIGHT_LOGIN]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN, WRONG_LOGIN, RIGHT_LOGIN]);
     assert_eq!(fixture.module.count("C_Sign"), 2);
     let mut calls = fixture.module.calls();
     calls.retain(|call| ["C_Login", "C_Logout"].contains(&call.function.as_str()));
@@ -80,7 +80,7 @@ async fn user_already_logged_in_is_no_proof_of_a_pin() {
     fixture.module.add(rule().next(1));
     let outcome = fixture.sign_with(&mut page, WRONG_PIN).await;
     assert_error("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
-    assert_eq!(fixture.judged(), [WRONG_LOGIN]);
+    assert_eq!(fixture.login_results(), [WRONG_LOGIN]);
 
     // If the module returns nothing else, even the right PIN logs nobody in.
     let mut other = fixture.bridge.connect_as(OTHER).await;
@@ -93,7 +93,7 @@ async fn user_already_logged_in_is_no_proof_of_a_pin() {
     assert_eq!(fixture.module.count("C_Sign"), 0);
     always.remove();
     fixture.assert_signed("the right PIN", &fixture.sign_with(&mut other, PIN).await);
-    assert_eq!(fixture.judged(), [WRONG_LOGIN, RIGHT_LOGIN]);
+    assert_eq!(fixture.login_results(), [WRONG_LOGIN, RIGHT_LOGIN]);
 }
 
 /// The PIN is right, and no PIN works until the user has changed it.

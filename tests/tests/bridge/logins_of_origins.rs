@@ -24,12 +24,12 @@ const BOTH_WAYS: [[&str; 2]; 2] = [[ORIGIN, OTHER], [OTHER, ORIGIN]];
 async fn logged_in(fixture: &PinFixture, origin: &str) -> (Socket, u32) {
     let mut page = fixture.bridge.connect_as(origin).await;
     fixture.assert_signed(origin, &fixture.sign_with(&mut page, PIN).await);
-    let worker = fixture.last_to_log_in();
+    let worker = fixture.last_logged_in_worker();
     (page, worker)
 }
 
 /// The logins and logouts of a worker.
-fn ins_and_outs(fixture: &PinFixture, worker: u32) -> (usize, usize) {
+fn logins_and_logouts(fixture: &PinFixture, worker: u32) -> (usize, usize) {
     (fixture.count_by(worker, "C_Login"), fixture.count_by(worker, "C_Logout"))
 }
 
@@ -44,16 +44,16 @@ async fn a_login_is_of_no_use_to_another_origin() {
         assert_eq!(fixture.module.count("C_Login"), 1);
         let outcome = fixture.sign_with(&mut other, WRONG_PIN).await;
         assert_error("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
-        let others = fixture.last_to_log_in();
+        let others = fixture.last_logged_in_worker();
         assert_ne!(others, worker);
         assert_error("no PIN", &fixture.sign(&mut other).await, NO_PIN, &["`pin`"]);
         fixture.assert_signed("the first one", &fixture.sign(&mut page).await);
 
         fixture.assert_signed("the right PIN", &fixture.sign_with(&mut other, PIN).await);
         fixture.assert_signed("from then on", &fixture.sign(&mut other).await);
-        assert_eq!(fixture.judged(), [RIGHT_LOGIN, WRONG_LOGIN, RIGHT_LOGIN]);
-        assert_eq!(ins_and_outs(&fixture, worker), (1, 0));
-        assert_eq!(ins_and_outs(&fixture, others), (2, 0));
+        assert_eq!(fixture.login_results(), [RIGHT_LOGIN, WRONG_LOGIN, RIGHT_LOGIN]);
+        assert_eq!(logins_and_logouts(&fixture, worker), (1, 0));
+        assert_eq!(logins_and_logouts(&fixture, others), (2, 0));
     }
 }
 
@@ -67,14 +67,14 @@ async fn each_origin_has_a_dialog_of_its_own() {
         fixture.assert_signed(first, &fixture.sign(&mut page).await);
         fixture.pinentry.answer(Answer::cancel());
         assert_error(second, &fixture.sign(&mut other).await, CANCELLED, &["cancelled"]);
-        assert_eq!(fixture.judged(), [RIGHT_LOGIN]);
+        assert_eq!(fixture.login_results(), [RIGHT_LOGIN]);
         fixture.assert_signed(first, &fixture.sign(&mut page).await);
         fixture.pinentry.answer(Answer::pin(PIN));
         fixture.assert_signed(second, &fixture.sign(&mut other).await);
         for page in [&mut page, &mut other] {
             fixture.assert_signed("either", &fixture.sign(page).await);
         }
-        assert_eq!(fixture.judged(), [RIGHT_LOGIN; 2]);
+        assert_eq!(fixture.login_results(), [RIGHT_LOGIN; 2]);
         let dialogs = fixture.pinentry.assert_dialogs(3);
         for (dialog, origin) in dialogs.iter().zip([first, second, second]) {
             assert!(dialog.description().contains(origin), "{dialog:#?}");
@@ -91,16 +91,16 @@ async fn closing_the_last_page_ends_only_its_origins_login() {
         let (mut other, others) = logged_in(&fixture, second).await;
         page.close().await;
         fixture.assert_signed("another page of it", &fixture.sign(&mut another).await);
-        assert_eq!(ins_and_outs(&fixture, worker), (1, 0));
+        assert_eq!(logins_and_logouts(&fixture, worker), (1, 0));
         another.close().await;
         fixture.bridge.expect_workers(1);
-        assert_eq!(ins_and_outs(&fixture, worker), (1, 1));
+        assert_eq!(logins_and_logouts(&fixture, worker), (1, 1));
         assert_eq!(fixture.count_by(worker, "C_Finalize"), 1);
 
         fixture.assert_signed("the other origin", &fixture.sign(&mut other).await);
-        assert_eq!(ins_and_outs(&fixture, others), (1, 0));
+        assert_eq!(logins_and_logouts(&fixture, others), (1, 0));
         let mut again = fixture.bridge.connect_as(first).await;
-        assert_error("it comes anew", &fixture.sign(&mut again).await, NO_PIN, &["`pin`"]);
+        assert_error("a new page", &fixture.sign(&mut again).await, NO_PIN, &["`pin`"]);
         fixture.module.assert_logins(2);
     }
 }
@@ -129,10 +129,10 @@ async fn revoking_a_signing_origin_ends_only_its_worker() {
         held.release();
 
         fixture.assert_signed("the other origin", &fixture.sign(&mut other).await);
-        assert_eq!(ins_and_outs(&fixture, others), (1, 0));
+        assert_eq!(logins_and_logouts(&fixture, others), (1, 0));
         let outcome = fixture.sign_with(&mut fixture.bridge.connect_as(NEW).await, PIN).await;
-        assert_error("it comes anew", &outcome, NOT_APPROVED, &[NEW]);
-        assert_eq!(fixture.judged(), [RIGHT_LOGIN; 2]);
+        assert_error("a new page", &outcome, NOT_APPROVED, &[NEW]);
+        assert_eq!(fixture.login_results(), [RIGHT_LOGIN; 2]);
     }
 }
 
@@ -143,19 +143,19 @@ async fn a_logout_reaches_the_token_for_its_origin_only() {
         let (mut page, worker) = logged_in(&fixture, first).await;
         let (mut other, others) = logged_in(&fixture, second).await;
         assert_eq!(page.result("logout", json!({})).await, true);
-        assert_eq!(ins_and_outs(&fixture, worker), (1, 1));
+        assert_eq!(logins_and_logouts(&fixture, worker), (1, 1));
         assert_error("after it", &fixture.sign(&mut page).await, NO_PIN, &["`pin`"]);
         let slot = json!({ "slot_id": fixture.token.slot() });
         for params in [json!({}), slot.clone()] {
             assert_eq!(page.result("logout", params).await, false);
         }
-        assert_eq!(ins_and_outs(&fixture, worker), (1, 1));
+        assert_eq!(logins_and_logouts(&fixture, worker), (1, 1));
 
         fixture.assert_signed("the other origin", &fixture.sign(&mut other).await);
-        assert_eq!(ins_and_outs(&fixture, others), (1, 0));
-        fixture.assert_signed("a login anew", &fixture.sign_with(&mut page, PIN).await);
+        assert_eq!(logins_and_logouts(&fixture, others), (1, 0));
+        fixture.assert_signed("a new login", &fixture.sign_with(&mut page, PIN).await);
         assert_eq!(page.result("logout", slot).await, true);
-        assert_eq!(ins_and_outs(&fixture, worker), (2, 2));
+        assert_eq!(logins_and_logouts(&fixture, worker), (2, 2));
     }
 }
 
@@ -165,9 +165,9 @@ async fn an_idle_login_is_ended_at_the_token() {
     let (mut page, worker) = logged_in(&fixture, ORIGIN).await;
     let (mut busy, others) = logged_in(&fixture, OTHER).await;
     let start = Instant::now();
-    while ins_and_outs(&fixture, worker).1 == 0 {
+    while logins_and_logouts(&fixture, worker).1 == 0 {
         fixture.assert_signed("the busy one", &fixture.sign(&mut busy).await);
-        assert!(start.elapsed() < STOP_LIMIT, "nobody logs out");
+        assert!(start.elapsed() < STOP_LIMIT, "no logout reaches the token");
         sleep(Duration::from_millis(50)).await;
     }
     let of_worker = |function: &str| {
@@ -177,10 +177,10 @@ async fn an_idle_login_is_ended_at_the_token() {
     };
     let idle = Duration::from_micros(of_worker("C_Logout") - of_worker("C_Sign"));
     assert!(idle >= Duration::from_secs(1), "{idle:?}");
-    assert_eq!(ins_and_outs(&fixture, others), (1, 0));
+    assert_eq!(logins_and_logouts(&fixture, others), (1, 0));
 
     fixture.pinentry.answer(Answer::pin(PIN));
     fixture.assert_signed("after it", &fixture.sign(&mut page).await);
     fixture.pinentry.assert_dialogs(1);
-    assert_eq!(ins_and_outs(&fixture, worker), (2, 1));
+    assert_eq!(logins_and_logouts(&fixture, worker), (2, 1));
 }

@@ -27,7 +27,7 @@ async fn malformed_calls_get_distinct_errors() {
     let batch = format!("[{hello},{hello}]");
     let null = Value::Null;
     let seven = json!(7);
-    for (text, id, (rpc_code, row), words) in [
+    for (text, id, (rpc_code, expected), words) in [
         ("", &null, NOT_JSON, "JSON"),
         ("hello", &null, NOT_JSON, "JSON"),
         ("{\"jsonrpc\":\"2.0\",", &null, NOT_JSON, "JSON"),
@@ -59,7 +59,7 @@ async fn malformed_calls_get_distinct_errors() {
     ] {
         let (replied, outcome) = page.exchange(text).await;
         assert_eq!(replied, *id, "the id that is replied to {text}");
-        assert_error(text, &outcome, row, &[words]);
+        assert_error(text, &outcome, expected, &[words]);
         assert_eq!(outcome.unwrap_err().code, rpc_code, "{text}");
         page.result("hello", json!({})).await;
     }

@@ -93,7 +93,7 @@ async fn a_module_that_cannot_be_loaded_affects_no_other() {
             let error = outcome.unwrap_err().message;
             let folder = PathBuf::from(path);
             let folder = folder.parent().unwrap().to_str().unwrap();
-            assert!(!error.contains(folder), "a path is told to the page: {error}");
+            assert!(!error.contains(folder), "the error contains a path: {error}");
         }
         assert_softhsm_works(&mut page).await;
     }
@@ -112,11 +112,11 @@ async fn a_module_that_crashes_at_its_load_affects_no_other() {
     for _ in 0..2 {
         // The system's loader rejects half a library or crashes on it.
         let outcome = page.call("slots", json!({ "module": "half" })).await;
-        let row = match &outcome {
+        let expected = match &outcome {
             Err(error) if error.data.status == 412 => UNAVAILABLE,
             _ => (500, "900"),
         };
-        assert_error("half a library", &outcome, row, &["module"]);
+        assert_error("half a library", &outcome, expected, &["module"]);
         assert_softhsm_works(&mut page).await;
     }
     bridge.expect_workers(1);

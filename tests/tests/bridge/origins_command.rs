@@ -19,8 +19,8 @@ const OTHER: &str = "http://localhost:8080";
 fn an_allowed_origin_is_listed_until_it_is_revoked() {
     let home = Home::new();
     assert!(run_command(&home, &["list"]).starts_with("No site may use tokens"));
-    let said = run_command(&home, &["allow", NEW]);
-    assert!(said.contains(NEW) && said.contains("30 days"), "{said}");
+    let output = run_command(&home, &["allow", NEW]);
+    assert!(output.contains(NEW) && output.contains("30 days"), "{output}");
     assert!(run_command(&home, &["allow", OTHER, "--days", "1"]).ends_with("1 day."));
     let list = run_command(&home, &["list"]);
     let lines: Vec<_> = list.lines().collect();
@@ -32,8 +32,8 @@ fn an_allowed_origin_is_listed_until_it_is_revoked() {
     // A second `allow` changes how long the approval holds.
     run_command(&home, &["allow", NEW, "--days", "365"]);
     assert!(run_command(&home, &["list"]).contains(&format!("{NEW}  for another 365 days")));
-    let said = run_command(&home, &["revoke", NEW]);
-    assert!(said.contains(NEW) && said.contains("may not use tokens"), "{said}");
+    let output = run_command(&home, &["revoke", NEW]);
+    assert!(output.contains(NEW) && output.contains("may not use tokens"), "{output}");
     assert_eq!(run_command(&home, &["list"]), format!("{OTHER}  for another 1 day"));
     assert_eq!(approvals::origins(&home), [OTHER]);
 }
@@ -136,7 +136,7 @@ async fn the_command_in_the_pages_error_approves_it() {
     let bridge = Setup::new().start();
     let mut page = bridge.connect_as(NEW).await;
     let outcome = page.call("hello", json!({})).await;
-    assert_error("nobody can be asked", &outcome, NOT_APPROVED, &[COMMAND]);
+    assert_error("no dialog", &outcome, NOT_APPROVED, &[COMMAND]);
     let message = outcome.unwrap_err().message;
     let (_, told) = message.split_once("run pkcs11-bridge origins ").unwrap();
     run_command(bridge.home(), &told.split(' ').collect::<Vec<_>>());
@@ -165,7 +165,7 @@ async fn two_bridges_and_ten_commands_at_once_lose_nothing() {
         page.result("hello", json!({})).await;
     });
     let (commands, _) = tokio::join!(join_all(commands), join_all(dialogs));
-    commands.into_iter().for_each(|said| drop(said.expect("a command")));
+    commands.into_iter().for_each(|output| drop(output.expect("a command")));
 
     let mut all: Vec<_> = (0..12).map(site).collect();
     all.sort();

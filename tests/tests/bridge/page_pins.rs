@@ -12,7 +12,7 @@ use pkcs11_bridge_tests::token::{PIN, WRONG_PIN};
 use super::pin_dialog::{DialogFixture, OTHER_ORIGIN, WRONG};
 
 /// Wrong PINs.
-const OTHERS: [&str; 2] = ["81726354", "72635445"];
+const WRONG_PINS: [&str; 2] = ["81726354", "72635445"];
 
 /// Makes a call with a wrong PIN. Gives the time that it took.
 async fn wrong(fixture: &DialogFixture, page: &mut Socket, pin: &str) -> Duration {
@@ -28,7 +28,7 @@ async fn each_wrong_pin_doubles_the_pause_until_a_right_one() {
     let fixture = DialogFixture::new("");
     let mut page = fixture.bridge.connect().await;
     wrong(&fixture, &mut page, WRONG_PIN).await;
-    assert!(wrong(&fixture, &mut page, OTHERS[0]).await >= seconds(0.9));
+    assert!(wrong(&fixture, &mut page, WRONG_PINS[0]).await >= seconds(0.9));
     let start = Instant::now();
     page.result("signData", fixture.with_pin.clone()).await;
     assert!(start.elapsed() >= seconds(1.9), "the right one waits too: {:?}", start.elapsed());
@@ -46,9 +46,9 @@ async fn a_pause_does_not_delay_other_origins() {
     let mut other = fixture.bridge.connect_as(OTHER_ORIGIN).await;
     other.result("signData", fixture.with_pin.clone()).await;
     wrong(&fixture, &mut page, WRONG_PIN).await;
-    wrong(&fixture, &mut page, OTHERS[0]).await;
+    wrong(&fixture, &mut page, WRONG_PINS[0]).await;
     let start = Instant::now();
-    page.request("signData", with(&fixture.with_pin, "pin", OTHERS[1])).await;
+    page.request("signData", with(&fixture.with_pin, "pin", WRONG_PINS[1])).await;
     for _ in 0..5 {
         other.result("signData", fixture.with_pin.clone()).await;
     }
@@ -64,7 +64,7 @@ async fn a_pause_of_the_page_does_not_delay_the_user() {
     let fixture = DialogFixture::new("");
     let mut page = fixture.bridge.connect().await;
     wrong(&fixture, &mut page, WRONG_PIN).await;
-    wrong(&fixture, &mut page, OTHERS[0]).await;
+    wrong(&fixture, &mut page, WRONG_PINS[0]).await;
     fixture.pinentry.answer(Answer::pin(PIN));
     page.result("signData", fixture.without_pin.clone()).await;
     let dialogs = fixture.pinentry.assert_dialogs(1);

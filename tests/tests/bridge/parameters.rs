@@ -26,11 +26,11 @@ async fn assert_refuses(
     page: &mut Socket,
     good: &Value,
     (method, params): (&str, Value),
-    row: (u16, &str),
+    expected: (u16, &str),
     words: &[&str],
 ) {
     let outcome = page.call(method, params.clone()).await;
-    assert_error(&format!("{method} {params}"), &outcome, row, words);
+    assert_error(&format!("{method} {params}"), &outcome, expected, words);
     page.result("signData", good.clone()).await;
 }
 

@@ -15,26 +15,26 @@ use super::pin_fixture::{LAST_TRY, OTHER, PinFixture, WRONG, WRONG_LOGIN, wrong_
 
 /// How a page leaves its call.
 #[derive(Clone, Copy, Debug)]
-enum By {
+enum Departure {
     Leaving,
     Cancelling,
 }
 
-const WAYS: [By; 2] = [By::Leaving, By::Cancelling];
+const DEPARTURES: [Departure; 2] = [Departure::Leaving, Departure::Cancelling];
 
 /// A fixture with a token that takes long to check a wrong PIN. The page has left that call.
-async fn given_up(fixture: &PinFixture, by: By) -> (ActiveRule<'_>, Option<Socket>) {
+async fn given_up(fixture: &PinFixture, by: Departure) -> (ActiveRule<'_>, Option<Socket>) {
     let mut page = fixture.bridge.connect().await;
     let held = fixture.module.add(Rule::on("C_Login").held());
     let params = with(&fixture.batch(3), "pin", wrong_pin(1));
     let id = page.request("signDataBatch", params).await;
     fixture.module.wait_until_blocked("C_Login", 1);
     match by {
-        By::Leaving => {
+        Departure::Leaving => {
             page.close().await;
             (held, None)
         }
-        By::Cancelling => {
+        Departure::Cancelling => {
             page.request("cancel", json!({ "id": id })).await;
             (held, Some(page))
         }
@@ -43,7 +43,7 @@ async fn given_up(fixture: &PinFixture, by: By) -> (ActiveRule<'_>, Option<Socke
 
 #[tokio::test]
 async fn an_abandoned_wrong_pin_delays_the_next_one() {
-    for by in WAYS {
+    for by in DEPARTURES {
         let fixture = PinFixture::new();
         let mut staying = fixture.bridge.connect().await;
         let (held, _page) = given_up(&fixture, by).await;
@@ -51,7 +51,7 @@ async fn an_abandoned_wrong_pin_delays_the_next_one() {
         sleep(MOMENT).await;
         held.release();
         assert_error("the next one", &staying.reply().await.1, WRONG, &["Wrong PIN"]);
-        assert_eq!(fixture.judged(), [WRONG_LOGIN; 2], "{by:?}");
+        assert_eq!(fixture.login_results(), [WRONG_LOGIN; 2], "{by:?}");
         let logins = fixture.module.logins();
         let pause = Duration::from_micros(logins[1].at - logins[0].at);
         assert!(pause >= Duration::from_secs(1), "{by:?}: {pause:?}");
@@ -60,10 +60,10 @@ async fn an_abandoned_wrong_pin_delays_the_next_one() {
 
 #[tokio::test]
 async fn after_an_abandoned_wrong_pin_the_last_try_is_kept() {
-    for by in WAYS {
+    for by in DEPARTURES {
         for origin in [ORIGIN, OTHER] {
             let fixture = PinFixture::new();
-            fixture.module.simulate(|card| card.tries = Some(2));
+            fixture.module.simulate(|token| token.tries = Some(2));
             let _staying = fixture.bridge.connect().await;
             let mut next = fixture.bridge.connect_as(origin).await;
             let (held, _page) = given_up(&fixture, by).await;
@@ -72,7 +72,7 @@ async fn after_an_abandoned_wrong_pin_the_last_try_is_kept() {
             held.release();
             let what = format!("{by:?} {origin}");
             assert_error(&what, &next.reply().await.1, LAST_TRY, &["desktop"]);
-            assert_eq!(fixture.judged(), [WRONG_LOGIN], "{what}");
+            assert_eq!(fixture.login_results(), [WRONG_LOGIN], "{what}");
         }
     }
 }

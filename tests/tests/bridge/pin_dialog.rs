@@ -94,7 +94,7 @@ async fn after_three_wrong_pins_the_call_fails() {
 
 #[tokio::test]
 async fn parallel_calls_share_one_dialog_and_its_outcome() {
-    for (answer, row) in [(Answer::cancel(), Some(CANCELLED)), (Answer::pin(PIN), None)] {
+    for (answer, expected) in [(Answer::cancel(), Some(CANCELLED)), (Answer::pin(PIN), None)] {
         let fixture = DialogFixture::new("");
         let held = fixture.pinentry.answer(answer.held());
         let mut page = fixture.bridge.connect().await;
@@ -107,13 +107,13 @@ async fn parallel_calls_share_one_dialog_and_its_outcome() {
         while !open.is_empty() {
             let (id, outcome) = page.reply().await;
             assert!(open.remove(&id.as_u64().unwrap()), "a second reply to {id}");
-            match row {
-                Some(row) => assert_error("one of many", &outcome, row, &["cancelled"]),
+            match expected {
+                Some(expected) => assert_error("one of many", &outcome, expected, &["cancelled"]),
                 None => drop(outcome.expect("a signature")),
             }
         }
         fixture.pinentry.assert_dialogs(1);
-        if row.is_some() {
+        if expected.is_some() {
             // A new call opens a new dialog.
             fixture.pinentry.answer(Answer::pin(PIN));
             page.result("signData", fixture.without_pin.clone()).await;

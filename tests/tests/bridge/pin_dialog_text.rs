@@ -105,13 +105,13 @@ fn put_common_name(token: &TestToken, common_name: &str) {
 }
 
 /// Characters that deceive the user or break a dialog that does not escape them.
-const NASTY: &str =
+const DECEPTIVE: &str =
     "A\0B\x07\x1b[31mC\r\n\nToken: D\u{202e}E\u{2066}F\u{200f}G%0AH%00%25<b>I</b>&amp;\\J\u{200b}";
 
 #[tokio::test]
 async fn a_subject_of_4_kb_cannot_deceive_the_user() {
     let fixture = DialogFixture::new("");
-    put_common_name(&fixture.token, &format!("start {} end", NASTY.repeat(50)));
+    put_common_name(&fixture.token, &format!("start {} end", DECEPTIVE.repeat(50)));
     fixture.pinentry.answer(Answer::pin(PIN));
     let mut page = fixture.bridge.connect().await;
     page.result("signData", with(&fixture.without_pin, "cert_id", "0b")).await;
@@ -133,7 +133,10 @@ fn assert_harmless(dialog: &Dialog) {
     let text = dialog.description();
     for c in text.chars().filter(|c| *c != '\n') {
         assert!(!c.is_control(), "{:#x} in {text:?}", u32::from(c));
-        let moves = matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let moves = matches!(
+            c,
+            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        );
         assert!(!moves && !matches!(c, '<' | '>'), "{:#x} in {text:?}", u32::from(c));
     }
     assert_eq!(text.matches("\nToken: ").count(), 1, "{text:?}");

@@ -26,7 +26,7 @@ pub const CANCELLED: (u16, &str) = (412, "109");
 pub const NO_TOKEN: (u16, &str) = (412, "101");
 pub const LOGIN_ENDED: (u16, &str) = (412, "401");
 
-// Results of `C_Login`, as [`PinFixture::judged`] gives them.
+// Results of `C_Login`, as [`PinFixture::login_results`] gives them.
 pub const RIGHT_LOGIN: (User, u64) = (User::User, CKR_OK);
 pub const WRONG_LOGIN: (User, u64) = (User::User, CKR_PIN_INCORRECT);
 pub const RIGHT_FOR_ONE: (User, u64) = (User::ContextSpecific, CKR_OK);
@@ -105,7 +105,7 @@ impl PinFixture {
     }
 
     /// The logins that reached the token, and their results.
-    pub fn judged(&self) -> Vec<(User, u64)> {
+    pub fn login_results(&self) -> Vec<(User, u64)> {
         let logins = self.module.logins();
         logins.iter().map(|call| (call.user.expect("a login has one"), call.result)).collect()
     }
@@ -116,7 +116,7 @@ impl PinFixture {
     }
 
     /// The worker that logged in last.
-    pub fn last_to_log_in(&self) -> u32 {
+    pub fn last_logged_in_worker(&self) -> u32 {
         self.module.logins().last().expect("a login").pid
     }
 
@@ -159,9 +159,14 @@ pub fn item_of(result: &Value, at: usize) -> Outcome {
 }
 
 /// Takes this number of replies. Asserts that each is an error with this status and code.
-pub async fn assert_all_refused(page: &mut Socket, count: usize, row: (u16, &str), words: &[&str]) {
+pub async fn assert_all_refused(
+    page: &mut Socket,
+    count: usize,
+    expected: (u16, &str),
+    words: &[&str],
+) {
     for _ in 0..count {
-        assert_error("one of many", &page.reply().await.1, row, words);
+        assert_error("one of many", &page.reply().await.1, expected, words);
     }
 }
 

@@ -10,7 +10,7 @@ use super::pin_fixture::{PinFixture, RIGHT_LOGIN, WRONG, wrong_pin};
 /// A fixture whose token takes PINs of 10 to 12 digits.
 fn fixture() -> PinFixture {
     let fixture = PinFixture::new();
-    fixture.module.simulate(|card| (card.min_pin_len, card.max_pin_len) = (Some(10), Some(12)));
+    fixture.module.simulate(|token| (token.min_pin_len, token.max_pin_len) = (Some(10), Some(12)));
     fixture
 }
 
@@ -35,7 +35,7 @@ async fn a_pages_pin_of_a_wrong_length_is_not_tried() {
 
     fixture.module.stop_simulation();
     fixture.assert_signed("the right PIN", &fixture.sign_with(&mut page, PIN).await);
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN]);
 }
 
 #[tokio::test]
@@ -51,7 +51,7 @@ async fn the_dialog_reports_a_wrong_length_and_asks_again() {
     right.release();
     fixture.assert_signed("the right PIN", &page.reply().await.1);
 
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN]);
     assert_eq!(answers.map(|answer| answer.answered().pid).len(), 3);
     let dialogs = fixture.pinentry.assert_dialogs(4);
     let errors: Vec<_> = dialogs.iter().map(|dialog| dialog.error().unwrap_or_default()).collect();
@@ -79,7 +79,7 @@ async fn pins_of_a_wrong_length_use_no_try_of_the_user() {
 #[tokio::test]
 async fn a_token_without_length_limits_gets_any_pin_but_an_empty_one() {
     let fixture = PinFixture::new();
-    fixture.module.simulate(|card| (card.min_pin_len, card.max_pin_len) = (Some(0), Some(0)));
+    fixture.module.simulate(|token| (token.min_pin_len, token.max_pin_len) = (Some(0), Some(0)));
     let mut page = fixture.bridge.connect().await;
     let outcome = fixture.sign_with(&mut page, "").await;
     assert_error("an empty PIN", &outcome, WRONG, &["empty"]);

@@ -22,7 +22,7 @@ fn pauses(logins: &[Call]) -> Vec<Duration> {
 #[tokio::test]
 async fn parallel_wrong_pins_are_tried_one_after_the_other() {
     let fixture = PinFixture::new();
-    fixture.module.simulate(|card| card.tries = Some(10));
+    fixture.module.simulate(|token| token.tries = Some(10));
     let mut pages = [fixture.bridge.connect().await, fixture.bridge.connect().await];
     let mut other = fixture.bridge.connect_as(OTHER).await;
     for number in 0..3 {
@@ -61,7 +61,7 @@ async fn a_new_page_of_the_origin_has_to_wait_too() {
         page.close().await;
         fixture.bridge.expect_workers(0);
     }
-    assert_eq!(fixture.judged(), [WRONG_LOGIN; 3]);
+    assert_eq!(fixture.login_results(), [WRONG_LOGIN; 3]);
     let logins = fixture.module.logins();
     assert_ne!(logins[0].pid, logins[1].pid, "another worker");
     for (pause, seconds) in pauses(&logins).iter().zip([1, 2]) {

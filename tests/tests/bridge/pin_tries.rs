@@ -21,7 +21,7 @@ use super::pin_fixture::{
 /// A fixture whose token has this number of tries.
 fn desk_with_tries(tries: u32) -> PinFixture {
     let fixture = PinFixture::new();
-    fixture.module.simulate(|card| card.tries = Some(tries));
+    fixture.module.simulate(|token| token.tries = Some(tries));
     fixture
 }
 
@@ -41,19 +41,19 @@ async fn the_last_try_is_for_the_user_only() {
     fixture.bridge.expect_workers(0);
     let mut page = fixture.bridge.connect().await;
     let mut other = fixture.bridge.connect_as(OTHER).await;
-    for (what, page) in [("a page that came anew", &mut page), ("another origin", &mut other)] {
+    for (what, page) in [("a new page", &mut page), ("another origin", &mut other)] {
         for pin in [PIN, &wrong_pin(3)] {
             assert_error(what, &fixture.sign_with(page, pin).await, LAST_TRY, &["desktop"]);
         }
     }
-    assert_eq!(fixture.judged(), [WRONG_LOGIN; 2]);
+    assert_eq!(fixture.login_results(), [WRONG_LOGIN; 2]);
     fixture.pinentry.assert_dialogs(0);
 
     fixture.pinentry.answer(Answer::pin(PIN));
     fixture.assert_signed("the user's PIN", &fixture.sign(&mut page).await);
     let dialogs = fixture.pinentry.assert_dialogs(1);
     assert!(dialogs[0].description().contains("LAST TRY"), "{dialogs:#?}");
-    assert_eq!(fixture.judged(), [WRONG_LOGIN, WRONG_LOGIN, RIGHT_LOGIN]);
+    assert_eq!(fixture.login_results(), [WRONG_LOGIN, WRONG_LOGIN, RIGHT_LOGIN]);
 
     // All tries are available again.
     let outcome = fixture.sign_with(&mut other, WRONG_PIN).await;
@@ -83,7 +83,7 @@ async fn a_wrong_pin_at_the_last_try_locks_and_ends_the_dialogs() {
         assert_error("a batch", &batch, LOCKED, &["Unlock"]);
     }
     fixture.pinentry.assert_dialogs(1);
-    assert_eq!(fixture.judged(), [WRONG_LOGIN]);
+    assert_eq!(fixture.login_results(), [WRONG_LOGIN]);
     assert_eq!(fixture.module.count("C_Login"), 1);
 }
 
@@ -112,7 +112,7 @@ async fn the_dialog_asks_again_before_other_calls_get_their_turn() {
     }
     assert!(dialogs[1].error().expect("an error").contains("Wrong PIN"), "{dialogs:#?}");
     assert_eq!((dialogs[0].error(), dialogs[2].error()), (None, None));
-    assert_eq!(fixture.judged(), [WRONG_LOGIN, RIGHT_LOGIN, RIGHT_LOGIN]);
+    assert_eq!(fixture.login_results(), [WRONG_LOGIN, RIGHT_LOGIN, RIGHT_LOGIN]);
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn the_dialog_does_not_ask_again_when_one_try_is_left() {
     let outcome = fixture.sign(&mut page).await;
     assert_error("two wrong PINs", &outcome, LAST_TRY, &["one try is left"]);
     fixture.pinentry.assert_dialogs(2);
-    assert_eq!(fixture.judged(), [WRONG_LOGIN; 2]);
+    assert_eq!(fixture.login_results(), [WRONG_LOGIN; 2]);
 
     fixture.pinentry.answer(Answer::pin(PIN));
     fixture.assert_signed("the right PIN", &fixture.sign(&mut page).await);
@@ -152,7 +152,7 @@ async fn the_user_is_warned_when_the_last_try_is_reached_meanwhile() {
     let dialogs = fixture.pinentry.assert_dialogs(2);
     let warns = |at: usize| dialogs[at].description().contains("LAST TRY");
     assert_eq!([0, 1].map(warns), [false, true], "{dialogs:#?}");
-    assert_eq!(fixture.judged(), [WRONG_LOGIN, WRONG_LOGIN, RIGHT_LOGIN]);
+    assert_eq!(fixture.login_results(), [WRONG_LOGIN, WRONG_LOGIN, RIGHT_LOGIN]);
 }
 
 /// Each call sees two tries left.
@@ -172,7 +172,7 @@ async fn parallel_pages_of_two_origins_cannot_use_the_last_try() {
     for page in &mut pages {
         assert_error("at once", &page.reply().await.1, LAST_TRY, &["one try"]);
     }
-    assert_eq!(fixture.judged(), [WRONG_LOGIN]);
+    assert_eq!(fixture.login_results(), [WRONG_LOGIN]);
 }
 
 #[tokio::test]
@@ -180,9 +180,9 @@ async fn a_locked_token_gets_no_login_and_the_user_no_dialog() {
     let fixture = PinFixture::new();
     let mut page = fixture.bridge.connect().await;
     for pinpad in [None, Some(Pinpad::typing(PIN))] {
-        fixture.module.simulate(|card| {
-            card.set_flags = CKF_USER_PIN_LOCKED;
-            card.pinpad = pinpad;
+        fixture.module.simulate(|token| {
+            token.set_flags = CKF_USER_PIN_LOCKED;
+            token.pinpad = pinpad;
         });
         for outcome in [fixture.sign_with(&mut page, PIN).await, fixture.sign(&mut page).await] {
             assert_error("a locked token", &outcome, LOCKED, &["Unlock"]);
@@ -196,9 +196,9 @@ async fn a_locked_token_gets_no_login_and_the_user_no_dialog() {
 #[tokio::test]
 async fn a_locked_token_that_reports_no_tries_is_recognised() {
     let fixture = PinFixture::new();
-    fixture.module.simulate(|card| {
-        card.tries = Some(2);
-        card.clear_flags = CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED;
+    fixture.module.simulate(|token| {
+        token.tries = Some(2);
+        token.clear_flags = CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED;
     });
     let mut page = fixture.bridge.connect().await;
     for number in 1..=3 {

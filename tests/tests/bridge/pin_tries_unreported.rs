@@ -11,9 +11,9 @@ use super::pin_fixture::{LAST_TRY, OTHER, PinFixture, RIGHT_LOGIN, WRONG, WRONG_
 #[tokio::test]
 async fn pages_cannot_lock_a_token_that_reports_no_tries() {
     let fixture = PinFixture::new();
-    fixture.module.simulate(|card| {
-        card.tries = Some(3);
-        card.clear_flags = CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY;
+    fixture.module.simulate(|token| {
+        token.tries = Some(3);
+        token.clear_flags = CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY;
     });
     let mut page = fixture.bridge.connect().await;
     for number in 1..=2 {
@@ -27,13 +27,13 @@ async fn pages_cannot_lock_a_token_that_reports_no_tries() {
             assert_error(what, &outcome, LAST_TRY, &["does not tell", "desktop"]);
         }
     }
-    assert_eq!(fixture.judged(), [WRONG_LOGIN; 2]);
+    assert_eq!(fixture.login_results(), [WRONG_LOGIN; 2]);
 
     fixture.pinentry.answer(Answer::pin(PIN));
     fixture.assert_signed("the user's PIN", &fixture.sign(&mut page).await);
     // All tries are available again.
     let outcome = fixture.sign_with(&mut other, &wrong_pin(4)).await;
     assert_error("a wrong PIN after it", &outcome, WRONG, &["Wrong PIN"]);
-    assert_eq!(fixture.judged(), [WRONG_LOGIN, WRONG_LOGIN, RIGHT_LOGIN, WRONG_LOGIN]);
+    assert_eq!(fixture.login_results(), [WRONG_LOGIN, WRONG_LOGIN, RIGHT_LOGIN, WRONG_LOGIN]);
     fixture.pinentry.assert_dialogs(1);
 }

@@ -64,7 +64,7 @@ async fn a_failing_pinentry_is_reported_and_the_next_call_asks_again() {
     let failures = [
         ("it ends at its start", Answer::exit().at_start()),
         ("it is killed at its start", Answer::killed().at_start()),
-        ("it refuses to start", Answer::error(83_886_081, "General error").at_start()),
+        ("it does not start", Answer::error(83_886_081, "General error").at_start()),
         ("a wrong greeting", Answer::write("WELCOME\n").at_start()),
         ("a binary greeting", Answer::binary().at_start()),
         ("it ends at the question", Answer::exit()),
@@ -95,13 +95,13 @@ async fn a_failing_pinentry_is_reported_and_the_next_call_asks_again() {
 }
 
 /// A bridge whose pinentry hangs in one of several ways.
-struct Hanging {
+struct HangingPinentry {
     what: &'static str,
     pinentry: Pinentry,
     bridge: Bridge,
 }
 
-impl Hanging {
+impl HangingPinentry {
     fn start((what, answer): (&'static str, Answer)) -> Self {
         let (pinentry, bridge) = open("dialog_seconds = 3");
         pinentry.answer(answer);
@@ -110,8 +110,8 @@ impl Hanging {
 
     /// Makes a call that needs consent, which nobody can give. Asserts that the bridge
     /// keeps working.
-    async fn meet(&self) {
-        let memory = self.most_memory();
+    async fn assert_survives(&self) {
+        let memory = self.peak_memory();
         let mut page = self.bridge.connect_as(NEW).await;
         let start = Instant::now();
         page.request_many("hello", &json!({}), 5).await;
@@ -122,7 +122,7 @@ impl Hanging {
         assert!(start.elapsed() < Duration::from_secs(20), "{}: {:?}", self.what, start.elapsed());
         self.bridge.connect().await.result("hello", json!({})).await;
         assert_eq!(self.pinentry.start_count(), 1, "{}", self.what);
-        let more = self.most_memory() - memory;
+        let more = self.peak_memory() - memory;
         assert!(more < 8 << 10, "{}: the bridge took {more} kB more", self.what);
         // The dialog has ended, and the bridge asks about the next origin.
         self.pinentry.answer(Answer::allow());
@@ -132,7 +132,7 @@ impl Hanging {
     }
 
     /// The peak memory of the bridge, in kB.
-    fn most_memory(&self) -> u64 {
+    fn peak_memory(&self) -> u64 {
         let status =
             std::fs::read_to_string(format!("/proc/{}/status", self.bridge.pid())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
@@ -150,9 +150,9 @@ async fn a_hanging_pinentry_is_killed_at_the_time_limit() {
         ("an endless greeting", Answer::endless_line().at_start()),
         ("endless comments", Answer::endless_comments()),
     ]
-    .map(Hanging::start);
-    join_all(all.iter().map(Hanging::meet)).await;
-    for Hanging { what, pinentry, bridge } in &all {
+    .map(HangingPinentry::start);
+    join_all(all.iter().map(HangingPinentry::assert_survives)).await;
+    for HangingPinentry { what, pinentry, bridge } in &all {
         assert_no_process(what, bridge, pinentry);
     }
 }

@@ -21,8 +21,8 @@ use super::pin_fixture::{
 };
 
 /// Makes the fixture's token one with a pinpad.
-pub fn play(fixture: &PinFixture, pinpad: Pinpad) {
-    fixture.module.simulate(|card| card.pinpad = Some(pinpad));
+pub fn set_pinpad(fixture: &PinFixture, pinpad: Pinpad) {
+    fixture.module.simulate(|token| token.pinpad = Some(pinpad));
 }
 
 /// A page whose call waits for the user to enter the PIN, and the message about it.
@@ -44,13 +44,13 @@ fn wait_for_reader(fixture: &PinFixture) {
 pub fn enter(fixture: &PinFixture, message: ScriptedAnswer<'_>, next: Pinpad) -> Dialog {
     let dialog = message.opened();
     wait_for_reader(fixture);
-    play(fixture, next.held());
+    set_pinpad(fixture, next.held());
     dialog
 }
 
 /// Asserts that the message has closed, although the user has not closed it.
 #[track_caller]
-pub fn assert_closed(fixture: &PinFixture, message: &Dialog) {
+pub fn assert_message_closed(fixture: &PinFixture, message: &Dialog) {
     assert!(wait_until(STOP_LIMIT, || !is_running(message.pid)), "it is still shown");
     let dialogs = fixture.pinentry.dialogs();
     let dialog = dialogs.iter().find(|dialog| dialog.pid == message.pid).expect("it was shown");
@@ -61,22 +61,22 @@ pub fn assert_closed(fixture: &PinFixture, message: &Dialog) {
 async fn the_message_about_the_reader_stays_until_the_pin_is_entered() {
     for pin in [None, Some(PIN), Some(WRONG_PIN)] {
         let fixture = PinFixture::new();
-        play(&fixture, Pinpad::typing(PIN).held());
+        set_pinpad(&fixture, Pinpad::typing(PIN).held());
         let mut params = fixture.without_pin();
         if let Some(pin) = pin {
             params = with(&params, "pin", pin);
         }
         let (mut page, message) = calling(&fixture, ORIGIN, &params).await;
         assert_eq!(message.kind, Kind::Message);
-        let said = message.description();
+        let description = message.description();
         for word in ["keypad", ORIGIN, LABEL, KeyType::P256.name(), "SHA-256", "pkcs11-bridge"] {
-            assert!(said.contains(word), "no `{word}`: {said}");
+            assert!(description.contains(word), "no `{word}`: {description}");
         }
         assert!(message.is_open());
 
         fixture.module.release_pinpad();
         fixture.assert_signed("what was signed", &page.reply().await.1);
-        assert_closed(&fixture, &message);
+        assert_message_closed(&fixture, &message);
         let logins = fixture.module.calls_of("C_Login");
         let [login] = &logins[..] else { panic!("{logins:#?}") };
         assert_eq!((login.pin_len, login.result), (None, CKR_OK));
@@ -93,7 +93,7 @@ async fn the_message_about_the_reader_stays_until_the_pin_is_entered() {
 async fn after_closing_the_message_the_user_can_still_enter_the_pin() {
     for hide in [Answer::acknowledge(), Answer::cancel(), Answer::killed()] {
         let fixture = PinFixture::new();
-        play(&fixture, Pinpad::typing(PIN).held());
+        set_pinpad(&fixture, Pinpad::typing(PIN).held());
         let message = fixture.pinentry.answer(hide);
         let mut page = fixture.bridge.connect().await;
         page.request("signData", fixture.without_pin()).await;
@@ -110,26 +110,26 @@ async fn after_closing_the_message_the_user_can_still_enter_the_pin() {
 #[tokio::test]
 async fn a_timeout_of_the_message_does_not_end_the_login() {
     let fixture = PinFixture::configured("dialog_seconds = 1");
-    play(&fixture, Pinpad::typing(PIN).held());
+    set_pinpad(&fixture, Pinpad::typing(PIN).held());
     let (mut page, message) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
     assert_eq!(message.timeout(), Some(Duration::from_secs(1)));
     assert!(wait_until(STOP_LIMIT, || !message.is_open()), "it is still shown");
     fixture.module.release_pinpad();
-    fixture.assert_signed("somebody who takes long", &page.reply().await.1);
+    fixture.assert_signed("a slow entry at the reader", &page.reply().await.1);
     fixture.module.assert_logins(1);
 }
 
 #[tokio::test]
 async fn without_a_pinentry_the_reader_still_works() {
     let fixture = PinFixture::without_pinentry(TestToken::new());
-    play(&fixture, Pinpad::typing(PIN).held());
+    set_pinpad(&fixture, Pinpad::typing(PIN).held());
     let mut page = fixture.bridge.connect().await;
     page.request("signData", fixture.without_pin()).await;
     let logged = wait_until(STOP_LIMIT, || fixture.bridge.log().contains("cannot be told"));
     assert!(logged, "{}", fixture.bridge.log());
     fixture.module.release_pinpad();
     fixture.assert_signed("without a pinentry", &page.reply().await.1);
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN]);
 }
 
 #[tokio::test]
@@ -137,7 +137,7 @@ async fn the_page_gets_the_outcome_of_the_reader() {
     let fixture = PinFixture::new();
     let entries =
         [Entry::Fail(CKR_FUNCTION_CANCELED), Entry::Pin(WRONG_PIN.into()), Entry::Pin(PIN.into())];
-    play(&fixture, Pinpad::with_entries(entries));
+    set_pinpad(&fixture, Pinpad::with_entries(entries));
     let mut page = fixture.bridge.connect().await;
     for _ in 0..3 {
         fixture.pinentry.answer(Answer::acknowledge().held());
@@ -157,15 +157,15 @@ async fn the_page_gets_the_outcome_of_the_reader() {
 #[tokio::test]
 async fn the_user_may_use_the_last_try_at_the_reader() {
     let fixture = PinFixture::new();
-    fixture.module.simulate(|card| card.tries = Some(2));
+    fixture.module.simulate(|token| token.tries = Some(2));
     let wrong = || Pinpad::typing(WRONG_PIN);
-    play(&fixture, wrong().held());
+    set_pinpad(&fixture, wrong().held());
     let mut page = fixture.bridge.connect().await;
-    for (row, warning) in [(LAST_TRY, false), (LOCKED, true)] {
+    for (expected, warning) in [(LAST_TRY, false), (LOCKED, true)] {
         let message = fixture.pinentry.answer(Answer::acknowledge().held());
         page.request("signData", fixture.without_pin()).await;
         let dialog = enter(&fixture, message, wrong());
-        assert_error("a wrong PIN", &page.reply().await.1, row, &[]);
+        assert_error("a wrong PIN", &page.reply().await.1, expected, &[]);
         assert_eq!(dialog.description().contains("LAST TRY"), warning, "{dialog:#?}");
     }
     assert_error("after it", &fixture.sign(&mut page).await, LOCKED, &["locked"]);
@@ -176,20 +176,20 @@ async fn the_user_may_use_the_last_try_at_the_reader() {
 #[tokio::test]
 async fn native_pin_entry_works_with_the_reader() {
     let fixture = PinFixture::configured("pin_entry = \"native\"");
-    play(&fixture, Pinpad::typing(PIN));
+    set_pinpad(&fixture, Pinpad::typing(PIN));
     let mut page = fixture.bridge.connect().await;
     let outcome = fixture.sign_with(&mut page, PIN).await;
     assert_error("a PIN of the page", &outcome, NO_PIN, &["`pin`", "Leave it out"]);
     assert_eq!(fixture.module.count("C_Login"), 0);
     fixture.assert_signed("without one", &fixture.sign(&mut page).await);
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN]);
 }
 
 #[tokio::test]
 async fn another_origin_needs_an_entry_of_its_own() {
     let fixture = PinFixture::new();
     let mut pages = Vec::new();
-    play(&fixture, Pinpad::typing(PIN).held());
+    set_pinpad(&fixture, Pinpad::typing(PIN).held());
     let mut messages = Vec::new();
     for origin in [ORIGIN, OTHER] {
         messages.push(fixture.pinentry.answer(Answer::acknowledge().held()));
@@ -205,9 +205,9 @@ async fn another_origin_needs_an_entry_of_its_own() {
         let dialog = enter(&fixture, message, Pinpad::typing(PIN));
         fixture.assert_signed(origin, &page.reply().await.1);
         assert!(dialog.description().contains(origin), "{dialog:#?}");
-        assert_closed(&fixture, &dialog);
+        assert_message_closed(&fixture, &dialog);
     }
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN; 2]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN; 2]);
     let logins = fixture.module.logins();
     assert_ne!(logins[0].pid, logins[1].pid);
     assert_eq!(fixture.pinentry.max_open_dialogs(), 1);

@@ -15,17 +15,17 @@ use pkcs11_bridge_tests::token::{KeyType, PIN};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
-use super::always_authenticate::{ALWAYS, assert_order, token_with_such_a_key};
+use super::always_authenticate::{KEY_ID, assert_order, token_with_key};
 use super::pin_fixture::{
     CANCELLED, OTHER, PinFixture, RIGHT_FOR_ONE, RIGHT_LOGIN, assert_all_done, assert_all_refused,
     assert_signature, hash_of, item_of,
 };
-use super::pinpad::{assert_closed, calling, enter, play};
+use super::pinpad::{assert_message_closed, calling, enter, set_pinpad};
 
 #[tokio::test]
 async fn parallel_calls_need_one_entry() {
     let fixture = PinFixture::new();
-    play(&fixture, Pinpad::typing(PIN).held());
+    set_pinpad(&fixture, Pinpad::typing(PIN).held());
     let (mut page, message) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
     let mut second = fixture.bridge.connect().await;
     page.request_many("signData", &fixture.with_pin(), 10).await;
@@ -33,21 +33,21 @@ async fn parallel_calls_need_one_entry() {
     fixture.module.release_pinpad();
     assert_all_done(&mut page, 11).await;
     assert_all_done(&mut second, 10).await;
-    assert_closed(&fixture, &message);
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN]);
+    assert_message_closed(&fixture, &message);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN]);
     fixture.pinentry.assert_dialogs(1);
 }
 
 #[tokio::test]
 async fn a_cancelled_entry_cancels_all_calls_that_wait_for_it() {
     let fixture = PinFixture::new();
-    play(&fixture, Pinpad::with_entries([Entry::Fail(CKR_FUNCTION_CANCELED)]).held());
+    set_pinpad(&fixture, Pinpad::with_entries([Entry::Fail(CKR_FUNCTION_CANCELED)]).held());
     let (mut page, message) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
     page.request_many("signData", &fixture.without_pin(), 10).await;
     page.result("modules", json!({})).await;
     fixture.module.release_pinpad();
     assert_all_refused(&mut page, 11, CANCELLED, &["cancelled"]).await;
-    assert_closed(&fixture, &message);
+    assert_message_closed(&fixture, &message);
     assert_eq!(fixture.module.count("C_Login"), 1);
     fixture.pinentry.assert_dialogs(1);
 }
@@ -55,7 +55,7 @@ async fn a_cancelled_entry_cancels_all_calls_that_wait_for_it() {
 #[tokio::test]
 async fn while_the_reader_waits_the_origin_can_still_read() {
     let fixture = PinFixture::new();
-    play(&fixture, Pinpad::typing(PIN).held());
+    set_pinpad(&fixture, Pinpad::typing(PIN).held());
     let (mut page, _) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
     page.request_many("signData", &fixture.without_pin(), 20).await;
     let mut second = fixture.bridge.connect().await;
@@ -72,19 +72,19 @@ async fn while_the_reader_waits_the_origin_can_still_read() {
 #[tokio::test]
 async fn when_a_page_leaves_its_message_and_entry_end() {
     let fixture = PinFixture::new();
-    play(&fixture, Pinpad::typing(PIN).held());
+    set_pinpad(&fixture, Pinpad::typing(PIN).held());
     let (page, message) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
     let worker = fixture.bridge.workers();
     page.close().await;
-    assert_closed(&fixture, &message);
+    assert_message_closed(&fixture, &message);
     fixture.bridge.expect_workers(0);
 
     // The next entry belongs to the page that asks now.
     let (mut page, _) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
     fixture.module.release_pinpad();
     fixture.assert_signed("after it", &page.reply().await.1);
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN]);
-    assert_ne!(fixture.last_to_log_in(), worker[0].pid);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN]);
+    assert_ne!(fixture.last_logged_in_worker(), worker[0].pid);
 }
 
 /// Another page of the same origin stays, so the reader still waits for the PIN. The
@@ -92,7 +92,7 @@ async fn when_a_page_leaves_its_message_and_entry_end() {
 #[tokio::test]
 async fn the_message_stays_as_long_as_the_reader_waits() {
     let fixture = PinFixture::new();
-    play(&fixture, Pinpad::typing(PIN).held());
+    set_pinpad(&fixture, Pinpad::typing(PIN).held());
     let mut staying = fixture.bridge.connect().await;
     let (page, _) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
     page.close().await;
@@ -103,14 +103,14 @@ async fn the_message_stays_as_long_as_the_reader_waits() {
     assert!(wait_until(STOP_LIMIT, is_told), "{:#?}", fixture.pinentry.dialogs());
     fixture.module.release_pinpad();
     fixture.assert_signed("the page that has stayed", &staying.reply().await.1);
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN]);
 }
 
 #[tokio::test]
 async fn keys_that_always_authenticate_need_an_entry_for_each_signature() {
-    let (token, issued) = token_with_such_a_key(KeyType::P256);
+    let (token, issued) = token_with_key(KeyType::P256);
     let fixture = PinFixture::on(token);
-    play(&fixture, Pinpad::typing(PIN).held());
+    set_pinpad(&fixture, Pinpad::typing(PIN).held());
     let mut page = fixture.bridge.connect().await;
     let messages: Vec<_> =
         (0..6).map(|_| fixture.pinentry.answer(Answer::acknowledge().held())).collect();
@@ -120,17 +120,17 @@ async fn keys_that_always_authenticate_need_an_entry_for_each_signature() {
     enter(0);
     fixture.assert_signed("another key", &page.reply().await.1);
     for number in 1..=2 {
-        page.request("signData", with(&fixture.without_pin(), "cert_id", ALWAYS)).await;
-        let said = enter(number);
-        assert!(said.description().contains("for every signature"), "{said:#?}");
+        page.request("signData", with(&fixture.without_pin(), "cert_id", KEY_ID)).await;
+        let message = enter(number);
+        assert!(message.description().contains("for every signature"), "{message:#?}");
         page.reply().await.1.expect("a signature");
     }
-    page.request("signDataBatch", with(&fixture.batch(3), "cert_id", ALWAYS)).await;
+    page.request("signDataBatch", with(&fixture.batch(3), "cert_id", KEY_ID)).await;
     for number in 3..=5 {
-        let said = enter(number);
-        assert!(said.description().contains("keypad"), "{said:#?}");
-        assert!(said.description().contains("for each of the 3 signatures"), "{said:#?}");
-        assert!(said.description().contains(&format!("{} of 3", number - 2)), "{said:#?}");
+        let message = enter(number);
+        assert!(message.description().contains("keypad"), "{message:#?}");
+        assert!(message.description().contains("for each of the 3 signatures"), "{message:#?}");
+        assert!(message.description().contains(&format!("{} of 3", number - 2)), "{message:#?}");
     }
     let result = page.reply().await.1.expect("a batch");
     for number in 0..3 {
@@ -140,7 +140,7 @@ async fn keys_that_always_authenticate_need_an_entry_for_each_signature() {
     assert_order(&fixture, 5);
     fixture.pinentry.assert_dialogs(6);
     fixture.assert_signed("another key again", &fixture.sign(&mut page).await);
-    assert_eq!(fixture.judged(), [&[RIGHT_LOGIN][..], &[RIGHT_FOR_ONE; 5]].concat());
+    assert_eq!(fixture.login_results(), [&[RIGHT_LOGIN][..], &[RIGHT_FOR_ONE; 5]].concat());
     let logins = fixture.module.calls_of("C_Login");
     assert!(logins.iter().all(|login| login.pin_len.is_none()), "{logins:#?}");
 }
@@ -150,9 +150,9 @@ async fn a_cancelled_entry_ends_the_batch() {
     let fixture = PinFixture::new();
     let entries =
         [Entry::Pin(PIN.into()), Entry::Pin(PIN.into()), Entry::Fail(CKR_FUNCTION_CANCELED)];
-    fixture.module.simulate(|card| {
-        card.always_authenticate = Some(PIN.to_owned());
-        card.pinpad = Some(Pinpad::with_entries(entries));
+    fixture.module.simulate(|token| {
+        token.always_authenticate = Some(PIN.to_owned());
+        token.pinpad = Some(Pinpad::with_entries(entries));
     });
     let mut page = fixture.bridge.connect_as(OTHER).await;
     let result = page.result("signDataBatch", fixture.batch(3)).await;

@@ -31,7 +31,7 @@ fn with_cores(command: &Command, folder: &Path) -> Command {
 
 /// Prints a warning if no program on this machine dumps a core, because the test then
 /// proves little.
-fn say_whether_cores_are_dumped(folder: &Path) {
+fn warn_if_cores_are_not_dumped(folder: &Path) {
     let mut sleep = Command::new("sleep");
     let sleep = Program::start(&mut with_cores(sleep.arg("60"), folder));
     let is_sleep = || {
@@ -40,7 +40,7 @@ fn say_whether_cores_are_dumped(folder: &Path) {
     };
     assert!(wait_until(Duration::from_secs(20), is_sleep));
     if !sleep.stop_with(Signal::ABORT).core_dumped {
-        eprintln!("no program dumps a core on this machine, so that this proves little");
+        eprintln!("no program dumps a core on this machine, so this test proves little");
     }
     for core in cores(folder) {
         fs::remove_file(folder.join(core)).unwrap();
@@ -85,7 +85,7 @@ fn assert_limit(what: &str, pid: u32) {
 #[test]
 fn a_bridge_that_crashes_dumps_no_core() {
     let home = Home::new();
-    say_whether_cores_are_dumped(&home.temporary());
+    warn_if_cores_are_not_dumped(&home.temporary());
     for signal in CRASHES {
         let mut command = home.command();
         command.args(["serve", "--listen", "127.0.0.1:0"]);
@@ -101,7 +101,7 @@ fn a_bridge_that_crashes_dumps_no_core() {
 #[test]
 fn a_worker_that_crashes_dumps_no_core() {
     let (home, token) = (Home::new(), TestToken::new());
-    say_whether_cores_are_dumped(&home.temporary());
+    warn_if_cores_are_not_dumped(&home.temporary());
     for signal in CRASHES {
         let mut command = home.command();
         command.args(["worker", "--module", MODULE, "--bridge", &std::process::id().to_string()]);
@@ -146,7 +146,7 @@ const NOBODY: u32 = 65534;
 
 /// Whether a program of `nobody` can read another program's environment, which has the
 /// same protection as its memory.
-fn can_look_into(pid: u32) -> bool {
+fn can_read(pid: u32) -> bool {
     let mut reader = Command::new("cat");
     reader.arg(format!("/proc/{pid}/environ")).uid(NOBODY).gid(NOBODY).current_dir("/");
     reader.output().expect("cat").status.success()
@@ -169,8 +169,8 @@ fn another_program_of_the_same_user_cannot_read_its_memory() {
         Program::start(&mut command)
     };
     let sleep = as_nobody(Path::new("/bin/sleep"), &["60"]);
-    assert!(wait_until(Duration::from_secs(20), || can_look_into(sleep.pid())));
+    assert!(wait_until(Duration::from_secs(20), || can_read(sleep.pid())));
     let mut bridge = as_nobody(&copy, &["serve", "--listen", "127.0.0.1:0"]);
     bridge.expect_line("listening on ws://");
-    assert!(!can_look_into(bridge.pid()));
+    assert!(!can_read(bridge.pid()));
 }

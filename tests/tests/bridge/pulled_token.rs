@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::pin_fixture::{NO_TOKEN, PinFixture, RIGHT_LOGIN, item_of};
 
-const ENDS: [(&str, u64); 6] = [
+const RETURN_VALUES: [(&str, u64); 6] = [
     ("CKR_DEVICE_REMOVED", CKR_DEVICE_REMOVED),
     ("CKR_TOKEN_NOT_PRESENT", CKR_TOKEN_NOT_PRESENT),
     ("CKR_SESSION_HANDLE_INVALID", CKR_SESSION_HANDLE_INVALID),
@@ -80,7 +80,7 @@ async fn after_reinsertion_the_user_is_asked_once() {
         fixture.assert_signed("again", &fixture.sign(&mut page).await);
         fixture.pinentry.assert_dialogs(number);
     }
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN; 4]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN; 4]);
 }
 
 #[tokio::test]
@@ -103,8 +103,9 @@ async fn a_missing_token_is_reported_and_works_after_reinsertion() {
         {
             assert_eq!(of_slot(&page.result(method, params).await), None, "{method}");
         }
-        let told = of_slot(&page.result("slots", json!({})).await).expect("the slot is there");
-        assert_eq!(told["flags"].as_u64().unwrap() & 1, 0, "{told}");
+        let empty_slot =
+            of_slot(&page.result("slots", json!({})).await).expect("the slot is there");
+        assert_eq!(empty_slot["flags"].as_u64().unwrap() & 1, 0, "{empty_slot}");
         page.result("info", json!({})).await;
         fixture.module.insert_token();
         for (method, params) in &all {
@@ -158,14 +159,17 @@ async fn each_return_value_for_a_removed_token_is_handled() {
     ] {
         let (method, params) = call(method);
         for function in functions {
-            for (name, ckr) in ENDS {
+            for (name, ckr) in RETURN_VALUES {
                 let what = format!("{name} of {function}");
                 fixture.sign_with(&mut page, PIN).await.expect("a login");
                 let before = page.result(method, params.clone()).await;
                 let rule = fixture.module.add(Rule::on(function).next(1).fail_before(ckr));
                 let outcome = page.call(method, params.clone()).await;
-                let met = fixture.module.calls_of(function);
-                assert!(met.iter().any(|call| call.result == ckr), "{what}: nothing met it");
+                let recorded = fixture.module.calls_of(function);
+                assert!(
+                    recorded.iter().any(|call| call.result == ckr),
+                    "{what}: no call returned it"
+                );
                 rule.remove();
                 let after = outcome.unwrap_or_else(|error| panic!("{what}: {error:?}"));
                 assert_answered(&what, method, &before, &after);
@@ -182,7 +186,7 @@ async fn an_error_of_the_slot_is_reported() {
     let fixture = PinFixture::new();
     let mut page = fixture.bridge.connect().await;
     let slot = json!({ "slot_id": fixture.token.slot() });
-    for (name, ckr) in ENDS {
+    for (name, ckr) in RETURN_VALUES {
         let rule = fixture.module.add(Rule::on("C_GetTokenInfo").next(1).fail_before(ckr));
         let outcome = page.call("token", slot.clone()).await;
         rule.remove();

@@ -6,7 +6,7 @@ use pkcs11_bridge_tests::token::{KeyType, LABEL, MODULE, TestToken};
 use serde_json::{Value, json};
 
 /// The value that `pkcs11-tool` prints after a title.
-fn said<'a>(text: &'a str, title: &str) -> &'a str {
+fn printed_value<'a>(text: &'a str, title: &str) -> &'a str {
     let line = text.lines().find(|line| line.trim_start().starts_with(title));
     let line = line.unwrap_or_else(|| panic!("no `{title}` in:\n{text}")).trim_start();
     line[title.len()..].trim_start_matches([' ', ':']).trim()
@@ -77,14 +77,14 @@ async fn info_describes_the_module() {
     let bridge = Setup::on(&token).start();
     let info = bridge.connect().await.result("info", json!({})).await;
     let tool = token.pkcs11_tool(["--show-info"]);
-    assert_eq!(info["cryptoki_version"], said(&tool, "Cryptoki version"));
-    assert_eq!(info["manufacturer_id"], said(&tool, "Manufacturer"));
+    assert_eq!(info["cryptoki_version"], printed_value(&tool, "Cryptoki version"));
+    assert_eq!(info["manufacturer_id"], printed_value(&tool, "Manufacturer"));
     let library = format!(
         "{} (ver {})",
         info["library_description"].as_str().unwrap(),
         info["library_version"].as_str().unwrap()
     );
-    assert_eq!(library, said(&tool, "Library"));
+    assert_eq!(library, printed_value(&tool, "Library"));
     assert_eq!(info["flags"], 0);
     assert_eq!(info.as_object().map(|info| info.len()), Some(5), "{info}");
 }
@@ -124,21 +124,21 @@ async fn token_reports_every_field() {
     let token = TestToken::new();
     let bridge = Setup::on(&token).start();
     let mut page = bridge.connect().await;
-    let told = page.result("token", json!({ "slot_id": token.slot() })).await;
+    let token_info = page.result("token", json!({ "slot_id": token.slot() })).await;
 
     let tool = token.pkcs11_tool(["--list-slots"]);
-    assert_eq!(told["slot_id"], token.slot());
-    assert_eq!(told["label"], LABEL);
-    assert_eq!(told["label"], said(&tool, "token label"));
-    assert_eq!(told["manufacturer_id"], said(&tool, "token manufacturer"));
-    assert_eq!(told["model"], said(&tool, "token model"));
-    assert_eq!(told["serial_number"], said(&tool, "serial num"));
-    assert_eq!(told["hardware_version"], said(&tool, "hardware version"));
-    assert_eq!(told["firmware_version"], said(&tool, "firmware version"));
-    let lengths = format!("{}/{}", told["min_pin_length"], told["max_pin_length"]);
-    assert_eq!(lengths, said(&tool, "pin min/max"));
+    assert_eq!(token_info["slot_id"], token.slot());
+    assert_eq!(token_info["label"], LABEL);
+    assert_eq!(token_info["label"], printed_value(&tool, "token label"));
+    assert_eq!(token_info["manufacturer_id"], printed_value(&tool, "token manufacturer"));
+    assert_eq!(token_info["model"], printed_value(&tool, "token model"));
+    assert_eq!(token_info["serial_number"], printed_value(&tool, "serial num"));
+    assert_eq!(token_info["hardware_version"], printed_value(&tool, "hardware version"));
+    assert_eq!(token_info["firmware_version"], printed_value(&tool, "firmware version"));
+    let lengths = format!("{}/{}", token_info["min_pin_length"], token_info["max_pin_length"]);
+    assert_eq!(lengths, printed_value(&tool, "pin min/max"));
     // RNG, login required, user PIN initialised, restore key not needed, token initialised.
-    assert_eq!(told["flags"], 0x1 | 0x4 | 0x8 | 0x20 | 0x400);
+    assert_eq!(token_info["flags"], 0x1 | 0x4 | 0x8 | 0x20 | 0x400);
     // SoftHSM reports none of these values.
     for unknown in [
         "max_session_count",
@@ -148,13 +148,13 @@ async fn token_reports_every_field() {
         "total_private_memory",
         "free_private_memory",
     ] {
-        assert_eq!(told.get(unknown), Some(&Value::Null), "{unknown}");
+        assert_eq!(token_info.get(unknown), Some(&Value::Null), "{unknown}");
     }
     for known_or_not in ["session_count", "rw_session_count"] {
-        let count = told.get(known_or_not).expect(known_or_not);
+        let count = token_info.get(known_or_not).expect(known_or_not);
         assert!(count.is_null() || count.is_u64(), "{known_or_not}: {count}");
     }
-    assert_eq!(told.as_object().map(|token| token.len()), Some(18), "{told}");
+    assert_eq!(token_info.as_object().map(|token| token.len()), Some(18), "{token_info}");
 }
 
 #[tokio::test]

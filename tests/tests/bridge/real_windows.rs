@@ -11,7 +11,7 @@ use pkcs11_bridge_tests::token::PIN;
 use tokio::time::sleep;
 
 use super::pin_fixture::{LAST_TRY, PinFixture, RIGHT_LOGIN, WRONG_LOGIN, wrong_pin};
-use super::pinpad::play;
+use super::pinpad::set_pinpad;
 
 fn enter(desktop: &Desktop, pin: &str, picture: &str) {
     desktop.wait_for_window();
@@ -24,7 +24,7 @@ fn enter(desktop: &Desktop, pin: &str, picture: &str) {
 async fn real_windows_report_wrong_pins_and_the_last_try() {
     let desktop = Desktop::start();
     let fixture = PinFixture::with_windows_on(&desktop);
-    fixture.module.simulate(|card| card.tries = Some(3));
+    fixture.module.simulate(|token| token.tries = Some(3));
     let mut page = fixture.bridge.connect().await;
     page.request("signData", fixture.without_pin()).await;
     enter(&desktop, &wrong_pin(1), "window-1-pin");
@@ -37,14 +37,14 @@ async fn real_windows_report_wrong_pins_and_the_last_try() {
     enter(&desktop, PIN, "window-3-last-try");
     fixture.assert_signed("the right PIN", &page.reply().await.1);
     desktop.wait_for_no_window();
-    assert_eq!(fixture.judged(), [WRONG_LOGIN, WRONG_LOGIN, RIGHT_LOGIN]);
+    assert_eq!(fixture.login_results(), [WRONG_LOGIN, WRONG_LOGIN, RIGHT_LOGIN]);
 }
 
 #[tokio::test]
 async fn the_window_about_the_reader_closes_after_the_entry() {
     let desktop = Desktop::start();
     let fixture = PinFixture::with_windows_on(&desktop);
-    play(&fixture, Pinpad::typing(PIN).held());
+    set_pinpad(&fixture, Pinpad::typing(PIN).held());
     let mut page = fixture.bridge.connect().await;
     page.request("signData", fixture.without_pin()).await;
     desktop.wait_for_window();
@@ -55,5 +55,5 @@ async fn the_window_about_the_reader_closes_after_the_entry() {
     fixture.module.release_pinpad();
     fixture.assert_signed("the PIN on the reader", &page.reply().await.1);
     desktop.wait_for_no_window();
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN]);
 }

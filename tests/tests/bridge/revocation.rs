@@ -17,13 +17,13 @@ use serde_json::{Value, json};
 use super::consent::{NEW, NOT_APPROVED};
 
 /// A bridge that allows one origin for ever, and [`NEW`] until its revocation.
-struct Office {
+struct RevocationFixture {
     token: TestToken,
     pinentry: Pinentry,
     bridge: Bridge,
 }
 
-impl Office {
+impl RevocationFixture {
     fn open() -> Self {
         let (token, pinentry) = (TestToken::new(), Pinentry::new());
         let setup = Setup::on(&token).pinentry(&pinentry);
@@ -42,7 +42,7 @@ impl Office {
 
 #[tokio::test]
 async fn a_revoked_origin_loses_connections_and_workers_at_once() {
-    let office = Office::open();
+    let office = RevocationFixture::open();
     let mut other = office.bridge.connect().await;
     other.result("signData", office.params()).await;
     let mut third = office.bridge.connect_as("https://third.example").await;
@@ -69,7 +69,7 @@ async fn a_revoked_origin_loses_connections_and_workers_at_once() {
 
 #[tokio::test]
 async fn a_revoked_origin_is_not_asked_about_for_a_while() {
-    let office = Office::open();
+    let office = RevocationFixture::open();
     let mut page = office.bridge.connect_as(NEW).await;
     page.result("hello", json!({})).await;
     office.revoke();
@@ -88,7 +88,7 @@ async fn a_revoked_origin_is_not_asked_about_for_a_while() {
 
 #[tokio::test]
 async fn a_revocation_answers_a_waiting_call_and_closes_its_dialog() {
-    let office = Office::open();
+    let office = RevocationFixture::open();
     let held = office.pinentry.answer(Answer::pin(PIN).held());
     let mut page = office.bridge.connect_as(NEW).await;
     page.request("signData", without(&office.params(), "pin")).await;
@@ -108,7 +108,7 @@ async fn a_revocation_answers_a_waiting_call_and_closes_its_dialog() {
 
 #[tokio::test]
 async fn a_revocation_answers_running_calls() {
-    let office = Office::open();
+    let office = RevocationFixture::open();
     let hashes: Vec<_> =
         (0..1000_u32).map(|number| base64(&digest("sha256", &number.to_le_bytes()))).collect();
     let batch = with(&office.params(), "cert_id", KeyType::Rsa3072.id());
@@ -135,7 +135,7 @@ async fn a_revocation_answers_running_calls() {
 
 #[tokio::test]
 async fn a_revocation_ends_the_watch_of_slots() {
-    let office = Office::open();
+    let office = RevocationFixture::open();
     let mut page = office.bridge.connect_as(NEW).await;
     assert_eq!(page.result("watchSlots", json!({})).await, true);
     office.revoke();

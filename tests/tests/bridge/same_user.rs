@@ -14,7 +14,7 @@ use serde_json::json;
 const NOBODY: u32 = 65534;
 
 /// The bridge's response to a valid handshake from a program of this user.
-fn answer_to(user: u32, address: SocketAddr, origin: &str) -> String {
+fn response_to(user: u32, address: SocketAddr, origin: &str) -> String {
     let request = format!(
         "GET / HTTP/1.1\\r\\nHost: {address}\\r\\nOrigin: {origin}\\r\\nConnection: Upgrade\\r\\n\
          Upgrade: websocket\\r\\nSec-WebSocket-Version: 13\\r\\n\
@@ -48,12 +48,12 @@ fn can_be_another_user() -> bool {
 }
 
 #[track_caller]
-fn assert_judged_by_user(bridge: &Bridge) {
+fn assert_refused_by_user(bridge: &Bridge) {
     let address = bridge.address();
-    let own = answer_to(geteuid().as_raw(), address, ORIGIN);
+    let own = response_to(geteuid().as_raw(), address, ORIGIN);
     assert!(own.starts_with("HTTP/1.1 101 "), "{address}: {own}");
     for origin in [ORIGIN, "https://stranger.example", "null"] {
-        let other = answer_to(NOBODY, address, origin);
+        let other = response_to(NOBODY, address, origin);
         assert!(other.starts_with("HTTP/1.1 403 "), "{address} {origin}: {other}");
         assert!(other.contains("another user of this computer"), "{address} {origin}: {other}");
     }
@@ -69,7 +69,7 @@ async fn a_program_of_another_user_is_refused_at_the_handshake() {
     let bridge = Setup::on(&token).start();
     let mut page = bridge.connect().await;
     page.result("slots", json!({})).await;
-    assert_judged_by_user(&bridge);
+    assert_refused_by_user(&bridge);
     page.result("slots", json!({})).await;
 }
 
@@ -83,5 +83,5 @@ async fn a_program_of_another_user_is_refused_over_ipv6() {
         return;
     }
     let bridge = Setup::new().origin(ORIGIN).listen(Some("[::1]:0")).start();
-    assert_judged_by_user(&bridge);
+    assert_refused_by_user(&bridge);
 }

@@ -13,7 +13,7 @@ const HASHES: [&str; 4] = ["sha1", "sha256", "sha384", "sha512"];
 const RSA_NAMES: [&str; 6] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
 
 /// The `CKA_ID` of a second certificate. Its key has the same type and is not on the token.
-const TWIN: &str = "0a";
+const SECOND_CERTIFICATE: &str = "0a";
 
 /// A key on a token, and a page that may use it.
 struct Case {
@@ -26,7 +26,7 @@ struct Case {
 impl Case {
     async fn new(key_type: KeyType) -> Self {
         let token = TestToken::new();
-        token.write_certificate(&token.generate_key(key_type, "twin"), Some(TWIN));
+        token.write_certificate(&token.generate_key(key_type, "twin"), Some(SECOND_CERTIFICATE));
         let bridge = Setup::on(&token).start();
         let page = bridge.connect().await;
         Self { key_type, token, page, _bridge: bridge }
@@ -57,7 +57,7 @@ impl Case {
             ("nothing", good.clone(), true),
             ("the hash", with(&good, "data", other_hash), false),
             ("the signature", with(&good, "signature", base64(&changed)), false),
-            ("the key", with(&good, "cert_id", TWIN), false),
+            ("the key", with(&good, "cert_id", SECOND_CERTIFICATE), false),
         ] {
             let answer = self.page.result("verifySignedData", params).await;
             assert_eq!(answer, verified, "{what}, changed: {change}");
@@ -221,7 +221,8 @@ async fn parallel_signatures_match_their_requests() {
     }
     while !expected.is_empty() {
         let (id, outcome) = case.page.reply().await;
-        let (key_type, hash) = expected.remove(&id.as_u64().unwrap()).expect("one of ours, once");
+        let (key_type, hash) =
+            expected.remove(&id.as_u64().unwrap()).expect("one reply to each request");
         let signature = outcome.unwrap_or_else(|error| panic!("{key_type:?}: {error:?}"));
         let mut signature = from_base64(signature.as_str().unwrap());
         if !key_type.is_rsa() {

@@ -35,12 +35,12 @@ fn assert_told(fixture: &FaultFixture, what: &str, event: &Value, kind: &str) {
 }
 
 /// Waits until a page gets the next event, and asserts that it gets no other.
-async fn assert_hears(fixture: &FaultFixture, what: &str, page: &mut Socket, kind: &str) {
+async fn assert_next_event(fixture: &FaultFixture, what: &str, page: &mut Socket, kind: &str) {
     assert_told(fixture, what, &page.event().await, kind);
 }
 
 /// Asserts that a page has got no event that the other pages already have.
-async fn assert_hears_nothing(what: &str, page: &mut Socket) {
+async fn assert_no_event(what: &str, page: &mut Socket) {
     page.request("hello", json!({})).await;
     let (events, _) = page.reply_after_events().await;
     assert_eq!(events, [] as [Value; 0], "{what}");
@@ -62,15 +62,15 @@ async fn each_watching_page_gets_each_change_once() {
         for _ in 0..3 {
             fixture.module.remove_token();
             for page in [&mut first, &mut second, &mut other] {
-                assert_hears(&fixture, &what, page, "removed").await;
+                assert_next_event(&fixture, &what, page, "removed").await;
             }
             fixture.module.insert_token();
             for page in [&mut first, &mut second, &mut other] {
-                assert_hears(&fixture, &what, page, "inserted").await;
+                assert_next_event(&fixture, &what, page, "inserted").await;
             }
         }
         for page in [&mut first, &mut second, &mut other, &mut parallel_page] {
-            assert_hears_nothing(&what, page).await;
+            assert_no_event(&what, page).await;
         }
     }
 }
@@ -100,21 +100,21 @@ async fn other_pages_get_no_events() {
     watch(&mut no_more).await;
     fixture.module.remove_token();
     for page in [&mut page, &mut no_more] {
-        assert_hears(&fixture, "both", page, "removed").await;
+        assert_next_event(&fixture, "both", page, "removed").await;
     }
     assert_eq!(no_more.result("unwatchSlots", json!({})).await, true);
     fixture.module.insert_token();
-    assert_hears(&fixture, "the one", &mut page, "inserted").await;
-    assert_hears_nothing("no more", &mut no_more).await;
-    assert_hears_nothing("elsewhere", &mut elsewhere).await;
+    assert_next_event(&fixture, "the one", &mut page, "inserted").await;
+    assert_no_event("no more", &mut no_more).await;
+    assert_no_event("elsewhere", &mut elsewhere).await;
 
     // A page that watches again gets the changes from then on.
     fixture.module.remove_token();
-    assert_hears(&fixture, "the one", &mut page, "removed").await;
+    assert_next_event(&fixture, "the one", &mut page, "removed").await;
     watch(&mut no_more).await;
     fixture.module.insert_token();
     for page in [&mut page, &mut no_more] {
-        assert_hears(&fixture, "both again", page, "inserted").await;
+        assert_next_event(&fixture, "both again", page, "inserted").await;
     }
 }
 
@@ -136,7 +136,7 @@ async fn changes_while_the_worker_restarts_are_reported() {
             } else {
                 fixture.module.insert_token();
             }
-            assert_hears(&fixture, &what, &mut page, kind).await;
+            assert_next_event(&fixture, &what, &mut page, kind).await;
         }
         fixture.assert_works(&mut page).await;
     }
@@ -197,7 +197,7 @@ async fn a_module_with_spurious_events_causes_no_busy_loop() {
             fixture.assert_works(&mut page).await;
         }
     };
-    fixture.beside_healthy(work).await;
+    fixture.while_healthy_module_works(work).await;
 }
 
 /// Some vendors' modules do this.
@@ -230,11 +230,11 @@ async fn a_module_that_blocks_while_it_waits_is_polled_instead() {
         let modules = page.result("modules", json!({})).await;
         assert_eq!(modules[0]["state"], "running", "{modules}");
     };
-    fixture.beside_healthy(work).await;
+    fixture.while_healthy_module_works(work).await;
     fixture.module.remove_token();
-    assert_hears(&fixture, "after the lock", &mut watching, "removed").await;
+    assert_next_event(&fixture, "after the lock", &mut watching, "removed").await;
     fixture.module.insert_token();
-    assert_hears(&fixture, "after the lock", &mut watching, "inserted").await;
+    assert_next_event(&fixture, "after the lock", &mut watching, "inserted").await;
     fixture.assert_works(&mut page).await;
 }
 
@@ -251,16 +251,20 @@ async fn a_module_that_crashes_or_hangs_while_it_waits_is_polled() {
             fixture.module.wait_until_blocked("C_WaitForSlotEvent", 1);
             for _ in 0..2 {
                 fixture.module.remove_token();
-                assert_hears(&fixture, &what, &mut page, "removed").await;
+                assert_next_event(&fixture, &what, &mut page, "removed").await;
                 fixture.module.insert_token();
-                assert_hears(&fixture, &what, &mut page, "inserted").await;
+                assert_next_event(&fixture, &what, &mut page, "inserted").await;
             }
             for _ in 0..3 {
                 fixture.assert_works(&mut page).await;
             }
         };
-        fixture.beside_healthy(work).await;
-        assert_eq!(fixture.module.blocked("C_WaitForSlotEvent"), 1, "{what}: it was called again");
+        fixture.while_healthy_module_works(work).await;
+        assert_eq!(
+            fixture.module.blocked("C_WaitForSlotEvent"),
+            1,
+            "{what}: the module was called again"
+        );
         page.close().await;
         fixture.bridge.expect_workers(0);
     }

@@ -35,7 +35,7 @@ fn a_state_file_in_the_current_folder_keeps_approvals() {
     }
     let names = fs::read_dir(home.temporary()).unwrap().map(|entry| entry.unwrap().file_name());
     let aside = names.filter(|name| name.to_string_lossy().contains("unreadable")).count();
-    assert_eq!(aside, 0, "something was set aside");
+    assert_eq!(aside, 0, "a module was suspended");
 }
 
 #[tokio::test]

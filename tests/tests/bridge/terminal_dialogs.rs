@@ -190,7 +190,7 @@ async fn if_the_pinentry_fails_the_terminal_asks() {
 }
 
 /// A bridge started by bash, and a page of [`NEW`].
-async fn job(terminal: &Terminal, home: &Home, script: &str) -> (Program, Socket) {
+async fn start_in_bash(terminal: &Terminal, home: &Home, script: &str) -> (Program, Socket) {
     let config = home.path().join("config.toml");
     std::fs::write(&config, "dialog_seconds = 1").unwrap();
     let bridge = home.command();
@@ -207,7 +207,7 @@ async fn job(terminal: &Terminal, home: &Home, script: &str) -> (Program, Socket
 #[tokio::test]
 async fn a_bridge_in_the_background_does_not_use_the_terminal() {
     let (terminal, home) = (Terminal::new(), Home::new());
-    let (program, mut page) = job(&terminal, &home, "\"$@\" & wait").await;
+    let (program, mut page) = start_in_bash(&terminal, &home, "\"$@\" & wait").await;
     terminal.type_text("yes\n");
     let outcome = page.call("hello", json!({})).await;
     assert_error("in the background", &outcome, NOT_APPROVED, &["cannot ask", COMMAND]);
@@ -219,12 +219,12 @@ async fn a_bridge_in_the_background_does_not_use_the_terminal() {
 #[tokio::test]
 async fn a_bridge_suspended_while_it_asks_continues() {
     let (terminal, home) = (Terminal::new(), Home::new());
-    let (program, mut page) = job(&terminal, &home, "\"$@\"; bg; wait").await;
+    let (program, mut page) = start_in_bash(&terminal, &home, "\"$@\"; bg; wait").await;
     page.request("hello", json!({})).await;
     terminal.wait_for(YES_OR_NO, 1);
     // Ctrl-Z
     terminal.type_text("\x1a");
-    assert_error("nobody answers", &answered(&mut page).await, NOT_APPROVED, &[]);
+    assert_error("no answer", &answered(&mut page).await, NOT_APPROVED, &[]);
     let outcome = page.call("hello", json!({})).await;
     assert_error("a second call", &outcome, NOT_APPROVED, &["not asked again"]);
     drop(page);

@@ -16,14 +16,14 @@ use super::pin_fixture::{
 };
 
 /// The value that a module returns once after the token was away.
-const ENDS: [(&str, u64); 3] = [
+const RETURN_VALUES: [(&str, u64); 3] = [
     ("removed", CKR_DEVICE_REMOVED),
     ("no such session", CKR_SESSION_HANDLE_INVALID),
     ("not logged in", CKR_USER_NOT_LOGGED_IN),
 ];
 
 /// Makes the next call of a function return this value.
-fn end(fixture: &PinFixture, function: &str, ckr: u64) {
+fn return_once(fixture: &PinFixture, function: &str, ckr: u64) {
     fixture.module.add(Rule::on(function).next(1).fail_before(ckr));
 }
 
@@ -38,13 +38,13 @@ async fn a_signature_after_the_end_of_the_login_asks_for_the_pin() {
     let fixture = PinFixture::new();
     let mut page = fixture.bridge.connect().await;
     fixture.assert_signed("the login", &fixture.sign_with(&mut page, PIN).await);
-    for (number, (what, ckr)) in (1..).zip(ENDS) {
-        end(&fixture, "C_Sign", ckr);
+    for (number, (what, ckr)) in (1..).zip(RETURN_VALUES) {
+        return_once(&fixture, "C_Sign", ckr);
         fixture.pinentry.answer(Answer::pin(PIN));
         fixture.assert_signed(what, &fixture.sign(&mut page).await);
         fixture.pinentry.assert_dialogs(number);
         assert_said(&fixture, "C_Sign", ckr, 1);
-        assert_eq!(fixture.judged(), vec![RIGHT_LOGIN; 1 + number]);
+        assert_eq!(fixture.login_results(), vec![RIGHT_LOGIN; 1 + number]);
         fixture.assert_signed("with that login", &fixture.sign(&mut page).await);
     }
     fixture.module.assert_logins(4);
@@ -55,12 +55,12 @@ async fn with_the_pages_pin_the_signature_needs_no_dialog() {
     let fixture = PinFixture::new();
     let mut page = fixture.bridge.connect().await;
     fixture.assert_signed("the login", &fixture.sign_with(&mut page, PIN).await);
-    for (what, ckr) in ENDS {
-        end(&fixture, "C_Sign", ckr);
+    for (what, ckr) in RETURN_VALUES {
+        return_once(&fixture, "C_Sign", ckr);
         fixture.assert_signed(what, &fixture.sign_with(&mut page, PIN).await);
         assert_said(&fixture, "C_Sign", ckr, 1);
     }
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN; 4]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN; 4]);
     fixture.pinentry.assert_dialogs(0);
 }
 
@@ -74,8 +74,8 @@ async fn a_read_notices_the_end_of_the_login_and_the_next_signature_asks() {
     let mut count = 0;
     for ((method, params), function) in [(verify, "C_GetSessionInfo"), (list, "C_FindObjectsInit")]
     {
-        for (what, ckr) in &ENDS[..2] {
-            end(&fixture, function, *ckr);
+        for (what, ckr) in &RETURN_VALUES[..2] {
+            return_once(&fixture, function, *ckr);
             page.result(method, params.clone()).await;
             assert_said(&fixture, function, *ckr, 1);
             fixture.pinentry.assert_dialogs(count);
@@ -85,7 +85,7 @@ async fn a_read_notices_the_end_of_the_login_and_the_next_signature_asks() {
             fixture.pinentry.assert_dialogs(count);
         }
     }
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN; 5]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN; 5]);
 }
 
 #[tokio::test]
@@ -94,8 +94,8 @@ async fn a_private_key_that_vanished_is_found_after_the_pin() {
     let mut page = fixture.bridge.connect().await;
     fixture.assert_signed("another key", &fixture.sign_with(&mut page, PIN).await);
     let params = with(&fixture.without_pin(), "cert_id", KeyType::P384.id());
-    for (_, ckr) in ENDS {
-        end(&fixture, "C_FindObjectsInit", ckr);
+    for (_, ckr) in RETURN_VALUES {
+        return_once(&fixture, "C_FindObjectsInit", ckr);
         fixture.pinentry.answer(Answer::pin(PIN));
         page.result("signData", params.clone()).await;
         assert_said(&fixture, "C_FindObjectsInit", ckr, 1);
@@ -103,7 +103,7 @@ async fn a_private_key_that_vanished_is_found_after_the_pin() {
         page.result("logout", json!({})).await;
         fixture.assert_signed("another key", &fixture.sign_with(&mut page, PIN).await);
     }
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN; 7]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN; 7]);
     fixture.pinentry.assert_dialogs(3);
 }
 
@@ -165,7 +165,7 @@ async fn while_the_token_is_out_no_dialog_opens() {
     fixture.pinentry.answer(Answer::pin(PIN));
     fixture.assert_signed("once it is back", &fixture.sign(&mut page).await);
     fixture.pinentry.assert_dialogs(1);
-    assert_eq!(fixture.judged(), [RIGHT_LOGIN; 2]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN; 2]);
 }
 
 /// The token may have counted the PIN as a try.

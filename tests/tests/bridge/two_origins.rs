@@ -15,7 +15,7 @@ use super::pin_dialog::{CANCELLED, OTHER_ORIGIN, WRONG};
 const BOTH_WAYS: [[&str; 2]; 2] = [[ORIGIN, OTHER_ORIGIN], [OTHER_ORIGIN, ORIGIN]];
 
 /// Origins A and B on one token, both approved by the user. A is logged in.
-struct Two {
+struct TwoOrigins {
     // The pages come first: a bridge waits a little for pages that it has to close.
     a: Socket,
     b: Socket,
@@ -26,7 +26,7 @@ struct Two {
     _token: TestToken,
 }
 
-impl Two {
+impl TwoOrigins {
     async fn with_a_logged_in([a, b]: [&str; 2]) -> Self {
         let (token, pinentry) = (TestToken::new(), Pinentry::new());
         let setup =
@@ -42,7 +42,7 @@ impl Two {
     }
 
     /// Asserts that A still signs without a dialog.
-    async fn assert_a_goes_on(&mut self) {
+    async fn assert_a_still_signs(&mut self) {
         let before = self.pinentry.start_count();
         self.a.result("signData", self.without_pin.clone()).await;
         assert_eq!(self.pinentry.start_count(), before);
@@ -52,42 +52,42 @@ impl Two {
 #[tokio::test]
 async fn without_a_pin_the_second_origin_gets_its_own_dialog() {
     for [a, b] in BOTH_WAYS {
-        let mut two = Two::with_a_logged_in([a, b]).await;
+        let mut two = TwoOrigins::with_a_logged_in([a, b]).await;
         two.pinentry.answer(Answer::cancel());
         let outcome = two.b.call("signData", two.without_pin.clone()).await;
         assert_error("without a PIN", &outcome, CANCELLED, &[]);
         let text = two.pinentry.assert_dialogs(1)[0].description().to_owned();
         assert!(text.contains(b) && !text.contains(a), "{text}");
-        two.assert_a_goes_on().await;
+        two.assert_a_still_signs().await;
 
         two.pinentry.answer(Answer::pin(PIN));
         two.b.result("signData", two.without_pin.clone()).await;
         two.pinentry.assert_dialogs(2);
-        two.assert_a_goes_on().await;
+        two.assert_a_still_signs().await;
     }
 }
 
 #[tokio::test]
 async fn without_a_pin_and_a_dialog_the_second_origin_cannot_sign() {
     for [a, b] in BOTH_WAYS {
-        let mut two = Two::with_a_logged_in([a, b]).await;
+        let mut two = TwoOrigins::with_a_logged_in([a, b]).await;
         two.pinentry.answer(Answer::exit().at_start());
         let outcome = two.b.call("signData", two.without_pin.clone()).await;
-        assert_error("nobody to ask", &outcome, (400, "801"), &["`pin` is missing"]);
-        two.assert_a_goes_on().await;
+        assert_error("no dialog", &outcome, (400, "801"), &["`pin` is missing"]);
+        two.assert_a_still_signs().await;
     }
 }
 
 #[tokio::test]
 async fn a_wrong_pin_of_the_second_origin_does_not_affect_the_first() {
     for [a, b] in BOTH_WAYS {
-        let mut two = Two::with_a_logged_in([a, b]).await;
+        let mut two = TwoOrigins::with_a_logged_in([a, b]).await;
         let outcome = two.b.call("signData", with(&two.with_pin, "pin", WRONG_PIN)).await;
         assert_error("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
         assert_ckr("a wrong PIN", &outcome, "CKR_PIN_INCORRECT");
         // The first origin may sign at once, with its PIN too, because the pause
         // belongs to the second.
-        two.assert_a_goes_on().await;
+        two.assert_a_still_signs().await;
         two.a.result("signData", two.with_pin.clone()).await;
         two.b.result("signData", two.with_pin.clone()).await;
     }
@@ -96,12 +96,12 @@ async fn a_wrong_pin_of_the_second_origin_does_not_affect_the_first() {
 #[tokio::test]
 async fn with_the_right_pin_both_sign_in_their_own_processes() {
     for [a, b] in BOTH_WAYS {
-        let mut two = Two::with_a_logged_in([a, b]).await;
+        let mut two = TwoOrigins::with_a_logged_in([a, b]).await;
         two.b.result("signData", two.with_pin.clone()).await;
         two.bridge.expect_workers(2);
         for _ in 0..3 {
             two.b.result("signData", two.without_pin.clone()).await;
-            two.assert_a_goes_on().await;
+            two.assert_a_still_signs().await;
         }
     }
 }
@@ -109,7 +109,7 @@ async fn with_the_right_pin_both_sign_in_their_own_processes() {
 #[tokio::test]
 async fn when_the_first_origin_leaves_the_second_stays_logged_in() {
     for [a, b] in BOTH_WAYS {
-        let mut two = Two::with_a_logged_in([a, b]).await;
+        let mut two = TwoOrigins::with_a_logged_in([a, b]).await;
         two.b.result("signData", two.with_pin.clone()).await;
         two.a.close().await;
         two.bridge.expect_workers(1);
@@ -125,7 +125,7 @@ async fn when_the_first_origin_leaves_the_second_stays_logged_in() {
 #[tokio::test]
 async fn when_the_first_origin_is_revoked_the_second_stays_logged_in() {
     for [a, b] in BOTH_WAYS {
-        let mut two = Two::with_a_logged_in([a, b]).await;
+        let mut two = TwoOrigins::with_a_logged_in([a, b]).await;
         two.b.result("signData", two.with_pin.clone()).await;
         run_command(two.bridge.home(), &["revoke", a]);
         assert_eq!(two.a.close_code().await, 1008);

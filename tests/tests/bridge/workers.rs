@@ -107,7 +107,7 @@ async fn a_worker_that_dies_between_calls_is_replaced() {
     // The call during the death of the worker may fail with a clear error.
     let outcome = page.call("slots", json!({})).await;
     if outcome.is_err() {
-        assert_error("the call that met the death", &outcome, (500, "900"), &[SOFTHSM]);
+        assert_error("a call during the death of the worker", &outcome, (500, "900"), &[SOFTHSM]);
     }
     page.result("slots", json!({})).await;
     assert!(!pids(&bridge).contains(&worker));
@@ -140,7 +140,7 @@ async fn a_worker_that_dies_under_load_fails_its_calls_once_each() {
     while !open_at_other.is_empty() {
         let (id, outcome) = other.reply().await;
         assert!(open_at_other.remove(&id.as_u64().unwrap()), "a second reply to {id}");
-        outcome.unwrap_or_else(|error| panic!("the other origin was harmed: {error:?}"));
+        outcome.unwrap_or_else(|error| panic!("the other origin failed: {error:?}"));
     }
     page.result("signData", params).await;
 }
@@ -148,7 +148,9 @@ async fn a_worker_that_dies_under_load_fails_its_calls_once_each() {
 fn assert_signed_or_crashed(outcome: &Outcome) {
     match outcome {
         Ok(signature) => assert!(signature.is_string()),
-        Err(_) => assert_error("a call that met the death", outcome, (500, "900"), &[SOFTHSM]),
+        Err(_) => {
+            assert_error("a call during the death of the worker", outcome, (500, "900"), &[SOFTHSM])
+        }
     }
 }
 

@@ -33,7 +33,7 @@ fn frames_that_break_the_protocol() {
     let mut cases = vec![
         ("a frame that is not masked", unmasked(frame(TEXT, HELLO)), PROTOCOL),
         ("a ping that is not masked", unmasked(frame(PING, "x")), PROTOCOL),
-        ("a continuation of nothing", frame(CONTINUATION, HELLO), PROTOCOL),
+        ("a continuation without a message", frame(CONTINUATION, HELLO), PROTOCOL),
         (
             "a message within a message",
             [frame_with_first_byte(TEXT, "{"), frame(TEXT, HELLO)].concat(),
@@ -44,8 +44,8 @@ fn frames_that_break_the_protocol() {
         ("a ping that is too long", frame(PING, [0; 126]), PROTOCOL),
         ("a close frame that is too long", frame(CLOSE, [0; 126]), PROTOCOL),
         ("a close frame of one byte", frame(CLOSE, [3]), PROTOCOL),
-        ("a close code that nobody may send", frame(CLOSE, 1006u16.to_be_bytes()), PROTOCOL),
-        ("a close code of no meaning", frame(CLOSE, 7u16.to_be_bytes()), PROTOCOL),
+        ("a reserved close code", frame(CLOSE, 1006u16.to_be_bytes()), PROTOCOL),
+        ("an undefined close code", frame(CLOSE, 7u16.to_be_bytes()), PROTOCOL),
         ("a close reason that is not UTF-8", frame(CLOSE, [3, 232, 0xff]), NOT_UTF_8),
         ("text that is not UTF-8", frame(TEXT, b"{\"jsonrpc\":\"\xff\""), NOT_UTF_8),
         ("text that ends within a character", frame(TEXT, "é".as_bytes().split_at(1).0), NOT_UTF_8),
@@ -67,7 +67,7 @@ fn frames_that_break_the_protocol() {
         ),
     ];
     for opcode in [3, 4, 5, 6, 7, 11, 12, 13, 14, 15] {
-        cases.push(("an opcode of no meaning", frame(opcode, HELLO), PROTOCOL));
+        cases.push(("an undefined opcode", frame(opcode, HELLO), PROTOCOL));
     }
     for bit in RESERVED {
         // The first of these bits says that the frame is compressed (RFC 7692), which
@@ -133,7 +133,7 @@ fn pieces_that_do_not_end() {
         let _ = peer.send(frame_with_first_byte(TEXT, "{"));
         let begun = Instant::now();
         while peer.send(&piece).is_ok() {
-            assert!(begun.elapsed() < LIMIT, "{what}: the bridge takes them all");
+            assert!(begun.elapsed() < LIMIT, "{what}: the bridge accepts all of them");
         }
         let ending = peer.ending();
         // Bytes that come after the close frame may take it with them.
@@ -152,7 +152,7 @@ fn empty_pieces_that_do_not_end() {
     let pieces = frame_with_first_byte(CONTINUATION, "").repeat(1000);
     let begun = Instant::now();
     while peer.send(&pieces).is_ok() {
-        assert!(begun.elapsed() < LIMIT, "the bridge takes them all");
+        assert!(begun.elapsed() < LIMIT, "the bridge accepts all of them");
     }
     assert!([Ending::CloseCode(TOO_LONG), Ending::Dropped].contains(&peer.ending()));
     testbed.expect_served();
@@ -166,9 +166,9 @@ fn a_flood_of_pings_is_answered() {
     let reading = std::thread::spawn(move || std::io::copy(&mut &reader, &mut std::io::sink()));
     let pings = frame(PING, [0; 125]).repeat(100);
     for _ in 0..1000 {
-        peer.send(&pings).expect("the bridge takes them");
+        peer.send(&pings).expect("the bridge reads them");
     }
-    peer.send(frame(CLOSE, 1000u16.to_be_bytes())).expect("the bridge takes it");
+    peer.send(frame(CLOSE, 1000u16.to_be_bytes())).expect("the bridge reads it");
     assert!(reading.join().unwrap().is_ok_and(|read| read > 0));
     testbed.expect_served();
 }
@@ -181,7 +181,7 @@ fn a_flood_of_pings_whose_pongs_nobody_reads() {
     let begun = Instant::now();
     peer.socket().set_write_timeout(Some(LIMIT)).unwrap();
     while peer.send(&pings).is_ok() {
-        assert!(begun.elapsed() < LIMIT, "the bridge takes them all");
+        assert!(begun.elapsed() < LIMIT, "the bridge accepts all of them");
     }
     // Nothing more was taken for as long as a peer has.
     assert!(begun.elapsed() >= Duration::from_secs(WRITE_SECONDS / 2));

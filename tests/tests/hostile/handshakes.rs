@@ -86,8 +86,8 @@ fn ten_thousand_websockets_of_unapproved_origins_are_bounded() {
         });
     }
     println!("{} kept, {refused} refused", kept.len());
-    assert!(kept.len() <= MAX_UNAPPROVED_CONNECTIONS, "{} have a place", kept.len());
-    assert!(refused > 0, "nobody was told to come later");
+    assert!(kept.len() <= MAX_UNAPPROVED_CONNECTIONS, "{} connections are open", kept.len());
+    assert!(refused > 0, "no peer was asked to try again later");
     testbed.expect_served();
 }
 
@@ -133,7 +133,10 @@ fn endless_headers_are_cut_off() {
         let _ = peer.send(start);
         let begun = Instant::now();
         while peer.send(&words).is_ok() {
-            assert!(begun.elapsed() < Duration::from_secs(30), "{what}: the bridge takes it all");
+            assert!(
+                begun.elapsed() < Duration::from_secs(30),
+                "{what}: the bridge accepts everything"
+            );
         }
         assert_eq!(peer.ending(), Ending::Dropped, "{what}");
     }
@@ -150,7 +153,7 @@ fn headers_byte_by_byte_are_cut_off() {
     let mut bytes = request.bytes().cycle();
     while !peers.is_empty() {
         assert!(begun.elapsed() < HANDSHAKE_LIMIT, "{} are waited for", peers.len());
-        let byte = bytes.next().expect("there is always one");
+        let byte = bytes.next().expect("the bytes repeat");
         peers.retain_mut(|peer| peer.send([byte]).is_ok());
         sleep(Duration::from_millis(200));
     }

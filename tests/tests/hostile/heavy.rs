@@ -24,7 +24,7 @@ fn incomplete_frames_on_all_connections_bound_memory() {
     frame.resize(frame.len() + MAX_FRAME_LEN - 1, b' ');
     let mut peers: Vec<_> = (0..CONNECTIONS).map(|_| testbed.peer()).collect();
     for peer in &mut peers {
-        peer.send(&frame).expect("the bridge takes it");
+        peer.send(&frame).expect("the bridge reads it");
     }
     testbed.expect_served();
 }
@@ -37,7 +37,7 @@ fn incomplete_messages_on_all_connections_bound_memory() {
     second.resize(second.len() + MAX_FRAME_LEN - 1, b' ');
     let mut peers: Vec<_> = (0..CONNECTIONS).map(|_| testbed.peer()).collect();
     for peer in &mut peers {
-        peer.send(&first).expect("the bridge takes it");
+        peer.send(&first).expect("the bridge reads it");
         let _ = peer.send(&second);
     }
     testbed.expect_served();
@@ -53,7 +53,7 @@ fn requests_of_1_mb_to_a_hanging_module_bound_memory() {
     let before = testbed.bridge.workers();
     let mut peers: Vec<_> = (0..8).map(|_| open()).collect();
     let slots = json!({ "jsonrpc": "2.0", "id": "first", "method": "slots" }).to_string();
-    peers[0].send(frame(TEXT, slots)).expect("the bridge takes it");
+    peers[0].send(frame(TEXT, slots)).expect("the bridge reads it");
     testbed.bridge.expect_workers(before.len() + 1);
     let own = testbed.bridge.workers().into_iter().find(|worker| !before.contains(worker));
     processes::signal(own.expect("a worker").pid, Signal::STOP);

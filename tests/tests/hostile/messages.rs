@@ -88,14 +88,14 @@ fn too_deep_and_too_large_messages_get_an_error() {
             r#"{"jsonrpc":"2.0","id":1,"method":"\u"#.to_owned(),
             &[NOT_JSON],
         ),
-        ("a number beyond all", request(r#"{"token_present":1e999999}"#), &[BAD_ARGUMENT]),
+        ("a number that is too large", request(r#"{"token_present":1e999999}"#), &[BAD_ARGUMENT]),
         ("a zero byte", "\0".to_owned(), &[NOT_JSON]),
         ("nothing", String::new(), &[NOT_JSON]),
     ] {
         assert!(text.len() <= MAX_FRAME_LEN, "{what}: {} bytes", text.len());
         let mut peer = testbed.peer();
         let close = frame(CLOSE, 1000u16.to_be_bytes());
-        peer.send([frame(TEXT, &text), close].concat()).expect("the bridge takes it");
+        peer.send([frame(TEXT, &text), close].concat()).expect("the bridge reads it");
         let received = peer.read_to_end();
         assert_eq!(received.ending, Ending::CloseCode(1000), "{what}");
         let [reply] = received.texts.as_slice() else {

@@ -20,7 +20,7 @@ const TOO_SLOW: Ending = Ending::CloseCode(1008);
 /// the time until then.
 fn sends_only(mut peer: RawConnection, bytes: &[u8]) -> (Ending, Duration) {
     let begun = Instant::now();
-    peer.send(bytes).expect("the bridge takes it");
+    peer.send(bytes).expect("the bridge reads it");
     (peer.ending(), begun.elapsed())
 }
 
@@ -64,10 +64,10 @@ fn incomplete_messages_are_closed_at_their_deadline() {
         assert_eq!(ending, TOO_SLOW, "{what}");
         assert!(after >= Duration::from_secs(MESSAGE_SECONDS - 1), "{what}: after {after:?}");
     }
-    silent.send(&message).expect("it is open still");
+    silent.send(&message).expect("the connection is open");
     // A page that sends a close frame at once gets no reply.
-    assert!(silent.read_for(Duration::from_secs(2)).is_none(), "it is open still");
-    silent.send(frame(8, 1000u16.to_be_bytes())).expect("it is open still");
+    assert!(silent.read_for(Duration::from_secs(2)).is_none(), "the connection is open");
+    silent.send(frame(8, 1000u16.to_be_bytes())).expect("the connection is open");
     assert_eq!(silent.read_to_end().texts.len(), 1, "a page that was silent for long");
     testbed.expect_served();
 }

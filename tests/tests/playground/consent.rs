@@ -18,8 +18,8 @@ async fn the_page_points_to_the_dialog_and_continues_by_itself() {
     let testbed = Testbed::unknown(&pinentry).await;
     let held = pinentry.answer(Answer::allow().held());
     let page = PlaygroundPage::open(&testbed.url()).await;
-    let told = page.browser.wait_for_shown(ASKED).await;
-    assert!(told.contains(&testbed.origin()) && told.contains("window"), "{told}");
+    let text = page.browser.wait_for_shown(ASKED).await;
+    assert!(text.contains(&testbed.origin()) && text.contains("window"), "{text}");
     assert!(held.opened().description().contains(&testbed.origin()));
     page.browser.screenshot("consent-1-asked").await;
 
@@ -37,9 +37,9 @@ async fn after_a_denial_the_page_asks_only_on_request() {
     let testbed = Testbed::unknown(&pinentry).await;
     pinentry.answer(Answer::deny());
     let page = PlaygroundPage::open(&testbed.url()).await;
-    let told = page.browser.wait_for_shown(REFUSED).await;
+    let text = page.browser.wait_for_shown(REFUSED).await;
     let command = format!("pkcs11-bridge origins allow {}", testbed.origin());
-    assert!(told.contains(&command) && told.contains("10 min"), "{told}");
+    assert!(text.contains(&command) && text.contains("10 min"), "{text}");
     page.browser.screenshot("consent-2-denied").await;
 
     // A denial pauses further questions.
@@ -63,8 +63,8 @@ async fn after_a_revocation_the_page_does_not_ask_by_itself() {
     page.choose(LABEL, "P-256").await;
 
     approvals::run_command(testbed.bridge.home(), &["revoke", &testbed.origin()]);
-    let told = page.browser.wait_for_shown(REFUSED).await;
-    assert!(told.contains("taken back"), "{told}");
+    let text = page.browser.wait_for_shown(REFUSED).await;
+    assert!(text.contains("taken back"), "{text}");
     testbed.bridge.expect_workers(0);
     // The page is connected again, but makes no call.
     page.browser.wait_for_shown("#connection-status[data-phase=refused]").await;

@@ -26,14 +26,14 @@ async fn a_suspended_module_is_shown_until_its_next_trial() {
         if number > 1 {
             page.browser.wait_for(started).await;
         }
-        let told = page.sign_error("500", "900").await;
-        assert!(told.contains("crashed") && told.contains(NAME), "{told}");
+        let text = page.sign_error("500", "900").await;
+        assert!(text.contains("crashed") && text.contains(NAME), "{text}");
     }
     page.browser.wait_for(&format!("{state} === 'Set aside'")).await;
-    let told = page.browser.wait_for_shown(TRIAL).await;
-    assert!(told.contains("tried again at") && told.contains("by itself"), "{told}");
-    let told = page.browser.wait_for_shown("#info-error [data-testid=error]").await;
-    assert!(told.contains("is set aside") && !told.contains("refresh"), "{told}");
+    let text = page.browser.wait_for_shown(TRIAL).await;
+    assert!(text.contains("tried again at") && text.contains("by itself"), "{text}");
+    let text = page.browser.wait_for_shown("#info-error [data-testid=error]").await;
+    assert!(text.contains("is set aside") && !text.contains("refresh"), "{text}");
     page.browser.screenshot("set-aside-1").await;
 
     // No user clicks on anything. The suspension lasts a minute, and each of these

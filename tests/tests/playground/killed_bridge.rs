@@ -18,9 +18,9 @@ async fn the_page_reports_the_loss_and_continues_with_the_next_bridge() {
     module.wait_until_blocked("C_Sign", 1);
 
     bridge.kill();
-    let told = page.sign_error("500", "999").await;
+    let text = page.sign_error("500", "999").await;
     for part in ["signData was lost", "is not known", "Nothing is sent again", "by itself"] {
-        assert!(told.contains(part), "{told}");
+        assert!(text.contains(part), "{text}");
     }
     page.browser.wait_for_shown("#panel-unreachable").await;
     page.browser.wait_for_shown("#connection-status[data-phase=unreachable]").await;
@@ -31,9 +31,9 @@ async fn the_page_reports_the_loss_and_continues_with_the_next_bridge() {
     // No user clicks on anything.
     let status = page.browser.wait_for_shown(CONNECTED).await;
     assert!(status.contains("back since"), "{status}");
-    let told = page.sign_error("500", "999").await;
+    let text = page.sign_error("500", "999").await;
     for part in ["signData was lost", "is not known", "is back since", "Nothing was sent again"] {
-        assert!(told.contains(part), "{told}");
+        assert!(text.contains(part), "{text}");
     }
     assert!(!page.is_shown("#panel-unreachable").await);
     page.choose(LABEL, "P-256").await;

@@ -75,8 +75,8 @@ impl PlaygroundPage {
     /// Logs out and waits for the words that report the outcome.
     pub async fn log_out(&self, words: &str) {
         self.browser.click("#logout-button").await;
-        let said = "document.querySelector('#logout-result').textContent";
-        self.browser.wait_for(&format!("{said}.includes({})", json!(words))).await;
+        let text = "document.querySelector('#logout-result').textContent";
+        self.browser.wait_for(&format!("{text}.includes({})", json!(words))).await;
     }
 
     /// Whether a CSS selector finds a visible element.

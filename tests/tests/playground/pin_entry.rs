@@ -82,7 +82,7 @@ async fn the_page_shows_the_outcome_of_the_dialog() {
 async fn the_page_leaves_the_last_try_to_the_bridge() {
     let (token, pinentry) = (TestToken::new(), Pinentry::new());
     let module = TestModule::wrapping(&token);
-    module.simulate(|card| card.tries = Some(2));
+    module.simulate(|token| token.tries = Some(2));
     let site = Site::reserve().await;
     let setup = Setup::on_test_module(&module).origin(&site.origin()).pinentry(&pinentry);
     let bridge = setup.start();

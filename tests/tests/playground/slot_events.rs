@@ -15,11 +15,11 @@ async fn the_lists_follow_slot_events() {
     let (_bridge, site) = on_test_module(&module).await;
     let page = PlaygroundPage::open(&site.url("/")).await;
     page.choose(LABEL, "P-256").await;
-    let told = page.browser.wait_for_shown("#slot-live[data-watching=true]").await;
-    assert!(told.contains("by themselves"), "{told}");
+    let text = page.browser.wait_for_shown("#slot-live[data-watching=true]").await;
+    assert!(text.contains("by themselves"), "{text}");
     page.browser.screenshot("slot-1-watched").await;
 
-    module.simulate(|card| card.remove());
+    module.simulate(|token| token.remove());
     page.browser.wait_for(&format!("{NEWS}.includes('“{LABEL}” was taken out')")).await;
     page.browser.wait_for_shown("#no-token").await;
     page.browser.wait_for_shown("#certificate-waits").await;
@@ -27,7 +27,7 @@ async fn the_lists_follow_slot_events() {
     assert!(!page.is_shown("[data-testid=error]").await, "nothing has failed");
     page.browser.screenshot("slot-2-taken-out").await;
 
-    module.simulate(|card| card.insert());
+    module.simulate(|token| token.insert());
     page.browser.wait_for(&format!("{NEWS}.includes('“{LABEL}” was put in')")).await;
     page.choose(LABEL, "P-256").await;
     page.browser.screenshot("slot-3-put-in").await;
