@@ -1,4 +1,4 @@
-//! Who may call: the names and origins that the bridge accepts, and the user's consent.
+//! Access: the `Host` and `Origin` headers that the bridge accepts, and the user's consent.
 
 pub(crate) mod approvals;
 pub(crate) mod consent;

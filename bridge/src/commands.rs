@@ -1,4 +1,4 @@
-//! The commands of the program: reads the command line, runs one command, and says how it ended.
+//! The commands of the program. Parses the command line, runs one command and reports how it ended.
 
 pub(crate) mod cli;
 mod demo;
@@ -20,23 +20,23 @@ use cli::{Cli, Command, ServeArgs};
 use demo::DemoError;
 use origins::OriginsError;
 
-/// Does what the command line says, to the end of the program.
+/// Runs the command of the command line until it ends. Returns the exit code.
 pub fn run() -> Result<ExitCode, Failed> {
     let Cli { command, serve } = Cli::parse();
     log_to_stderr();
     hardening::keep_memory_private();
-    let done = carry_out(command.unwrap_or(Command::Serve(serve)));
+    let result = run_command(command.unwrap_or(Command::Serve(serve)));
     trace_points::write_down();
-    Ok(done?)
+    Ok(result?)
 }
 
-/// Why the program ends without having been asked to.
+/// Why the program failed.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct Failed(#[from] Cause);
 
 impl Failed {
-    /// 2 where the command line or the configuration is wrong, otherwise 1.
+    /// 2 if the configuration is wrong, otherwise 1.
     pub fn exit_code(&self) -> ExitCode {
         match self.0 {
             Cause::Config(_) | Cause::Origins(OriginsError::Config(_)) => ExitCode::from(2),
@@ -61,7 +61,7 @@ enum Cause {
     Start(std::io::Error),
 }
 
-fn carry_out(command: Command) -> Result<ExitCode, Cause> {
+fn run_command(command: Command) -> Result<ExitCode, Cause> {
     match command {
         Command::Serve(args) => block_on(serve_pages(args))?,
         Command::Demo(args) => block_on(async { Ok(demo::run(args).await?) })?,
@@ -73,8 +73,8 @@ fn carry_out(command: Command) -> Result<ExitCode, Cause> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// One thread: between a page and a worker every hop to another thread costs more than all else that
-/// is done to a message. What blocks is in the workers.
+/// Runs the bridge on one thread. A message spends more time on a hop to another thread than on all
+/// other work. Calls that block are in the workers.
 fn block_on(program: impl Future<Output = Result<(), Cause>>) -> Result<(), Cause> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -91,20 +91,21 @@ async fn serve_pages(args: ServeArgs) -> Result<(), Cause> {
     }
     tracing::info!(count = settings.origins.len(), "origins allowed");
     let server = Server::bind(settings).await?;
-    // Whoever started the bridge may have closed the pipe.
+    // The parent process may have closed the pipe.
     let _ = writeln!(std::io::stdout(), "listening on ws://{}", server.address());
     server.run(stop.token()).await;
     Ok(())
 }
 
-/// Our own events only: what libraries write with the crate `log` may be a whole message, PIN included.
+/// Logs only our own events. Libraries may log whole messages with the crate `log`, and a message
+/// may hold a PIN.
 fn log_to_stderr() {
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
         .with_env_var("PKCS11_BRIDGE_LOG")
         .from_env_lossy();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // It would panic where the terminal was closed.
+    // Without this, the logger panics if the terminal is closed.
     let log = log.log_internal_errors(false);
     log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init();
 }

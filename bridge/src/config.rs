@@ -1,5 +1,5 @@
-//! Settings: flags win over the file, the file over the defaults. What a flag and the file both
-//! list (modules, origins) is joined, the flag's first.
+//! The settings of the bridge. Flags take precedence over the file, and the file over the defaults.
+//! Lists (modules, origins) of flags and file are joined, with those of the flags first.
 
 mod file;
 
@@ -22,15 +22,15 @@ use crate::modules::{self, Module, ModuleName, Modules};
 use crate::supervisor::WorkerLimits;
 use file::{ConfigFile, ModuleEntry};
 
-/// What the bridge runs with.
+/// The settings of the bridge.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) listen: Listen,
     pub(crate) modules: Modules,
     pub(crate) origins: AllowedOrigins,
-    /// Where the user's approvals are remembered.
+    /// The file that stores the user's approvals.
     pub(crate) state_file: Option<StateFile>,
-    /// How long an approval is remembered.
+    /// How long an approval of the user lasts.
     pub(crate) approval_lifetime: Duration,
     pub(crate) pin_entry: PinEntry,
     pub(crate) dialogs: DialogSettings,
@@ -43,7 +43,7 @@ pub(crate) enum Listen {
     /// The first free port of the protocol's range, on 127.0.0.1 and ::1.
     #[default]
     FirstFree,
-    /// One loopback address; port 0 is any free one.
+    /// One loopback address. Port 0 means any free port.
     Address(SocketAddr),
 }
 
@@ -53,30 +53,30 @@ pub(crate) enum ConfigError {
     Read { path: PathBuf, source: io::Error },
     #[error("in the configuration file {path}: {source}")]
     Parse { path: PathBuf, source: toml::de::Error },
-    #[error(
-        "cannot listen on {0}: the bridge listens on loopback addresses only; use 127.0.0.1 or [::1]"
-    )]
+    #[error("cannot listen on {0}, because it is not a loopback address; use 127.0.0.1 or [::1]")]
     NotLoopback(SocketAddr),
-    #[error("default_module names `{0}`, which is not among the modules")]
+    #[error(
+        "default_module is `{0}`, but no module has that name; add the module or correct the name"
+    )]
     UnknownDefault(ModuleName),
-    #[error("two modules have the name `{0}`; give each its own")]
+    #[error("two modules have the name `{0}`; rename one of them")]
     DuplicateModule(ModuleName),
-    #[error("{key} is {value}, and has to be from {} to {}", range.start(), range.end())]
+    #[error("{key} is {value}, but must be from {} to {}", range.start(), range.end())]
     OutOfRange { key: &'static str, value: u64, range: RangeInclusive<u64> },
-    #[error("the path of module `{name}` cannot be made absolute: {source}")]
+    #[error("cannot make the path of module `{name}` absolute: {source}")]
     ModulePath { name: ModuleName, source: io::Error },
 }
 
 impl Settings {
-    /// Reads the file that `args` name, or the one in the configuration folder where there is one.
+    /// Reads the file of `--config`, or the file in the configuration folder if that exists.
     pub(crate) fn load(args: ServeArgs) -> Result<Self, ConfigError> {
         let file = config_file(args.config.as_deref())?;
         Self::merge(args, file)
     }
 
-    /// The settings that a configuration file of that text makes, where no modules are looked for.
+    /// The settings for a configuration file with this text. Does not detect modules.
     #[cfg(feature = "fuzzing")]
-    pub(crate) fn of_file(text: &str) -> Result<Self, ConfigError> {
+    pub(crate) fn from_text(text: &str) -> Result<Self, ConfigError> {
         let file = ConfigFile::parse(text, Path::new("config.toml"))?;
         Self::merge(ServeArgs::default(), ConfigFile { detect_modules: Some(false), ..file })
     }
@@ -110,9 +110,9 @@ impl Settings {
         })
     }
 
-    /// Settings for a bridge that has one module and remembers approvals in a file of its own,
-    /// whatever the user has configured.
-    pub(crate) fn only(module: Module, state_file: StateFile) -> Self {
+    /// The settings for a bridge with one module and a separate state file. Ignores what the user
+    /// has configured.
+    pub(crate) fn for_module(module: Module, state_file: StateFile) -> Self {
         Self {
             listen: Listen::Address(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             modules: Modules::new(vec![module]),
@@ -129,12 +129,13 @@ impl Settings {
     }
 }
 
-/// The program that asks the user: the environment wins, so that it can be chosen for one run.
-fn pinentry(of_file: Option<PathBuf>) -> PathBuf {
+/// The program that asks the user. The environment takes precedence, so that the user can choose it
+/// for one run.
+fn pinentry(from_file: Option<PathBuf>) -> PathBuf {
     std::env::var_os("PINENTRY_PROGRAM")
         .filter(|program| !program.is_empty())
         .map(PathBuf::from)
-        .or(of_file)
+        .or(from_file)
         .unwrap_or_else(|| PathBuf::from(DEFAULT_PINENTRY))
 }
 
@@ -156,8 +157,8 @@ fn in_range(
     })
 }
 
-/// The origins that the configuration allows, and the days that an approval holds.
-pub(crate) fn about_origins(config: Option<&Path>) -> Result<(AllowedOrigins, u64), ConfigError> {
+/// The origins that the configuration allows, and the days that an approval lasts.
+pub(crate) fn origin_settings(config: Option<&Path>) -> Result<(AllowedOrigins, u64), ConfigError> {
     let file = config_file(config)?;
     let days = in_range("approval_days", file.approval_days, 30, 1..=3650)?;
     Ok((file.allow_origins.into_iter().collect(), days.into()))
@@ -182,8 +183,8 @@ fn merge_modules(
 ) -> Result<Modules, ConfigError> {
     let mut modules = Vec::new();
     for (name, path) in flags {
-        let of_the_file = file.modules.iter().find(|module| module.name == *name);
-        let (description, env) = of_the_file
+        let from_file = file.modules.iter().find(|module| module.name == *name);
+        let (description, env) = from_file
             .map(|module| (module.description.clone(), module.env.clone()))
             .unwrap_or_default();
         let path = absolute(name, path)?;
@@ -197,16 +198,16 @@ fn merge_modules(
     }
     if file.detect_modules.unwrap_or(modules.is_empty()) {
         for found in modules::detect() {
-            // What was configured under that name is meant.
+            // A configured module with the same name takes precedence.
             let _ = add(&mut modules, found);
         }
     }
     if let (Some(default), true) = (&file.default_module, flags.is_empty()) {
-        let at = modules
+        let index = modules
             .iter()
             .position(|module| module.name == *default)
             .ok_or_else(|| ConfigError::UnknownDefault(default.clone()))?;
-        modules[..=at].rotate_right(1);
+        modules[..=index].rotate_right(1);
     }
     Ok(Modules::new(modules))
 }
@@ -232,7 +233,7 @@ fn default_path() -> Option<PathBuf> {
     folders().map(|folders| folders.in_config_dir("config.toml"))
 }
 
-/// The folders that the platform has for this program; `None` where the user has no home folder.
+/// The platform's folders for this program; `None` if the user has no home folder.
 pub(crate) fn folders() -> Option<impl AppStrategy> {
     choose_native_strategy(AppStrategyArgs {
         top_level_domain: "org".to_owned(),
@@ -288,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_wins_over_the_file_and_keeps_its_environment() {
+    fn the_path_of_a_flag_and_the_environment_of_the_file_are_joined() {
         let settings = merge(&["a=/other.so"], FILE).unwrap();
         let module = settings.modules.resolve(Some("a")).unwrap();
         assert_eq!(module.path, Path::new("/other.so"));
@@ -296,14 +297,14 @@ mod tests {
     }
 
     #[test]
-    fn two_modules_of_one_name_are_an_error() {
+    fn two_modules_with_the_same_name_are_an_error() {
         assert!(matches!(merge(&["a=/1", "a=/2"], ""), Err(ConfigError::DuplicateModule(_))));
         let twice = format!("{FILE}[[modules]]\nname = \"a\"\npath = \"/c.so\"");
         assert!(matches!(merge(&[], &twice), Err(ConfigError::DuplicateModule(_))));
     }
 
     #[test]
-    fn only_loopback_addresses_are_listened_on() {
+    fn the_bridge_listens_on_loopback_addresses_only() {
         for address in ["127.0.0.1:0", "[::1]:24911"] {
             assert!(merge(&[], &format!("listen = \"{address}\"")).is_ok());
         }

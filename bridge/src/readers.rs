@@ -148,7 +148,7 @@ pub fn state_file(bytes: &[u8]) -> Taken {
 
 /// The configuration file.
 pub fn config_file(bytes: &[u8]) -> Taken {
-    Settings::of_file(utf8(bytes)?).map(drop).map_err(|error| error.to_string())
+    Settings::from_text(utf8(bytes)?).map(drop).map_err(|error| error.to_string())
 }
 
 fn decoded<M: DeserializeOwned>(json: &[u8]) -> Result<M, String> {

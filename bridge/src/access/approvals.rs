@@ -1,5 +1,5 @@
-//! The origins that the user has approved, as the bridge knows them while it runs. The state file may be
-//! changed by others meanwhile (`pkcs11-bridge origins`), which takes effect at once.
+//! The origins that the user has approved, in memory. Other programs may change the state file while
+//! the bridge runs (`pkcs11-bridge origins`). Such changes take effect at once.
 
 mod state_file;
 mod watch;
@@ -11,104 +11,107 @@ use std::time::{Duration, SystemTime};
 use crate::access::origin::Origin;
 use crate::process::lock::lock;
 use state_file::Stamp;
-pub(crate) use state_file::{Approved, Remembered, StateError, StateFile, unix_seconds};
+pub(crate) use state_file::{ApprovalRecord, ApprovalRecords, StateError, StateFile, unix_seconds};
 #[cfg(feature = "fuzzing")]
 pub(crate) use state_file::{parse, write_text};
 pub(crate) use watch::Watch;
 
-/// What the user has approved.
+/// The origins that the user has approved.
 pub(crate) struct Approvals {
-    /// `None` where the system has no place for it: then nothing outlives the bridge.
+    /// `None` if the user has no home folder. Approvals then end with the bridge.
     file: Option<StateFile>,
-    known: Mutex<Known>,
+    state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct Known {
-    remembered: Remembered,
-    /// Those that could not be written to the file, until when they hold.
+struct State {
+    saved: ApprovalRecords,
+    /// Approvals that could not be saved, with their expiry in seconds since 1970.
     unsaved: BTreeMap<Origin, u64>,
-    /// The file as it was last looked into for an origin that was not known.
+    /// The version of the file that [`Approvals::check_file`] last read.
     stamp: Option<Stamp>,
 }
 
 impl Approvals {
-    /// Reads the file. Nothing is approved where that cannot be done.
+    /// Reads the file. If that fails, no origin is approved.
     pub(crate) fn new(file: Option<StateFile>) -> Self {
-        let approvals = Self { file, known: Mutex::default() };
+        let approvals = Self { file, state: Mutex::default() };
         approvals.reload();
         approvals
     }
 
-    /// The file, where there is one.
     pub(crate) fn file(&self) -> Option<&StateFile> {
         self.file.as_ref()
     }
 
-    /// Whether the user's approval of an origin still holds.
-    pub(crate) fn hold(&self, origin: &Origin) -> bool {
-        let (known, now) = (lock(&self.known), unix_seconds(SystemTime::now()));
-        let remembered = known.remembered.get(origin).map(|approved| approved.expires);
-        remembered.max(known.unsaved.get(origin).copied()).is_some_and(|expires| now < expires)
+    /// Whether the user has approved the origin and the approval has not expired.
+    pub(crate) fn is_approved(&self, origin: &Origin) -> bool {
+        let (state, now) = (lock(&self.state), unix_seconds(SystemTime::now()));
+        let saved = state.saved.get(origin).map(|record| record.expires);
+        saved.max(state.unsaved.get(origin).copied()).is_some_and(|expires| now < expires)
     }
 
-    /// Whether the file approves an origin that is not known to be approved: the watch tells of a change a
-    /// moment later, and the user should not be asked what was just answered on the command line. The
-    /// file is read only where it was changed since it was last looked into here.
-    pub(crate) fn learn(&self, origin: &Origin) -> bool {
+    /// Reads the file if it has changed since the last call, and returns whether the origin is
+    /// approved now.
+    ///
+    /// The file watch reports a change a moment late. Without this check, the bridge would ask the
+    /// user about an origin that was just approved on the command line.
+    pub(crate) fn check_file(&self, origin: &Origin) -> bool {
         let Some(file) = &self.file else { return false };
         let stamp = file.stamp();
-        if std::mem::replace(&mut lock(&self.known).stamp, stamp) == stamp {
+        if std::mem::replace(&mut lock(&self.state).stamp, stamp) == stamp {
             return false;
         }
-        let read = file.read().unwrap_or_default();
-        // What was taken away is found when the watch tells of it.
-        lock(&self.known).remembered.extend(read);
-        self.hold(origin)
+        let records = file.read().unwrap_or_default();
+        // Only add approvals. `reload` finds revoked approvals when the watch reports the change.
+        lock(&self.state).saved.extend(records);
+        self.is_approved(origin)
     }
 
-    /// Approves an origin from now on, also where that cannot be written down.
+    /// Approves an origin. If the approval cannot be saved, it lasts until the bridge stops.
     pub(crate) async fn approve(self: &Arc<Self>, origin: &Origin, lifetime: Duration) {
-        let approved = Approved::from_now(lifetime);
-        let (this, remembered) = (Arc::clone(self), origin.clone());
+        let record = ApprovalRecord::from_now(lifetime);
+        let (this, approved) = (Arc::clone(self), origin.clone());
         let saved = tokio::task::spawn_blocking(move || {
-            this.file.as_ref().map(|file| file.approve(&remembered, approved))
+            this.file.as_ref().map(|file| file.approve(&approved, record))
         })
         .await;
-        let mut known = lock(&self.known);
+        let mut state = lock(&self.state);
         match saved {
-            // What else has changed in the file is read when the watch tells of it.
-            Ok(Some(Ok(()))) => drop(known.remembered.insert(origin.clone(), approved)),
+            // Other changes of the file are read when the watch reports them.
+            Ok(Some(Ok(()))) => drop(state.saved.insert(origin.clone(), record)),
             Ok(Some(Err(error))) => {
                 tracing::error!(%origin, %error, "the approval holds until the bridge stops");
-                known.unsaved.insert(origin.clone(), approved.expires);
+                state.unsaved.insert(origin.clone(), record.expires);
             }
             Ok(None) | Err(_) => {
                 tracing::warn!(%origin, "the approval holds until the bridge stops");
-                known.unsaved.insert(origin.clone(), approved.expires);
+                state.unsaved.insert(origin.clone(), record.expires);
             }
         }
     }
 
-    /// Reads the file again and gives the origins whose approval was taken away. One that has expired
-    /// was not; one that could not be written down is, because nothing else could take it away.
+    /// Reads the file again and returns the origins whose approval was revoked. An expired approval
+    /// does not count as revoked. An unsaved approval does, because there is no other way to revoke
+    /// it.
     pub(crate) fn reload(&self) -> BTreeSet<Origin> {
-        let read = self.file.as_ref().map_or_else(|| Ok(Remembered::new()), StateFile::read);
-        let read = read.unwrap_or_else(|error| {
+        let records =
+            self.file.as_ref().map_or_else(|| Ok(ApprovalRecords::new()), StateFile::read);
+        let records = records.unwrap_or_else(|error| {
             tracing::error!(%error, "no origin is approved");
-            Remembered::new()
+            ApprovalRecords::new()
         });
         let now = unix_seconds(SystemTime::now());
-        let mut known = lock(&self.known);
-        let stamp = known.stamp;
-        let after = Known { remembered: read.clone(), unsaved: BTreeMap::new(), stamp };
-        let before = std::mem::replace(&mut *known, after);
+        let mut state = lock(&self.state);
+        let stamp = state.stamp;
+        let after = State { saved: records.clone(), unsaved: BTreeMap::new(), stamp };
+        let before = std::mem::replace(&mut *state, after);
         before
-            .remembered
+            .saved
             .into_iter()
-            .map(|(origin, approved)| (origin, approved.expires))
+            .map(|(origin, record)| (origin, record.expires))
             .chain(before.unsaved)
-            .filter(|(origin, expires)| now < *expires && !read.contains_key(origin))
+            .filter(|(origin, expires)| now < *expires && !records.contains_key(origin))
             .map(|(origin, _)| origin)
             .collect()
     }

@@ -1,5 +1,5 @@
-//! Whether an origin may use tokens: what the settings allow, what the user has approved, and otherwise
-//! the user's answer to a question. A denial keeps the origin from asking again for a while.
+//! Consent: whether an origin may use tokens. The settings or the user's approvals decide first. If
+//! they do not, the bridge asks the user. A denial starts a cooldown for the origin.
 
 mod cooldowns;
 
@@ -13,31 +13,33 @@ use tokio::sync::watch;
 
 use crate::access::approvals::{Approvals, StateFile};
 use crate::access::origin::{AllowedOrigins, Approval, Origin, RequestOrigin};
-use crate::commands::origins::days;
+use crate::commands::origins::in_days;
 use crate::config::DAY;
 use crate::dialog::{Answer, Asking, Busy, Dialogs, Question, text};
 use crate::process::lock::lock;
-use cooldowns::{Cooldowns, DENIED, Silence};
+use cooldowns::{Cooldown, Cooldowns, DENIED};
 
-/// Decides about origins.
+/// Decides which origins may use tokens.
 pub(crate) struct Consent {
     allowed: AllowedOrigins,
     approvals: Arc<Approvals>,
-    /// How long an approval is remembered.
+    /// How long an approval lasts.
     lifetime: Duration,
     dialogs: Arc<Dialogs>,
-    /// The questions that wait or are shown; an origin has one at a time.
+    /// The questions that wait or are on the screen, at most one for each origin.
     questions: Mutex<HashMap<Origin, watch::Sender<Option<Verdict>>>>,
     cooldowns: Mutex<Cooldowns>,
 }
 
-/// What came of a question.
+/// The outcome of a question.
 #[derive(Clone, Debug)]
 enum Verdict {
     Allowed,
     Denied,
     NotAnswered,
+    /// Other questions wait, or the bridge stops.
     Busy,
+    /// The bridge cannot show a question.
     Unavailable,
 }
 
@@ -55,18 +57,20 @@ impl Consent {
     /// Whether calls of an origin may reach a module now.
     pub(crate) fn approval(&self, origin: &RequestOrigin) -> Approval {
         match origin {
-            RequestOrigin::Tuple(origin) if self.approvals.hold(origin) => Approval::Approved,
+            RequestOrigin::Tuple(origin) if self.approvals.is_approved(origin) => {
+                Approval::Approved
+            }
             origin => self.allowed.approval(origin),
         }
     }
 
-    /// Returns when calls of an origin may reach a module, for which the user may have to be asked.
+    /// Waits until calls of an origin may reach a module. Asks the user if necessary.
     pub(crate) async fn obtain(self: &Arc<Self>, origin: &RequestOrigin) -> Result<(), Failure> {
         if self.approval(origin) == Approval::Approved {
             return Ok(());
         }
         let RequestOrigin::Tuple(origin) = origin else { return Err(opaque()) };
-        if self.approvals.learn(origin) {
+        if self.approvals.check_file(origin) {
             return Ok(());
         }
         let mut verdict = self.join_question(origin)?;
@@ -76,15 +80,15 @@ impl Consent {
         };
         match verdict {
             Some(Verdict::Allowed) => Ok(()),
-            verdict => Err(self.refusal(origin, &verdict.unwrap_or(Verdict::Busy))),
+            verdict => Err(self.failure(origin, &verdict.unwrap_or(Verdict::Busy))),
         }
     }
 
-    /// Reads the state file again. Gives the origins that have to be cut off, and asks nothing about
-    /// them for a while: the user has just said no.
+    /// Reads the state file again. Returns the origins whose connections must be closed. Starts
+    /// their cooldown, because the user has just revoked them.
     pub(crate) fn reload(&self) -> Vec<Origin> {
-        let gone = self.approvals.reload().into_iter();
-        let revoked: Vec<_> = gone
+        let removed = self.approvals.reload().into_iter();
+        let revoked: Vec<_> = removed
             .filter(|origin| {
                 let origin = RequestOrigin::Tuple(origin.clone());
                 self.approval(&origin) == Approval::NotApproved
@@ -97,6 +101,7 @@ impl Consent {
         revoked
     }
 
+    /// Subscribes to the question about an origin. Starts the question if there is none yet.
     fn join_question(
         self: &Arc<Self>,
         origin: &Origin,
@@ -105,29 +110,32 @@ impl Consent {
         if let Some(question) = questions.get(origin) {
             return Ok(question.subscribe());
         }
-        if let Some(silence) = lock(&self.cooldowns).of(origin, Instant::now()) {
-            return Err(self.silenced(origin, silence));
+        if let Some(cooldown) = lock(&self.cooldowns).get(origin, Instant::now()) {
+            return Err(self.cooldown_failure(origin, cooldown));
         }
         let (question, verdict) = watch::channel(None);
         questions.insert(origin.clone(), question.clone());
         let (this, origin) = (Arc::clone(self), origin.clone());
         let asked = tokio::spawn({
             let (this, origin, question) = (Arc::clone(&this), origin.clone(), question.clone());
-            async move { this.question(&origin, &question).await }
+            async move { this.ask(&origin, &question).await }
         });
         tokio::spawn(async move {
-            // Whatever happens to the question, those who wait for it hear of it.
-            let said = asked.await.unwrap_or(Verdict::Busy);
-            tracing::info!(%origin, verdict = ?said, "consent");
+            // Even if the question panics, send a verdict to the calls that wait for it.
+            let verdict = asked.await.unwrap_or(Verdict::Busy);
+            tracing::info!(%origin, ?verdict, "consent");
             lock(&this.questions).remove(&origin);
-            question.send_replace(Some(said));
+            question.send_replace(Some(verdict));
         });
         Ok(verdict)
     }
 
-    /// Asks the user. A question that is shown stays until it is answered, also where its page is gone:
-    /// a page could make dialogs flicker otherwise. One that is not shown yet goes with its page.
-    async fn question(&self, origin: &Origin, waiting: &watch::Sender<Option<Verdict>>) -> Verdict {
+    /// Asks the user.
+    ///
+    /// A question on the screen stays until the user answers it, even if its page has gone.
+    /// Otherwise a page could make dialogs flicker. A question that is not on the screen yet is
+    /// dropped with its page.
+    async fn ask(&self, origin: &Origin, waiting: &watch::Sender<Option<Verdict>>) -> Verdict {
         let mut turn = match self.dialogs.turn(Asking::Consent).await {
             Ok(turn) => turn,
             Err(Busy) => return Verdict::Busy,
@@ -137,7 +145,7 @@ impl Consent {
         }
         match turn.ask(&self.question_about(origin)).await {
             Answer::Yes => {
-                lock(&self.cooldowns).forget(origin);
+                lock(&self.cooldowns).approved(origin);
                 self.approvals.approve(origin, self.lifetime).await;
                 Verdict::Allowed
             }
@@ -151,9 +159,9 @@ impl Consent {
             }
             Answer::Stopping => Verdict::Busy,
             Answer::Unavailable(reason) => {
-                lock(&self.cooldowns).not_asked(origin, Instant::now());
+                lock(&self.cooldowns).cannot_ask(origin, Instant::now());
                 let command = self.command(origin);
-                tracing::warn!(%origin, %reason, command, "the user cannot be asked");
+                tracing::warn!(%origin, %reason, command, "the bridge cannot ask the user");
                 Verdict::Unavailable
             }
         }
@@ -162,54 +170,57 @@ impl Consent {
     fn question_about(&self, origin: &Origin) -> Question {
         let shown = text::foreign(origin.as_str(), MAX_ORIGIN);
         let punycode = if origin.as_str().contains("xn--") {
-            "\nA name with \"xn--\" stands for letters that may look like others. Make sure that this \
+            "\nA name with \"xn--\" has letters that may look like other letters. Make sure that this \
              is the site that you mean.\n"
         } else {
             ""
         };
-        let days = days(self.lifetime.as_secs() / DAY.as_secs());
+        let days = in_days(self.lifetime.as_secs() / DAY.as_secs());
         Question::Confirm {
             text: text::lines([
-                "pkcs11-bridge: may this site use the smart cards and tokens of this computer?".to_owned(),
-                format!("\n    {shown}\n{punycode}"),
-                "If you allow it, the site can see their certificates. To sign, most tokens want their PIN."
+                "pkcs11-bridge: may this site use the smart cards and tokens of this computer?"
                     .to_owned(),
-                format!("An approval is remembered for {days}."),
+                format!("\n    {shown}\n{punycode}"),
+                "If you allow it, the site can see their certificates. To sign, most tokens need \
+                 their PIN."
+                    .to_owned(),
+                format!("The approval lasts for {days}."),
             ]),
             yes: "Allow".to_owned(),
             no: "Deny".to_owned(),
         }
     }
 
-    fn refusal(&self, origin: &Origin, verdict: &Verdict) -> Failure {
+    /// The failure of a call whose question ended without an approval.
+    fn failure(&self, origin: &Origin, verdict: &Verdict) -> Failure {
         let message = match verdict {
             Verdict::Denied | Verdict::Allowed => {
-                let silence = lock(&self.cooldowns).of(origin, Instant::now());
-                return self.silenced(origin, silence.unwrap_or(Silence::SaidNo(DENIED)));
+                let cooldown = lock(&self.cooldowns).get(origin, Instant::now());
+                return self.cooldown_failure(origin, cooldown.unwrap_or(Cooldown::Denied(DENIED)));
             }
             Verdict::NotAnswered => format!(
                 "The bridge asked the user whether {origin} may use tokens on this computer, and got \
-                 no answer within {} s. Look for its dialog, which may be behind other windows, and \
-                 try again in a minute.",
+                 no answer within {} s. Try again in a minute, and look for the dialog: it may be \
+                 behind other windows.",
                 self.dialogs.limit().as_secs()
             ),
             Verdict::Busy => format!(
-                "The user could not be asked whether {origin} may use tokens on this computer, because \
-                 other questions of the bridge wait for an answer. Answer them and try again."
+                "The bridge cannot ask the user whether {origin} may use tokens on this computer, \
+                 because its other questions wait for an answer. Answer them and try again."
             ),
             Verdict::Unavailable => return self.unavailable(origin),
         };
         Failure::new(ErrorCode::OriginNotApproved, message)
     }
 
-    fn silenced(&self, origin: &Origin, silence: Silence) -> Failure {
-        match silence {
-            Silence::NotAsked => self.unavailable(origin),
-            Silence::SaidNo(left) => self.denied(origin, left),
-            Silence::OfAll(left) => Failure::new(
+    fn cooldown_failure(&self, origin: &Origin, cooldown: Cooldown) -> Failure {
+        match cooldown {
+            Cooldown::CannotAsk => self.unavailable(origin),
+            Cooldown::Denied(left) => self.denied(origin, left),
+            Cooldown::AllOrigins(left) => Failure::new(
                 ErrorCode::OriginNotApproved,
                 format!(
-                    "The user has turned down several sites, so that the bridge asks about no other \
+                    "The user has denied several sites, so the bridge does not ask about any site \
                      for {} min. To approve {origin}, run {}",
                     minutes(left),
                     self.command_for_page(origin)
@@ -223,8 +234,8 @@ impl Consent {
             ErrorCode::OriginNotApproved,
             format!(
                 "The origin {origin} is not approved to use tokens on this computer, and the bridge \
-                 cannot ask: it has neither a pinentry program that works nor a terminal. To approve \
-                 the origin, run {}",
+                 cannot ask the user: it has neither a working pinentry program nor a terminal. To \
+                 approve the origin, run {}",
                 self.command_for_page(origin)
             ),
         )
@@ -242,12 +253,12 @@ impl Consent {
         )
     }
 
-    /// What approves an origin on the command line, for the log.
+    /// The command that approves an origin, for the log.
     fn command(&self, origin: &Origin) -> String {
         self.command_with(origin, |file| file.path().display().to_string())
     }
 
-    /// The same for a page, which learns no path.
+    /// The same for a page. It hides the path of the state file.
     fn command_for_page(&self, origin: &Origin) -> String {
         self.command_with(origin, |_| "FILE (see the bridge's log)".to_owned())
     }
@@ -266,10 +277,10 @@ fn minutes(left: Duration) -> u64 {
 }
 
 fn opaque() -> Failure {
-    let message = "This page has no origin of its own (it is a sandboxed frame or a local file), so \
-                   that it cannot be approved. Serve it from http://localhost or over https.";
+    let message = "The user cannot approve this page, because it has no origin: it is a sandboxed \
+                   frame or a local file. Serve it from http://localhost or over https.";
     Failure::new(ErrorCode::OriginNotApproved, message)
 }
 
-/// A name of the DNS has at most 253 bytes.
+/// The most characters of an origin in a dialog. A DNS name has at most 253 bytes.
 const MAX_ORIGIN: usize = 300;

@@ -1,13 +1,13 @@
-//! The `Host` header of a request to the bridge. Only a loopback name with the bridge's own port is
-//! accepted: a page whose name was rebound to 127.0.0.1 sends its own name here.
+//! The `Host` header of a handshake. The bridge accepts only a loopback name with its own port. This
+//! stops DNS rebinding: a page whose name resolves to 127.0.0.1 sends its own name in `Host`.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-/// Whether `header` names this computer and the port that the bridge listens on.
+/// Whether `header` is a loopback name with the port that the bridge listens on.
 pub(crate) fn is_loopback(header: &str, port: u16) -> bool {
-    // The parser would skip what has a meaning of its own in a URL.
+    // These characters separate parts of a URL, so the parser would not treat them as the host.
     if header.contains(['@', '/', '\\', '?', '#']) || header.contains(char::is_whitespace) {
         return false;
     }
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_loopback_names_with_the_port_are_accepted() {
+    fn only_loopback_names_with_the_own_port_are_accepted() {
         for header in ["127.0.0.1:24911", "localhost:24911", "LOCALHOST:24911", "[::1]:24911"] {
             assert!(is_loopback(header, 24911), "{header}");
         }

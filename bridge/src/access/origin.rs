@@ -1,5 +1,5 @@
-//! Web origins (RFC 6454; the URL standard, section "Origin"): parsed whole and compared as scheme,
-//! host and port. Refuses whatever is not an origin in the form that browsers send.
+//! Web origins (RFC 6454; URL standard, section "Origin"). The bridge parses an origin and compares
+//! scheme, host and port. It refuses headers that are not in the form that browsers send.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,22 +8,22 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-/// An origin that a browser can send and a user can approve, in the form of the `Origin` header:
-/// lower case, punycode, no default port.
+/// An origin that the user can approve, in the form of the `Origin` header: lower case, punycode, no
+/// default port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Origin(String);
 
-/// Why a text is no origin.
+/// Why a text is not an origin. The messages continue a sentence that begins with the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum OriginError {
     #[error("is not an origin; write it as the browser sends it, such as https://app.example")]
     NotAnOrigin,
-    #[error("has more than a scheme, a host and a port; leave away what comes after them")]
+    #[error("has more than a scheme, a host and a port; remove the rest")]
     HasMore,
-    #[error("has a wildcard; name each origin by itself")]
+    #[error("has a wildcard; list each origin instead")]
     Wildcard,
-    #[error("is not of a scheme that pages come from (http, https, or a browser extension's)")]
+    #[error("has a scheme that pages do not have; use http, https or that of a browser extension")]
     Scheme,
 }
 
@@ -32,8 +32,8 @@ pub(crate) enum OriginError {
 pub(crate) enum RequestOrigin {
     /// An origin that can be compared.
     Tuple(Origin),
-    /// `null`: a sandboxed frame, a file, a data: address. All of them share it, so that it can
-    /// never be approved.
+    /// `null`, the origin of sandboxed frames, files and `data:` URLs. Unrelated pages share it, so
+    /// the user cannot approve it.
     Opaque,
 }
 
@@ -52,7 +52,7 @@ impl fmt::Display for Origin {
 impl FromStr for Origin {
     type Err = OriginError;
 
-    /// Reads an origin as a person may write it: upper case and a trailing slash are mended.
+    /// Parses an origin as people write it. Corrects upper case, a default port and a final slash.
     fn from_str(text: &str) -> Result<Self, OriginError> {
         let url = Url::parse(text).map_err(|_| OriginError::NotAnOrigin)?;
         if !SCHEMES.contains(&url.scheme()) {
@@ -68,9 +68,9 @@ impl FromStr for Origin {
         }
         let host = match url.host().ok_or(OriginError::NotAnOrigin)? {
             Host::Domain(name) if name.contains('*') => return Err(OriginError::Wildcard),
-            // URLs allow more, which no name of a computer has: it would deceive in a dialog, and be a
-            // command in the line that a user copies.
-            Host::Domain(name) if name.is_empty() || !name.bytes().all(is_of_name) => {
+            // A URL allows more characters than a host name has. They could deceive the user in a
+            // dialog, or run as a command in the line that the user copies to a terminal.
+            Host::Domain(name) if name.is_empty() || !name.bytes().all(is_host_name_byte) => {
                 return Err(OriginError::NotAnOrigin);
             }
             host => host.to_string(),
@@ -89,8 +89,8 @@ impl TryFrom<String> for Origin {
 }
 
 impl RequestOrigin {
-    /// Reads the header. A browser sends an origin in one form only, so that another form comes
-    /// from something that is no browser and is refused rather than mended.
+    /// Parses the header. A browser sends an origin in one form only. Any other form comes from
+    /// another program, so the bridge refuses it instead of correcting it.
     pub(crate) fn from_header(header: &str) -> Result<Self, OriginError> {
         if header == "null" {
             return Ok(Self::Opaque);
@@ -109,12 +109,12 @@ impl fmt::Display for RequestOrigin {
     }
 }
 
-/// Whether calls of an origin reach a module.
+/// Whether calls of an origin may reach a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Approval {
-    /// The user or administrator said yes.
+    /// The user or the administrator has approved the origin.
     Approved,
-    /// Nobody did.
+    /// The origin is not approved.
     NotApproved,
 }
 
@@ -125,13 +125,12 @@ pub(crate) struct AllowedOrigins(BTreeSet<Origin>);
 impl AllowedOrigins {
     pub(crate) fn approval(&self, origin: &RequestOrigin) -> Approval {
         match origin {
-            RequestOrigin::Tuple(origin) if self.contain(origin) => Approval::Approved,
+            RequestOrigin::Tuple(origin) if self.contains(origin) => Approval::Approved,
             _ => Approval::NotApproved,
         }
     }
 
-    /// Whether it is one of them.
-    pub(crate) fn contain(&self, origin: &Origin) -> bool {
+    pub(crate) fn contains(&self, origin: &Origin) -> bool {
         self.0.contains(origin)
     }
 
@@ -150,7 +149,7 @@ impl FromIterator<Origin> for AllowedOrigins {
     }
 }
 
-fn is_of_name(byte: u8) -> bool {
+fn is_host_name_byte(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b'_')
 }
 
@@ -170,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_same_scheme_host_and_port_is_approved() {
+    fn approval_needs_the_same_scheme_host_and_port() {
         for header in ["https://app.example", "http://localhost:8080"] {
             assert_eq!(approval(header), Some(Approval::Approved), "{header}");
         }
@@ -197,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_no_browser_sends_is_malformed() {
+    fn headers_that_browsers_do_not_send_are_malformed() {
         for header in [
             "",
             " ",
@@ -234,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_person_writes_is_mended() {
+    fn typed_origins_are_normalised() {
         for (text, origin) in [
             ("HTTPS://App.Example", "https://app.example"),
             ("https://app.example/", "https://app.example"),

@@ -21,7 +21,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve the web pages of allowed origins (this is what happens without a command)
+    /// Serve the web pages of allowed origins (the default command)
     Serve(ServeArgs),
     /// Try it out: a playground page on a throw-away token
     Demo(DemoArgs),
@@ -40,7 +40,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Default, Args)]
 pub(crate) struct ServeArgs {
-    /// Allow a PKCS#11 module, under a name of your choice; the first one is the default
+    /// Allow a PKCS#11 module, under a name of your choice; the first module is the default
     #[arg(long = "module", value_name = "NAME=PATH", value_parser = parse_module)]
     pub(crate) modules: Vec<(ModuleName, PathBuf)>,
 
@@ -57,7 +57,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
-    /// Remember approvals in this file instead of the one in the state folder
+    /// Store approvals in this file instead of the one in the state folder
     #[arg(long, value_name = "FILE")]
     pub(crate) state_file: Option<PathBuf>,
 }
@@ -84,11 +84,11 @@ pub(crate) enum OriginsCommand {
     Allow {
         #[arg(value_parser = parse_origin)]
         origin: Origin,
-        /// For how many days [default: what the configuration says, or 30]
+        /// How many days the approval lasts [default: approval_days of the configuration, or 30]
         #[arg(long, value_parser = clap::value_parser!(u64).range(1..=3650))]
         days: Option<u64>,
     },
-    /// Take a site's approval away; its pages lose their connections and logins at once
+    /// Revoke the approval of a site; its pages lose their connections and logins at once
     Revoke {
         #[arg(value_parser = parse_origin)]
         origin: Origin,
@@ -107,7 +107,7 @@ pub(crate) struct WorkerArgs {
     #[arg(long)]
     pub(crate) module: PathBuf,
 
-    /// The process id of the bridge, which the worker does not outlive
+    /// The process id of the bridge; the worker ends when this process ends
     #[arg(long)]
     pub(crate) bridge: u32,
 
@@ -141,12 +141,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn the_command_line_definition_is_valid() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn a_module_has_a_name_and_a_path() {
+    fn a_module_option_needs_a_name_and_a_path() {
         let (name, path) = parse_module("card=/usr/lib/a=b.so").unwrap();
         assert_eq!((name.as_str(), path.to_str()), ("card", Some("/usr/lib/a=b.so")));
         for text in ["/usr/lib/card.so", "card=", "=/usr/lib/card.so", "a b=/x"] {

@@ -1,5 +1,5 @@
-//! The demo: a playground page and a bridge on a throw-away SoftHSM2 token. It never touches the
-//! user's own tokens or configuration, and removes what it made when it ends.
+//! The demo: a playground page and a bridge with a throw-away SoftHSM2 token. It never touches the
+//! user's own tokens or configuration. When it ends, it removes everything that it created.
 
 mod page;
 mod softhsm;
@@ -24,17 +24,15 @@ pub(crate) use token::{TokenError, make as make_token};
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DemoError {
     #[error(
-        "the demo needs SoftHSM2, a PKCS#11 token in software, and did not find it. {}",
+        "the demo needs SoftHSM2, a PKCS#11 token in software, but did not find it. {}",
         softhsm::how_to_install()
     )]
     NoSoftHsm,
-    #[error(
-        "this build has no client in it. Run `make pkg` and build again, or simply `make demo`"
-    )]
+    #[error("this build has no npm client; run `make demo`, or `make pkg` and build again")]
     NoClient,
-    #[error("cannot make the folder of the demo's token: {0}")]
+    #[error("cannot create the folder of the demo token: {0}")]
     Folder(io::Error),
-    #[error("the demo's token could not be made{0}")]
+    #[error("cannot create the demo token{0}")]
     TokenProcess(String),
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -42,22 +40,22 @@ pub(crate) enum DemoError {
     Page(io::Error),
     #[error(transparent)]
     Serve(#[from] ServeError),
-    #[error("the demo's own settings are wrong: {0}")]
+    #[error("the settings of the demo are wrong: {0}")]
     Module(#[from] BadModuleName),
 }
 
-/// Runs until a signal.
+/// Runs the demo until a signal stops it.
 pub(crate) async fn run(args: DemoArgs) -> Result<(), DemoError> {
     let stop = StopSignal::listen().map_err(DemoError::Page)?.token();
     let library = softhsm::find().ok_or(DemoError::NoSoftHsm)?;
     if !page::has_client() {
         return Err(DemoError::NoClient);
     }
-    say("Making a throw-away token with RSA and EC keys …");
+    print("Creating a throw-away token with RSA and EC keys …");
     let folder = TempDir::with_prefix("pkcs11-bridge-demo-").map_err(DemoError::Folder)?;
     let env = softhsm::configure(folder.path()).map_err(DemoError::Folder)?;
     tokio::select! {
-        made = make_token_in_a_process(&library, &env) => made?,
+        made = make_token_in_process(&library, &env) => made?,
         () = stop.cancelled() => return Ok(()),
     }
 
@@ -69,29 +67,30 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), DemoError> {
         env,
     };
     let approvals = StateFile::at(folder.path().join("state/approvals.json"));
-    let bridge = Server::bind(Settings::only(module, approvals)).await?;
+    let bridge = Server::bind(Settings::for_module(module, approvals)).await?;
     let address = page.origin();
     let page = page.serve(bridge.address().port(), stop.clone());
 
-    say(&format!(
+    print(&format!(
         "\n  Page   {address}/\n  PIN    {}\n  Bridge ws://{}\n\nThe bridge asks you, on the desktop or \
          here, whether the page may use tokens, and for the PIN.\nCtrl-C ends the demo and removes \
-         everything that it made.",
+         everything that it created.",
         token::PIN,
         bridge.address()
     ));
     if !args.no_open && opener::open_browser(format!("{address}/")).is_err() {
-        say("No browser could be opened: open the page yourself.");
+        print("Cannot open a browser. Open the page yourself.");
     }
     let (page, ()) = tokio::join!(page, bridge.run(stop));
     page.map_err(DemoError::Page)?;
     folder.close().map_err(DemoError::Folder)?;
-    say("The demo has ended; its token is gone.");
+    print("The demo has ended and removed its token.");
     Ok(())
 }
 
-/// A module is never loaded into the process that serves pages.
-async fn make_token_in_a_process(
+/// Creates the token in a process of its own, because the bridge never loads a module into the
+/// process that serves pages.
+async fn make_token_in_process(
     library: &Path,
     env: &BTreeMap<String, String>,
 ) -> Result<(), DemoError> {
@@ -106,7 +105,7 @@ async fn make_token_in_a_process(
     Err(DemoError::TokenProcess(format!(": {}", errors.trim())))
 }
 
-fn say(text: &str) {
-    // The demo goes on where nobody reads what it prints.
+fn print(text: &str) {
+    // The demo continues even if its standard output is closed.
     let _ = writeln!(io::stdout(), "{text}");
 }

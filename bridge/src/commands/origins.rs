@@ -1,13 +1,13 @@
-//! `pkcs11-bridge origins`: shows and changes which origins may use tokens. It works on the state file,
-//! which a running bridge follows.
+//! `pkcs11-bridge origins`: shows and changes which origins may use tokens. It changes the state
+//! file. A running bridge watches that file.
 
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
-use crate::access::approvals::{Approved, StateError, StateFile, unix_seconds};
+use crate::access::approvals::{ApprovalRecord, StateError, StateFile, unix_seconds};
 use crate::access::origin::{AllowedOrigins, Origin};
 use crate::commands::cli::{OriginsArgs, OriginsCommand};
-use crate::config::{ConfigError, DAY, about_origins};
+use crate::config::{ConfigError, DAY, origin_settings};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OriginsError {
@@ -15,15 +15,16 @@ pub(crate) enum OriginsError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     State(#[from] StateError),
-    #[error("there is no home folder to keep a state file in; name one with --state-file")]
+    #[error("the user has no home folder for a state file; name a file with --state-file")]
     NoFile,
     #[error(
-        "{0} was not approved, so there is nothing to revoke; `pkcs11-bridge origins list` lists what is"
+        "{0} is not approved, so there is nothing to revoke; `pkcs11-bridge origins list` shows the \
+         approved sites"
     )]
     NotApproved(Origin),
     #[error(
-        "{0} stays allowed, because the configuration file allows it; take it out of allow_origins \
-         there and start the bridge again"
+        "{0} stays allowed, because the configuration file allows it; remove it from allow_origins \
+         there and restart the bridge"
     )]
     AllowedByConfiguration(Origin),
     #[error("cannot write the answer: {0}")]
@@ -31,30 +32,31 @@ pub(crate) enum OriginsError {
 }
 
 pub(crate) fn run(args: OriginsArgs) -> Result<(), OriginsError> {
-    let (allowed, default_days) = about_origins(args.config.as_deref())?;
+    let (allowed, default_days) = origin_settings(args.config.as_deref())?;
     let file = args.state_file.map(StateFile::at).or_else(StateFile::in_home);
     let file = file.ok_or(OriginsError::NoFile)?;
     let mut out = io::stdout().lock();
     match args.command {
         OriginsCommand::List => list(&mut out, &allowed, &file),
-        OriginsCommand::Allow { origin, days: wanted } => {
-            let count = wanted.unwrap_or(default_days);
-            let lifetime = Duration::from_secs(count * DAY.as_secs());
-            file.approve(&origin, Approved::from_now(lifetime))?;
-            writeln!(out, "{origin} may use tokens for {}.", days(count))?;
+        OriginsCommand::Allow { origin, days } => {
+            let days = days.unwrap_or(default_days);
+            let lifetime = Duration::from_secs(days * DAY.as_secs());
+            file.approve(&origin, ApprovalRecord::from_now(lifetime))?;
+            writeln!(out, "{origin} may use tokens for {}.", in_days(days))?;
             Ok(())
         }
         OriginsCommand::Revoke { origin } => {
-            let was_there = file.revoke(&origin)?;
-            if allowed.contain(&origin) {
+            let was_approved = file.revoke(&origin)?;
+            if allowed.contains(&origin) {
                 return Err(OriginsError::AllowedByConfiguration(origin));
             }
-            if !was_there {
+            if !was_approved {
                 return Err(OriginsError::NotApproved(origin));
             }
             writeln!(
                 out,
-                "{origin} may not use tokens any more, unless a running bridge has it from --allow-origin."
+                "{origin} may not use tokens any more, unless a running bridge has it from \
+                 --allow-origin."
             )?;
             Ok(())
         }
@@ -66,25 +68,26 @@ fn list(
     allowed: &AllowedOrigins,
     file: &StateFile,
 ) -> Result<(), OriginsError> {
-    let remembered = file.read()?;
+    let records = file.read()?;
     let now = unix_seconds(SystemTime::now());
     for origin in allowed.iter() {
         writeln!(out, "{origin}  always, by the configuration file")?;
     }
-    for (origin, approved) in remembered.iter().filter(|(origin, _)| !allowed.contain(origin)) {
-        let left = approved.expires.saturating_sub(now).div_ceil(DAY.as_secs());
-        writeln!(out, "{origin}  for another {}", days(left))?;
+    for (origin, record) in records.iter().filter(|(origin, _)| !allowed.contains(origin)) {
+        let left = record.expires.saturating_sub(now).div_ceil(DAY.as_secs());
+        writeln!(out, "{origin}  for another {}", in_days(left))?;
     }
-    if allowed.len() == 0 && remembered.is_empty() {
+    if allowed.len() == 0 && records.is_empty() {
         writeln!(
             out,
-            "No site may use tokens. Those that a running bridge has from --allow-origin are not listed."
+            "No site may use tokens. Sites that a running bridge has from --allow-origin are not \
+             listed."
         )?;
     }
     Ok(())
 }
 
-/// A number of days in words.
-pub(crate) fn days(days: u64) -> String {
+/// "1 day" or "30 days".
+pub(crate) fn in_days(days: u64) -> String {
     if days == 1 { "1 day".to_owned() } else { format!("{days} days") }
 }

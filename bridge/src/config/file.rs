@@ -1,4 +1,4 @@
-//! The configuration file, TOML. An unknown key is an error that names the key and the line.
+//! The configuration file in TOML. An unknown key is an error that names the key and the line.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,37 +11,37 @@ use super::ConfigError;
 use crate::access::origin::Origin;
 use crate::modules::ModuleName;
 
-/// The keys of `config.toml`; all may be missing.
+/// The keys of `config.toml`. All are optional.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ConfigFile {
-    /// As `--listen`.
+    /// Like `--listen`.
     pub(super) listen: Option<SocketAddr>,
-    /// As `--allow-origin`.
+    /// Like `--allow-origin`.
     pub(super) allow_origins: Vec<Origin>,
-    /// The name of the module that is meant where a page names none; the first one if missing.
+    /// The module for calls without a `module`. Default: the first module.
     pub(super) default_module: Option<ModuleName>,
-    /// Whether to look for well-known modules too. Without this key that is done where no module is
-    /// configured.
+    /// Whether the bridge detects well-known modules. Default: only if no module is configured.
     pub(super) detect_modules: Option<bool>,
-    /// For how many days an approval of the user is remembered; 30 if missing.
+    /// The days that an approval of the user lasts. Default: 30.
     pub(super) approval_days: Option<u64>,
-    /// Where PINs are taken from: "native" or "page-or-native", which it is if missing.
+    /// Where the bridge takes PINs from: "native" or "page-or-native". Default: "page-or-native".
     pub(super) pin_entry: PinEntry,
-    /// The program that asks the user; `PINENTRY_PROGRAM` wins over it, and if both are missing it is
-    /// the platform's own.
+    /// The program that asks the user. `PINENTRY_PROGRAM` takes precedence. Default: the
+    /// platform's pinentry.
     pub(super) pinentry_program: Option<PathBuf>,
-    /// For how many seconds a question to the user is shown; 60 if missing.
+    /// The seconds that the user has to answer a question. Default: 60.
     pub(super) dialog_seconds: Option<u64>,
-    /// After how many seconds without a signature a login ends; 300 if missing.
+    /// The seconds without a signature after which a login ends. Default: 300.
     pub(super) login_idle_seconds: Option<u64>,
-    /// How many seconds a module has to start, and for each call that only reads; 30 if missing.
+    /// The seconds that a module has to start, and for each call that only reads. Default: 30.
     pub(super) read_deadline_seconds: Option<u64>,
-    /// How many seconds a module has for a signature, with a person at the reader's pinpad; 120 if missing.
+    /// The seconds that a module has for a signature. Includes the time that the user needs at the
+    /// reader's pinpad. Default: 120.
     pub(super) sign_deadline_seconds: Option<u64>,
-    /// After how many seconds without a call a module is let go of; 600 if missing.
+    /// The seconds without a call after which the bridge ends a worker. Default: 600.
     pub(super) worker_idle_seconds: Option<u64>,
-    /// The modules that pages may name.
+    /// The modules that pages may use.
     pub(super) modules: Vec<ModuleEntry>,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct ConfigFile {
 pub(super) struct ModuleEntry {
     pub(super) name: ModuleName,
     pub(super) path: PathBuf,
-    /// For a person.
+    /// The description for people.
     #[serde(default)]
     pub(super) description: String,
     /// Environment variables for the module.
@@ -66,7 +66,7 @@ impl ConfigFile {
         Self::parse(&text, path)
     }
 
-    /// `path` is for the error.
+    /// Parses the text of the file. `path` is for the error.
     pub(super) fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         toml::from_str(text).map_err(|source| ConfigError::Parse { path: path.to_owned(), source })
     }
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_key_is_named_with_its_line() {
+    fn the_error_for_an_unknown_key_names_the_key_and_the_line() {
         for (text, key, line) in [
             ("listen = \"127.0.0.1:0\"\nalow_origins = []", "alow_origins", "line 2"),
             ("[[modules]]\nname = \"a\"\npath = \"/a\"\npin = \"1\"", "pin", "line 4"),

@@ -50,7 +50,7 @@ async fn lookalike_letters_are_shown_as_punycode_with_a_hint() {
     let dialog = dialog_about("https://xn--pple-43d.com").await;
     assert_eq!(shown(&dialog), "https://xn--pple-43d.com");
     let text = dialog.description();
-    assert!(text.contains("letters that may look like others"), "{text}");
+    assert!(text.contains("letters that may look like other letters"), "{text}");
     assert!(!text.contains('а'), "the letter itself is shown: {text}");
 }
 
@@ -61,7 +61,7 @@ async fn both_ends_of_an_origin_of_4_kb_are_shown() {
     let shown = shown(&dialog);
     assert!(shown.starts_with("https://bank.example.a.a."), "{shown}");
     assert!(shown.ends_with(".a.evil.test:8443") && shown.contains('…'), "{shown}");
-    assert!(dialog.description().contains("An approval is remembered"), "{dialog:?}");
+    assert!(dialog.description().contains("The approval lasts for"), "{dialog:?}");
 }
 
 /// URLs allow more characters in a host than computers' names have. Such a character could

@@ -77,7 +77,7 @@ fn revoking_an_unapproved_origin_fails() {
         let finished = try_command(&home, &["revoke", origin]);
         assert_eq!(finished.code, Some(1), "{}", finished.stdout);
         assert!(
-            finished.stderr.contains(&format!("{origin} was not approved")),
+            finished.stderr.contains(&format!("{origin} is not approved")),
             "{}",
             finished.stderr
         );

@@ -45,7 +45,7 @@ async fn an_unreadable_file_is_renamed_unchanged_and_approves_nothing() {
         let [aside] = &aside[..] else { panic!("{number}: {aside:?}") };
         assert_eq!(std::fs::read(aside).unwrap(), content, "{what}");
         assert!(!approvals::file(bridge.home()).exists(), "{what}");
-        bridge.expect_log("set aside");
+        bridge.expect_log("was renamed");
         bridge.expect_log(&aside.display().to_string());
         // From here on there is a new file.
         run_command(bridge.home(), &["allow", ORIGIN]);

@@ -1,5 +1,5 @@
-//! The file that remembers approvals: JSON with a version, written whole or not at all, readable for its
-//! owner only. One that cannot be read is set aside and never written over.
+//! The state file, which stores approvals as JSON. Writing replaces the file atomically. Only the
+//! owner can read it. A file that cannot be read is renamed and never overwritten.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -14,17 +14,18 @@ use crate::access::origin::Origin;
 use crate::config::folders;
 
 /// The approvals in a state file.
-pub(crate) type Remembered = BTreeMap<Origin, Approved>;
+pub(crate) type ApprovalRecords = BTreeMap<Origin, ApprovalRecord>;
 
-/// From when, for people who read the file, and until when an origin is approved, in seconds since 1970.
+/// When an approval began and when it expires, in seconds since 1970. The bridge uses only the
+/// expiry; the start is for people who read the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Approved {
+pub(crate) struct ApprovalRecord {
     pub(crate) approved: u64,
     pub(crate) expires: u64,
 }
 
-impl Approved {
+impl ApprovalRecord {
     pub(crate) fn from_now(lifetime: Duration) -> Self {
         let approved = unix_seconds(SystemTime::now());
         Self { approved, expires: approved.saturating_add(lifetime.as_secs()) }
@@ -35,16 +36,16 @@ impl Approved {
 #[serde(deny_unknown_fields)]
 struct Content {
     version: u32,
-    origins: Remembered,
+    origins: ApprovalRecords,
 }
 
-/// The place of the file.
+/// The path of a state file.
 #[derive(Clone, Debug)]
 pub(crate) struct StateFile {
     path: PathBuf,
 }
 
-/// A state of the file. It is replaced and not written to, so that it is another file each time.
+/// A version of the file. Each write replaces the file, so each version has its own inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     file: u64,
@@ -54,9 +55,11 @@ pub(super) struct Stamp {
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StateError {
-    #[error("the state file {path} cannot be read ({problem}), and not be set aside: {source}")]
-    SetAside { path: PathBuf, problem: String, source: io::Error },
-    #[error("the state file {path} cannot be written: {source}")]
+    #[error(
+        "cannot read the state file {path} ({problem}), and cannot rename it: {source}; move it"
+    )]
+    Unreadable { path: PathBuf, problem: String, source: io::Error },
+    #[error("cannot write the state file {path}: {source}; check the permissions of its folder")]
     Write { path: PathBuf, source: io::Error },
 }
 
@@ -65,15 +68,15 @@ impl StateFile {
         Self { path: std::path::absolute(&path).unwrap_or(path) }
     }
 
-    /// The file in the platform's folder for state; `None` where the user has no home folder.
+    /// The file in the platform's folder for state; `None` if the user has no home folder.
     pub(crate) fn in_home() -> Option<Self> {
         let folders = folders()?;
-        // Platforms without a folder for state keep it with the data.
+        // Windows and macOS have no folder for state, so use the folder for data there.
         let name = "approvals.json";
         Some(Self::at(folders.in_state_dir(name).unwrap_or_else(|| folders.in_data_dir(name))))
     }
 
-    /// Whether it is the one that is meant where none is named.
+    /// Whether this is the file that the bridge uses without `--state-file`.
     pub(crate) fn is_default(&self) -> bool {
         Self::in_home().is_some_and(|default| default.path == self.path)
     }
@@ -82,7 +85,7 @@ impl StateFile {
         &self.path
     }
 
-    /// What tells one state of the file from another; `None` where there is none.
+    /// The current version of the file; `None` if the file does not exist.
     pub(super) fn stamp(&self) -> Option<Stamp> {
         let metadata = fs::metadata(&self.path).ok()?;
         #[cfg(unix)]
@@ -92,50 +95,55 @@ impl StateFile {
         Some(Stamp { file, modified: metadata.modified().ok(), len: metadata.len() })
     }
 
-    /// The approvals that still hold; none where there is no file. A file that cannot be read is set
-    /// aside, and none is left.
-    pub(crate) fn read(&self) -> Result<Remembered, StateError> {
+    /// Reads the approvals that have not expired. A missing file has none. If the file cannot be
+    /// read, it is renamed and the result is empty.
+    pub(crate) fn read(&self) -> Result<ApprovalRecords, StateError> {
         match read(&self.path) {
-            Ok(remembered) => Ok(remembered),
-            Err(_) => self.locked(|| self.read_or_set_aside()),
+            Ok(records) => Ok(records),
+            Err(_) => self.locked(|| self.read_or_rename()),
         }
     }
 
     /// Adds an approval.
-    pub(crate) fn approve(&self, origin: &Origin, approved: Approved) -> Result<(), StateError> {
-        self.change(|remembered| {
-            remembered.insert(origin.clone(), approved);
+    pub(crate) fn approve(
+        &self,
+        origin: &Origin,
+        record: ApprovalRecord,
+    ) -> Result<(), StateError> {
+        self.change(|records| {
+            records.insert(origin.clone(), record);
         })
     }
 
-    /// Takes an approval away. Says whether there was one.
+    /// Removes an approval. Returns whether the file had one for the origin.
     pub(crate) fn revoke(&self, origin: &Origin) -> Result<bool, StateError> {
-        let mut was_there = false;
-        self.change(|remembered| was_there = remembered.remove(origin).is_some())?;
-        Ok(was_there)
+        let mut was_approved = false;
+        self.change(|records| was_approved = records.remove(origin).is_some())?;
+        Ok(was_approved)
     }
 
-    fn change(&self, change: impl FnOnce(&mut Remembered)) -> Result<(), StateError> {
+    fn change(&self, change: impl FnOnce(&mut ApprovalRecords)) -> Result<(), StateError> {
         self.locked(|| {
-            let before = self.read_or_set_aside()?;
-            let mut remembered = before.clone();
-            change(&mut remembered);
-            if remembered == before {
+            let before = self.read_or_rename()?;
+            let mut records = before.clone();
+            change(&mut records);
+            if records == before {
                 return Ok(());
             }
-            self.write(&remembered).map_err(|source| self.write_error(source))
+            self.write(&records).map_err(|source| self.write_error(source))
         })
     }
 
-    /// One program at a time: the bridge and the command line may change it at once.
+    /// Runs `work` while no other program does the same. The bridge and the command line may change
+    /// the file at the same time.
     fn locked<T>(&self, work: impl FnOnce() -> Result<T, StateError>) -> Result<T, StateError> {
         let lock = self.prepare_folder().and_then(|()| {
-            // What stands there under that name is not ours to empty.
+            // Do not truncate: an existing file with this name may not be ours.
             let lock = File::options()
                 .write(true)
                 .create(true)
                 .truncate(false)
-                .open(self.beside("lock"))?;
+                .open(self.with_suffix("lock"))?;
             lock.lock()?;
             Ok(lock)
         });
@@ -143,7 +151,7 @@ impl StateFile {
         work()
     }
 
-    /// Makes the folder, for its owner only, where it is missing.
+    /// Creates the folder if it is missing. Only the owner can access it.
     pub(crate) fn prepare_folder(&self) -> io::Result<()> {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true);
@@ -156,44 +164,44 @@ impl StateFile {
         self.path.parent().unwrap_or(Path::new("."))
     }
 
-    fn read_or_set_aside(&self) -> Result<Remembered, StateError> {
+    fn read_or_rename(&self) -> Result<ApprovalRecords, StateError> {
         let problem = match read(&self.path) {
-            Ok(remembered) => return Ok(remembered),
+            Ok(records) => return Ok(records),
             Err(problem) => problem,
         };
-        let aside = self.free_name();
-        fs::rename(&self.path, &aside).map_err(|source| {
+        let renamed = self.unused_name();
+        fs::rename(&self.path, &renamed).map_err(|source| {
             let (path, problem) = (self.path.clone(), problem.to_string());
-            StateError::SetAside { path, problem, source }
+            StateError::Unreadable { path, problem, source }
         })?;
         tracing::error!(
             path = %self.path.display(),
-            kept_as = %aside.display(),
+            renamed_to = %renamed.display(),
             %problem,
-            "the state file cannot be read and was set aside; no origin is approved any more"
+            "the state file could not be read and was renamed; no origin is approved any more"
         );
-        Ok(Remembered::new())
+        Ok(ApprovalRecords::new())
     }
 
-    fn free_name(&self) -> PathBuf {
-        let name = |number: u32| self.beside(&format!("unreadable-{number}"));
-        // Numbers of the lock's holder only, so that nobody takes it meanwhile.
+    fn unused_name(&self) -> PathBuf {
+        let name = |number: u32| self.with_suffix(&format!("unreadable-{number}"));
+        // Only the holder of the lock uses these names, so no other program takes it in between.
         (1..).map(name).find(|path| fs::symlink_metadata(path).is_err()).unwrap_or_else(|| name(0))
     }
 
-    fn beside(&self, ending: &str) -> PathBuf {
+    fn with_suffix(&self, suffix: &str) -> PathBuf {
         let mut name = self.path.clone().into_os_string();
-        name.push(format!(".{ending}"));
+        name.push(format!(".{suffix}"));
         name.into()
     }
 
-    fn write(&self, origins: &Remembered) -> io::Result<()> {
-        // Made with mode 0600.
+    fn write(&self, records: &ApprovalRecords) -> io::Result<()> {
+        // `NamedTempFile` creates the file with mode 0600.
         let mut file = tempfile::NamedTempFile::new_in(self.folder())?;
-        write_text(&mut file, origins)?;
+        write_text(&mut file, records)?;
         file.as_file().sync_all()?;
         file.persist(&self.path)?;
-        // The new name has to last too.
+        // Sync the folder too, so that the new name survives a power failure.
         #[cfg(unix)]
         File::open(self.folder())?.sync_all()?;
         Ok(())
@@ -209,9 +217,9 @@ pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-fn read(path: &Path) -> io::Result<Remembered> {
+fn read(path: &Path) -> io::Result<ApprovalRecords> {
     let text = match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Remembered::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(ApprovalRecords::new()),
         Ok(metadata) if metadata.len() > MAX_LEN => {
             return Err(io::Error::other("it is too large"));
         }
@@ -221,21 +229,21 @@ fn read(path: &Path) -> io::Result<Remembered> {
     parse(&text)
 }
 
-/// What a state file of that text approves now.
-pub(crate) fn parse(text: &str) -> io::Result<Remembered> {
+/// Parses the text of a state file. Returns the approvals that have not expired.
+pub(crate) fn parse(text: &str) -> io::Result<ApprovalRecords> {
     let content: Content = serde_json::from_str(text)?;
     if content.version != VERSION {
         let problem =
-            format!("it is of version {}, and this program knows {VERSION}", content.version);
+            format!("it has version {}, and this program supports {VERSION}", content.version);
         return Err(io::Error::other(problem));
     }
     let now = unix_seconds(SystemTime::now());
-    Ok(content.origins.into_iter().filter(|(_, approved)| now < approved.expires).collect())
+    Ok(content.origins.into_iter().filter(|(_, record)| now < record.expires).collect())
 }
 
-/// Writes what [`parse`] reads.
-pub(crate) fn write_text(file: &mut impl Write, origins: &Remembered) -> io::Result<()> {
-    let content = Content { version: VERSION, origins: origins.clone() };
+/// Writes approvals in the form that [`parse`] reads.
+pub(crate) fn write_text(file: &mut impl Write, records: &ApprovalRecords) -> io::Result<()> {
+    let content = Content { version: VERSION, origins: records.clone() };
     serde_json::to_writer_pretty(&mut *file, &content)?;
     file.write_all(b"\n")
 }
@@ -252,61 +260,63 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn in_folder() -> (tempfile::TempDir, StateFile) {
+    fn temporary_file() -> (tempfile::TempDir, StateFile) {
         let folder = tempfile::tempdir().unwrap();
         let file = StateFile::at(folder.path().join("state/approvals.json"));
         (folder, file)
     }
 
     #[test]
-    fn what_is_approved_is_read_again_until_it_expires() {
-        let (_folder, file) = in_folder();
-        assert_eq!(file.read().unwrap(), Remembered::new());
+    fn approvals_are_read_until_they_expire_or_are_revoked() {
+        let (_folder, file) = temporary_file();
+        assert_eq!(file.read().unwrap(), ApprovalRecords::new());
         let (a, b) = (origin("https://a.example"), origin("https://b.example:8443"));
-        let approved = Approved::from_now(DAY);
-        file.approve(&a, approved).unwrap();
-        file.approve(&b, Approved::from_now(Duration::ZERO)).unwrap();
-        assert_eq!(file.read().unwrap(), Remembered::from([(a.clone(), approved)]));
+        let record = ApprovalRecord::from_now(DAY);
+        file.approve(&a, record).unwrap();
+        file.approve(&b, ApprovalRecord::from_now(Duration::ZERO)).unwrap();
+        assert_eq!(file.read().unwrap(), ApprovalRecords::from([(a.clone(), record)]));
         assert!(file.revoke(&a).unwrap());
         assert!(!file.revoke(&a).unwrap());
-        assert_eq!(file.read().unwrap(), Remembered::new());
+        assert_eq!(file.read().unwrap(), ApprovalRecords::new());
     }
 
     #[cfg(unix)]
     #[test]
-    fn only_its_owner_can_read_it() {
+    fn only_the_owner_can_read_the_file() {
         use std::os::unix::fs::PermissionsExt;
-        let (_folder, file) = in_folder();
-        file.approve(&origin("https://a.example"), Approved::from_now(DAY)).unwrap();
+        let (_folder, file) = temporary_file();
+        file.approve(&origin("https://a.example"), ApprovalRecord::from_now(DAY)).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(file.path()), mode(file.folder())), (0o600, 0o700));
     }
 
     #[test]
-    fn what_cannot_be_read_is_set_aside_and_kept() {
+    fn an_unreadable_file_is_renamed_and_kept() {
+        let path_as_origin = r#"{"version":1,"origins":
+            {"https://a.example/path":{"approved":0,"expires":99999999999}}}"#;
         let texts = [
             "",
             "{",
             "null",
             r#"{"version":1}"#,
             r#"{"version":2,"origins":{}}"#,
-            r#"{"version":1,"origins":{"https://a.example/path":{"approved":0,"expires":99999999999}}}"#,
+            path_as_origin,
             r#"{"version":1,"origins":{},"more":true}"#,
             "\u{0}",
         ];
-        let (_folder, file) = in_folder();
+        let (_folder, file) = temporary_file();
         file.prepare_folder().unwrap();
         for (count, text) in texts.iter().enumerate() {
             fs::write(file.path(), text).unwrap();
-            assert_eq!(file.read().unwrap(), Remembered::new(), "{text}");
+            assert_eq!(file.read().unwrap(), ApprovalRecords::new(), "{text}");
             assert!(!file.path().exists(), "{text}");
-            let aside = file.folder().join(format!("approvals.json.unreadable-{}", count + 1));
-            assert_eq!(fs::read_to_string(aside).unwrap(), *text);
+            let renamed = file.folder().join(format!("approvals.json.unreadable-{}", count + 1));
+            assert_eq!(fs::read_to_string(renamed).unwrap(), *text);
         }
         fs::write(file.path(), "{").unwrap();
-        file.approve(&origin("https://a.example"), Approved::from_now(DAY)).unwrap();
+        file.approve(&origin("https://a.example"), ApprovalRecord::from_now(DAY)).unwrap();
         assert_eq!(file.read().unwrap().len(), 1);
-        let aside = file.folder().join(format!("approvals.json.unreadable-{}", texts.len() + 1));
-        assert_eq!(fs::read_to_string(aside).unwrap(), "{");
+        let renamed = file.folder().join(format!("approvals.json.unreadable-{}", texts.len() + 1));
+        assert_eq!(fs::read_to_string(renamed).unwrap(), "{");
     }
 }

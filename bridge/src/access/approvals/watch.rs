@@ -1,4 +1,4 @@
-//! Tells when the state file was changed.
+//! Reports when the state file changes.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,44 +8,44 @@ use tokio::sync::Notify;
 
 use super::StateFile;
 
-/// Looks at the file until it was changed; then another one has to be started, because the folder may be
-/// another one too.
+/// Watches the file until its first change. After that, start a new watch, because the folder may
+/// have been replaced too.
 pub(crate) struct Watch {
     changed: Arc<Notify>,
     _watcher: Box<dyn Watcher + Send>,
 }
 
 impl Watch {
-    /// Watches the folder, because the file is replaced and may not be there yet. Where the system
-    /// does not tell of changes, it is looked at every two seconds.
+    /// Watches the folder, because a write replaces the file, and because the file may not exist yet.
+    /// If the system cannot report changes, the watch polls every two seconds.
     pub(crate) fn start(file: &StateFile) -> notify::Result<Self> {
         file.prepare_folder()?;
         let changed = Arc::new(Notify::new());
         let (name, folder) =
             (file.path().file_name().map(ToOwned::to_owned), file.folder().to_owned());
-        let tell = {
+        let report = {
             let changed = Arc::clone(&changed);
             move |event: notify::Result<Event>| {
-                // Who cannot say what was changed may mean this file. That it was read, as we do, is told
-                // too.
-                let concerns = event.map_or(true, |event| {
-                    let of_file =
+                // An error or a rescan request may concern this file. The watch also reports reads,
+                // including our own, so ignore those.
+                let is_relevant = event.map_or(true, |event| {
+                    let is_file =
                         |path: &PathBuf| path.file_name() == name.as_deref() || *path == folder;
                     event.need_rescan()
-                        || (!event.kind.is_access() && event.paths.iter().any(of_file))
+                        || (!event.kind.is_access() && event.paths.iter().any(is_file))
                 });
-                if concerns {
+                if is_relevant {
                     changed.notify_one();
                 }
             }
         };
         let watcher: Box<dyn Watcher + Send> =
-            match started(notify::recommended_watcher(tell.clone()), file) {
+            match start_watcher(notify::recommended_watcher(report.clone()), file) {
                 Ok(watcher) => watcher,
                 Err(error) => {
-                    tracing::warn!(%error, "the state file is looked at every two seconds");
-                    let config = Config::default().with_poll_interval(INTERVAL);
-                    started(PollWatcher::new(tell, config), file)?
+                    tracing::warn!(%error, "the bridge polls the state file every two seconds");
+                    let config = Config::default().with_poll_interval(POLL_INTERVAL);
+                    start_watcher(PollWatcher::new(report, config), file)?
                 }
             };
         Ok(Self { changed, _watcher: watcher })
@@ -56,7 +56,7 @@ impl Watch {
     }
 }
 
-fn started<W: Watcher + Send + 'static>(
+fn start_watcher<W: Watcher + Send + 'static>(
     watcher: notify::Result<W>,
     file: &StateFile,
 ) -> notify::Result<Box<dyn Watcher + Send>> {
@@ -65,4 +65,4 @@ fn started<W: Watcher + Send + 'static>(
     Ok(Box::new(watcher))
 }
 
-const INTERVAL: std::time::Duration = std::time::Duration::from_secs(2);
+const POLL_INTERVAL: std::time::Duration = std::time::Duration::from_secs(2);

@@ -1,93 +1,97 @@
-//! The origins about which the user is not asked for a while, because of what was said the last time.
+//! Cooldowns: for how long the bridge does not ask the user about an origin after a denial.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::access::origin::Origin;
 
-/// Each denial of an origin doubles the time until the next question.
+/// The cooldowns of all origins. Each denial of an origin doubles its next cooldown.
 #[derive(Default)]
 pub(super) struct Cooldowns {
-    origins: HashMap<Origin, Kept>,
-    /// When the user last turned a site down, whichever: names are free, and one after the other could
-    /// ask for ever.
-    turned_down: VecDeque<Instant>,
+    origins: HashMap<Origin, Entry>,
+    /// When the user last denied any origin. A site can use many names, so a limit for each origin
+    /// alone would not stop its questions.
+    recent_denials: VecDeque<Instant>,
 }
 
-/// Why an origin is not asked about now.
+/// Why the bridge does not ask the user about an origin now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Silence {
-    /// The user said no, or nothing; for so long it counts.
-    SaidNo(Duration),
-    /// The user turned down several others; for so long it counts.
-    OfAll(Duration),
-    /// A moment ago the user could not be asked.
-    NotAsked,
+pub(super) enum Cooldown {
+    /// The user denied the origin or did not answer. Holds the remaining time.
+    Denied(Duration),
+    /// The user denied several origins. Holds the remaining time.
+    AllOrigins(Duration),
+    /// The bridge could not show the last question.
+    CannotAsk,
 }
 
-struct Kept {
+struct Entry {
     until: Instant,
-    /// How long the next one is; nothing where the user could not be asked.
+    /// The length of the next cooldown; `None` if the bridge could not show the question.
     next: Option<Duration>,
 }
 
 impl Cooldowns {
-    /// Why the origin has to be silent still.
-    pub(super) fn of(&self, origin: &Origin, now: Instant) -> Option<Silence> {
-        if let Some(kept) = self.origins.get(origin).filter(|kept| now < kept.until) {
-            return Some(match kept.next {
-                Some(_) => Silence::SaidNo(kept.until - now),
-                None => Silence::NotAsked,
+    /// The cooldown of an origin; `None` if the bridge may ask the user.
+    pub(super) fn get(&self, origin: &Origin, now: Instant) -> Option<Cooldown> {
+        if let Some(entry) = self.origins.get(origin).filter(|entry| now < entry.until) {
+            return Some(match entry.next {
+                Some(_) => Cooldown::Denied(entry.until - now),
+                None => Cooldown::CannotAsk,
             });
         }
-        let first =
-            *self.turned_down.front().filter(|_| self.turned_down.len() == MAX_TURNED_DOWN)?;
-        (now < first + DENIED).then(|| Silence::OfAll(first + DENIED - now))
+        let denials = &self.recent_denials;
+        let first = *denials.front().filter(|_| denials.len() == MAX_RECENT_DENIALS)?;
+        (now < first + DENIED).then(|| Cooldown::AllOrigins(first + DENIED - now))
     }
 
-    /// The user said no.
+    /// Starts a cooldown because the user denied the origin.
     pub(super) fn denied(&mut self, origin: &Origin, now: Instant) {
-        self.begin(origin, DENIED, now);
+        self.start(origin, DENIED, now);
     }
 
-    /// The user said nothing. A page must not keep a dialog on the screen by asking again and again.
+    /// Starts a cooldown because the user did not answer. Without it, a page could keep a dialog on
+    /// the screen by asking again and again.
     pub(super) fn not_answered(&mut self, origin: &Origin, now: Instant) {
-        self.begin(origin, NOT_ANSWERED, now);
+        self.start(origin, NOT_ANSWERED, now);
     }
 
-    /// The user could not be asked. Trying costs a process each time.
-    pub(super) fn not_asked(&mut self, origin: &Origin, now: Instant) {
-        if self.origins.get(origin).is_none_or(|kept| kept.next.is_none()) {
-            self.origins.insert(origin.clone(), Kept { until: now + NOT_ASKED, next: None });
+    /// Starts a short cooldown because the bridge could not show the question. Each attempt starts a
+    /// process, so a page must not repeat it at will.
+    pub(super) fn cannot_ask(&mut self, origin: &Origin, now: Instant) {
+        if self.origins.get(origin).is_none_or(|entry| entry.next.is_none()) {
+            self.origins.insert(origin.clone(), Entry { until: now + CANNOT_ASK, next: None });
         }
     }
 
-    /// The user said yes.
-    pub(super) fn forget(&mut self, origin: &Origin) {
+    /// Ends all cooldowns of an origin because the user approved it.
+    pub(super) fn approved(&mut self, origin: &Origin) {
         self.origins.remove(origin);
-        self.turned_down.clear();
+        self.recent_denials.clear();
     }
 
-    fn begin(&mut self, origin: &Origin, at_least: Duration, now: Instant) {
-        // A day without a question, and the next denial is the first again.
-        self.origins.retain(|_, kept| now < kept.until + LONGEST);
-        let next = self.origins.get(origin).and_then(|kept| kept.next);
+    fn start(&mut self, origin: &Origin, at_least: Duration, now: Instant) {
+        // After a day without a question, the next denial counts as the first again.
+        self.origins.retain(|_, entry| now < entry.until + LONGEST);
+        let next = self.origins.get(origin).and_then(|entry| entry.next);
         let length = next.map_or(at_least, |next| next.max(at_least));
         let next = Some((length * 2).min(LONGEST));
-        self.origins.insert(origin.clone(), Kept { until: now + length, next });
-        if self.turned_down.len() == MAX_TURNED_DOWN {
-            self.turned_down.pop_front();
+        self.origins.insert(origin.clone(), Entry { until: now + length, next });
+        if self.recent_denials.len() == MAX_RECENT_DENIALS {
+            self.recent_denials.pop_front();
         }
-        self.turned_down.push_back(now);
+        self.recent_denials.push_back(now);
     }
 }
 
+/// The first cooldown after a denial.
 pub(super) const DENIED: Duration = Duration::from_secs(10 * 60);
+/// The first cooldown after a question that the user did not answer.
 const NOT_ANSWERED: Duration = Duration::from_secs(60);
-const NOT_ASKED: Duration = Duration::from_secs(2);
+const CANNOT_ASK: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-/// So many sites may be turned down in ten minutes before no site may ask.
-const MAX_TURNED_DOWN: usize = 5;
+/// After this many denials within [`DENIED`], the bridge asks about no origin.
+const MAX_RECENT_DENIALS: usize = 5;
 
 #[cfg(test)]
 mod tests {
@@ -98,14 +102,14 @@ mod tests {
     }
 
     fn left(cooldowns: &Cooldowns, origin: &Origin, now: Instant) -> Option<Duration> {
-        cooldowns.of(origin, now).map(|silence| match silence {
-            Silence::SaidNo(left) | Silence::OfAll(left) => left,
-            Silence::NotAsked => panic!("it was asked"),
+        cooldowns.get(origin, now).map(|cooldown| match cooldown {
+            Cooldown::Denied(left) | Cooldown::AllOrigins(left) => left,
+            Cooldown::CannotAsk => panic!("the bridge could ask"),
         })
     }
 
     #[test]
-    fn each_denial_doubles_the_silence_up_to_a_day() {
+    fn each_denial_doubles_the_cooldown_up_to_a_day() {
         let (mut cooldowns, mut now) = (Cooldowns::default(), Instant::now());
         for minutes in [10, 20, 40, 80, 160, 320, 640, 1280, 1440, 1440] {
             cooldowns.denied(&origin(1), now);
@@ -114,13 +118,13 @@ mod tests {
             now += Duration::from_secs(minutes * 60);
             assert_eq!(left(&cooldowns, &origin(1), now), None);
         }
-        cooldowns.forget(&origin(1));
+        cooldowns.approved(&origin(1));
         cooldowns.denied(&origin(1), now);
         assert_eq!(left(&cooldowns, &origin(1), now), Some(DENIED));
     }
 
     #[test]
-    fn no_answer_is_milder_than_no() {
+    fn no_answer_starts_a_shorter_cooldown_than_a_denial() {
         let (mut cooldowns, now) = (Cooldowns::default(), Instant::now());
         cooldowns.not_answered(&origin(1), now);
         assert_eq!(left(&cooldowns, &origin(1), now), Some(NOT_ANSWERED));
@@ -131,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quiet_day_makes_good() {
+    fn a_day_without_a_question_resets_the_cooldown() {
         let (mut cooldowns, now) = (Cooldowns::default(), Instant::now());
         cooldowns.denied(&origin(1), now);
         let later = now + DENIED + LONGEST;
@@ -140,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn many_sites_that_are_turned_down_silence_all() {
+    fn five_denied_origins_start_a_cooldown_for_all() {
         let (mut cooldowns, now) = (Cooldowns::default(), Instant::now());
         for number in 0..5 {
             assert_eq!(left(&cooldowns, &origin(9), now), None);
@@ -148,18 +152,18 @@ mod tests {
         }
         assert_eq!(left(&cooldowns, &origin(9), now), Some(DENIED));
         assert_eq!(left(&cooldowns, &origin(9), now + DENIED), None);
-        cooldowns.forget(&origin(8));
+        cooldowns.approved(&origin(8));
         assert_eq!(left(&cooldowns, &origin(9), now), None);
     }
 
     #[test]
-    fn a_user_who_could_not_be_asked_has_said_nothing() {
+    fn a_question_that_cannot_be_shown_does_not_count_as_a_denial() {
         let (mut cooldowns, now) = (Cooldowns::default(), Instant::now());
-        cooldowns.not_asked(&origin(1), now);
-        assert_eq!(cooldowns.of(&origin(1), now), Some(Silence::NotAsked));
-        assert_eq!(cooldowns.of(&origin(1), now + NOT_ASKED), None);
+        cooldowns.cannot_ask(&origin(1), now);
+        assert_eq!(cooldowns.get(&origin(1), now), Some(Cooldown::CannotAsk));
+        assert_eq!(cooldowns.get(&origin(1), now + CANNOT_ASK), None);
         cooldowns.denied(&origin(1), now);
-        cooldowns.not_asked(&origin(1), now);
-        assert_eq!(cooldowns.of(&origin(1), now), Some(Silence::SaidNo(DENIED)));
+        cooldowns.cannot_ask(&origin(1), now);
+        assert_eq!(cooldowns.get(&origin(1), now), Some(Cooldown::Denied(DENIED)));
     }
 }

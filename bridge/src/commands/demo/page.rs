@@ -1,5 +1,5 @@
-//! Serves the playground page, the npm package and where the bridge is, on a loopback port of its own
-//! and to nobody but a browser that asks for that very address.
+//! Serves the playground page, the npm package and the port of the bridge, on a loopback port of its
+//! own. Refuses requests whose `Host` is not that address.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -33,21 +33,21 @@ struct Www;
 #[exclude = "tests/*"]
 struct Pkg;
 
-/// Whether the client was there when this program was built.
+/// Whether the build of this program included the npm client.
 pub(super) fn has_client() -> bool {
     Pkg::iter().any(|path| path.ends_with(".wasm"))
 }
 
-/// A page server that has its port.
+/// A page server that is bound to its port.
 pub(super) struct PageServer {
     listener: TcpListener,
     port: u16,
 }
 
-/// What the page is told about the bridge, as `/bridge.json`.
+/// The content of `/bridge.json`: how the page finds the bridge.
 #[derive(Clone, Serialize)]
 struct BridgeInfo {
-    /// First and last port to try.
+    /// The first and the last port to try.
     ports: [u16; 2],
     demo: DemoInfo,
 }
@@ -84,9 +84,9 @@ impl PageServer {
                 demo: DemoInfo { pin: token::PIN },
             },
         };
-        let routes = Router::new().fallback(answer).with_state(site);
+        let routes = Router::new().fallback(respond).with_state(site);
         let server = axum::serve(self.listener, routes);
-        // Browsers keep connections open; nothing on them is worth waiting for.
+        // Browsers keep idle connections open, so do not wait until they close.
         tokio::select! {
             served = server.into_future() => served,
             () = stop.cancelled() => Ok(()),
@@ -94,13 +94,13 @@ impl PageServer {
     }
 }
 
-async fn answer(State(site): State<Site>, request: Request) -> Response {
-    let asked_for_here = request
+async fn respond(State(site): State<Site>, request: Request) -> Response {
+    let has_own_host = request
         .headers()
         .get(HOST)
         .and_then(|host| host.to_str().ok())
         .is_some_and(|host| host::is_loopback(host, site.port));
-    if !asked_for_here {
+    if !has_own_host {
         return StatusCode::FORBIDDEN.into_response();
     }
     if request.method() != Method::GET {
@@ -133,10 +133,10 @@ fn file(file: Option<EmbeddedFile>) -> Response {
     }
 }
 
-/// Nothing but the page's own files and the bridge. The import map stands in the page itself, as
-/// browsers want it, and is allowed by its hash.
+/// Allows only the page's own files and the bridge. Browsers need the import map inside the page, so
+/// the policy allows it by its hash.
 fn content_security_policy(bridge_port: u16) -> io::Result<HeaderValue> {
-    let page = Www::get("index.html").ok_or_else(|| io::Error::other("there is no page"))?;
+    let page = Www::get("index.html").ok_or_else(|| io::Error::other("index.html is missing"))?;
     let import_map =
         import_map(&String::from_utf8_lossy(&page.data)).map_or_else(String::new, |map| {
             let hash = digest::digest(&digest::SHA256, map.as_bytes());
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_has_an_import_map_that_the_policy_allows() {
+    fn the_policy_allows_the_import_map_of_the_page() {
         let page = Www::get("index.html").unwrap();
         let page = String::from_utf8_lossy(&page.data).into_owned();
         let map: serde_json::Value = serde_json::from_str(import_map(&page).unwrap()).unwrap();

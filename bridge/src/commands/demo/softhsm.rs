@@ -1,4 +1,4 @@
-//! SoftHSM2 on this computer.
+//! Finds and configures SoftHSM2 on this computer.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::modules;
 
-/// The library of SoftHSM2, where the detection of modules finds it.
+/// The path of SoftHSM2, if the detection of modules finds it.
 pub(super) fn find() -> Option<PathBuf> {
     modules::detect()
         .into_iter()
@@ -14,7 +14,7 @@ pub(super) fn find() -> Option<PathBuf> {
         .map(|module| module.path)
 }
 
-/// Prepares a token store below `folder` and returns the environment that makes SoftHSM2 use it.
+/// Creates a token store in `folder`. Returns the environment that makes SoftHSM2 use it.
 pub(super) fn configure(folder: &Path) -> io::Result<BTreeMap<String, String>> {
     let tokens = folder.join("tokens");
     std::fs::create_dir(&tokens)?;
@@ -27,20 +27,21 @@ pub(super) fn configure(folder: &Path) -> io::Result<BTreeMap<String, String>> {
     Ok(BTreeMap::from([("SOFTHSM2_CONF".to_owned(), file.display().to_string())]))
 }
 
-/// What a user of this system does to have SoftHSM2.
+/// How the user installs SoftHSM2 on this system.
 pub(super) fn how_to_install() -> String {
     let command = match std::env::consts::OS {
         "macos" => "brew install softhsm",
         "linux" => match std::fs::read_to_string("/etc/os-release") {
             Ok(release) => linux_command(&release),
-            Err(_) => return ANYWHERE.to_owned(),
+            Err(_) => return GENERAL.to_owned(),
         },
-        _ => return ANYWHERE.to_owned(),
+        _ => return GENERAL.to_owned(),
     };
-    if command.is_empty() { ANYWHERE.to_owned() } else { format!("Install it with `{command}`") }
+    if command.is_empty() { GENERAL.to_owned() } else { format!("Install it with `{command}`") }
 }
 
-/// The command for the distribution that `/etc/os-release` names (os-release(5)), or nothing.
+/// The command for a distribution, from the text of `/etc/os-release` (os-release(5)). Empty if the
+/// distribution is not known.
 fn linux_command(release: &str) -> &'static str {
     let value = |key: &str| {
         release
@@ -66,14 +67,14 @@ fn linux_command(release: &str) -> &'static str {
     }
 }
 
-const ANYWHERE: &str = "Install the package softhsm2 or softhsm of your system";
+const GENERAL: &str = "Install the package softhsm2 or softhsm of your system";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_command_fits_the_distribution() {
+    fn each_distribution_gets_its_own_command() {
         for (release, command) in [
             ("ID=debian\nVERSION_ID=\"12\"", "sudo apt install softhsm2"),
             ("ID=linuxmint\nID_LIKE=\"ubuntu debian\"", "sudo apt install softhsm2"),

@@ -1,5 +1,5 @@
-//! Makes the throw-away token: four key pairs generated on it, each with a certificate of a demo CA
-//! whose key is forgotten at once. Runs in a process of its own.
+//! Creates the throw-away token in a process of its own. The token gets four key pairs, each with a
+//! certificate of a demo CA. The CA's key is never stored.
 
 use std::path::Path;
 
@@ -21,33 +21,34 @@ use x509_cert::Certificate;
 
 use crate::worker::rsa_public_key::RsaPublicKey;
 
-/// The user's PIN of the token. No secret: the token holds nothing of value and is soon gone.
+/// The user's PIN of the token. It is not a secret: the token protects nothing and lasts only as long
+/// as the demo.
 pub(super) const PIN: &str = "123456";
 const SO_PIN: &str = "12345678";
 const LABEL: &str = "Demo token";
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TokenError {
-    #[error("SoftHSM2 failed while making the demo's token: {0}")]
+    #[error("SoftHSM2 failed to create the demo token: {0}")]
     Module(#[from] Error),
-    #[error("a certificate of the demo's token could not be issued: {0}")]
+    #[error("cannot issue a certificate for the demo token: {0}")]
     Certificate(#[from] rcgen::Error),
-    #[error("a key of the demo's token cannot be encoded: {0}")]
+    #[error("cannot encode a key of the demo token: {0}")]
     Encoding(#[from] der::Error),
-    #[error("SoftHSM2 has no slot for the demo's token")]
+    #[error("SoftHSM2 has no slot for the demo token")]
     NoSlot,
-    #[error("SoftHSM2 did not tell the public part of a key that it made")]
+    #[error("SoftHSM2 did not return the public key of a key pair that it generated")]
     NoPublicKey,
 }
 
-/// Sets up the token in the first free slot of the module as the demo's token.
+/// Initialises the token in the first free slot of the module as the demo token.
 pub(crate) fn make(library: &Path) -> Result<(), TokenError> {
     let module = Pkcs11::new(library)?;
     module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))?;
     let slot = free_slot(&module)?;
     let so_pin = SecretString::from(SO_PIN);
     module.init_token(slot, &so_pin, LABEL)?;
-    let slot = slot_of_the_token(&module)?;
+    let slot = demo_token_slot(&module)?;
     let session = module.open_rw_session(slot)?;
     let pin = SecretString::from(PIN);
     session.login(UserType::So, Some(&so_pin))?;
@@ -66,7 +67,7 @@ pub(crate) fn make(library: &Path) -> Result<(), TokenError> {
     Ok(())
 }
 
-/// A slot whose token is not set up yet. One that is has an owner.
+/// A slot with a token that is not initialised. An initialised token belongs to the user.
 fn free_slot(module: &Pkcs11) -> Result<Slot, TokenError> {
     for slot in module.get_slots_with_token()? {
         if !module.get_token_info(slot)?.token_initialized() {
@@ -76,8 +77,8 @@ fn free_slot(module: &Pkcs11) -> Result<Slot, TokenError> {
     Err(TokenError::NoSlot)
 }
 
-/// SoftHSM gives a token another slot once it is set up.
-fn slot_of_the_token(module: &Pkcs11) -> Result<Slot, TokenError> {
+/// Finds the demo token again, because SoftHSM2 moves a token to another slot when it is initialised.
+fn demo_token_slot(module: &Pkcs11) -> Result<Slot, TokenError> {
     for slot in module.get_slots_with_initialized_token()? {
         let token = module.get_token_info(slot)?;
         if token.label() == LABEL && !token.user_pin_initialized() {
@@ -109,7 +110,7 @@ const OWNERS: [(&str, Kind); 4] = [
     ),
 ];
 
-/// The public key of a pair on the token, as a certificate holds it.
+/// The public key of a pair on the token, in the form that a certificate needs.
 struct TokenPublicKey {
     bytes: Vec<u8>,
     algorithm: &'static SignatureAlgorithm,
@@ -131,14 +132,14 @@ fn generate(
     label: &str,
     kind: Kind,
 ) -> Result<TokenPublicKey, TokenError> {
-    let both = [
+    let common = [
         Attribute::Token(true),
         Attribute::Id(vec![id]),
         Attribute::Label(label.as_bytes().to_vec()),
     ];
-    let mut public = both.to_vec();
+    let mut public = common.to_vec();
     public.push(Attribute::Verify(true));
-    let mut private = both.to_vec();
+    let mut private = common.to_vec();
     private.extend([
         Attribute::Private(true),
         Attribute::Sensitive(true),
@@ -180,7 +181,7 @@ fn rsa_public_key(session: &Session, key: ObjectHandle) -> Result<Vec<u8>, Token
     }
 }
 
-/// The point without the octet string that PKCS#11 wraps it in.
+/// The EC point, without the OCTET STRING that PKCS#11 wraps it in.
 fn ec_point(session: &Session, key: ObjectHandle) -> Result<Vec<u8>, TokenError> {
     match &session.get_attributes(key, &[AttributeType::EcPoint])?[..] {
         [Attribute::EcPoint(point)] => Ok(<&OctetStringRef>::from_der(point)?.as_bytes().to_vec()),
@@ -211,7 +212,7 @@ fn store_certificate(
     Ok(())
 }
 
-/// A certification authority that lives as long as the token is being made.
+/// A certification authority that exists only while the token is created.
 struct DemoCa {
     issuer: Issuer<'static, KeyPair>,
 }
