@@ -1,0 +1,178 @@
+//! The documents agree with the repository: every link and every path that they name exists, and
+//! `ARCHITECTURE.md` names every room of the code.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use pkcs11_bridge_tests::workspace;
+
+/// The documents for people who read the repository.
+const DOCUMENTS: [&str; 11] = [
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "README.md",
+    "RELEASING.md",
+    "SECURITY.md",
+    "docs",
+    "examples/html/README.md",
+    "examples/node-websocket/README.md",
+    "examples/vite/README.md",
+    "pkg/README.md",
+];
+
+/// The folders that a path in a document may start from, beside the root and the document's own.
+const SOURCES: [&str; 3] = ["bridge/src", "client-wasm/src", "protocol/src"];
+
+#[test]
+fn every_relative_link_leads_to_a_file_and_a_heading() {
+    let mut broken = Vec::new();
+    for document in documents() {
+        let text = read(&document);
+        for link in links(&text) {
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = match path {
+                "" => document.clone(),
+                path => normal(&document.with_file_name(path)),
+            };
+            let leads = target.exists()
+                && (heading.is_empty() || headings(&read(&target)).contains(&heading.to_owned()));
+            if !leads {
+                broken.push(format!("{}: {link}", shown(&document)));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "broken links:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn every_path_in_a_document_exists() {
+    let mut missing = Vec::new();
+    // The package's README names files of the package that a user installs.
+    for document in documents().into_iter().filter(|path| !path.ends_with("pkg/README.md")) {
+        let text = read(&document);
+        for path in code_spans(&text).into_iter().filter(|span| is_path(span)) {
+            let mut starts = vec![workspace(), document.with_file_name("")];
+            starts.extend(SOURCES.map(|source| workspace().join(source)));
+            if !starts.iter().any(|start| start.join(path).exists()) {
+                missing.push(format!("{}: {path}", shown(&document)));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "missing paths:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn the_module_map_names_every_room() {
+    let map = read(&workspace().join("ARCHITECTURE.md"));
+    let spans = code_spans(&map);
+    let mut missing = Vec::new();
+    for source in SOURCES {
+        for entry in fs::read_dir(workspace().join(source)).expect("a folder") {
+            let entry = entry.expect("an entry of the folder");
+            let name = entry.file_name().into_string().expect("a name in UTF-8");
+            // `server.rs` and `server/` are one room.
+            let folder = format!("{}/", name.trim_end_matches(".rs"));
+            if !spans.iter().any(|span| *span == name || *span == folder) {
+                missing.push(format!("{source}/{name}"));
+            }
+        }
+    }
+    missing.sort_unstable();
+    assert!(missing.is_empty(), "ARCHITECTURE.md does not name:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn the_npm_package_has_the_version_of_the_workspace() {
+    for file in ["pkg/package.json", "pkg/package-lock.json"] {
+        let json: serde_json::Value = serde_json::from_str(&read(&workspace().join(file))).unwrap();
+        assert_eq!(json["version"], env!("CARGO_PKG_VERSION"), "{file}");
+    }
+}
+
+/// The documents, those of a folder one by one.
+fn documents() -> Vec<PathBuf> {
+    let mut documents = Vec::new();
+    for name in DOCUMENTS {
+        let path = workspace().join(name);
+        if path.is_dir() {
+            let entries = fs::read_dir(&path).expect("a folder");
+            let files = entries.map(|entry| entry.expect("an entry of the folder").path());
+            documents.extend(files.filter(|file| file.extension().is_some_and(|ext| ext == "md")));
+        } else {
+            documents.push(path);
+        }
+    }
+    documents
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn shown(document: &Path) -> String {
+    document.strip_prefix(workspace()).unwrap_or(document).display().to_string()
+}
+
+/// The path without `.` and `..`, so that it does not depend on folders that do not exist.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => drop(normal.pop()),
+            component => normal.push(component),
+        }
+    }
+    normal
+}
+
+/// The targets of the links that stay in the repository: `[text](target)` and `[name]: target`.
+fn links(text: &str) -> Vec<&str> {
+    let inline = prose(text)
+        .flat_map(|line| line.split("](").skip(1).filter_map(|rest| rest.split(')').next()));
+    let defined = prose(text)
+        .filter(|line| line.starts_with('['))
+        .filter_map(|line| Some(line.split_once("]: ")?.1));
+    inline.chain(defined).filter(|target| !target.contains("://")).collect()
+}
+
+/// What stands between backticks on one line.
+fn code_spans(text: &str) -> Vec<&str> {
+    prose(text).flat_map(|line| line.split('`').skip(1).step_by(2)).collect()
+}
+
+/// The lines outside of blocks of code. A block is fenced, or indented after an empty line.
+fn prose(text: &str) -> impl Iterator<Item = &str> {
+    let (mut fenced, mut indented, mut after_empty) = (false, false, true);
+    text.lines().filter(move |line| {
+        let fence = line.starts_with("```");
+        fenced ^= fence;
+        indented = line.starts_with("    ") && (indented || after_empty);
+        after_empty = line.is_empty();
+        !fenced && !fence && !indented
+    })
+}
+
+/// Whether a span of code names a file or a folder of the repository, as `bridge/src/` and `lib.rs`
+/// do. Absolute paths, those of the user's home, and patterns do not.
+fn is_path(span: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+    let starts = span.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '.');
+    let file = EXTENSIONS.iter().any(|extension| span.ends_with(extension)) && span.contains('/');
+    starts && span.chars().all(plain) && (file || span.ends_with('/') || span.ends_with(".rs"))
+}
+
+/// The anchors that GitHub gives to the headings.
+fn headings(text: &str) -> Vec<String> {
+    prose(text)
+        .filter_map(|line| line.strip_prefix('#'))
+        .map(|line| {
+            let title = line.trim_start_matches('#').trim().to_lowercase();
+            let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+            title.chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect()
+        })
+        .collect()
+}
+
+const EXTENSIONS: [&str; 9] =
+    [".html", ".js", ".json", ".md", ".rs", ".sh", ".toml", ".ts", ".yml"];
