@@ -1,6 +1,6 @@
 //! Access: the `Host` and `Origin` headers that the bridge accepts, and the user's consent.
 
-pub(crate) mod approvals;
+pub mod approvals;
 pub(crate) mod consent;
-pub(crate) mod host;
-pub(crate) mod origin;
+pub mod host;
+pub mod origin;

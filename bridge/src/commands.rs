@@ -1,6 +1,6 @@
 //! The commands of the program. Parses the command line, runs one command and reports how it ended.
 
-pub(crate) mod cli;
+pub mod cli;
 mod demo;
 pub(crate) mod origins;
 

@@ -1,7 +1,7 @@
 //! The settings of the bridge. Flags take precedence over the file, and the file over the defaults.
 //! Lists (modules, origins) of flags and file are joined, with those of the flags first.
 
-mod file;
+pub mod file;
 
 use std::io::{self, ErrorKind::NotFound};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -24,7 +24,7 @@ use file::{ConfigFile, ModuleEntry};
 
 /// The settings of the bridge.
 #[derive(Clone, Debug)]
-pub(crate) struct Settings {
+pub struct Settings {
     pub(crate) listen: Listen,
     pub(crate) modules: Modules,
     pub(crate) origins: AllowedOrigins,
@@ -48,7 +48,7 @@ pub(crate) enum Listen {
 }
 
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ConfigError {
+pub enum ConfigError {
     #[error("cannot read the configuration file {path}: {source}")]
     Read { path: PathBuf, source: io::Error },
     #[error("in the configuration file {path}: {source}")]
@@ -74,14 +74,7 @@ impl Settings {
         Self::merge(args, file)
     }
 
-    /// The settings for a configuration file with this text. Does not detect modules.
-    #[cfg(feature = "fuzzing")]
-    pub(crate) fn from_text(text: &str) -> Result<Self, ConfigError> {
-        let file = ConfigFile::parse(text, Path::new("config.toml"))?;
-        Self::merge(ServeArgs::default(), ConfigFile { detect_modules: Some(false), ..file })
-    }
-
-    fn merge(args: ServeArgs, file: ConfigFile) -> Result<Self, ConfigError> {
+    pub fn merge(args: ServeArgs, file: ConfigFile) -> Result<Self, ConfigError> {
         let listen = match args.listen.or(file.listen) {
             Some(address) if !is_loopback(address.ip()) => {
                 return Err(ConfigError::NotLoopback(address));

@@ -5,7 +5,7 @@
 mod process;
 mod shown;
 mod terminal;
-pub(crate) mod text;
+pub mod text;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,8 +18,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use process::DialogProcess;
-#[cfg(feature = "fuzzing")]
-pub(crate) use process::read_answer;
+pub use process::read_answer;
 pub(crate) use shown::run as show;
 use terminal::Terminal;
 
@@ -36,7 +35,7 @@ pub(crate) enum Question {
 
 /// What the user said. No `Debug`: it may hold a PIN.
 #[derive(Serialize, Deserialize)]
-pub(crate) enum Answer {
+pub enum Answer {
     Yes,
     No,
     Pin(Pin),

@@ -29,11 +29,11 @@ pub(crate) struct Module {
 /// The name of a module: 1 to 64 letters, digits, `.`, `_` and `-`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct ModuleName(String);
+pub struct ModuleName(String);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a module's name has 1 to 64 letters, digits, `.`, `_` and `-`")]
-pub(crate) struct BadModuleName;
+pub struct BadModuleName;
 
 impl ModuleName {
     pub(crate) fn as_str(&self) -> &str {

@@ -3,7 +3,7 @@
 
 mod admission;
 mod connection;
-mod handshake;
+pub mod handshake;
 mod listener;
 mod peer;
 mod read_limits;
@@ -24,8 +24,6 @@ use crate::config::{Listen, Settings};
 use crate::service::Bridge;
 use admission::Admission;
 use connection::Connection;
-#[cfg(feature = "fuzzing")]
-pub(crate) use handshake::read_handshake;
 use listener::LoopbackListener;
 use read_limits::Room;
 

@@ -4,16 +4,14 @@
 //! Each of its threads reads jobs from a lane of its own and carries them out itself, so that a call costs no
 //! hop between threads and calls run side by side.
 
-mod algorithm;
-mod certificates;
-mod ecdsa;
+pub mod algorithm;
+pub mod certificates;
+pub mod ecdsa;
 mod failures;
 mod key;
 mod lanes;
 mod module;
 mod pin;
-#[cfg(feature = "fuzzing")]
-pub(crate) mod readers;
 mod reading;
 pub(crate) mod rsa_public_key;
 mod sessions;
@@ -21,7 +19,7 @@ mod sign;
 mod single_part;
 mod slot;
 mod slot_events;
-mod verifier;
+pub mod verifier;
 
 use std::io;
 use std::ops::ControlFlow;

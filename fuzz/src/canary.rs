@@ -1,12 +1,12 @@
-//! JSON in which every value is one that can be told again: an error that holds it has repeated a value.
+//! Replaces every value in JSON by a canary. An error that contains the canary repeats a value.
 
 use serde_json::Value;
 
 /// Stands for a PIN, or for data to be signed.
 pub(crate) const CANARY: &str = "4711471147";
 
-/// The JSON with the canary in the place of each string and number. `None` where it is no JSON, or where a
-/// name has the canary, because names may be repeated.
+/// Replaces each string and number in the JSON by the canary. Returns `None` if the input is not
+/// JSON, or if a name contains the canary, because errors may repeat names.
 pub(crate) fn plant(json: &[u8]) -> Option<Vec<u8>> {
     let mut value = serde_json::from_slice(json).ok()?;
     replace(&mut value)?;
@@ -23,7 +23,7 @@ fn replace(value: &mut Value) -> Option<()> {
                 if name.contains(CANARY) {
                     return None;
                 }
-                // These tell what kind of message it is, and a method may be repeated.
+                // These two decide how the message is decoded, and errors may repeat a method.
                 if !["jsonrpc", "method"].contains(&name.as_str()) {
                     replace(value)?;
                 }

@@ -1,61 +1,74 @@
-//! Everything that reads a peer's bytes, under names, and what has to hold of each reader whatever the
-//! bytes are: it does not panic, takes memory in proportion, and repeats no value in an error. What is read
-//! reads the same once written again; that the readers check themselves.
+//! Fuzz targets by name: every decoder of a peer's bytes. No input may make a decoder panic, take
+//! memory out of proportion, or repeat a value in an error. A decoded value stays the same when it is
+//! written and decoded again; each target checks that for itself.
 
+mod access;
 mod canary;
+mod config;
+mod dialog;
+mod token;
 mod wire;
 
 use peak_alloc::PeakAlloc;
 use pkcs11_bridge::readers;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-/// Whether the bytes were taken; otherwise the text of the error.
-type Taken = Result<(), String>;
+/// Whether the input was decoded; otherwise the text of the error.
+type Decoded = Result<(), String>;
 
-/// A reader of a peer's bytes.
+/// A decoder of a peer's bytes.
 struct Target {
     name: &'static str,
-    read: fn(&[u8]) -> Taken,
-    /// Whether what it reads is JSON that may hold a PIN or data.
+    decode: fn(&[u8]) -> Decoded,
     secrets: Secrets,
-    /// What it may take of memory whatever the bytes are, and for each of them.
+    /// The memory that any input may take.
     memory: usize,
+    /// The memory that each byte of the input may take on top.
     memory_per_byte: usize,
 }
 
+/// Whether the input may hold a PIN or data to be signed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Secrets {
-    /// In JSON.
+    /// The input is JSON that may hold them.
     Json,
     None,
 }
 
 const TARGETS: [Target; 13] = [
-    json("answer", readers::answer),
-    bytes("certificate", certificate),
-    // A tree of its own; only the user writes it.
-    Target { memory_per_byte: 160, ..bytes("config-file", readers::config_file) },
-    bytes("handshake", readers::handshake),
+    json("answer", dialog::answer),
+    bytes("certificate", token::certificate),
+    // The TOML tree is larger than its text. Only the user writes this file.
+    Target { memory_per_byte: 160, ..bytes("config-file", config::config_file) },
+    bytes("handshake", access::handshake),
     json("job", readers::job),
-    bytes("origin", readers::origin),
-    // A frame may say that it is as long as this, and have its room.
+    bytes("origin", access::origin),
+    // The decoder reserves the length that a frame announces.
     Target { memory: 140 << 20, ..bytes("pipe", readers::pipe) },
     json("reply", wire::reply),
     json("report", readers::report),
     json("request", wire::request),
-    bytes("shown-text", readers::shown_text),
-    bytes("signature", readers::signature),
-    bytes("state-file", readers::state_file),
+    bytes("shown-text", dialog::shown_text),
+    bytes("signature", token::signature),
+    bytes("state-file", access::state_file),
 ];
 
-const fn bytes(name: &'static str, read: fn(&[u8]) -> Taken) -> Target {
-    Target { name, read, secrets: Secrets::None, memory: MEMORY, memory_per_byte: MEMORY_PER_BYTE }
+const fn bytes(name: &'static str, decode: fn(&[u8]) -> Decoded) -> Target {
+    Target {
+        name,
+        decode,
+        secrets: Secrets::None,
+        memory: MEMORY,
+        memory_per_byte: MEMORY_PER_BYTE,
+    }
 }
 
-const fn json(name: &'static str, read: fn(&[u8]) -> Taken) -> Target {
-    Target { secrets: Secrets::Json, ..bytes(name, read) }
+const fn json(name: &'static str, decode: fn(&[u8]) -> Decoded) -> Target {
+    Target { secrets: Secrets::Json, ..bytes(name, decode) }
 }
 
 /// The names of the targets.
@@ -63,33 +76,39 @@ pub fn targets() -> impl Iterator<Item = &'static str> {
     TARGETS.iter().map(|target| target.name)
 }
 
-/// Has a target read the bytes. Not to be called several times at once, because memory is counted for the
-/// whole process.
+/// Runs a target on one input. Run one target at a time, because the memory of the whole process is
+/// counted.
 ///
 /// # Panics
-/// Where something does not hold that has to, or where there is no such target.
-pub fn check(target: &str, bytes: &[u8]) {
-    let target = TARGETS.iter().find(|known| known.name == target).expect("the name of a target");
+/// If the target does not exist, or if the decoder breaks a promise.
+pub fn check(target: &str, input: &[u8]) {
+    let target = TARGETS.iter().find(|known| known.name == target).expect("the target exists");
     ALLOCATOR.reset_peak_usage();
     let before = ALLOCATOR.current_usage();
-    let _ = (target.read)(bytes);
+    let _ = (target.decode)(input);
     let taken = ALLOCATOR.peak_usage().saturating_sub(before);
-    let allowed = target.memory + target.memory_per_byte * bytes.len();
+    let allowed = target.memory + target.memory_per_byte * input.len();
     let name = target.name;
-    assert!(taken <= allowed, "{name} takes {taken} bytes of memory for {} bytes", bytes.len());
+    assert!(taken <= allowed, "{name} takes {taken} bytes of memory for {} bytes", input.len());
 
     if target.secrets == Secrets::Json
-        && let Some(planted) = canary::plant(bytes)
-        && let Err(text) = (target.read)(&planted)
+        && let Some(planted) = canary::plant(input)
+        && let Err(text) = (target.decode)(&planted)
     {
-        assert!(!text.contains(canary::CANARY), "an error that repeats a value: {text}");
+        assert!(!text.contains(canary::CANARY), "the error repeats a value: {text}");
     }
 }
 
-/// A certificate is read by the bridge's worker and by the page.
-fn certificate(der: &[u8]) -> Taken {
-    let of_page = pkcs11_bridge_client::certificate::parse(der).map(drop);
-    readers::certificate(der).and(of_page)
+/// Checks that a decoded message is the same after it was written and decoded again.
+fn round_trips<M: Serialize + DeserializeOwned>(message: &M) {
+    let written = serde_json::to_vec(message).expect("a decoded message can be written");
+    let again: M = serde_json::from_slice(&written).expect("a written message can be decoded");
+    let again = serde_json::to_vec(&again).expect("a decoded message can be written");
+    assert!(again == written, "the message changes when it is written and decoded");
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, String> {
+    std::str::from_utf8(bytes).map_err(|error| error.to_string())
 }
 
 const MEMORY: usize = 256 << 10;

@@ -10,10 +10,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use crate::Taken;
+use crate::{Decoded, utf8};
 
 /// A request of a page.
-pub(crate) fn request(bytes: &[u8]) -> Taken {
+pub(crate) fn request(bytes: &[u8]) -> Decoded {
     let text = utf8(bytes)?;
     let request = Request::decode(text).map_err(|rejected| {
         let message = rejected.failure.message;
@@ -33,7 +33,7 @@ fn written(Request { id, call }: &Request) -> String {
 }
 
 /// A reply or an event of the bridge.
-pub(crate) fn reply(bytes: &[u8]) -> Taken {
+pub(crate) fn reply(bytes: &[u8]) -> Decoded {
     match Incoming::decode(utf8(bytes)?).map_err(|error| error.to_string())? {
         Incoming::Reply { id: Some(id), outcome: Ok(result) } => {
             for check in RESULTS {
@@ -105,8 +105,4 @@ fn result<M: Method>(result: &RawValue) {
 
 fn to_text(value: &(impl Serialize + DeserializeOwned)) -> String {
     serde_json::to_string(value).expect("what was read can be written")
-}
-
-fn utf8(bytes: &[u8]) -> Result<&str, String> {
-    std::str::from_utf8(bytes).map_err(|error| error.to_string())
 }

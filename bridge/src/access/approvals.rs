@@ -1,7 +1,7 @@
 //! The origins that the user has approved, in memory. Other programs may change the state file while
 //! the bridge runs (`pkcs11-bridge origins`). Such changes take effect at once.
 
-mod state_file;
+pub mod state_file;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,8 +12,6 @@ use crate::access::origin::Origin;
 use crate::process::lock::lock;
 use state_file::Stamp;
 pub(crate) use state_file::{ApprovalRecord, ApprovalRecords, StateError, StateFile, unix_seconds};
-#[cfg(feature = "fuzzing")]
-pub(crate) use state_file::{parse, write_text};
 pub(crate) use watch::Watch;
 
 /// The origins that the user has approved.

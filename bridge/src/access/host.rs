@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use url::{Host, Url};
 
 /// Whether `header` is a loopback name with the port that the bridge listens on.
-pub(crate) fn is_loopback(header: &str, port: u16) -> bool {
+pub fn is_loopback(header: &str, port: u16) -> bool {
     // These characters separate parts of a URL, so the parser would not treat them as the host.
     if header.contains(['@', '/', '\\', '?', '#']) || header.contains(char::is_whitespace) {
         return false;

@@ -12,11 +12,11 @@ use url::{Host, Url};
 /// default port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(try_from = "String")]
-pub(crate) struct Origin(String);
+pub struct Origin(String);
 
 /// Why a text is not an origin. The messages continue a sentence that begins with the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum OriginError {
+pub enum OriginError {
     #[error("is not an origin; write it as the browser sends it, such as https://app.example")]
     NotAnOrigin,
     #[error("has more than a scheme, a host and a port; remove the rest")]
@@ -29,7 +29,7 @@ pub(crate) enum OriginError {
 
 /// The `Origin` header of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum RequestOrigin {
+pub enum RequestOrigin {
     /// An origin that can be compared.
     Tuple(Origin),
     /// `null`, the origin of sandboxed frames, files and `data:` URLs. Unrelated pages share it, so
@@ -38,7 +38,7 @@ pub(crate) enum RequestOrigin {
 }
 
 impl Origin {
-    pub(crate) fn as_str(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -91,7 +91,7 @@ impl TryFrom<String> for Origin {
 impl RequestOrigin {
     /// Parses the header. A browser sends an origin in one form only. Any other form comes from
     /// another program, so the bridge refuses it instead of correcting it.
-    pub(crate) fn from_header(header: &str) -> Result<Self, OriginError> {
+    pub fn from_header(header: &str) -> Result<Self, OriginError> {
         if header == "null" {
             return Ok(Self::Opaque);
         }

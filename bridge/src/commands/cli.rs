@@ -39,7 +39,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Default, Args)]
-pub(crate) struct ServeArgs {
+pub struct ServeArgs {
     /// Allow a PKCS#11 module, under a name of your choice; the first module is the default
     #[arg(long = "module", value_name = "NAME=PATH", value_parser = parse_module)]
     pub(crate) modules: Vec<(ModuleName, PathBuf)>,

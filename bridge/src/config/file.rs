@@ -14,7 +14,7 @@ use crate::modules::ModuleName;
 /// The keys of `config.toml`. All are optional.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct ConfigFile {
+pub struct ConfigFile {
     /// Like `--listen`.
     pub(super) listen: Option<SocketAddr>,
     /// Like `--allow-origin`.
@@ -67,7 +67,7 @@ impl ConfigFile {
     }
 
     /// Parses the text of the file. `path` is for the error.
-    pub(super) fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         toml::from_str(text).map_err(|source| ConfigError::Parse { path: path.to_owned(), source })
     }
 }

@@ -65,7 +65,7 @@ impl DialogProcess {
 }
 
 /// Reads what the user said.
-pub(crate) async fn read_answer(output: &mut (impl AsyncRead + Unpin)) -> io::Result<Answer> {
+pub async fn read_answer(output: &mut (impl AsyncRead + Unpin)) -> io::Result<Answer> {
     let mut len = [0; 4];
     output.read_exact(&mut len).await?;
     let len = u32::from_le_bytes(len) as usize;

@@ -3,7 +3,7 @@
 
 /// Text that somebody else chose, in at most `max` bytes of an Assuan line. Where it is longer, both ends
 /// of it are left, because the end of an origin says whose it is.
-pub(crate) fn foreign(text: &str, max: usize) -> String {
+pub fn foreign(text: &str, max: usize) -> String {
     // SlotPoller at more than could be shown is a waste, however long it is.
     let shown: String = if text.len() <= 4 * max {
         text.chars().map(harmless).collect()
@@ -21,7 +21,7 @@ pub(crate) fn foreign(text: &str, max: usize) -> String {
 }
 
 /// Lines as one text that a pinentry takes.
-pub(crate) fn lines<const N: usize>(lines: [String; N]) -> String {
+pub fn lines<const N: usize>(lines: [String; N]) -> String {
     let text = lines.join("\n");
     if encoded_len(&text) <= MAX_LEN {
         return text;
@@ -30,7 +30,7 @@ pub(crate) fn lines<const N: usize>(lines: [String; N]) -> String {
 }
 
 /// The same text in an error of the dialog.
-pub(crate) fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     foreign(text, MAX_ERROR)
 }
 

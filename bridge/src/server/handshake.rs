@@ -57,7 +57,7 @@ pub(super) async fn upgrade(socket: TcpStream, port: u16, room: Room) -> Option<
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-enum Refusal {
+pub enum Refusal {
     #[error("the Host header is not a loopback name with the port of the bridge")]
     Host,
     #[error("there is no Origin header, or more than one; only browsers can use the bridge")]
@@ -72,7 +72,8 @@ enum Refusal {
     Protocol,
 }
 
-fn check(headers: &HeaderMap, port: u16) -> Result<RequestOrigin, Refusal> {
+/// The origin of a handshake, unless its headers are refused.
+pub fn check(headers: &HeaderMap, port: u16) -> Result<RequestOrigin, Refusal> {
     if !single(headers, HOST).is_some_and(|header| host::is_loopback(header, port)) {
         return Err(Refusal::Host);
     }
@@ -85,22 +86,6 @@ fn check(headers: &HeaderMap, port: u16) -> Result<RequestOrigin, Refusal> {
         .flat_map(|header| header.split(','))
         .any(|name| name.trim() == SUBPROTOCOL);
     if offered { Ok(origin) } else { Err(Refusal::Protocol) }
-}
-
-/// The origin that a request, as its bytes arrive, comes from; otherwise why it is refused.
-#[cfg(feature = "fuzzing")]
-pub(crate) fn read_handshake(bytes: &[u8], port: u16) -> Result<RequestOrigin, String> {
-    use tokio_tungstenite::tungstenite::handshake::machine::TryParse;
-    use tokio_tungstenite::tungstenite::handshake::server::create_response;
-
-    let (_, request) = Request::try_parse(bytes)
-        .map_err(|error| error.to_string())?
-        .ok_or("the request has no end")?;
-    create_response(&request).map_err(|error| error.to_string())?;
-    check(request.headers(), port).map_err(|refusal| {
-        forbidden(&refusal);
-        refusal.to_string()
-    })
 }
 
 fn check_user(user: PeerUser) -> Result<(), Refusal> {

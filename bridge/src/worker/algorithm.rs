@@ -16,7 +16,7 @@ use super::verifier::{Curve, KeyKind};
 
 /// A signature scheme, with nothing left for the key to decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Scheme {
+pub enum Scheme {
     RsaPkcs1(Hash),
     RsaPss(Hash),
     Ecdsa(Curve, Hash),
@@ -26,7 +26,7 @@ pub(super) enum Scheme {
 
 impl Scheme {
     /// The scheme that `algorithm` is for a key of that kind; a failure where it does not fit.
-    pub(super) fn new(algorithm: Algorithm, key: KeyKind) -> Result<Self, Failure> {
+    pub fn new(algorithm: Algorithm, key: KeyKind) -> Result<Self, Failure> {
         Self::fitting(algorithm, key).ok_or_else(|| {
             let names: Vec<_> = Algorithm::NAMES
                 .into_iter()

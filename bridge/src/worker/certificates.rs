@@ -51,7 +51,7 @@ impl TokenCertificate {
 }
 
 /// The subject (RFC 4514); `None` where it cannot be read or is empty.
-pub(super) fn subject(der: &[u8]) -> Option<String> {
+pub fn subject(der: &[u8]) -> Option<String> {
     let certificate = Certificate::from_der(der).ok()?;
     Some(certificate.tbs_certificate().subject().to_string()).filter(|subject| !subject.is_empty())
 }
@@ -162,7 +162,7 @@ fn read_one(session: &Session, object: ObjectHandle) -> Result<Option<TokenCerti
 
 /// How long a value in DER says that it is. What follows is none of it, and where a faulty module claims
 /// more than it has written, it is this process's memory.
-pub(super) fn own_len(value: &[u8]) -> Option<usize> {
+pub fn own_len(value: &[u8]) -> Option<usize> {
     let mut reader = SliceReader::new(value).ok()?;
     reader.tlv_bytes().ok().map(<[u8]>::len)
 }

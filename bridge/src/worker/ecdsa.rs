@@ -8,7 +8,7 @@ use super::verifier::Curve;
 
 /// r and s side by side, each as long as the curve's order. A token may leave out zeros in front of
 /// both (PKCS#11 3.2, section 6.3.1). `None` for what is no such signature.
-pub(super) fn full_length(raw: &[u8], curve: Curve) -> Option<Vec<u8>> {
+pub fn full_length(raw: &[u8], curve: Curve) -> Option<Vec<u8>> {
     let len = curve.order_len();
     if raw.is_empty() || !raw.len().is_multiple_of(2) || raw.len() > 2 * len {
         return None;
@@ -22,7 +22,7 @@ pub(super) fn full_length(raw: &[u8], curve: Curve) -> Option<Vec<u8>> {
 
 /// The DER of a signature given as r and s, each as long as the curve's order. `None` for another
 /// length.
-pub(super) fn to_der(raw: &[u8], curve: Curve) -> Option<Vec<u8>> {
+pub fn to_der(raw: &[u8], curve: Curve) -> Option<Vec<u8>> {
     if raw.len() != 2 * curve.order_len() {
         return None;
     }
@@ -31,9 +31,9 @@ pub(super) fn to_der(raw: &[u8], curve: Curve) -> Option<Vec<u8>> {
 }
 
 #[derive(Sequence)]
-pub(super) struct EcdsaSigValue<'a> {
-    pub(super) r: UintRef<'a>,
-    pub(super) s: UintRef<'a>,
+pub struct EcdsaSigValue<'a> {
+    pub r: UintRef<'a>,
+    pub s: UintRef<'a>,
 }
 
 #[cfg(test)]

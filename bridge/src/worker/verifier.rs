@@ -20,7 +20,7 @@ use crate::worker::rsa_public_key::RsaPublicKey;
 
 /// What kind of key it is, as far as that decides about algorithms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum KeyKind {
+pub enum KeyKind {
     Rsa,
     Ec(Curve),
     Ed25519,
@@ -29,7 +29,7 @@ pub(super) enum KeyKind {
 
 /// A curve of FIPS 186.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Curve {
+pub enum Curve {
     P256,
     P384,
     P521,
@@ -37,7 +37,7 @@ pub(super) enum Curve {
 
 impl Curve {
     /// The length of r and of s in bytes.
-    pub(super) const fn order_len(self) -> usize {
+    pub const fn order_len(self) -> usize {
         match self {
             Self::P256 => 32,
             Self::P384 => 48,
@@ -71,7 +71,7 @@ impl fmt::Display for KeyKind {
 }
 
 /// The key in a certificate's `SubjectPublicKeyInfo` (RFC 5280, section 4.1.2.7).
-pub(super) struct PublicKey {
+pub struct PublicKey {
     kind: KeyKind,
     /// The content of `subjectPublicKey`.
     bytes: Vec<u8>,
@@ -80,7 +80,7 @@ pub(super) struct PublicKey {
 
 impl PublicKey {
     /// `id` is that of the certificate, for the error.
-    pub(super) fn of_certificate(der: &[u8], id: &str) -> Result<Self, Failure> {
+    pub fn of_certificate(der: &[u8], id: &str) -> Result<Self, Failure> {
         let unreadable = |problem: &dyn fmt::Display| {
             Failure::new(
                 ErrorCode::Internal,
@@ -122,7 +122,7 @@ impl PublicKey {
         Ok(Self { kind, bytes, parsed: RwLock::default() })
     }
 
-    pub(super) fn kind(&self) -> KeyKind {
+    pub fn kind(&self) -> KeyKind {
         self.kind
     }
 
@@ -132,13 +132,13 @@ impl PublicKey {
     }
 
     /// The modulus of an RSA key (RFC 8017, appendix A.1.1), big-endian without leading zeros.
-    pub(super) fn modulus(&self) -> Option<Vec<u8>> {
+    pub fn modulus(&self) -> Option<Vec<u8>> {
         let key = (self.kind == KeyKind::Rsa).then_some(&self.bytes)?;
         RsaPublicKey::from_der(key).ok().map(|key| key.modulus.as_bytes().to_vec())
     }
 
     /// What checks signatures of that scheme. Fails where they cannot be checked.
-    pub(super) fn verifier(&self, scheme: Scheme) -> Result<Verifier, Failure> {
+    pub fn verifier(&self, scheme: Scheme) -> Result<Verifier, Failure> {
         let known = self.parsed.read().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, key)) = known.iter().find(|(of, _)| *of == scheme) {
             return Ok(Verifier { scheme, key: Arc::clone(key) });
@@ -175,14 +175,14 @@ impl PublicKey {
 }
 
 /// Checks signatures of one key and scheme.
-pub(super) struct Verifier {
+pub struct Verifier {
     scheme: Scheme,
     key: Arc<ParsedPublicKey>,
 }
 
 impl Verifier {
     /// Whether `signature` is one of `data`. An ECDSA signature is given in DER.
-    pub(super) fn accepts(&self, data: &[u8], signature: &[u8]) -> bool {
+    pub fn accepts(&self, data: &[u8], signature: &[u8]) -> bool {
         let Some((algorithm, value)) = digest_of(self.scheme, data) else {
             return self.key.verify_sig(data, signature).is_ok();
         };

@@ -14,13 +14,13 @@ use crate::access::origin::Origin;
 use crate::config::folders;
 
 /// The approvals in a state file.
-pub(crate) type ApprovalRecords = BTreeMap<Origin, ApprovalRecord>;
+pub type ApprovalRecords = BTreeMap<Origin, ApprovalRecord>;
 
 /// When an approval began and when it expires, in seconds since 1970. The bridge uses only the
 /// expiry; the start is for people who read the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ApprovalRecord {
+pub struct ApprovalRecord {
     pub(crate) approved: u64,
     pub(crate) expires: u64,
 }
@@ -230,7 +230,7 @@ fn read(path: &Path) -> io::Result<ApprovalRecords> {
 }
 
 /// Parses the text of a state file. Returns the approvals that have not expired.
-pub(crate) fn parse(text: &str) -> io::Result<ApprovalRecords> {
+pub fn parse(text: &str) -> io::Result<ApprovalRecords> {
     let content: Content = serde_json::from_str(text)?;
     if content.version != VERSION {
         let problem =
@@ -242,7 +242,7 @@ pub(crate) fn parse(text: &str) -> io::Result<ApprovalRecords> {
 }
 
 /// Writes approvals in the form that [`parse`] reads.
-pub(crate) fn write_text(file: &mut impl Write, records: &ApprovalRecords) -> io::Result<()> {
+pub fn write_text(file: &mut impl Write, records: &ApprovalRecords) -> io::Result<()> {
     let content = Content { version: VERSION, origins: records.clone() };
     serde_json::to_writer_pretty(&mut *file, &content)?;
     file.write_all(b"\n")

@@ -1,24 +1,27 @@
-//! What reads the bytes that a token holds or makes, for the fuzz targets: see `crate::readers`.
-
-// That something does not hold is said by a panic here.
-#![allow(clippy::expect_used)]
+//! Decoders of bytes that a token holds or makes: certificates and ECDSA signatures.
 
 use der::Decode;
+use pkcs11_bridge::worker::algorithm::Scheme;
+use pkcs11_bridge::worker::certificates::{own_len, subject};
+use pkcs11_bridge::worker::ecdsa::{self, EcdsaSigValue};
+use pkcs11_bridge::worker::verifier::{Curve, PublicKey};
 use pkcs11_bridge_protocol::algorithm::Algorithm;
 
-use super::algorithm::Scheme;
-use super::certificates::{own_len, subject};
-use super::ecdsa::{self, EcdsaSigValue};
-use super::verifier::{Curve, PublicKey};
-use crate::readers::Taken;
+use crate::Decoded;
 
-/// A certificate in DER: its subject, its key, and signatures that are none of that key.
-pub fn certificate(der: &[u8]) -> Taken {
+/// A certificate in DER, as the worker and as the page read it.
+pub(crate) fn certificate(der: &[u8]) -> Decoded {
+    let of_page = pkcs11_bridge_client::certificate::parse(der).map(drop);
+    of_worker(der).and(of_page)
+}
+
+/// The subject and the key of a certificate. The key accepts no signature of another key.
+fn of_worker(der: &[u8]) -> Decoded {
     let _ = subject(der);
     let len = own_len(der);
     assert!(len.is_none_or(|len| own_len(&der[..len]) == Some(len)));
     let key = PublicKey::of_certificate(der, "01").map_err(|failure| failure.message)?;
-    assert!(len == Some(der.len()), "a certificate with more behind it");
+    assert!(len == Some(der.len()), "bytes follow the certificate");
     if let Some(modulus) = key.modulus() {
         assert!(modulus.len() <= der.len() && modulus.first() != Some(&0));
     }
@@ -33,17 +36,17 @@ pub fn certificate(der: &[u8]) -> Taken {
 }
 
 /// An ECDSA signature as a token gives it, after a byte that chooses the curve.
-pub fn signature(bytes: &[u8]) -> Taken {
-    let (curve, raw) = bytes.split_first().ok_or("no curve")?;
+pub(crate) fn signature(bytes: &[u8]) -> Decoded {
+    let (curve, raw) = bytes.split_first().ok_or("the input has no curve")?;
     let curve = [Curve::P256, Curve::P384, Curve::P521][usize::from(curve % 3)];
-    let full = ecdsa::full_length(raw, curve).ok_or("no signature")?;
+    let full = ecdsa::full_length(raw, curve).ok_or("the bytes are not a signature")?;
     assert!(full.len() == 2 * curve.order_len());
     assert!(ecdsa::full_length(&full, curve).as_ref() == Some(&full));
     let der = ecdsa::to_der(&full, curve).expect("a signature of full length has a DER");
-    let read = EcdsaSigValue::from_der(&der).expect("DER that was written can be read");
+    let read = EcdsaSigValue::from_der(&der).expect("written DER can be read");
     for (half, number) in full.chunks(curve.order_len()).zip([read.r, read.s]) {
         let value = half.iter().position(|byte| *byte != 0).map_or(&[0][..], |at| &half[at..]);
-        assert!(number.as_bytes() == value, "a number that changed");
+        assert!(number.as_bytes() == value, "DER changes a number of the signature");
     }
     Ok(())
 }
