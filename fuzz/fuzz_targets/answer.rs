@@ -1,4 +1,4 @@
-//! What the process that shows a question says to the bridge.
+//! Decodes the answer that the dialog process sends to the bridge.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! A certificate on a token, as the bridge and as the page read it.
+//! Decodes a certificate, as the worker and as the page do.
 
 #![no_main]
 

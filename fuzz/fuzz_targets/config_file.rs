@@ -1,4 +1,4 @@
-//! The configuration file.
+//! Decodes the configuration file.
 
 #![no_main]
 

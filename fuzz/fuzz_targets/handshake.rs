@@ -1,4 +1,4 @@
-//! The opening handshake of a connection.
+//! Decodes the opening handshake of a connection.
 
 #![no_main]
 

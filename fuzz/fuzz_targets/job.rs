@@ -1,4 +1,4 @@
-//! What the bridge sends to a worker.
+//! Decodes a request of the bridge to a worker.
 
 #![no_main]
 

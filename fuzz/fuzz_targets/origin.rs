@@ -1,4 +1,4 @@
-//! An origin as a person writes it, and the headers `Origin` and `Host`.
+//! Decodes an origin, and the headers `Origin` and `Host`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The frames of the pipe between bridge and worker.
+//! Decodes the frames between bridge and worker.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! What the bridge sends to a page.
+//! Decodes a reply or an event of the bridge, as the page does.
 
 #![no_main]
 

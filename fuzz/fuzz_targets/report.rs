@@ -1,4 +1,4 @@
-//! What a worker sends to the bridge.
+//! Decodes a message of a worker to the bridge.
 
 #![no_main]
 

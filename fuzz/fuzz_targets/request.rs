@@ -1,4 +1,4 @@
-//! What a page sends to the bridge.
+//! Decodes a request of a page.
 
 #![no_main]
 

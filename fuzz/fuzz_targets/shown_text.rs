@@ -1,4 +1,4 @@
-//! Text of somebody else in a dialog.
+//! Makes text from pages and tokens safe for a dialog.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! An ECDSA signature as a token gives it.
+//! Decodes an ECDSA signature of a token.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The state file.
+//! Decodes the state file.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The wire's decoders, in both directions.
+//! Decoders of the wire between page and bridge.
 
 use pkcs11_bridge_protocol::call::{
     Cancel, Certificates, Hello, Info, Logout, Method, Modules, SignData, SignDataBatch, Slots,
@@ -55,7 +55,7 @@ pub(crate) fn reply(bytes: &[u8]) -> Decoded {
             };
             assert_eq!((again, same), (id, error));
         }
-        // A bridge does not send it: the request had no id, and yet a result.
+        // The bridge sends no result without an id.
         Incoming::Reply { id: None, .. } => {}
         Incoming::Event { method, params: Some(params) } if method == Progress::NAME => {
             event::<Progress>(params);

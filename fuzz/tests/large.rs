@@ -1,11 +1,11 @@
-//! Long inputs, of shapes that a fuzzer does not come to. Each takes memory in proportion and a moment of
-//! time; one whose time grew with the square of its length would hold up the tests for minutes.
+//! Long inputs in shapes that a fuzzer does not reach. The memory for each is in proportion to its
+//! length. A decoder whose time grows with the square of the length would block the tests for minutes.
 
 use std::iter::repeat_n;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 #[test]
-fn json_in_every_shape() {
+fn long_json_of_each_shape() {
     let _alone = alone();
     for (start, piece, end) in [
         ("", "[", ""),
@@ -47,7 +47,7 @@ fn batch(data: &str) -> String {
 }
 
 #[test]
-fn text_in_every_shape() {
+fn long_text_of_each_shape() {
     let _alone = alone();
     for (start, piece, end) in [
         ("https://", "a", ".example"),
@@ -83,7 +83,7 @@ fn text_in_every_shape() {
 }
 
 #[test]
-fn certificates_in_every_shape() {
+fn long_certificates_of_each_shape() {
     let _alone = alone();
     let whole = include_bytes!("../corpus/certificate/client.rsa-2048");
     let common_name = der(0x30, &[&[0x06, 3, 0x55, 4, 3][..], &der(0x0c, b",")].concat());
@@ -100,7 +100,7 @@ fn certificates_in_every_shape() {
     }
 }
 
-/// Memory is counted for the whole process.
+/// The targets count the memory of the whole process.
 fn alone() -> MutexGuard<'static, ()> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
@@ -116,7 +116,7 @@ fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     [&[tag, 0x84][..], &len, content].concat()
 }
 
-/// The certificate with another issuer and subject.
+/// Replaces the issuer and the subject of the certificate.
 fn with_subject(certificate: &[u8], name: &[u8]) -> Vec<u8> {
     let fields = children(children(certificate)[0]);
     let mut fields: Vec<_> = fields.into_iter().map(<[u8]>::to_vec).collect();
@@ -125,7 +125,7 @@ fn with_subject(certificate: &[u8], name: &[u8]) -> Vec<u8> {
     der(0x30, &[der(0x30, &fields.concat()), rest].concat())
 }
 
-/// The elements in a constructed one, each with its tag and length.
+/// The elements inside a constructed element, each with its tag and length.
 fn children(element: &[u8]) -> Vec<&[u8]> {
     let (start, len) = content(element);
     let (mut rest, mut found) = (&element[start..start + len], Vec::new());
@@ -138,7 +138,7 @@ fn children(element: &[u8]) -> Vec<&[u8]> {
     found
 }
 
-/// Where the content of the first element starts, and how long it is.
+/// The start and the length of the first element's content.
 fn content(element: &[u8]) -> (usize, usize) {
     match usize::from(element[1]) {
         len @ 0..0x80 => (2, len),
@@ -149,5 +149,5 @@ fn content(element: &[u8]) -> (usize, usize) {
     }
 }
 
-/// An eighth of what a frame may have, because tests are not optimised.
+/// An eighth of the longest frame, because tests are not optimised.
 const LEN: usize = 128 << 10;
