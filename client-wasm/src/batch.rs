@@ -1,4 +1,4 @@
-//! `signDataBatch`: what the page may say to it, its end by an `AbortSignal`, and its result.
+//! `signDataBatch`: its options, its cancellation by an `AbortSignal`, and its result.
 
 use std::rc::Rc;
 
@@ -9,9 +9,8 @@ use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
 use crate::arguments;
-use crate::connection::{Connection, Reply, cancelled};
+use crate::connection::{Connection, PendingReply, cancelled, unreadable};
 use crate::object::{field, is_absent, set};
-use crate::reply::unreadable;
 use crate::rest_exception::RestException;
 
 /// The options of the page.
@@ -34,19 +33,19 @@ impl Options {
     }
 }
 
-/// A batch that was sent, or waits in the queue.
+/// A batch in flight or in the queue.
 pub(crate) struct Batch {
-    reply: Reply,
+    reply: PendingReply,
     _abort: Option<AbortListener>,
 }
 
 impl Batch {
-    /// Sends the batch, and listens for the signal that cancels it. Where that was given before,
-    /// nothing is sent.
+    /// Sends the batch, and cancels it when the page aborts the signal. If the page aborted it
+    /// before, sends nothing.
     pub(crate) fn start(
         connection: &Rc<Connection>,
         signal: Option<AbortSignal>,
-        send: impl FnOnce() -> Result<Reply, ErrorObject>,
+        send: impl FnOnce() -> Result<PendingReply, ErrorObject>,
     ) -> Result<Self, ErrorObject> {
         if signal.as_ref().is_some_and(AbortSignal::aborted) {
             return Err(cancelled().into());
@@ -58,7 +57,7 @@ impl Batch {
         Ok(Self { reply, _abort: abort })
     }
 
-    /// Waits for the result: for each hash `{ signature }` or `{ error }`, each error a
+    /// Waits for the result: `{ signature }` or `{ error }` for each hash. Each error is a
     /// [`RestException`].
     pub(crate) async fn items(self) -> Result<JsValue, ErrorObject> {
         let items: Array = self.reply.result().await?.dyn_into().map_err(|_| unreadable())?;
@@ -77,7 +76,7 @@ impl Batch {
     }
 }
 
-/// Listens for the signal until it is dropped.
+/// Listens to the signal until it is dropped.
 struct AbortListener {
     signal: AbortSignal,
     cancel: Closure<dyn FnMut()>,
@@ -85,7 +84,7 @@ struct AbortListener {
 
 impl AbortListener {
     fn new(signal: AbortSignal, cancel: Closure<dyn FnMut()>) -> Self {
-        // Throws only for a listener that is none.
+        // Throws only if the listener is not a function.
         let _ = signal.add_event_listener_with_callback("abort", cancel.as_ref().unchecked_ref());
         Self { signal, cancel }
     }

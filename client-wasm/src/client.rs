@@ -11,12 +11,12 @@ use pkcs11_bridge_protocol::failure::Failure;
 use wasm_bindgen::prelude::*;
 
 use crate::arguments;
-use crate::callback::answer;
 use crate::connection::{Connection, Limits};
 use crate::module_config;
 use crate::object::is_absent;
 use crate::pkcs11::AbstractPkcs11;
 use crate::reply::result;
+use crate::responder::respond;
 use crate::rest_exception::RestException;
 
 /// A connection to the bridge. It finds the bridge again where that was restarted, until
@@ -52,18 +52,18 @@ impl Client {
             name if is_absent(&name) => self.module.clone(),
             name => Some(arguments::alone("moduleName", name)?),
         };
-        self.connection.hand_out(&module);
+        self.connection.add_module(&module);
         Ok(AbstractPkcs11::new(self.connection.clone(), module))
     }
 
     /// Who the bridge is and what it can do.
     pub fn hello(&self, callback: JsValue) -> Promise {
-        answer(callback, result(self.connection.call(Hello {}, |_| ())))
+        respond(callback, result(self.connection.call(Hello {}, |_| ())))
     }
 
     /// The modules that the page may name.
     pub fn modules(&self, callback: JsValue) -> Promise {
-        answer(callback, result(self.connection.call(Modules {}, |_| ())))
+        respond(callback, result(self.connection.call(Modules {}, |_| ())))
     }
 
     /// Ends the connection. Calls that wait fail with 500/999, and so does every later one.

@@ -14,7 +14,7 @@ use sha2::{Sha256, Sha384, Sha512};
 use wasm_bindgen::prelude::*;
 
 use crate::arguments;
-use crate::callback::report;
+use crate::responder::report;
 use crate::rest_exception::RestException;
 use source::Source;
 

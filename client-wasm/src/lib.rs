@@ -10,7 +10,7 @@
 
 mod arguments;
 mod batch;
-mod callback;
+
 pub mod certificate;
 mod client;
 mod connection;
@@ -20,6 +20,7 @@ mod module_config;
 mod object;
 mod pkcs11;
 mod reply;
+mod responder;
 mod rest_exception;
 mod socket;
 mod value;

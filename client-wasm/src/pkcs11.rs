@@ -14,10 +14,10 @@ use wasm_bindgen::prelude::*;
 
 use crate::arguments;
 use crate::batch::{Batch, Options};
-use crate::callback::answer;
 use crate::connection::Connection;
 use crate::object::is_absent;
 use crate::reply;
+use crate::responder::respond;
 
 /// The functions of one PKCS#11 module.
 ///
@@ -74,7 +74,7 @@ impl AbstractPkcs11 {
             let parse = parse_certs(&options)?;
             Ok((self.connection.call(params, |_| ()), parse))
         });
-        answer(
+        respond(
             callback,
             match reply {
                 Ok((reply, true)) => reply::certificates(reply),
@@ -94,7 +94,7 @@ impl AbstractPkcs11 {
         });
         let reply = params
             .and_then(|params| self.connection.call(params, |shown| hide(shown.pin.as_mut())));
-        answer(callback, reply::result(reply))
+        respond(callback, reply::result(reply))
     }
 
     /// Signs many hashes with one PIN: as `signData`, with an array as `data`. `options` is
@@ -113,7 +113,7 @@ impl AbstractPkcs11 {
                 self.connection.call_with_progress(params, hide, on_progress)
             })
         });
-        answer(callback, Box::pin(async move { batch?.items().await }))
+        respond(callback, Box::pin(async move { batch?.items().await }))
     }
 
     /// Verifies a signature: the same object with `signature` in the place of `pin`. The
@@ -148,7 +148,7 @@ impl AbstractPkcs11 {
 
     fn call<M: Method>(&self, params: Result<M, ErrorObject>, callback: JsValue) -> Promise {
         let reply = params.and_then(|params| self.connection.call(params, |_| ()));
-        answer(callback, reply::result(reply))
+        respond(callback, reply::result(reply))
     }
 
     /// The module belongs to the object that the method is called on, not to the arguments.

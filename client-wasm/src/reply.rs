@@ -1,22 +1,20 @@
 //! From the bridge's reply to the `data` of the response.
 
 use js_sys::Array;
-use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::error_object::ErrorObject;
-use pkcs11_bridge_protocol::failure::Failure;
 use wasm_bindgen::JsCast;
 
-use crate::callback::Work;
 use crate::certificate;
-use crate::connection::Reply;
+use crate::connection::{PendingReply, unreadable};
+use crate::responder::Data;
 
-/// Waits for a reply and passes its result on as it is.
-pub(crate) fn result(reply: Result<Reply, ErrorObject>) -> Work {
+/// Waits for a reply, and passes its result on as it is.
+pub(crate) fn result(reply: Result<PendingReply, ErrorObject>) -> Data {
     Box::pin(async move { reply?.result().await })
 }
 
-/// Waits for the reply to `certificates` and adds what each one says.
-pub(crate) fn certificates(reply: Result<Reply, ErrorObject>) -> Work {
+/// Waits for the reply to `certificates`, and adds the content of each certificate.
+pub(crate) fn certificates(reply: Result<PendingReply, ErrorObject>) -> Data {
     Box::pin(async move {
         let result = reply?.result().await?;
         let list: Array = result.dyn_into().map_err(|_| unreadable())?;
@@ -25,10 +23,4 @@ pub(crate) fn certificates(reply: Result<Reply, ErrorObject>) -> Work {
         }
         Ok(list.into())
     })
-}
-
-pub(crate) fn unreadable() -> Failure {
-    let message = "The reply of the bridge cannot be read. The bridge and this page may be of \
-                   versions that do not fit; update both.";
-    Failure::new(ErrorCode::Internal, message)
 }

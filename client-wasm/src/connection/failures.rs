@@ -1,4 +1,4 @@
-//! What a call fails with where the bridge did not answer it: what happened, and what to do.
+//! The failures that the client itself reports: what happened, and what to do.
 
 use std::ops::RangeInclusive;
 
@@ -7,7 +7,6 @@ use pkcs11_bridge_protocol::call::{Method, SignData, SignDataBatch};
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 
-use super::calls::Call;
 use crate::socket::Closed;
 
 pub(super) fn unreachable(ports: &RangeInclusive<u16>) -> Failure {
@@ -16,18 +15,17 @@ pub(super) fn unreachable(ports: &RangeInclusive<u16>) -> Failure {
         if first == last { format!("port {first}") } else { format!("ports {first}–{last}") };
     let message = format!(
         "The bridge cannot be reached on {ports} of this computer. Start pkcs11-bridge, or install \
-         it where it is missing. If it runs, allow this site to reach apps on this device in the \
-         browser's site settings. Then try again."
+         it first. If it runs, allow this site to reach apps on this device in the browser's site \
+         settings. Then try again."
     );
     Failure::new(ErrorCode::BridgeUnreachable, message)
 }
 
-pub(super) fn lost_in_flight(call: &Call, closed: &Closed) -> Failure {
+pub(super) fn lost_in_flight(method: &str, closed: &Closed) -> Failure {
     let message = format!(
-        "The connection to the bridge was lost before {} was answered{}. {}",
-        call.method,
+        "The connection to the bridge was lost before {method} was answered{}. {}",
         reason(closed),
-        what_now(call)
+        advice(method)
     );
     Failure::new(ErrorCode::BridgeUnreachable, message)
 }
@@ -50,21 +48,27 @@ pub(super) fn closed() -> Failure {
     Failure::new(ErrorCode::BridgeUnreachable, message)
 }
 
-pub(super) fn too_late_unsent(call: &Call, limit: u32) -> Failure {
-    too_late(call, limit, "It was not sent. Try again.")
+pub(super) fn too_late_unsent(method: &str, limit: u32) -> Failure {
+    too_late(method, limit, "It was not sent. Try again.")
 }
 
-pub(super) fn too_late_in_flight(call: &Call, limit: u32) -> Failure {
-    too_late(call, limit, what_now(call))
+pub(super) fn too_late_in_flight(method: &str, limit: u32) -> Failure {
+    too_late(method, limit, advice(method))
 }
 
-fn too_late(call: &Call, limit: u32, what_now: &str) -> Failure {
-    let message = format!("{} was not answered within {limit} ms. {what_now}", call.method);
+fn too_late(method: &str, limit: u32, advice: &str) -> Failure {
+    let message = format!("{method} was not answered within {limit} ms. {advice}");
     Failure::new(ErrorCode::DeadlinePassed, message)
 }
 
 pub(crate) fn cancelled() -> Failure {
     Failure::new(ErrorCode::Cancelled, "The page cancelled this call before it was sent.")
+}
+
+pub(crate) fn unreadable() -> Failure {
+    let message = "The reply of the bridge cannot be read. The bridge and this page may have \
+                   versions that do not fit together. Update both.";
+    Failure::new(ErrorCode::Internal, message)
 }
 
 pub(super) fn too_long(len: usize) -> Failure {
@@ -86,9 +90,9 @@ fn reason(closed: &Closed) -> String {
     }
 }
 
-fn what_now(call: &Call) -> &'static str {
-    if [SignData::NAME, SignDataBatch::NAME].contains(&call.method) {
-        "Whether the bridge carried it out is not known."
+fn advice(method: &str) -> &'static str {
+    if [SignData::NAME, SignDataBatch::NAME].contains(&method) {
+        "It is not known what the token signed."
     } else {
         "Try again."
     }

@@ -119,7 +119,7 @@ async fn a_cancel_dies_with_the_connection() {
     abort(&controller);
     bridge.close(1006, "");
     let error = rejected(batch).await;
-    assert_error(&error, 500, "999", "Whether the bridge carried it out is not known.");
+    assert_error(&error, 500, "999", "It is not known what the token signed.");
     let info = bridge.pkcs11.info(JsValue::UNDEFINED);
     wait_until("connected again", || bridge.requests().length() == 1).await;
     assert_eq!(bridge.count("cancel"), 0);

@@ -46,7 +46,7 @@ async fn each_lost_call_is_told_once_and_none_is_sent_again() {
         let info = bridge.pkcs11.info(callback);
         bridge.close(code, "");
         let error = rejected(sign).await;
-        assert_error(&error, 500, "999", "Whether the bridge carried it out is not known.");
+        assert_error(&error, 500, "999", "It is not known what the token signed.");
         assert_error(&rejected(info).await, 500, "999", "Try again.");
         let next = bridge.pkcs11.slots(NONE);
         wait_until("it was sent", || bridge.count("slots") == 1).await;

@@ -1,4 +1,4 @@
-//! The two ways in which a method answers: its promise, and the callback where one was given.
+//! Responds to the page in two ways: by the promise of a method, and by the page's callback.
 
 use std::pin::Pin;
 
@@ -10,23 +10,23 @@ use wasm_bindgen_futures::future_to_promise;
 use crate::arguments;
 use crate::rest_exception::RestException;
 
-/// What a method does before it answers; the value is the response's `data`.
-pub(crate) type Work = Pin<Box<dyn Future<Output = Result<JsValue, ErrorObject>>>>;
+/// The `data` of a response, once the bridge has replied.
+pub(crate) type Data = Pin<Box<dyn Future<Output = Result<JsValue, ErrorObject>>>>;
 
-/// Runs `work` and answers with `{ data, success: true }` or a [`RestException`].
+/// Waits for `data`, and responds with `{ data, success: true }` or a [`RestException`].
 ///
-/// With a callback the promise counts as handled, so that a caller who ignores it sees no
-/// `unhandledrejection`; one who awaits it still gets the rejection.
-pub(crate) fn answer(callback: JsValue, work: Work) -> Promise {
+/// With a callback the promise counts as handled: a caller that ignores it causes no
+/// `unhandledrejection`. A caller that awaits it still gets the rejection.
+pub(crate) fn respond(callback: JsValue, data: Data) -> Promise {
     let callback = match arguments::function("callback", callback) {
         Ok(callback) => callback,
         Err(failure) => {
             return Promise::reject(&RestException::from(ErrorObject::from(failure)));
         }
     };
-    let heard = callback.is_some();
+    let has_callback = callback.is_some();
     let promise = future_to_promise(async move {
-        let outcome = match work.await {
+        let outcome = match data.await {
             Ok(data) => Ok(response(data)),
             Err(error) => Err(RestException::from(error).into()),
         };
@@ -39,8 +39,8 @@ pub(crate) fn answer(callback: JsValue, work: Work) -> Promise {
         }
         outcome
     });
-    if heard {
-        // It listens to the promise and never rejects itself.
+    if has_callback {
+        // Handles the rejection, and never rejects itself.
         let _ = Promise::all_settled(&Array::of1(&promise));
     }
     promise
@@ -53,17 +53,17 @@ fn response(data: JsValue) -> JsValue {
     response.into()
 }
 
-/// Hands over what a function of the page threw, as the browser does with an event listener's.
+/// Reports what a function of the page threw, as the browser does for an event listener.
 pub(crate) fn report(error: JsValue) {
     if report_error(&error).is_err() {
-        console_error(&error);
+        let _ = console_error(&error);
     }
 }
 
 #[wasm_bindgen]
 extern "C" {
-    /// What a method answers with. Made for every call: a name that comes out of the WebAssembly
-    /// costs more than the field.
+    /// The response of a method. Typed, because every call makes one, and passing the name of a
+    /// field out of the WebAssembly takes longer than setting it.
     type Response;
 
     #[wasm_bindgen(method, setter)]
@@ -75,6 +75,6 @@ extern "C" {
     #[wasm_bindgen(catch, js_name = reportError)]
     fn report_error(error: &JsValue) -> Result<(), JsValue>;
 
-    #[wasm_bindgen(js_namespace = console, js_name = error)]
-    fn console_error(error: &JsValue);
+    #[wasm_bindgen(catch, js_namespace = console, js_name = error)]
+    fn console_error(error: &JsValue) -> Result<(), JsValue>;
 }
