@@ -1,9 +1,9 @@
-//! Questions to the user, one at a time for the whole bridge. Each is shown by a process of its own,
-//! which is ended with whoever it was asked for: a pinentry may hang, and what it has read of a PIN is
-//! gone with the process.
+//! Questions to the user. The bridge shows one question at a time, each in a process of its own. It
+//! ends that process when the call no longer needs the answer. A pinentry that hangs then ends too,
+//! and the memory with a partly entered PIN is gone.
 
-mod process;
-mod shown;
+mod dialog_process;
+mod handle;
 mod terminal;
 pub mod text;
 
@@ -17,23 +17,23 @@ use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use process::DialogProcess;
-pub use process::read_answer;
-pub(crate) use shown::run as show;
+pub(crate) use dialog_process::run as show;
+use handle::DialogHandle;
+pub use handle::read_answer;
 use terminal::Terminal;
 
-/// What is asked. Every text is safe to be shown: see [`text`].
+/// A question. Its texts must be safe to show: see [`text`].
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Question {
-    /// Yes or no.
+    /// Asks for yes or no. `yes` and `no` are the labels of the buttons.
     Confirm { text: String, yes: String, no: String },
-    /// A PIN. `error` is what was wrong with the one before.
+    /// Asks for a PIN. `error` says why the last PIN was not accepted.
     Pin { text: String, error: Option<String> },
-    /// Nothing: the user is told something, for as long as it is of use.
+    /// Shows a message until the call ends. Needs no answer.
     Message { text: String },
 }
 
-/// What the user said. No `Debug`: it may hold a PIN.
+/// The user's answer. There is no `Debug`, because it may hold a PIN.
 #[derive(Serialize, Deserialize)]
 pub enum Answer {
     Yes,
@@ -43,25 +43,25 @@ pub enum Answer {
     TimedOut,
     /// The bridge stops.
     Stopping,
-    /// The question could not be shown; the text says why.
+    /// The bridge could not show the question. The text says why.
     Unavailable(String),
 }
 
-/// How the user can be asked.
+/// How the bridge asks the user.
 #[derive(Clone, Debug)]
 pub(crate) struct DialogSettings {
-    /// A path, or a name that is looked for in `PATH`.
+    /// A path, or a name that is searched in `PATH`.
     pub(crate) pinentry: PathBuf,
-    /// How long a question is shown.
+    /// How long the user has to answer a question.
     pub(crate) limit: Duration,
 }
 
-/// A question as the process that shows it gets it.
+/// The input of the process that shows a question.
 #[derive(Serialize, Deserialize)]
-struct Showing<Q> {
+struct DialogRequest<Q> {
     question: Q,
     pinentry: PathBuf,
-    /// The device of the bridge's terminal, where it has one and is in its foreground.
+    /// The device of the bridge's terminal, if the bridge runs in the foreground of a terminal.
     terminal: Option<String>,
     seconds: u16,
 }
@@ -75,20 +75,20 @@ pub(crate) struct Dialogs {
     closed: CancellationToken,
 }
 
-/// The screen, for as long as it is held.
+/// The right to show questions. No other question is shown until this is dropped.
 pub(crate) struct Turn {
     dialogs: Arc<Dialogs>,
     _screen: OwnedMutexGuard<()>,
 }
 
-/// What the user is to be asked for.
+/// The kind of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asking {
     Consent,
     Pin,
 }
 
-/// Other questions were in the way.
+/// Too many other questions wait, or they took too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Busy;
 
@@ -103,24 +103,27 @@ impl Dialogs {
         }
     }
 
-    /// How long a question is shown.
+    /// How long the user has to answer a question.
     pub(crate) fn limit(&self) -> Duration {
         self.settings.limit
     }
 
-    /// Closes the dialog that is shown, and shows no more.
+    /// Closes the current dialog and shows no further one.
     pub(crate) fn close(&self) {
         self.closed.cancel();
     }
 
-    /// Waits until no other question is shown, in a queue that has an end. Any page can have consent
-    /// asked for, so that few such questions wait, and those of approved pages wait longer.
+    /// Waits until no other question is on the screen. Fails if the queue is full or the wait takes
+    /// too long.
+    ///
+    /// Any page can cause a consent question, so few of them may wait. PIN questions come from
+    /// approved pages only, so more of them may wait, and longer.
     pub(crate) async fn turn(self: &Arc<Self>, asking: Asking) -> Result<Turn, Busy> {
-        let (places, limit) = match asking {
+        let (queue, limit) = match asking {
             Asking::Consent => (&self.waiting_for_consent, self.settings.limit),
             Asking::Pin => (&self.waiting_for_pins, 4 * self.settings.limit),
         };
-        let _place = places.try_acquire().map_err(|_| Busy)?;
+        let _queued = queue.try_acquire().map_err(|_| Busy)?;
         let screen = Arc::clone(&self.screen).lock_owned();
         let _screen = timeout(limit, screen).await.map_err(|_| Busy)?;
         Ok(Turn { dialogs: Arc::clone(self), _screen })
@@ -128,7 +131,7 @@ impl Dialogs {
 }
 
 impl Turn {
-    /// Shows a question and waits for the answer. The dialog is closed with the future.
+    /// Shows a question and waits for the answer. Dropping the future closes the dialog.
     pub(crate) async fn ask(&mut self, question: &Question) -> Answer {
         tokio::select! {
             biased;
@@ -139,15 +142,15 @@ impl Turn {
 
     async fn show(&self, question: &Question) -> Answer {
         let settings = &self.dialogs.settings;
-        let terminal = Terminal::of_bridge();
-        let showing = Showing {
+        let terminal = Terminal::open();
+        let request = DialogRequest {
             question,
             pinentry: settings.pinentry.clone(),
             terminal: terminal.as_ref().map(|terminal| terminal.device().to_owned()),
             seconds: settings.limit.as_secs().try_into().unwrap_or(u16::MAX),
         };
-        let answer = match DialogProcess::start(&showing).await {
-            // A pinentry that knows of the limit answers by itself.
+        let answer = match DialogHandle::start(&request).await {
+            // Most pinentry programs apply the limit themselves. This is for those that do not.
             Ok(mut process) => timeout(settings.limit + GRACE, process.answer())
                 .await
                 .unwrap_or(Ok(Answer::TimedOut)),
@@ -157,7 +160,7 @@ impl Turn {
     }
 }
 
-/// Questions that wait for others to be answered.
+/// The most questions that wait or are on the screen.
 const MAX_WAITING_FOR_CONSENT: usize = 2;
 const MAX_WAITING_FOR_PINS: usize = 8;
 const GRACE: Duration = Duration::from_secs(1);

@@ -1,5 +1,5 @@
-//! The PKCS#11 modules that pages may name: those that were configured, or else those that were
-//! detected. A path that is not one of them is refused before anything of it is touched.
+//! The PKCS#11 modules that pages may use: the configured ones, or the detected ones. The bridge
+//! refuses any other path before it touches the file.
 
 mod detected;
 
@@ -20,9 +20,9 @@ pub(crate) use detected::detect;
 pub(crate) struct Module {
     pub(crate) name: ModuleName,
     pub(crate) path: PathBuf,
-    /// For a person.
+    /// The description for people.
     pub(crate) description: String,
-    /// Set for the module's workers on top of the bridge's own environment.
+    /// Environment variables for the module's workers, in addition to the bridge's environment.
     pub(crate) env: BTreeMap<String, String>,
 }
 
@@ -65,7 +65,7 @@ impl TryFrom<String> for ModuleName {
     }
 }
 
-/// All modules, the default one first.
+/// All modules. The first one is the default.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Modules(Vec<Arc<Module>>);
 
@@ -78,7 +78,7 @@ impl Modules {
         self.0.iter()
     }
 
-    /// The module that a page asks for: by its name, by its path, or the default one.
+    /// The module with this name or path. Without either, the default module.
     pub(crate) fn resolve(&self, wanted: Option<&str>) -> Result<&Arc<Module>, Failure> {
         let Some(wanted) = wanted else {
             return self.0.first().ok_or_else(|| {
@@ -89,16 +89,16 @@ impl Modules {
                 )
             });
         };
-        // The page's text is only compared. To look it up in the file system would tell the page
-        // which files there are.
+        // Only compare the page's text. A look-up in the file system would reveal to the page which
+        // files exist.
         self.0
             .iter()
             .find(|module| module.name.as_str() == wanted || module.path.as_os_str() == wanted)
             .ok_or_else(|| {
                 Failure::new(
                     ErrorCode::ModuleUnavailable,
-                    "`module` is not one that this bridge allows. Ask `modules` for the names, or \
-                     let the user add it with --module NAME=PATH or in config.toml.",
+                    "The bridge does not allow this `module`. Call `modules` for the names, or let \
+                     the user add it with --module NAME=PATH or in config.toml.",
                 )
             })
     }
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_module_is_found_by_name_or_by_path() {
+    fn modules_are_found_by_name_or_path_only() {
         let modules = modules();
         let name = |wanted| modules.resolve(wanted).map(|module| module.name.to_string());
         assert_eq!(name(None).unwrap(), "card");
@@ -139,13 +139,13 @@ mod tests {
     }
 
     #[test]
-    fn without_modules_the_text_says_what_to_do() {
+    fn the_error_without_modules_says_how_to_add_one() {
         let failure = Modules::default().resolve(None).unwrap_err();
         assert!(failure.message.contains("--module NAME=PATH"));
     }
 
     #[test]
-    fn names_are_short_and_plain() {
+    fn names_have_1_to_64_plain_characters() {
         for name in ["softhsm", "OpenSC", "a.b_c-1"] {
             assert!(name.parse::<ModuleName>().is_ok());
         }

@@ -1,4 +1,4 @@
-//! What this program does with its own process: private memory, signals, starting itself again.
+//! The own process: private memory, limits, locks, stop signals, and how the program starts itself.
 
 pub(crate) mod hardening;
 pub(crate) mod lock;

@@ -1,5 +1,5 @@
-//! Listens on loopback and serves each connection in a task of its own. One bad connection never
-//! stops the listener; shutdown answers what is in flight before it closes.
+//! Listens on loopback addresses and serves each connection in a task of its own. A bad connection
+//! never stops the listener. When the bridge stops, it answers the requests in flight first.
 
 mod admission;
 mod connection;
@@ -25,9 +25,9 @@ use crate::service::Bridge;
 use admission::Admission;
 use connection::Connection;
 use listener::LoopbackListener;
-use read_limits::Room;
+use read_limits::ReadBudget;
 
-/// A bridge that has its port.
+/// A bridge that is bound to its port.
 pub(crate) struct Server {
     listener: LoopbackListener,
     bridge: Arc<Bridge>,
@@ -36,13 +36,14 @@ pub(crate) struct Server {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServeError {
     #[error(
-        "none of the ports {} to {} is free on 127.0.0.1; stop what uses them (another bridge?) or \
-         choose one with --listen",
+        "none of the ports {} to {} is free on 127.0.0.1; stop the programs that use them (another \
+         bridge?), or choose another port with --listen",
         PORTS.start(), PORTS.end()
     )]
     NoFreePort,
     #[error(
-        "cannot listen on {address}: {source}; stop what uses it or choose another address with --listen"
+        "cannot listen on {address}: {source}; stop the program that uses it, or choose another \
+         address with --listen"
     )]
     Bind { address: SocketAddr, source: io::Error },
 }
@@ -56,12 +57,13 @@ impl Server {
         Ok(Self { listener, bridge: Arc::new(Bridge::new(settings)) })
     }
 
-    /// An address that the bridge listens on.
+    /// The address that the bridge listens on. A second one is [`std::net::Ipv6Addr::LOCALHOST`] with
+    /// the same port.
     pub(crate) fn address(&self) -> SocketAddr {
         self.listener.address()
     }
 
-    /// Serves until `stop` is cancelled, then until everything has ended.
+    /// Serves until `stop` is cancelled, and then until all connections and workers have ended.
     pub(crate) async fn run(self, stop: CancellationToken) {
         let bridge = Arc::clone(&self.bridge);
         tokio::select! {
@@ -74,7 +76,7 @@ impl Server {
     async fn serve(self, stop: CancellationToken) {
         let tasks = TaskTracker::new();
         let admission = Arc::new(Admission::default());
-        let room = Room::default();
+        let budget = ReadBudget::default();
         let mut handshakes = VecDeque::<AbortHandle>::new();
         let port = self.address().port();
         loop {
@@ -85,13 +87,14 @@ impl Server {
             let socket = match accepted {
                 Ok((socket, _)) => socket,
                 Err(error) => {
-                    // Out of file descriptors, most likely: others have to finish first.
+                    // Usually the bridge has no free file descriptor. Wait for other connections.
                     tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             };
-            // Whoever opens sockets and says nothing pushes out its own, not those who speak.
+            // A program that opens many silent sockets replaces its own oldest ones here. Other
+            // programs finish their handshakes before that.
             handshakes.retain(|handshake| !handshake.is_finished());
             if handshakes.len() >= MAX_HANDSHAKES
                 && let Some(oldest) = handshakes.pop_front()
@@ -99,9 +102,10 @@ impl Server {
                 oldest.abort();
             }
             let (bridge, admission) = (Arc::clone(&self.bridge), Arc::clone(&admission));
-            let (tracker, stop, room) = (tasks.clone(), stop.clone(), room.clone());
+            let (tracker, stop, budget) = (tasks.clone(), stop.clone(), budget.clone());
             let handshake = tasks.spawn(async move {
-                let upgraded = timeout(HANDSHAKE_DEADLINE, handshake::upgrade(socket, port, room));
+                let upgraded =
+                    timeout(HANDSHAKE_DEADLINE, handshake::upgrade(socket, port, budget));
                 let upgraded = tokio::select! {
                     upgraded = upgraded => upgraded,
                     () = stop.cancelled() => return,
@@ -111,7 +115,7 @@ impl Server {
                 }
             });
             handshakes.push_back(handshake.abort_handle());
-            // Those who are connected, and this one, have their turn before the next comes in.
+            // Let this connection and the others run before the next one is accepted.
             tokio::task::yield_now().await;
         }
         drop(self.listener);
@@ -121,18 +125,19 @@ impl Server {
     }
 }
 
-/// Serves a connection whose handshake is done.
+/// Serves a connection after its handshake, or refuses it if there are too many.
 async fn serve(
     (socket, origin): handshake::Upgraded,
     bridge: Arc<Bridge>,
     admission: Arc<Admission>,
     stop: CancellationToken,
 ) {
-    match admission.take(&origin, bridge.approval(&origin)) {
-        Some(place) => Connection::new(socket, bridge, origin, place).run(stop).await,
+    match admission.permit(&origin, bridge.approval(&origin)) {
+        Some(permit) => Connection::new(socket, bridge, origin, permit).run(stop).await,
         None => {
-            // Whoever comes again and again is not waited for.
-            if let Some(_place) = admission.take_for_goodbye() {
+            // Closing takes a moment. Limit how many connections do so at the same time, because a
+            // page may connect again and again.
+            if let Some(_permit) = admission.permit_close() {
                 connection::refuse_for_now(socket).await;
             }
         }

@@ -1,4 +1,4 @@
-//! Questions in the terminal that the bridge was started in, where there is no pinentry.
+//! Questions in the terminal of the bridge, for systems without a pinentry program.
 
 use super::{Answer, Question};
 
@@ -19,16 +19,16 @@ mod unix {
 
     use super::{Answer, Question};
 
-    /// The terminal of the bridge. It gets its settings back when this is dropped: a question that is
-    /// given up on would leave the echo switched off.
+    /// The terminal of the bridge. Dropping this restores its settings. Otherwise a cancelled PIN
+    /// question would leave the echo switched off.
     pub(crate) struct Terminal {
         device: String,
         settings: Termios,
     }
 
     impl Terminal {
-        /// `None` where the bridge has no terminal, or another program is in its foreground.
-        pub(crate) fn of_bridge() -> Option<Self> {
+        /// `None` if the bridge has no terminal, or runs in its background.
+        pub(crate) fn open() -> Option<Self> {
             let stdin = io::stdin();
             if !isatty(&stdin) || !is_in_foreground() {
                 return None;
@@ -44,7 +44,8 @@ mod unix {
 
     impl Drop for Terminal {
         fn drop(&mut self) {
-            // From the background that would stop the bridge, and the shell has set its own.
+            // In the background, the call would stop the bridge (SIGTTOU). The shell has restored
+            // its own settings there.
             if !is_in_foreground() {
                 return;
             }
@@ -56,23 +57,23 @@ mod unix {
         tcgetpgrp(io::stdin()).is_ok_and(|group| group == getpgrp())
     }
 
-    /// Asks in the terminal of that device.
+    /// Asks the question in the terminal with this device.
     pub(crate) fn ask(question: &Question, device: &str) -> Answer {
-        asked(question, device).unwrap_or_else(|error| match error.kind() {
+        try_ask(question, device).unwrap_or_else(|error| match error.kind() {
             io::ErrorKind::Interrupted | io::ErrorKind::UnexpectedEof => Answer::Cancelled,
             _ => Answer::Unavailable(format!("the terminal failed ({error})")),
         })
     }
 
-    fn asked(question: &Question, device: &str) -> io::Result<Answer> {
+    fn try_ask(question: &Question, device: &str) -> io::Result<Answer> {
         let mut terminal = File::options().read(true).write(true).open(device)?;
-        // What was typed before the question was there is no answer to it.
+        // Drop earlier input, because the user did not type it as an answer.
         tcflush(&terminal, QueueSelector::IFlush)?;
         match question {
             Question::Confirm { text, yes, no } => {
                 write!(
                     terminal,
-                    "\n{text}\n\n{yes}? Type \"yes\" to do so, anything else to {no}: "
+                    "\n{text}\n\n{yes}? Type \"yes\" to {yes}, anything else to {no}: "
                 )?;
                 let mut line = String::new();
                 BufReader::new(terminal).read_line(&mut line)?;
@@ -105,8 +106,8 @@ pub(super) struct Terminal;
 
 #[cfg(not(unix))]
 impl Terminal {
-    /// Only a pinentry asks here.
-    pub(super) fn of_bridge() -> Option<Self> {
+    /// `None`: this platform asks with a pinentry only.
+    pub(super) fn open() -> Option<Self> {
         None
     }
 

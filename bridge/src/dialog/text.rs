@@ -1,10 +1,11 @@
-//! Texts for dialogs. What a page, a token or a certificate says in them is made harmless: no
-//! character that is not seen or that moves others, no markup, and never longer than a pinentry takes.
+//! Texts for dialogs. Text from a page, a token or a certificate must not deceive the user, so this
+//! module replaces invisible characters, characters that move other text, and markup. It also cuts
+//! texts to the length that a pinentry accepts.
 
-/// Text that somebody else chose, in at most `max` bytes of an Assuan line. Where it is longer, both ends
-/// of it are left, because the end of an origin says whose it is.
+/// Makes text from an untrusted source safe to show, in at most `max` bytes of an Assuan line. A
+/// longer text keeps both ends, because the end of an origin says who owns it.
 pub fn foreign(text: &str, max: usize) -> String {
-    // SlotPoller at more than could be shown is a waste, however long it is.
+    // Do not process more characters than can be shown: the text may be very long.
     let shown: String = if text.len() <= 4 * max {
         text.chars().map(harmless).collect()
     } else {
@@ -20,7 +21,7 @@ pub fn foreign(text: &str, max: usize) -> String {
     within(shown.chars(), half) + ELLIPSIS + &tail
 }
 
-/// Lines as one text that a pinentry takes.
+/// Joins lines to a text that a pinentry accepts.
 pub fn lines<const N: usize>(lines: [String; N]) -> String {
     let text = lines.join("\n");
     if encoded_len(&text) <= MAX_LEN {
@@ -29,31 +30,32 @@ pub fn lines<const N: usize>(lines: [String; N]) -> String {
     within(text.chars(), MAX_LEN - ELLIPSIS.len()) + ELLIPSIS.trim_end()
 }
 
-/// The same text in an error of the dialog.
+/// Makes text safe for the error line of a PIN dialog.
 pub fn one_line(text: &str) -> String {
     foreign(text, MAX_ERROR)
 }
 
-/// Whatever a person cannot see as what it is, or what a toolkit may take for markup, becomes `?`-like.
+/// Replaces markup, and characters that a person cannot see or recognise.
 fn harmless(c: char) -> char {
     match c {
-        // Qt takes a text that looks like it for HTML.
+        // Qt renders a text that looks like HTML as HTML.
         '<' => '‹',
         '>' => '›',
-        // Letters by their category, and yet not seen: Hangul fillers, blank Braille.
+        // Unicode counts these as letters or symbols, but they are invisible: Hangul fillers and
+        // blank Braille.
         '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}' => '\u{fffd}',
         c if is_plain(c) => c,
         _ => '\u{fffd}',
     }
 }
 
-/// Rust escapes what is no letter, mark, number, punctuation or symbol: controls, marks of the direction
-/// of writing, spaces of no width, unassigned code points; and marks that go over other letters.
+/// Whether a character is visible. Rust escapes characters that are not: controls, direction marks,
+/// zero-width spaces, unassigned code points and combining marks.
 fn is_plain(c: char) -> bool {
     matches!(c, '"' | '\'' | '\\') || c.escape_debug().len() == 1
 }
 
-/// As many characters as fit into `max` bytes of an Assuan line.
+/// Returns as many characters as fit into `max` bytes of an Assuan line.
 fn within(chars: impl Iterator<Item = char>, max: usize) -> String {
     let mut len = 0;
     chars
@@ -68,7 +70,7 @@ fn encoded_len(text: &str) -> usize {
     text.chars().map(encoded_char_len).sum()
 }
 
-/// The length that the character has where it is escaped, as the crate `pinentry` does it.
+/// The length of a character after the escaping of the crate `pinentry`.
 fn encoded_char_len(c: char) -> usize {
     match c {
         '%' | '\n' | '\r' | '\\' => 3,
@@ -77,7 +79,7 @@ fn encoded_char_len(c: char) -> usize {
 }
 
 const ELLIPSIS: &str = " … ";
-/// An Assuan line has 1000 bytes, with the command and the line feed.
+/// An Assuan line has at most 1000 bytes, including the command and the line feed.
 const MAX_LEN: usize = 960;
 const MAX_ERROR: usize = 400;
 
@@ -86,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_short_and_plain_stays_as_it_is() {
+    fn short_plain_text_is_unchanged() {
         for text in ["https://app.example", "Åse's \"card\" \\ 50%", "證書", "CN=Żółć,O=Ω & Co."]
         {
             assert_eq!(foreign(text, 200), text);
@@ -94,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_cannot_be_seen_is_left() {
+    fn invisible_characters_and_markup_are_replaced() {
         for c in [
             '\0',
             '\n',
@@ -125,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ends_of_a_long_origin_are_shown() {
+    fn a_long_origin_keeps_both_ends() {
         let origin = format!("https://bank.example.{}.evil.test:8443", "a".repeat(4096));
         let shown = foreign(&origin, 300);
         assert!(shown.starts_with("https://bank.example.aaa"), "{shown}");
@@ -134,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn no_text_is_longer_than_a_line() {
+    fn every_text_fits_into_an_assuan_line() {
         for piece in ["%", "\n", "\\", "x", "é", "\u{202e}", "證", "😀"] {
             let long = piece.repeat(4096);
             assert!(encoded_len(&foreign(&long, 300)) <= 300, "{piece}");

@@ -1,21 +1,21 @@
-//! The places where well-known modules are installed.
+//! Detects well-known modules in the folders where they are usually installed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::{Module, ModuleName};
 
-/// The well-known modules whose file is there, each once, in the order of the table.
+/// The well-known modules whose file exists, each once, in the order of [`KNOWN`].
 pub(crate) fn detect() -> Vec<Module> {
     detect_in(&library_folders(), Path::is_file)
 }
 
-fn detect_in(folders: &[PathBuf], is_there: impl Fn(&Path) -> bool) -> Vec<Module> {
+fn detect_in(folders: &[PathBuf], exists: impl Fn(&Path) -> bool) -> Vec<Module> {
     let mut found = BTreeSet::new();
     KNOWN
         .iter()
         .flat_map(|known| folders.iter().map(move |folder| (known, folder.join(known.file))))
-        .filter(|(_, path)| is_there(path))
+        .filter(|(_, path)| exists(path))
         .filter_map(|(known, path)| {
             let name: ModuleName = known.name.parse().ok()?;
             found.insert(known.name).then(|| Module {
@@ -31,7 +31,7 @@ fn detect_in(folders: &[PathBuf], is_there: impl Fn(&Path) -> bool) -> Vec<Modul
 struct Known {
     name: &'static str,
     description: &'static str,
-    /// Below one of the library folders, or absolute.
+    /// An absolute path, or a path relative to one of the library folders.
     file: &'static str,
 }
 
@@ -64,7 +64,8 @@ const KNOWN: &[Known] = known! {
     "opensc", "OpenSC, for many smart cards": "opensc-pkcs11.so";
     "yubikey", "Yubico YKCS11, for YubiKeys": "libykcs11.dylib";
     "safenet", "Thales SafeNet, for eToken and IDPrime": "libeTPkcs11.dylib";
-    "beid", "Belgian eID": "libbeidpkcs11.dylib", "beid-pkcs11.bundle/Contents/MacOS/libbeidpkcs11.dylib";
+    "beid", "Belgian eID":
+        "libbeidpkcs11.dylib", "beid-pkcs11.bundle/Contents/MacOS/libbeidpkcs11.dylib";
     "softhsm", "SoftHSM, tokens in software": "softhsm/libsofthsm2.so";
 };
 
@@ -85,14 +86,14 @@ const KNOWN: &[Known] = known! {
 
 #[cfg(unix)]
 fn library_folders() -> Vec<PathBuf> {
-    let of_the_distribution = match std::env::consts::ARCH {
+    let distribution = match std::env::consts::ARCH {
         "x86_64" => "/usr/lib/x86_64-linux-gnu",
         "aarch64" => "/usr/lib/aarch64-linux-gnu",
         _ => "/usr/lib64",
     };
     [
         "/usr/local/lib",
-        of_the_distribution,
+        distribution,
         "/usr/lib64",
         "/usr/lib",
         "/opt/homebrew/lib",
@@ -116,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_module_is_listed_once_and_the_first_folder_wins() {
+    fn each_module_is_listed_once_from_the_first_folder_that_has_it() {
         let folders = ["/a", "/b"].map(PathBuf::from);
         let everything = detect_in(&folders, |_| true);
         let mut names: Vec<_> = KNOWN.iter().map(|known| known.name).collect();

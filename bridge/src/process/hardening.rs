@@ -1,21 +1,21 @@
-//! Keeps the memory of the bridge and of its workers, through which PINs pass, from other programs and
-//! from the disk.
+//! Keeps the memory of the bridge and its workers private, because PINs pass through it. Limits the
+//! memory of workers and dialogs.
 
-/// Switches core dumps off, and on Linux lets no other program of the user look into the process.
+/// Disables core dumps. On Linux, other programs of the user also cannot read the memory any more.
 #[cfg(unix)]
 pub(crate) fn keep_memory_private() {
     use rustix::process::{Resource, Rlimit, setrlimit};
 
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     if let Err(error) = setrlimit(Resource::Core, none) {
-        tracing::warn!(%error, "core dumps cannot be switched off");
+        tracing::warn!(%error, "cannot disable core dumps");
     }
-    // The limit alone does not keep a crash reporter from getting the dump (core(5)).
+    // A crash reporter gets the dump in spite of the limit (core(5)).
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{DumpableBehavior, set_dumpable_behavior};
         if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
-            tracing::warn!(%error, "core dumps cannot be switched off");
+            tracing::warn!(%error, "cannot disable core dumps");
         }
     }
 }
@@ -23,8 +23,9 @@ pub(crate) fn keep_memory_private() {
 #[cfg(not(unix))]
 pub(crate) fn keep_memory_private() {}
 
-/// Gives the process and what it starts so much memory of its own at most: whoever can make it read or keep
-/// any amount, as a faulty module or a pinentry that sends a line without end, ends it, and harms nobody else.
+/// Limits the memory of this process and of the processes that it starts. A faulty module may
+/// allocate any amount, and a pinentry may send an endless line. The limit then ends this process
+/// and protects the others.
 #[cfg(unix)]
 pub(crate) fn limit_memory(max: u64) {
     use rustix::process::{Resource, getrlimit, setrlimit};
@@ -32,7 +33,7 @@ pub(crate) fn limit_memory(max: u64) {
     let mut limit = getrlimit(Resource::Data);
     limit.current = Some(limit.current.map_or(max, |current| current.min(max)));
     if let Err(error) = setrlimit(Resource::Data, limit) {
-        tracing::warn!(%error, "the memory of the process cannot be limited");
+        tracing::warn!(%error, "cannot limit the memory of the process");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Locks that a panic cannot poison for the others: what they guard is never left half changed.
+//! Locks a mutex even if another thread panicked. The bridge never leaves guarded data half changed.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

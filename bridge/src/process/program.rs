@@ -1,10 +1,10 @@
-//! How this program starts itself.
+//! Starts this program again, as a worker or a dialog.
 
 use std::io;
 
 use tokio::process::Command;
 
-/// This very program, even where its file was replaced by a newer one since it started.
+/// A command for this program. It starts the same version, even if an update has replaced the file.
 #[cfg(target_os = "linux")]
 pub(crate) fn this() -> io::Result<Command> {
     let mut command = Command::new("/proc/self/exe");

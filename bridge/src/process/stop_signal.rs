@@ -1,15 +1,15 @@
-//! The wish to stop: SIGTERM, Ctrl-C, or a terminal that was closed.
+//! The signals that stop the bridge: SIGTERM, Ctrl-C, and the end of its terminal.
 
 use std::io;
 
 use tokio_util::sync::CancellationToken;
 
-/// Cancelled by the first signal. A second one finds the default behaviour of none: the clean stop
-/// has deadlines of its own.
+/// A token that the first signal cancels. Later signals have no effect: the clean stop has deadlines
+/// of its own.
 pub(crate) struct StopSignal(CancellationToken);
 
 impl StopSignal {
-    /// Takes over the signals. Has to be called inside the runtime.
+    /// Starts to listen for the signals. Must be called inside the Tokio runtime.
     pub(crate) fn listen() -> io::Result<Self> {
         let token = CancellationToken::new();
         let signalled = signals()?;

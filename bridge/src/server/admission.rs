@@ -1,5 +1,8 @@
-//! How many connections there may be. Those of origins that nobody approved can be opened by any page,
-//! so that they have a small share and cannot shut out the others, and no such origin has all of it.
+//! How many connections the bridge serves.
+//!
+//! Any page can open connections, even if its origin is not approved. Such connections have a small
+//! share of their own, so that they cannot block approved origins. No single origin can use all of
+//! that share.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
@@ -12,28 +15,30 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::access::origin::{Approval, RequestOrigin};
 use crate::process::lock::lock;
 
+/// Gives out permits for connections.
 pub(super) struct Admission {
     all: Arc<Semaphore>,
-    goodbyes: Arc<Semaphore>,
+    closing: Arc<Semaphore>,
     unapproved: Arc<Semaphore>,
-    origins: Mutex<HashMap<RequestOrigin, Weak<Semaphore>>>,
+    unapproved_by_origin: Mutex<HashMap<RequestOrigin, Weak<Semaphore>>>,
 }
 
-/// The right to a connection, given back when dropped.
+/// The permit for one connection. Dropping it returns the permit.
 pub(super) struct ConnectionPermit {
-    _of_all: OwnedSemaphorePermit,
-    of_unapproved: Option<[OwnedSemaphorePermit; 2]>,
+    _connection: OwnedSemaphorePermit,
+    /// Held until the origin is approved.
+    unapproved: Option<[OwnedSemaphorePermit; 2]>,
 }
 
 impl ConnectionPermit {
-    /// Whether it counts as one of an origin that is not approved.
-    pub(super) fn is_of_unapproved(&self) -> bool {
-        self.of_unapproved.is_some()
+    /// Whether the permit counts as one for an origin that is not approved.
+    pub(super) fn is_unapproved(&self) -> bool {
+        self.unapproved.is_some()
     }
 
-    /// The origin has been approved since.
-    pub(super) fn approved(&mut self) {
-        self.of_unapproved = None;
+    /// Converts the permit to one for an approved origin.
+    pub(super) fn approve(&mut self) {
+        self.unapproved = None;
     }
 }
 
@@ -41,48 +46,48 @@ impl Default for Admission {
     fn default() -> Self {
         Self {
             all: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
-            goodbyes: Arc::new(Semaphore::new(MAX_GOODBYES)),
+            closing: Arc::new(Semaphore::new(MAX_CLOSING)),
             unapproved: Arc::new(Semaphore::new(MAX_UNAPPROVED_CONNECTIONS)),
-            origins: Mutex::default(),
+            unapproved_by_origin: Mutex::default(),
         }
     }
 }
 
 impl Admission {
-    /// A place, where there is one for an origin of that standing.
-    pub(super) fn take(
+    /// A permit for a connection of the origin; `None` if there are too many connections.
+    pub(super) fn permit(
         &self,
         origin: &RequestOrigin,
         approval: Approval,
     ) -> Option<ConnectionPermit> {
-        let of_unapproved = match approval {
+        let unapproved = match approval {
             Approval::Approved => None,
             Approval::NotApproved => Some([
-                self.of_origin(origin).try_acquire_owned().ok()?,
+                self.unapproved_of(origin).try_acquire_owned().ok()?,
                 Arc::clone(&self.unapproved).try_acquire_owned().ok()?,
             ]),
         };
-        let _of_all = Arc::clone(&self.all).try_acquire_owned().ok()?;
-        Some(ConnectionPermit { _of_all, of_unapproved })
+        let connection = Arc::clone(&self.all).try_acquire_owned().ok()?;
+        Some(ConnectionPermit { _connection: connection, unapproved })
     }
 
-    /// A place in which a peer is told that there is none.
-    pub(super) fn take_for_goodbye(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.goodbyes).try_acquire_owned().ok()
+    /// A permit to close a connection properly that got no permit; `None` if too many do so now.
+    pub(super) fn permit_close(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.closing).try_acquire_owned().ok()
     }
 
-    fn of_origin(&self, origin: &RequestOrigin) -> Arc<Semaphore> {
-        let mut origins = lock(&self.origins);
-        origins.retain(|_, places| places.strong_count() > 0);
+    fn unapproved_of(&self, origin: &RequestOrigin) -> Arc<Semaphore> {
+        let mut origins = lock(&self.unapproved_by_origin);
+        origins.retain(|_, permits| permits.strong_count() > 0);
         origins.get(origin).and_then(Weak::upgrade).unwrap_or_else(|| {
-            let places = Arc::new(Semaphore::new(MAX_UNAPPROVED_CONNECTIONS_PER_ORIGIN));
-            origins.insert(origin.clone(), Arc::downgrade(&places));
-            places
+            let permits = Arc::new(Semaphore::new(MAX_UNAPPROVED_CONNECTIONS_PER_ORIGIN));
+            origins.insert(origin.clone(), Arc::downgrade(&permits));
+            permits
         })
     }
 }
 
-const MAX_GOODBYES: usize = 64;
+const MAX_CLOSING: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -93,11 +98,11 @@ mod tests {
     }
 
     #[test]
-    fn origins_that_are_not_approved_leave_room_for_the_others() {
-        let places = Admission::default();
+    fn unapproved_origins_cannot_block_approved_ones() {
+        let admission = Admission::default();
         let take = |approval| -> Vec<_> {
             (0..MAX_CONNECTIONS)
-                .filter_map(|number| places.take(&origin(number), approval))
+                .filter_map(|number| admission.permit(&origin(number), approval))
                 .collect()
         };
         let unapproved = take(Approval::NotApproved);
@@ -105,17 +110,17 @@ mod tests {
         let approved = take(Approval::Approved);
         assert_eq!(approved.len(), MAX_CONNECTIONS - MAX_UNAPPROVED_CONNECTIONS);
         drop(unapproved);
-        assert!(places.take(&origin(0), Approval::Approved).is_some());
+        assert!(admission.permit(&origin(0), Approval::Approved).is_some());
     }
 
     #[test]
-    fn an_origin_that_is_not_approved_leaves_room_for_others_like_it() {
-        let places = Admission::default();
-        let take = |number| places.take(&origin(number), Approval::NotApproved);
+    fn an_unapproved_origin_cannot_block_other_unapproved_origins() {
+        let admission = Admission::default();
+        let take = |number| admission.permit(&origin(number), Approval::NotApproved);
         let mut taken: Vec<_> = (0..MAX_CONNECTIONS).filter_map(|_| take(1)).collect();
         assert_eq!(taken.len(), MAX_UNAPPROVED_CONNECTIONS_PER_ORIGIN);
         assert!(take(2).is_some());
-        taken[0].approved();
+        taken[0].approve();
         assert!(take(1).is_some() && taken.len() == MAX_UNAPPROVED_CONNECTIONS_PER_ORIGIN);
     }
 }

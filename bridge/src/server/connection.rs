@@ -29,14 +29,14 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_util::sync::CancellationToken;
 
 use super::admission::ConnectionPermit;
-use super::read_limits::Paced;
+use super::read_limits::LimitedSocket;
 use crate::access::origin::{Approval, RequestOrigin};
 use crate::service::{Bridge, Caller};
 use crate::signing::batch::BatchControl;
 use crate::trace_points::{TracePoint, reached};
 
 pub(super) struct Connection {
-    socket: WebSocketStream<Paced>,
+    socket: WebSocketStream<LimitedSocket>,
     bridge: Arc<Bridge>,
     caller: Arc<Caller>,
     calls: JoinSet<String>,
@@ -60,7 +60,7 @@ type Flow = ControlFlow<Option<CloseFrame>>;
 
 impl Connection {
     pub(super) fn new(
-        mut socket: WebSocketStream<Paced>,
+        mut socket: WebSocketStream<LimitedSocket>,
         bridge: Arc<Bridge>,
         origin: RequestOrigin,
         place: ConnectionPermit,
@@ -178,12 +178,12 @@ impl Connection {
             let failure = Failure::new(ErrorCode::TooManyRequests, message);
             return self.reject(Rejected { id: Some(id), failure }).await;
         }
-        if self.place.is_of_unapproved()
+        if self.place.is_unapproved()
             && self.bridge.approval(self.caller.origin()) == Approval::Approved
         {
-            self.place.approved();
+            self.place.approve();
         }
-        let (most, message) = if self.place.is_of_unapproved() {
+        let (most, message) = if self.place.is_unapproved() {
             let message = "The user is being asked whether this page may use tokens. Wait for that \
                            before you send so much.";
             (MAX_UNAPPROVED_LEN, message)
@@ -343,14 +343,14 @@ impl Connection {
 }
 
 /// Tells a peer that there are too many connections.
-pub(super) async fn refuse_for_now(socket: WebSocketStream<Paced>) {
+pub(super) async fn refuse_for_now(socket: WebSocketStream<LimitedSocket>) {
     close(socket, close_frame(CloseCode::Again, "the bridge serves as many connections as it can"))
         .await;
 }
 
 /// Sends a close frame and waits a little for the peer to close too: what it still has to send is
 /// thrown away, because a socket closed over unread bytes would take the close frame with it.
-async fn close(mut socket: WebSocketStream<Paced>, frame: CloseFrame) {
+async fn close(mut socket: WebSocketStream<LimitedSocket>, frame: CloseFrame) {
     let goodbye = async {
         socket.close(Some(frame)).await.ok()?;
         // What has come of a message goes at once, and its room with it.

@@ -1,6 +1,6 @@
-//! The opening handshake (RFC 6455, section 4.2) and what is refused there, with 403: a `Host` that
-//! is not this computer, an `Origin` that is missing or malformed, a peer that does not offer the
-//! sub-protocol, a peer that is a program of another user.
+//! The opening handshake (RFC 6455, section 4.2). The bridge refuses it with 403 if `Host` is not a
+//! loopback name, if `Origin` is missing or malformed, if the peer does not offer the sub-protocol,
+//! or if the peer is a program of another user.
 
 use pkcs11_bridge_protocol::{MAX_FRAME_LEN, SUBPROTOCOL};
 use tokio::net::TcpStream;
@@ -13,22 +13,22 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 
 use super::peer::{Ends, PeerUser};
-use super::read_limits::{Paced, Room};
+use super::read_limits::{LimitedSocket, ReadBudget};
 use crate::access::host;
 use crate::access::origin::{OriginError, RequestOrigin};
 
-pub(super) type Upgraded = (WebSocketStream<Paced>, RequestOrigin);
+pub(super) type Upgraded = (WebSocketStream<LimitedSocket>, RequestOrigin);
 
-/// Upgrades a connection; `None` where it was refused or broke off.
-pub(super) async fn upgrade(socket: TcpStream, port: u16, room: Room) -> Option<Upgraded> {
-    // Frames are small and each is waited for.
+/// Upgrades a connection; `None` if the bridge refused it or it was lost.
+pub(super) async fn upgrade(socket: TcpStream, port: u16, budget: ReadBudget) -> Option<Upgraded> {
+    // Frames are small, and the page waits for each one.
     let _ = socket.set_nodelay(true);
     let mut origin = None;
     let ends = Ends::of(&socket).ok()?;
     // The type of the error is tungstenite's.
     #[allow(clippy::result_large_err)]
     let check = |request: &Request, mut response: Response| match check(request.headers(), port)
-        // SlotPoller is not for free, so that it is done for a request that is right in all else.
+        // Looking up the user costs time, so do it only after all other checks.
         .and_then(|accepted| check_user(ends.peer_user()).map(|()| accepted))
     {
         Ok(accepted) => {
@@ -43,14 +43,15 @@ pub(super) async fn upgrade(socket: TcpStream, port: u16, room: Room) -> Option<
         }
     };
     let config = WebSocketConfig::default()
-        // What was read stays in the buffer until it is used again, PINs too.
+        // Data stays in this buffer until later data overwrites it, PINs included. Keep it small.
         .read_buffer_size(READ_BUFFER_LEN)
         .max_message_size(Some(MAX_FRAME_LEN))
         .max_frame_size(Some(MAX_FRAME_LEN));
-    match accept_hdr_async_with_config(Paced::new(socket, room), check, Some(config)).await {
+    let socket = LimitedSocket::new(socket, budget);
+    match accept_hdr_async_with_config(socket, check, Some(config)).await {
         Ok(socket) => origin.map(|origin| (socket, origin)),
         Err(error) => {
-            tracing::debug!(%error, "a handshake broke off");
+            tracing::debug!(%error, "a handshake failed");
             None
         }
     }
@@ -60,15 +61,15 @@ pub(super) async fn upgrade(socket: TcpStream, port: u16, room: Room) -> Option<
 pub enum Refusal {
     #[error("the Host header is not a loopback name with the port of the bridge")]
     Host,
-    #[error("there is no Origin header, or more than one; only browsers can use the bridge")]
+    #[error("the request has no Origin header, or several; use the bridge from a browser")]
     NoOrigin,
     #[error("the Origin header {0}")]
     Origin(OriginError),
-    #[error("it comes from a program of another user of this computer")]
+    #[error("the request comes from a program of another user of this computer")]
     OtherUser,
-    #[error("the system does not tell whose program it comes from")]
+    #[error("the system does not report which user's program sent the request")]
     UnknownUser,
-    #[error("the sub-protocol {SUBPROTOCOL} is not offered; is the client of another version?")]
+    #[error("the request does not offer the sub-protocol {SUBPROTOCOL}; update the client")]
     Protocol,
 }
 
@@ -96,7 +97,7 @@ fn check_user(user: PeerUser) -> Result<(), Refusal> {
     }
 }
 
-/// The value of a header that is there once.
+/// The value of a header; `None` if the request has it several times or not at all.
 fn single(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
@@ -107,12 +108,12 @@ fn single(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 
 fn forbidden(refusal: &Refusal) -> ErrorResponse {
     let mut response =
-        ErrorResponse::new(Some(format!("pkcs11-bridge refused this: {refusal}.\n")));
+        ErrorResponse::new(Some(format!("pkcs11-bridge refused the request: {refusal}.\n")));
     *response.status_mut() = StatusCode::FORBIDDEN;
     response
 }
 
-/// Room for the requests of a busy page.
+/// Large enough for the usual requests of a page.
 const READ_BUFFER_LEN: usize = 8 << 10;
 
 #[cfg(test)]
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn each_header_is_checked() {
+    fn each_header_must_be_valid_and_single() {
         let host = (HOST, "127.0.0.1:24911");
         let origin = (ORIGIN, "https://app.example");
         let protocol = (SEC_WEBSOCKET_PROTOCOL, "other, pkcs11-bridge.v1");

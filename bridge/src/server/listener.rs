@@ -12,7 +12,7 @@ use super::ServeError;
 pub(super) struct LoopbackListener {
     address: SocketAddr,
     main: TcpListener,
-    /// Missing where only one address is wanted, or where the system has no IPv6.
+    /// `None` if the settings name one address, or if the system has no IPv6.
     v6: Option<TcpListener>,
 }
 
@@ -24,7 +24,7 @@ impl LoopbackListener {
         Ok(Self { address, main, v6: None })
     }
 
-    /// The first port of the range that is free on both addresses.
+    /// Binds the first port of the range that is free on both addresses.
     pub(super) async fn bind_first_free(ports: RangeInclusive<u16>) -> Result<Self, ServeError> {
         for port in ports {
             let Ok(listener) = Self::bind((Ipv4Addr::LOCALHOST, port).into()).await else {
@@ -56,14 +56,15 @@ impl LoopbackListener {
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // Elsewhere that would let another program take the port too.
+    // On Windows, this option would let another program bind the same port.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 
-/// Whoever finds the queue full tries again after a second only, so that it has room for a flood.
+/// Large enough for a flood of connections. If the queue is full, the system of the page waits a
+/// second before it tries again.
 const BACKLOG: u32 = 4096;
 
 #[cfg(test)]
@@ -71,7 +72,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_port_that_is_taken_is_passed_over() {
+    async fn ports_in_use_are_skipped() {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = taken.local_addr().unwrap().port();
         let none = LoopbackListener::bind_first_free(port..=port).await;

@@ -1,5 +1,5 @@
-//! Whose socket is at the other end of a loopback connection. A program of another user of the computer
-//! could claim any origin and use this user's tokens.
+//! Which user owns the socket at the other end of a loopback connection. Without this check, a
+//! program of another user of the computer could claim any origin and use this user's tokens.
 
 #[cfg(target_os = "linux")]
 mod sock_diag;
@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use sock_diag::OwnerError;
 use tokio::net::TcpStream;
 
-/// Both ends of a connection.
+/// The addresses of both ends of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ends {
     peer: SocketAddr,
@@ -25,7 +25,7 @@ pub(super) struct Ends {
 pub(super) enum PeerUser {
     Same,
     Other,
-    /// The system does not have it.
+    /// The system does not report the user.
     Unknown,
 }
 
@@ -34,12 +34,12 @@ impl Ends {
         Ok(Self { peer: socket.peer_addr()?, bridge: socket.local_addr()? })
     }
 
-    /// Asks the system whose the peer's socket is.
+    /// Asks the system which user owns the peer's socket.
     #[cfg(target_os = "linux")]
     pub(super) fn peer_user(self) -> PeerUser {
         let uid = match sock_diag::owner(self.peer, self.bridge) {
             Ok(uid) => Some(uid),
-            // It is gone, or not open for both directions.
+            // The socket is closed, or closed for one direction.
             Err(OwnerError::NoSuchSocket) => None,
             Err(OwnerError::Unavailable) => table::owner(self.peer, self.bridge),
         };
@@ -50,7 +50,7 @@ impl Ends {
         }
     }
 
-    /// There is no check yet on this platform: everybody counts as the same user, as the README says.
+    /// This platform has no check yet, so every user counts as the same user.
     #[cfg(not(target_os = "linux"))]
     pub(super) fn peer_user(self) -> PeerUser {
         PeerUser::Same

@@ -1,5 +1,5 @@
-//! A socket that does not wait for ever for the rest of a message, nor take any amount of it: whoever sends one byte
-//! a second, half a frame, or pieces without end, is given up.
+//! Limits how long and how much the bridge reads for one message. It closes connections of peers that
+//! send one byte a second, half a frame, or endless fragments.
 
 use std::io;
 use std::pin::Pin;
@@ -14,68 +14,71 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
 use tokio_util::sync::PollSemaphore;
 
-/// The room for messages that are not whole yet, which all connections share.
+/// The memory for incomplete messages. All connections share it.
 #[derive(Clone)]
-pub(super) struct Room(Arc<Semaphore>);
+pub(super) struct ReadBudget(Arc<Semaphore>);
 
-impl Default for Room {
+impl Default for ReadBudget {
     fn default() -> Self {
         Self(Arc::new(Semaphore::new(MAX_PARTIAL_LEN / CHUNK_LEN)))
     }
 }
 
-/// Reading fails with [`io::ErrorKind::TimedOut`] where a message was begun and is not done in time, and with
-/// [`io::ErrorKind::FileTooLarge`] where its frames take more than a message may have: those that are there are kept,
-/// and the next one may announce as much again.
-pub(super) struct Paced<S = TcpStream> {
+/// A socket whose reads have limits.
+///
+/// Reading fails with [`io::ErrorKind::TimedOut`] if a message is not complete in time. It fails
+/// with [`io::ErrorKind::FileTooLarge`] if the frames of a message exceed the length limit. The
+/// WebSocket library checks each frame alone: it keeps the fragments that it has, and the next
+/// fragment may be as long again.
+pub(super) struct LimitedSocket<S = TcpStream> {
     socket: S,
-    /// There from the first byte after the last message on.
+    /// Starts with the first byte after the last complete message.
     deadline: Option<Pin<Box<Sleep>>>,
-    /// The bytes since then.
-    unread: usize,
-    room: PollSemaphore,
-    /// The room for them, but for the first, which are free.
-    held: Vec<OwnedSemaphorePermit>,
+    /// The bytes since the last complete message.
+    pending_len: usize,
+    budget: PollSemaphore,
+    /// One permit for each full [`CHUNK_LEN`] of the pending bytes.
+    permits: Vec<OwnedSemaphorePermit>,
 }
 
-impl<S> Paced<S> {
-    pub(super) fn new(socket: S, room: Room) -> Self {
+impl<S> LimitedSocket<S> {
+    pub(super) fn new(socket: S, budget: ReadBudget) -> Self {
         Self {
             socket,
             deadline: None,
-            unread: 0,
-            room: PollSemaphore::new(room.0),
-            held: Vec::new(),
+            pending_len: 0,
+            budget: PollSemaphore::new(budget.0),
+            permits: Vec::new(),
         }
     }
 
-    /// The socket itself.
+    /// Returns the socket without its limits.
     pub(super) fn into_inner(self) -> S {
         self.socket
     }
 
-    /// What was begun is there whole. A next message may have begun with the bytes that came with its end:
-    /// those are few, and its time starts with the next ones.
+    /// Call this when a message is complete. The last read may include the first bytes of the next
+    /// message. Those are few, so the limits of that message start with its later bytes.
     pub(super) fn message_done(&mut self) {
         self.deadline = None;
-        self.unread = 0;
-        self.held = Vec::new();
+        self.pending_len = 0;
+        self.permits = Vec::new();
     }
 
-    /// A ping or pong of that length is there, which may stand between the pieces of a message: those have no
-    /// more time for it.
+    /// Call this for a ping or pong with a payload of `len` bytes. Control frames may come between
+    /// the fragments of a message. They do not extend the deadline of that message.
     pub(super) fn control_frame_done(&mut self, len: usize) {
-        self.unread = self.unread.saturating_sub(CONTROL_HEADER_LEN + len);
-        if self.unread == 0 {
+        self.pending_len = self.pending_len.saturating_sub(CONTROL_HEADER_LEN + len);
+        if self.pending_len == 0 {
             self.message_done();
         }
     }
 
-    /// Waits until there is room for what has come, as long as the deadline lets it.
-    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.held.len() < self.unread / CHUNK_LEN {
-            match ready!(self.room.poll_acquire(cx)) {
-                Some(chunk) => self.held.push(chunk),
+    /// Waits until the budget covers the pending bytes.
+    fn poll_budget(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.permits.len() < self.pending_len / CHUNK_LEN {
+            match ready!(self.budget.poll_acquire(cx)) {
+                Some(permit) => self.permits.push(permit),
                 None => break,
             }
         }
@@ -83,7 +86,7 @@ impl<S> Paced<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for LimitedSocket<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -94,22 +97,22 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
-        ready!(self.poll_room(cx));
+        ready!(self.poll_budget(cx));
         let before = buf.filled().len();
         let read = Pin::new(&mut self.socket).poll_read(cx, buf);
         let len = buf.filled().len() - before;
-        self.unread += len;
+        self.pending_len += len;
         if len > 0 && self.deadline.is_none() {
             self.deadline = Some(Box::pin(sleep(DEADLINE)));
         }
-        if self.unread > MAX_UNREAD {
+        if self.pending_len > MAX_PENDING_LEN {
             return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into()));
         }
         read
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for LimitedSocket<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -127,12 +130,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     }
 }
 
-/// Of a short frame with a mask (RFC 6455, section 5.2).
+/// The header of a short frame with a mask (RFC 6455, section 5.2).
 const CONTROL_HEADER_LEN: usize = 6;
 const DEADLINE: Duration = Duration::from_secs(MESSAGE_SECONDS);
 const CHUNK_LEN: usize = 64 << 10;
-/// The longest message, with the heads of its frames.
-const MAX_UNREAD: usize = MAX_FRAME_LEN + (64 << 10);
+/// The longest message, including the headers of its frames.
+const MAX_PENDING_LEN: usize = MAX_FRAME_LEN + (64 << 10);
 
 #[cfg(test)]
 mod tests {
@@ -145,7 +148,7 @@ mod tests {
 
     async fn send(
         peer: &mut (impl AsyncWrite + Unpin),
-        socket: &mut Paced<impl AsyncRead + Unpin>,
+        socket: &mut LimitedSocket<impl AsyncRead + Unpin>,
         len: usize,
     ) {
         peer.write_all(&vec![0; len]).await.unwrap();
@@ -153,10 +156,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn pings_between_its_pieces_give_a_message_no_more_time() {
+    async fn pings_do_not_extend_the_deadline_of_a_message() {
         pause();
         let (mut peer, socket) = duplex(64);
-        let mut socket = Paced::new(socket, Room::default());
+        let mut socket = LimitedSocket::new(socket, ReadBudget::default());
         for _ in 0..3 {
             send(&mut peer, &mut socket, CONTROL_HEADER_LEN + 4).await;
             socket.control_frame_done(4);
@@ -173,10 +176,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_message_that_takes_too_much_is_given_up() {
-        let (mut peer, socket) = duplex(MAX_UNREAD + 1);
-        let mut socket = Paced::new(socket, Room::default());
-        let mut message = vec![0; MAX_UNREAD];
+    async fn reading_a_message_that_is_too_long_fails() {
+        let (mut peer, socket) = duplex(MAX_PENDING_LEN + 1);
+        let mut socket = LimitedSocket::new(socket, ReadBudget::default());
+        let mut message = vec![0; MAX_PENDING_LEN];
         for _ in 0..2 {
             peer.write_all(&message).await.unwrap();
             socket.read_exact(&mut message).await.unwrap();
@@ -190,12 +193,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_message_that_does_not_end_is_given_up_and_silence_is_not() {
+    async fn reading_fails_for_an_incomplete_message_and_not_for_an_idle_peer() {
         pause();
         let (mut peer, socket) = duplex(64);
-        let mut socket = Paced::new(socket, Room::default());
+        let mut socket = LimitedSocket::new(socket, ReadBudget::default());
         let mut byte = [0];
-        let mut poll = |socket: &mut Paced<_>| {
+        let mut poll = |socket: &mut LimitedSocket<_>| {
             let mut buf = ReadBuf::new(&mut byte);
             Pin::new(socket).poll_read(&mut Context::from_waker(Waker::noop()), &mut buf)
         };
@@ -211,7 +214,7 @@ mod tests {
             assert!(poll(&mut socket).is_pending());
         }
 
-        // Byte by byte, in one message.
+        // Send one message byte by byte.
         for _ in 0..MESSAGE_SECONDS {
             peer.write_all(b"a").await.unwrap();
             socket.read_u8().await.unwrap();
@@ -219,29 +222,29 @@ mod tests {
             advance(Duration::from_secs(1)).await;
         }
         advance(Duration::from_secs(1)).await;
-        let Poll::Ready(Err(error)) = poll(&mut socket) else { panic!("it is not given up") };
+        let Poll::Ready(Err(error)) = poll(&mut socket) else { panic!("reading did not fail") };
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 
     #[tokio::test]
-    async fn long_messages_share_the_room_and_short_ones_need_none() {
+    async fn long_messages_share_the_budget_and_short_ones_need_none() {
         const PIECE: usize = CHUNK_LEN / 8;
         pause();
-        let room = Room::default();
+        let budget = ReadBudget::default();
         let open = || {
             let (peer, socket) = duplex(PIECE);
-            (peer, Paced::new(socket, room.clone()))
+            (peer, LimitedSocket::new(socket, budget.clone()))
         };
-        let mut begun = Vec::new();
+        let mut incomplete = Vec::new();
         for _ in 0..MAX_PARTIAL_LEN / CHUNK_LEN {
             let (mut peer, mut socket) = open();
-            // One chunk is free, and the next one is held from then on.
+            // Eight pieces fill the first chunk. The ninth read takes its permit.
             for _ in 0..9 {
                 send(&mut peer, &mut socket, PIECE).await;
             }
-            begun.push((peer, socket));
+            incomplete.push((peer, socket));
         }
-        assert_eq!(room.0.available_permits(), 0);
+        assert_eq!(budget.0.available_permits(), 0);
 
         let (mut peer, mut socket) = open();
         for _ in 0..8 {
@@ -251,7 +254,7 @@ mod tests {
         let waiting = tokio::spawn(async move { socket.read_u8().await });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
-        begun.pop();
+        incomplete.pop();
         assert_eq!(waiting.await.unwrap().unwrap(), b'a');
     }
 }

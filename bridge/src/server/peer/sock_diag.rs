@@ -1,5 +1,5 @@
-//! The owner of one socket, asked of the kernel (sock_diag(7)): that takes no longer where there are many, so that
-//! whoever opens thousands does not hold up the others.
+//! Asks the kernel for the owner of one socket (sock_diag(7)). The time does not depend on the number
+//! of sockets, so a program that opens thousands does not slow down others.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,26 +15,27 @@ use rustix::net::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OwnerError {
     NoSuchSocket,
-    /// This system does not answer such questions.
+    /// This kernel does not support sock_diag.
     Unavailable,
 }
 
-/// The user whose socket stands at `peer` and talks to `bridge`. One that is closed, or closed for one direction,
-/// has no owner.
+/// The user id of the socket with the local address `peer` and the remote address `bridge`. A socket
+/// that is closed, or closed for one direction, has no owner.
 pub(super) fn owner(peer: SocketAddr, bridge: SocketAddr) -> Result<u32, OwnerError> {
-    /// A kernel that cannot tell says the same as one that has no such socket.
-    static HAS_TOLD: AtomicBool = AtomicBool::new(false);
-    match ask(peer, bridge) {
+    /// A kernel without sock_diag answers like a kernel that does not find the socket. After the
+    /// first success, the second case is certain.
+    static IS_SUPPORTED: AtomicBool = AtomicBool::new(false);
+    match query(peer, bridge) {
         Some(uid) => {
-            HAS_TOLD.store(true, Ordering::Relaxed);
+            IS_SUPPORTED.store(true, Ordering::Relaxed);
             Ok(uid)
         }
-        None if HAS_TOLD.load(Ordering::Relaxed) => Err(OwnerError::NoSuchSocket),
+        None if IS_SUPPORTED.load(Ordering::Relaxed) => Err(OwnerError::NoSuchSocket),
         None => Err(OwnerError::Unavailable),
     }
 }
 
-fn ask(peer: SocketAddr, bridge: SocketAddr) -> Option<u32> {
+fn query(peer: SocketAddr, bridge: SocketAddr) -> Option<u32> {
     let (source, destination) = (canonical(peer), canonical(bridge));
     let request = InetRequest {
         family: if source.is_ipv4() { AF_INET } else { AF_INET6 },
@@ -52,10 +53,10 @@ fn ask(peer: SocketAddr, bridge: SocketAddr) -> Option<u32> {
     };
     let mut header = NetlinkHeader::default();
     header.flags = NLM_F_REQUEST;
-    let mut question = NetlinkMessage::new(header, SockDiagMessage::InetRequest(request).into());
-    question.finalize();
-    let mut bytes = vec![0; question.buffer_len()];
-    question.serialize(&mut bytes);
+    let mut message = NetlinkMessage::new(header, SockDiagMessage::InetRequest(request).into());
+    message.finalize();
+    let mut bytes = vec![0; message.buffer_len()];
+    message.serialize(&mut bytes);
 
     let kernel = socket_with(
         AddressFamily::NETLINK,
@@ -65,14 +66,15 @@ fn ask(peer: SocketAddr, bridge: SocketAddr) -> Option<u32> {
     )
     .ok()?;
     send(&kernel, &bytes, SendFlags::empty()).ok()?;
-    let mut answer = [0; ANSWER_LEN];
-    // It is there when the question has been sent.
-    let (len, _) = recv(&kernel, &mut answer, RecvFlags::DONTWAIT).ok()?;
-    let answer = NetlinkMessage::<SockDiagMessage>::deserialize(answer.get(..len)?).ok()?;
-    let NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(found)) = answer.payload else {
+    let mut response = [0; RESPONSE_LEN];
+    // The kernel responds during `send`, so there is nothing to wait for.
+    let (len, _) = recv(&kernel, &mut response, RecvFlags::DONTWAIT).ok()?;
+    let response = NetlinkMessage::<SockDiagMessage>::deserialize(response.get(..len)?).ok()?;
+    let NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(found)) = response.payload
+    else {
         return None;
     };
-    // Where there is none the kernel looks for one that listens at the peer's end.
+    // If the socket does not exist, the kernel returns a socket that listens on the peer's address.
     let found = found.header;
     let found_id = &found.socket_id;
     let ends = (
@@ -82,14 +84,14 @@ fn ask(peer: SocketAddr, bridge: SocketAddr) -> Option<u32> {
     (ends == (source, destination) && found.state == TCP_ESTABLISHED).then_some(found.uid)
 }
 
-/// A socket for both families has the one address in the form of the other.
+/// A socket for both families reports an IPv4 address in its IPv6 form. Convert it back.
 fn canonical(end: SocketAddr) -> SocketAddr {
     SocketAddr::new(end.ip().to_canonical(), end.port())
 }
 
-/// `INET_DIAG_NOCOOKIE`
+/// `INET_DIAG_NOCOOKIE`.
 const NO_COOKIE: [u8; 8] = [0xff; 8];
-const ANSWER_LEN: usize = 8 << 10;
+const RESPONSE_LEN: usize = 8 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -98,14 +100,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_owner_of_a_socket_is_told_and_nobody_owns_one_that_is_gone() {
+    fn open_sockets_have_an_owner_and_closed_ones_do_not() {
         for address in ["127.0.0.1:0", "[::1]:0"] {
             let listener = TcpListener::bind(address).unwrap();
             let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             let (bridge, _) = listener.accept().unwrap();
             let ends = (bridge.peer_addr().unwrap(), bridge.local_addr().unwrap());
             assert_eq!(owner(ends.0, ends.1), Ok(rustix::process::geteuid().as_raw()));
-            // The listener does not stand in for it.
+            // The listener's own socket is not the peer's socket.
             assert_eq!(owner(ends.1, ends.1), Err(OwnerError::NoSuchSocket));
             drop(peer);
             assert_eq!(owner(ends.0, ends.1), Err(OwnerError::NoSuchSocket));

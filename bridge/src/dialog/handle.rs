@@ -1,4 +1,4 @@
-//! The process that shows a question, from the bridge's side.
+//! The bridge's side of the process that shows a question.
 
 use std::io;
 use std::process::Stdio;
@@ -8,20 +8,20 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 use zeroize::Zeroizing;
 
-use super::{Answer, Showing};
+use super::{Answer, DialogRequest};
 use crate::ipc;
 use crate::process::program;
 
-/// Dropping it ends the process and the pinentry that it has started.
-pub(super) struct DialogProcess {
+/// A running dialog process. Dropping it ends the process and its pinentry.
+pub(super) struct DialogHandle {
     child: Child,
     output: ChildStdout,
-    /// Open for as long as the question is of use.
+    /// The process ends when this pipe closes.
     _input: ChildStdin,
 }
 
-impl DialogProcess {
-    pub(super) async fn start<Q: Serialize>(showing: &Showing<Q>) -> io::Result<Self> {
+impl DialogHandle {
+    pub(super) async fn start<Q: Serialize>(request: &DialogRequest<Q>) -> io::Result<Self> {
         let mut child = program::this()?
             .arg("dialog")
             .stdin(Stdio::piped())
@@ -29,14 +29,14 @@ impl DialogProcess {
             .kill_on_drop(true)
             .spawn()?;
         let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(io::Error::other("it has no pipes"));
+            return Err(io::Error::other("the dialog process has no pipes"));
         };
-        let sent = input.write_all(&ipc::encode(showing)?).await;
+        let sent = input.write_all(&ipc::encode(request)?).await;
         let process = Self { child, output, _input: input };
         sent.map(|()| process)
     }
 
-    /// Waits for the user.
+    /// Waits for the user's answer.
     pub(super) async fn answer(&mut self) -> io::Result<Answer> {
         match read_answer(&mut self.output).await {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -64,7 +64,7 @@ impl DialogProcess {
     }
 }
 
-/// Reads what the user said.
+/// Reads the answer from the output of the process.
 pub async fn read_answer(output: &mut (impl AsyncRead + Unpin)) -> io::Result<Answer> {
     let mut len = [0; 4];
     output.read_exact(&mut len).await?;
@@ -77,9 +77,9 @@ pub async fn read_answer(output: &mut (impl AsyncRead + Unpin)) -> io::Result<An
     ipc::decode(&frame)
 }
 
-/// Its own group is that of the pinentry too.
+/// Ends the process group, which includes the pinentry.
 #[cfg(unix)]
-impl Drop for DialogProcess {
+impl Drop for DialogHandle {
     fn drop(&mut self) {
         let id = self.child.id().and_then(|id| i32::try_from(id).ok());
         if let Some(group) = id.and_then(rustix::process::Pid::from_raw) {
