@@ -15,6 +15,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::processes::{self, Process, wait_until};
+use crate::program::built;
 use crate::secrets;
 use crate::workspace;
 
@@ -293,14 +294,16 @@ impl Dialog {
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        escargot::CargoBuild::new()
-            .manifest_path(workspace().join("Cargo.toml"))
-            .package("pkcs11-bridge-test-pinentry")
-            .bin("scripted-pinentry")
-            .run()
-            .expect("`cargo build -p pkcs11-bridge-test-pinentry` says why it does not build")
-            .path()
-            .to_owned()
+        built("scripted-pinentry").unwrap_or_else(|| {
+            escargot::CargoBuild::new()
+                .manifest_path(workspace().join("Cargo.toml"))
+                .package("pkcs11-bridge-test-pinentry")
+                .bin("scripted-pinentry")
+                .run()
+                .expect("`cargo build -p pkcs11-bridge-test-pinentry` says why it does not build")
+                .path()
+                .to_owned()
+        })
     })
 }
 

@@ -23,20 +23,29 @@ pub const START_LIMIT: Duration = Duration::from_secs(60);
 /// 5 s, says goodbye for 1, and gives its workers 2.
 pub const STOP_LIMIT: Duration = Duration::from_secs(15);
 
-/// The binary: the one that `PKCS11_BRIDGE_BIN` names, otherwise that of this workspace, built.
+/// The bridge: the program that `PKCS11_BRIDGE_BIN` names, or else the one of this workspace.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| match std::env::var_os("PKCS11_BRIDGE_BIN") {
         Some(path) => path.into(),
-        None => escargot::CargoBuild::new()
-            .manifest_path(workspace().join("Cargo.toml"))
-            .package("pkcs11-bridge")
-            .bin("pkcs11-bridge")
-            .run()
-            .expect("the bridge builds; `cargo build -p pkcs11-bridge` says why it does not")
-            .path()
-            .to_owned(),
+        None => built("pkcs11-bridge").unwrap_or_else(|| {
+            escargot::CargoBuild::new()
+                .manifest_path(workspace().join("Cargo.toml"))
+                .package("pkcs11-bridge")
+                .bin("pkcs11-bridge")
+                .run()
+                .expect("the bridge builds; `cargo build -p pkcs11-bridge` says why it does not")
+                .path()
+                .to_owned()
+        }),
     })
+}
+
+/// A file in the folder that `PKCS11_BRIDGE_BUILD` names. `make test` builds all files there at once,
+/// so that they share their dependencies. Without the variable each file is built when a test needs it.
+pub(crate) fn built(file: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("PKCS11_BRIDGE_BUILD")?;
+    Some(Path::new(&folder).join(file))
 }
 
 /// A command of a tool that a test uses. Of this process's environment it gets only `PATH` and

@@ -2,6 +2,7 @@
 //! while the bridge runs. What it can be told stands in the crate `rules`.
 
 use std::collections::BTreeSet;
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, OnceLock};
@@ -21,7 +22,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::processes::wait_until;
-use crate::program::tool;
+use crate::program::{built, tool};
 use crate::secrets;
 use crate::token::{MODULE, TestToken};
 use crate::workspace;
@@ -250,6 +251,10 @@ fn inherited_pipes() -> &'static BTreeSet<String> {
 fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
+        let file = format!("{DLL_PREFIX}pkcs11_bridge_test_module{DLL_SUFFIX}");
+        if let Some(library) = built(&file) {
+            return library;
+        }
         let says = "`cargo build -p pkcs11-bridge-test-module` says why it does not build";
         let build = escargot::CargoBuild::new()
             .manifest_path(workspace().join("Cargo.toml"))
