@@ -1,5 +1,5 @@
-# Each target does its own set-up first: setup/install-missing.sh looks for the tools that it needs
-# and installs the missing ones. A second run finds them all and starts at once.
+# Each target first calls setup/install-missing.sh, which installs the tools that are missing. A
+# target starts at once if the machine has them all.
 
 SHELL := bash
 .DEFAULT_GOAL := help
@@ -8,46 +8,58 @@ SHELL := bash
 
 export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/pkg/node_modules/.bin:$(PATH)
 
-PKG_TOOLS   := cc wasm-target wasm-bindgen npm-packages
+PKG_TOOLS   := cc wasm-target wasm-bindgen wasm-pack npm-packages
 DEMO_TOOLS  := $(PKG_TOOLS) softhsm2
-TEST_TOOLS  := $(DEMO_TOOLS) openssl opensc chromium desktop wasm-pack
+TEST_TOOLS  := $(DEMO_TOOLS) openssl opensc chromium desktop
 BENCH_TOOLS := $(DEMO_TOOLS) openssl opensc chromium p11-kit
-CHECK_TOOLS := $(PKG_TOOLS) cargo-deny shellcheck
+CHECK_TOOLS := cc wasm-target cargo-deny shellcheck
 FUZZ_TOOLS  := cc c++ cargo-fuzz
 
 NEED  := @setup/install-missing.sh
 CARGO := cargo --locked
 BUILD := @pkg/build.sh
+SIDE_BY_SIDE := @setup/side-by-side.sh
 SCRIPTS := .ci/run fuzz/run.sh pkg/build.sh setup/*.sh
+CLIENT := pkcs11-bridge-client
 
-# Looked for by the recipe's shell, when it has been installed.
+# The recipe's shell looks for the driver, after set-up has installed it.
 CHROMEDRIVER ?= $$(command -v chromedriver || command -v /snap/bin/chromium.chromedriver)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## Show the playground in a browser, on a throw-away token (DEMO_FLAGS=--no-open: only print its address)
-	$(NEED) $(DEMO_TOOLS)
-	$(BUILD)
-	$(CARGO) run --release -p pkcs11-bridge -- demo $(DEMO_FLAGS)
+# The demo runs the bridge as the tests do, because a release takes minutes to optimise. The bridge
+# builds while the set-up builds the tools for the npm package.
+demo: ## Show the playground on a throw-away token (DEMO_FLAGS=--no-open only prints its address)
+	$(NEED) cc
+	@echo "demo: building the tools, the npm package and the bridge; the first time usually 4 minutes"
+	$(SIDE_BY_SIDE) 'setup/install-missing.sh $(DEMO_TOOLS) && pkg/build.sh' \
+		'$(CARGO) build -p pkcs11-bridge'
+	$(CARGO) run -p pkcs11-bridge -- demo $(DEMO_FLAGS)
 
-# Most tests wait for something rather than compute.
+# Most tests wait more than they compute.
 export RUST_TEST_THREADS ?= 4
 
+# One build of all crates gives them the same features, so that each dependency is built once.
+TESTED := --workspace --exclude $(CLIENT)
+
 test: ## Run all tests, on real tokens and in a real browser
-	$(NEED) $(TEST_TOOLS)
-	$(BUILD)
-	$(CARGO) test --workspace --exclude pkcs11-bridge-client --exclude pkcs11-bridge-tests --exclude pkcs11-bridge-fuzz
-	$(CARGO) test -p pkcs11-bridge-fuzz
-	CHROMEDRIVER=$(CHROMEDRIVER) $(CARGO) test --no-fail-fast -p pkcs11-bridge-tests
+	$(NEED) cc
+	@echo "test: building the tools, the npm package and all tests; the first time usually 6 minutes"
+	$(SIDE_BY_SIDE) 'setup/install-missing.sh $(TEST_TOOLS) && pkg/build.sh' \
+		'$(CARGO) build $(TESTED) --lib --bins --tests'
+	@echo "test: running the tests, usually 8 minutes"
+	PKCS11_BRIDGE_BUILD=$(abspath $(or $(CARGO_TARGET_DIR),target))/debug \
+		CHROMEDRIVER=$(CHROMEDRIVER) $(CARGO) test --no-fail-fast $(TESTED)
 	npm --prefix pkg run test:types
-	@echo "All tests passed: protocol, bridge, the corpus of the fuzz targets, end to end on SoftHSM tokens, in Chromium, and the TypeScript types."
+	@echo "All tests passed: the crates, the fuzz corpus, end to end, in Chromium, TypeScript types."
 
 BENCH ?= *
 
-# Each benchmark is a file in tests/benches. The load run fails where something came out that must not; a target of
-# speed that is missed is printed. What tells where its time goes is a build of its own, and never the one released.
-bench: ## Measure the bridge as it is released, on SoftHSM tokens (BENCH=speed or load for one, LOAD_SECONDS=60)
+# Each benchmark is a file in tests/benches. The load run fails if a result is wrong. The speed run
+# prints the targets that it misses. Time inside the bridge needs a build of its own, which is never
+# released.
+bench: ## Measure the released bridge on SoftHSM tokens (BENCH=speed or load, LOAD_SECONDS=60)
 	$(NEED) $(BENCH_TOOLS)
 	$(BUILD)
 	$(CARGO) build --release -p pkcs11-bridge --features measure
@@ -56,23 +68,23 @@ bench: ## Measure the bridge as it is released, on SoftHSM tokens (BENCH=speed o
 	CHROMEDRIVER=$(CHROMEDRIVER) PKCS11_BRIDGE_BIN=$(CURDIR)/target/release/pkcs11-bridge \
 		$(CARGO) bench -p pkcs11-bridge-tests --bench '$(BENCH)'
 
-# The comments of the command line's options are its help text, where an address stands bare.
+# The help texts of the command line are doc comments with bare URLs.
 RUSTDOCFLAGS := -D warnings -A rustdoc::bare_urls
 
-# cargo-deny fetches the list of known advisories. Where that cannot be reached, the rest is checked with
-# make check DENY_CHECKS="bans licenses sources".
-check: ## Check format, lints, documentation, dependencies and scripts
-	$(NEED) $(CHECK_TOOLS)
-	$(BUILD)
+check: ## Check format, line width, lints, documentation, dependencies and scripts
+	$(NEED) cc
+	@echo "check: building the tools and running the lints, the first time usually 5 minutes"
 	cargo fmt --all --check
-	$(CARGO) clippy --workspace --exclude pkcs11-bridge-client --all-targets -- -D warnings
-	$(CARGO) clippy -p pkcs11-bridge-client -p pkcs11-bridge-protocol --target wasm32-unknown-unknown --all-targets -- -D warnings
+	$(SIDE_BY_SIDE) 'setup/install-missing.sh $(CHECK_TOOLS)' \
+		'$(CARGO) clippy $(TESTED) --all-targets -- -D warnings'
+	$(CARGO) clippy -p $(CLIENT) -p pkcs11-bridge-protocol --target wasm32-unknown-unknown \
+		--all-targets -- -D warnings
 	RUSTDOCFLAGS="$(RUSTDOCFLAGS)" $(CARGO) doc --workspace --no-deps
-	cargo deny --locked check $(DENY_CHECKS)
+	setup/check-dependencies.sh
 	shellcheck $(SCRIPTS)
-	@echo "All checks passed$(if $(DENY_CHECKS),; of the dependencies only: $(DENY_CHECKS))."
+	@echo "All checks passed."
 
-fuzz: ## Fuzz what reads a peer's bytes (FUZZ_SECONDS=60 in all, FUZZ_TARGET=name for one, FUZZ_INPUT=file to read that once)
+fuzz: ## Fuzz the decoders (FUZZ_SECONDS=60 in all, FUZZ_TARGET=name, FUZZ_INPUT=file to run once)
 	$(NEED) $(FUZZ_TOOLS)
 	fuzz/run.sh $(FUZZ_TARGET) $(FUZZ_INPUT)
 

@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# Sees to it that the tools a make target names are there. It looks for each one itself, every
-# time, and installs only what is missing: system packages with apt (sudo where not root), all else
-# inside the checkout. Where there is no apt it says what to install by hand, and stops.
+# Installs the tools that a make target needs and this machine does not have. apt installs system
+# packages, with sudo if the user is not root. All other tools go into the checkout. If the machine
+# has no apt, the script lists what to install by hand, and stops.
 #
-# Rust and Node.js are always needed, and never installed.
+# Rust and Node.js are always needed. The script never installs them.
 #
-#   setup/install-missing.sh TOOL...          called by make, which puts .tools/bin on PATH
+#   setup/install-missing.sh TOOL...          make calls it, with .tools/bin on PATH
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly WASM=wasm32-unknown-unknown
 readonly NODE_MIN=18
+readonly CHROMEDRIVERS=https://googlechromelabs.github.io/chrome-for-testing
 
 say() { printf 'set-up: %s\n' "$*"; }
 stop() {
@@ -28,23 +29,31 @@ any_file() {
     return 1
 }
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
 
-# Runs a command without its chatter, which is shown where it fails.
+# Runs a command. Shows its output only if it fails.
 quietly() {
+    local log
+    log=$(mktemp "$logs/XXXXXX")
     if ! "$@" </dev/null >"$log" 2>&1; then
         cat "$log" >&2
         stop "this failed: $*"
     fi
 }
 
-# The value of `key = "value"` that comes first after a line of a TOML file.
-toml_value() { awk -v after="$2" -v key="$3" -F'"' '$0 == after { on = 1 } on && $1 == key " = " { print $2; exit }' "$1"; }
+# The first `key = "value"` after a given line of a TOML file.
+toml_value() {
+    awk -v after="$2" -v key="$3" -F'"' \
+        '$0 == after { on = 1 } on && $1 == key " = " { print $2; exit }' "$1"
+}
 
 rust_min() { toml_value Cargo.toml '[workspace.package]' rust-version; }
 bindgen_version() { toml_value Cargo.lock 'name = "wasm-bindgen"' version; }
 at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
+
+# The folders for libraries, without macOS.
+readonly LIBRARIES=({/usr/local/lib,/usr/lib/*-linux-gnu,/usr/lib64,/usr/lib})
 
 is_there() {
     case $1 in
@@ -53,19 +62,27 @@ is_there() {
     wasm-target) [ -d "$(rustc --print target-libdir --target $WASM)" ] ;;
     wasm-bindgen) [ "$(wasm-bindgen --version 2>&1)" = "wasm-bindgen $(bindgen_version)" ] ;;
     npm-packages) [ pkg/node_modules/.package-lock.json -nt pkg/package-lock.json ] ;;
-    softhsm2) any_file {/usr/local/lib,/usr/lib/*-linux-gnu,/usr/lib64,/usr/lib,/opt/homebrew/lib}/{softhsm,pkcs11}/libsofthsm2.so ;;
+    softhsm2) softhsm_is_there ;;
     opensc) has pkcs11-tool && pcsc_is_there ;;
-    p11-kit) has p11-kit && any_file {/usr/lib/*-linux-gnu,/usr/lib64,/usr/lib}/pkcs11/p11-kit-client.so ;;
+    p11-kit) has p11-kit && any_file "${LIBRARIES[@]/%//pkcs11/p11-kit-client.so}" ;;
     chromium) browser_is_there && has_any chromedriver /snap/bin/chromium.chromedriver ;;
     desktop) has Xvfb && has xdotool && has maim && has pinentry-gtk-2 ;;
     *) has "$1" ;;
     esac
 }
 
-# Without a library for readers, if only without a reader, the module of OpenSC does not start.
-pcsc_is_there() { [ "$(uname)" = Darwin ] || any_file {/usr/local/lib,/usr/lib/*-linux-gnu,/usr/lib64,/usr/lib}/libpcsclite.so.1; }
+softhsm_is_there() {
+    local folder
+    for folder in "${LIBRARIES[@]}" /opt/homebrew/lib; do
+        any_file "$folder"/{softhsm,pkcs11}/libsofthsm2.so && return
+    done
+    return 1
+}
 
-# Where a driver looks for it too.
+# OpenSC's module needs this library to start, even on a machine without a reader.
+pcsc_is_there() { [ "$(uname)" = Darwin ] || any_file "${LIBRARIES[@]/%//libpcsclite.so.1}"; }
+
+# chromedriver looks for the browser in the same places.
 browser_is_there() {
     has_any chromium chromium-browser google-chrome /snap/bin/chromium ||
         [ -e "/Applications/Google Chrome.app" ]
@@ -74,21 +91,32 @@ browser_is_there() {
 # What a tool is for.
 purpose() {
     case $1 in
-    cc) echo "a C compiler and linker, which Rust programs are built with" ;;
-    c++) echo "a C++ compiler, which libFuzzer is built with" ;;
+    cc) echo "a C compiler and linker, needed to build Rust programs" ;;
+    c++) echo "a C++ compiler, needed to build libFuzzer" ;;
     softhsm2) echo "SoftHSM, a PKCS#11 module that keeps its tokens in files" ;;
-    openssl) echo "OpenSSL, which checks signatures independently" ;;
+    openssl) echo "OpenSSL, which verifies signatures independently" ;;
     opensc) echo "OpenSC, whose pkcs11-tool sets up the tokens of tests" ;;
-    p11-kit) echo "p11-kit, whose server the bridge is measured beside" ;;
+    p11-kit) echo "p11-kit, whose server the benchmarks compare with the bridge" ;;
     chromium) echo "Chromium and its driver, for the tests in a browser" ;;
-    desktop) echo "an X server in memory with a real PIN dialog, typed into by xdotool and pictured by maim" ;;
+    desktop) echo "an X server in memory, a PIN dialog, xdotool and maim, for the desktop tests" ;;
     shellcheck) echo "ShellCheck, which checks the scripts" ;;
     wasm-target) echo "Rust's WebAssembly target, for the npm package" ;;
-    wasm-bindgen) echo "wasm-bindgen $(bindgen_version), as Cargo.lock has it, for the npm package" ;;
-    wasm-pack) echo "wasm-pack, which runs tests of WebAssembly in a browser" ;;
+    wasm-bindgen) echo "wasm-bindgen $(bindgen_version), as in Cargo.lock, for the npm package" ;;
+    wasm-pack) echo "wasm-pack, which builds and tests the WebAssembly client" ;;
     npm-packages) echo "wasm-opt (binaryen) and TypeScript, from npm" ;;
-    cargo-deny) echo "cargo-deny, which checks the dependencies' licences and advisories" ;;
+    cargo-deny) echo "cargo-deny, which checks the licences and advisories of dependencies" ;;
     cargo-fuzz) echo "cargo-fuzz, which builds and runs fuzz targets" ;;
+    esac
+}
+
+# How long cargo usually takes to build a tool, on two cores.
+usual_time() {
+    case $1 in
+    wasm-bindgen) echo "about 1 minute" ;;
+    wasm-pack) echo "about 1 minute" ;;
+    cargo-deny) echo "about 3 minutes" ;;
+    cargo-fuzz) echo "about 30 seconds" ;;
+    *) echo "a few seconds" ;;
     esac
 }
 
@@ -104,7 +132,7 @@ debian_packages() {
     esac
 }
 
-# Where to get what apt does not bring.
+# Where to get a tool without apt.
 by_hand() {
     case $1 in
     rust) echo "Rust $(rust_min) or later, with rustup: https://rustup.rs" ;;
@@ -115,15 +143,24 @@ by_hand() {
     openssl) echo "OpenSSL: openssl (Fedora, Arch, Homebrew)" ;;
     opensc) echo "OpenSC: opensc (Fedora, Homebrew), opensc and pcsclite (Arch)" ;;
     p11-kit) echo "p11-kit with its server: p11-kit p11-kit-server (Fedora), p11-kit (Arch)" ;;
-    chromium) echo "Chromium and its driver: chromium chromedriver (Fedora), chromium (Arch), Google Chrome with the driver of its version from https://googlechromelabs.github.io/chrome-for-testing (macOS)" ;;
-    desktop) echo "Xvfb, xdotool, maim and pinentry-gtk-2: xorg-x11-server-Xvfb xdotool maim pinentry-gtk (Fedora)" ;;
+    chromium)
+        echo "Chromium and its driver: chromium chromedriver (Fedora), chromium (Arch)," \
+            "Google Chrome and the driver of its version from $CHROMEDRIVERS (macOS)"
+        ;;
+    desktop)
+        echo "Xvfb, xdotool, maim and pinentry-gtk-2:" \
+            "xorg-x11-server-Xvfb xdotool maim pinentry-gtk (Fedora)"
+        ;;
     shellcheck) echo "ShellCheck: ShellCheck (Fedora), shellcheck (Arch, Homebrew)" ;;
-    wasm-target) echo "Rust's target $WASM: install Rust with rustup (https://rustup.rs), or your distribution's package of it" ;;
+    wasm-target)
+        echo "Rust's target $WASM: install Rust with rustup (https://rustup.rs)," \
+            "or the package of your distribution"
+        ;;
     esac
 }
 
 stop_for() {
-    printf 'set-up: this has to be installed by hand; then run the same command again:\n' >&2
+    printf 'set-up: install this by hand, then run the same command again:\n' >&2
     local tool
     for tool in "$@"; do
         printf '  - %s\n' "$(by_hand "$tool")" >&2
@@ -134,8 +171,8 @@ stop_for() {
 stop_for_root() {
     local tool packages=""
     for tool in "$@"; do packages+=" $(debian_packages "$tool")"; done
-    stop "system packages are missing, and there is no sudo. As root, run" "  apt-get install$packages" \
-        "and then the same command again."
+    stop "system packages are missing, and this machine has no sudo. As root, run" \
+        "  apt-get install$packages" "Then run the same command again."
 }
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
@@ -145,16 +182,17 @@ apt() {
         apt-get -qq -o DPkg::Lock::Timeout=300 "$@"
 }
 
-# Ubuntu's packages of Chromium are empty and install the snap, where there are snaps.
+# Ubuntu's packages of Chromium are empty. They install the snap.
 install_browser() {
     case $(apt-cache policy chromium-driver | awk '$1 == "Candidate:" { print $2 }') in
     '' | '(none)' | *snap*)
         if has snap && snap list >/dev/null 2>&1; then
             quietly as_root snap install chromium
         else
-            stop "apt has no Chromium here, and there are no snaps. Install Google Chrome with the chromedriver" \
-                "of its version (https://googlechromelabs.github.io/chrome-for-testing), both on PATH as" \
-                "google-chrome and chromedriver; then run the same command again."
+            stop "apt has no Chromium here, and this machine has no snaps." \
+                "Install Google Chrome and the chromedriver of its version ($CHROMEDRIVERS)." \
+                "PATH must have both, as google-chrome and chromedriver." \
+                "Then run the same command again."
         fi
         ;;
     *) apt install --no-install-recommends chromium chromium-driver ;;
@@ -182,18 +220,43 @@ install() {
         has rustup || stop_for wasm-target
         quietly rustup target add $WASM
         ;;
-    # Without --locked: its own lock file names versions that cannot always be had.
-    wasm-bindgen) from_crates_io wasm-bindgen-cli --version "$(bindgen_version)" ;;
-    wasm-pack | cargo-deny | cargo-fuzz) from_crates_io "$1" --locked ;;
+    # Without --locked: its lock file names versions that crates.io no longer offers. Without its
+    # features: it needs TLS only for a remote browser.
+    wasm-bindgen)
+        from_crates_io "wasm-bindgen-cli@$(bindgen_version)" --no-default-features \
+            --bin wasm-bindgen --bin wasm-bindgen-test-runner
+        ;;
+    # Without --locked, so that it shares the crates of wasm-bindgen.
+    wasm-pack) from_crates_io wasm-pack ;;
+    cargo-deny | cargo-fuzz) from_crates_io "$1" --locked ;;
     npm-packages) quietly npm --prefix pkg ci --no-audit --no-fund ;;
     esac
 }
 
-from_crates_io() { quietly cargo install --root .tools "$@"; }
+# The tools run for seconds, so that optimising them takes longer than it saves.
+from_crates_io() {
+    CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=.tools/target \
+        quietly cargo install --debug --root .tools "$@"
+}
 
-# An empty array counts as unset in the Bash of macOS, hence ${a[@]+"${a[@]}"} below.
+# Installs the tools that do not come from apt. npm and rustup mostly wait for the network. cargo
+# builds its tools meanwhile.
+install_other_tools() {
+    local tool job jobs=() built=()
+    for tool in "$@"; do
+        say "installing $tool ($(usual_time "$tool")): $(purpose "$tool")"
+        case $tool in
+        wasm-target | npm-packages) install "$tool" & jobs+=($!) ;;
+        *) built+=("$tool") ;;
+        esac
+    done
+    for tool in ${built[@]+"${built[@]}"}; do install "$tool"; done
+    for job in ${jobs[@]+"${jobs[@]}"}; do wait "$job"; done
+}
+
+# The Bash of macOS treats an empty array as unset. ${a[@]+"${a[@]}"} works there too.
 main() {
-    local tool hand=() system=() other=()
+    local tool hand=() system=() other=() apt_job=""
     for tool in rust node; do
         is_there "$tool" || hand+=("$tool")
     done
@@ -209,14 +272,15 @@ main() {
         for tool in "${system[@]}"; do
             say "installing $(debian_packages "$tool"): $(purpose "$tool")"
         done
-        install_system_packages "${system[@]}"
+        install_system_packages "${system[@]}" &
+        apt_job=$!
+        # cargo cannot build without a linker.
+        is_there cc || wait "$apt_job"
     fi
-    for tool in ${other[@]+"${other[@]}"}; do
-        say "installing $tool: $(purpose "$tool")"
-        install "$tool"
-    done
+    install_other_tools ${other[@]+"${other[@]}"}
+    [ -z "$apt_job" ] || wait "$apt_job"
     for tool in ${system[@]+"${system[@]}"} ${other[@]+"${other[@]}"}; do
-        is_there "$tool" || stop "$tool was installed, and is still not found. It is $(purpose "$tool")."
+        is_there "$tool" || stop "$tool is installed, but not found. It is $(purpose "$tool")."
     done
 }
 
