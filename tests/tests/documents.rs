@@ -1,9 +1,11 @@
-//! The documents agree with the repository: every link and every path that they name exists, and
-//! `ARCHITECTURE.md` names every room of the code.
+//! The documents agree with the repository: every link and every path that they name exists,
+//! `ARCHITECTURE.md` names every room of the code, and a table that stands twice is the same twice.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use pkcs11_bridge_protocol::algorithm::Algorithm;
+use pkcs11_bridge_tests::bridge::Setup;
 use pkcs11_bridge_tests::workspace;
 
 /// The documents for people who read the repository.
@@ -88,6 +90,42 @@ fn the_npm_package_has_the_version_of_the_workspace() {
         let json: serde_json::Value = serde_json::from_str(&read(&workspace().join(file))).unwrap();
         assert_eq!(json["version"], env!("CARGO_PKG_VERSION"), "{file}");
     }
+}
+
+#[test]
+fn the_readme_of_the_npm_package_repeats_tables_exactly() {
+    let readme = read(&workspace().join("pkg/README.md"));
+    for (document, header) in [
+        ("docs/algorithms.md", "| `algorithm_reference` | RSA key "),
+        ("docs/browsers.md", "| browser "),
+    ] {
+        let document = read(&workspace().join(document));
+        assert!(!table(&document, header).is_empty(), "no table {header}");
+        assert_eq!(table(&readme, header), table(&document, header));
+    }
+}
+
+#[test]
+fn the_document_of_algorithms_names_each_of_them() {
+    let document = read(&workspace().join("docs/algorithms.md"));
+    let spans = code_spans(&document);
+    for name in Algorithm::NAMES {
+        assert!(spans.contains(&name), "{name}");
+    }
+}
+
+#[test]
+fn the_bridge_accepts_the_example_of_a_configuration() {
+    let document = read(&workspace().join("docs/configuration.md"));
+    let (_, example) = document.split_once("```toml\n").expect("an example");
+    let (example, _) = example.split_once("```").expect("the end of the example");
+    drop(Setup::new().config(example).start());
+}
+
+/// The lines of the table that begins with that header.
+fn table<'a>(document: &'a str, header: &str) -> Vec<&'a str> {
+    let lines = document.lines().skip_while(|line| !line.starts_with(header));
+    lines.take_while(|line| line.starts_with('|')).collect()
 }
 
 /// The documents, those of a folder one by one.
