@@ -1,8 +1,7 @@
 //! The commands of the program. Parses the command line, runs one command and reports how it ended.
 
-pub mod cli;
 mod demo;
-pub(crate) mod origins;
+mod origins;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -11,12 +10,12 @@ use clap::Parser;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::cli::{Cli, Command, ServeArgs};
 use crate::config::{ConfigError, Settings};
 use crate::process::hardening;
 use crate::process::stop_signal::StopSignal;
 use crate::server::{ServeError, Server};
 use crate::{dialog, trace_points, worker};
-use cli::{Cli, Command, ServeArgs};
 use demo::DemoError;
 use origins::OriginsError;
 

@@ -10,15 +10,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use etcetera::AppStrategy;
-use etcetera::app_strategy::{AppStrategyArgs, choose_native_strategy};
 use pkcs11_bridge_protocol::USER_SECONDS;
 use pkcs11_bridge_protocol::result::PinEntry;
 
-use crate::access::approvals::StateFile;
+use crate::access::approvals::{DAY, StateFile};
 use crate::access::origin::AllowedOrigins;
-use crate::commands::cli::ServeArgs;
+use crate::cli::ServeArgs;
 use crate::dialog::DialogSettings;
+use crate::ipc::task::Deadlines;
 use crate::modules::{self, Module, ModuleName, Modules};
+use crate::process::folders::folders;
 use crate::supervisor::WorkerLimits;
 use file::{ConfigFile, ModuleEntry};
 
@@ -93,8 +94,10 @@ impl Settings {
                 limit: seconds("dialog_seconds", file.dialog_seconds, USER_SECONDS)?,
             },
             workers: WorkerLimits {
-                read: seconds("read_deadline_seconds", file.read_deadline_seconds, 30)?,
-                sign: seconds("sign_deadline_seconds", file.sign_deadline_seconds, 120)?,
+                deadlines: Deadlines {
+                    read: seconds("read_deadline_seconds", file.read_deadline_seconds, 30)?,
+                    sign: seconds("sign_deadline_seconds", file.sign_deadline_seconds, 120)?,
+                },
                 idle: seconds("worker_idle_seconds", file.worker_idle_seconds, 600)?,
                 login_idle: seconds("login_idle_seconds", file.login_idle_seconds, 300)?,
             },
@@ -226,17 +229,6 @@ fn default_path() -> Option<PathBuf> {
     folders().map(|folders| folders.in_config_dir("config.toml"))
 }
 
-/// The platform's folders for this program; `None` if the user has no home folder.
-pub(crate) fn folders() -> Option<impl AppStrategy> {
-    choose_native_strategy(AppStrategyArgs {
-        top_level_domain: "org".to_owned(),
-        author: "pkcs11-bridge".to_owned(),
-        app_name: "pkcs11-bridge".to_owned(),
-    })
-    .ok()
-}
-
-pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 #[cfg(not(target_os = "macos"))]
 const DEFAULT_PINENTRY: &str = "pinentry";
 #[cfg(target_os = "macos")]

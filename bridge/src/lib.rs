@@ -28,13 +28,15 @@
 #[doc(hidden)]
 pub mod access;
 #[doc(hidden)]
-pub mod commands;
+pub mod cli;
+mod commands;
 #[doc(hidden)]
 pub mod config;
 #[doc(hidden)]
 pub mod dialog;
 mod ipc;
 mod modules;
+mod pin_proof;
 mod process;
 #[cfg(feature = "fuzzing")]
 pub mod readers;

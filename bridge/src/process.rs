@@ -1,5 +1,6 @@
 //! The own process: private memory, limits, locks, stop signals, and how the program starts itself.
 
+pub(crate) mod folders;
 pub(crate) mod hardening;
 pub(crate) mod lock;
 pub(crate) mod program;

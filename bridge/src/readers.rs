@@ -3,13 +3,14 @@
 #![allow(clippy::expect_used)]
 
 use futures_util::{FutureExt, StreamExt};
-use pkcs11_bridge_protocol::call::Call;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use crate::ipc::frame::{self, Input};
+use crate::ipc::message::{Greeting, Outcome, Response, WorkerMessage};
+use crate::ipc::task::TaskRequest;
 use crate::ipc::token_snapshot::Tokens;
-use crate::ipc::{self, Greeting, Input, Job, Outcome, PinPermission, Report, Told};
 
 /// Whether the bytes were taken; otherwise the text of the error.
 pub type Taken = Result<(), String>;
@@ -24,11 +25,11 @@ pub fn pipe(bytes: &[u8]) -> Taken {
             Err(error) => break Err(error.to_string()),
         }
     };
-    let mut frames = ipc::reader(bytes);
+    let mut frames = frame::reader(bytes);
     for expected in &one_by_one {
         let frame = frames.next().now_or_never().flatten();
         let frame = frame.and_then(Result::ok).expect("a frame that only one end finds");
-        let found: Box<RawValue> = ipc::decode(&frame).expect("a frame that only one end reads");
+        let found: Box<RawValue> = frame::decode(&frame).expect("a frame that only one end reads");
         assert!(found.get() == expected);
     }
     end
@@ -37,7 +38,7 @@ pub fn pipe(bytes: &[u8]) -> Taken {
 /// What the bridge sends to a worker.
 pub fn job(json: &[u8]) -> Taken {
     let framed = framed(json);
-    let job: Option<Job<Call, PinPermission>> =
+    let job: Option<TaskRequest> =
         Input::new(framed.as_slice()).next().map_err(|error| error.to_string())?;
     stays(&job.ok_or("no frame")?);
     Ok(())
@@ -45,16 +46,16 @@ pub fn job(json: &[u8]) -> Taken {
 
 /// What a worker sends to the bridge: a greeting, and from then on what it tells.
 pub fn report(json: &[u8]) -> Taken {
-    if let Ok(greeting) = ipc::decode(json) {
+    if let Ok(greeting) = frame::decode(json) {
         stays(&greeting);
         if let Greeting::Ready { threads } = greeting {
             assert!((1..256).contains(&threads), "what waits for a thread cannot be made for it");
         }
         return Ok(());
     }
-    let told: Told = decoded(json)?;
+    let told: WorkerMessage = decoded(json)?;
     stays(&told);
-    if let Told::Report(Report { outcome: Outcome::Done(result), .. }) = &told {
+    if let WorkerMessage::Response(Response { outcome: Outcome::Done(result), .. }) = &told {
         // Two results are for the bridge itself.
         let _ = decoded::<bool>(result.get().as_bytes());
         if let Ok(tokens) = decoded::<Tokens>(result.get().as_bytes()) {
@@ -65,15 +66,15 @@ pub fn report(json: &[u8]) -> Taken {
 }
 
 fn decoded<M: DeserializeOwned>(json: &[u8]) -> Result<M, String> {
-    ipc::decode(json).map_err(|error| error.to_string())
+    frame::decode(json).map_err(|error| error.to_string())
 }
 
 /// What is written again reads the same.
 fn stays<M: Serialize + DeserializeOwned>(message: &M) {
-    let written = ipc::encode(message).expect("what was read can be written");
+    let written = frame::encode(message).expect("what was read can be written");
     let read: Option<M> =
         Input::new(written.as_slice()).next().expect("what was written can be read");
-    let again = ipc::encode(&read.expect("a frame")).expect("what was read can be written");
+    let again = frame::encode(&read.expect("a frame")).expect("what was read can be written");
     assert!(*again == *written, "it reads otherwise than it was written");
 }
 

@@ -9,11 +9,11 @@ use std::time::Duration;
 use pkcs11_bridge_protocol::SUBPROTOCOL;
 use pkcs11_bridge_protocol::call::Call;
 use pkcs11_bridge_protocol::error_code::ErrorCode;
-use pkcs11_bridge_protocol::error_object::ErrorObject;
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::result::{HelloInfo, ModuleInfo, ModuleState};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::approvals::{Approvals, Watch};
@@ -21,11 +21,13 @@ use crate::access::consent::Consent;
 use crate::access::origin::{Approval, RequestOrigin};
 use crate::config::Settings;
 use crate::dialog::Dialogs;
-use crate::ipc::{self, PinPermission};
+use crate::ipc::message::encode_result;
+use crate::ipc::pin::PinPermission;
+use crate::ipc::task::Task;
 use crate::modules::{Module, Modules};
 use crate::signing::batch::{self, BatchControl, Progress};
-use crate::signing::pin::{PinEntry, Purpose};
-use crate::signing::single::Signing;
+use crate::signing::pin::PinEntry;
+use crate::signing::{SigningContext, single};
 use crate::supervisor::{OriginSession, Request, Supervisor, revoked};
 use slot_events::SlotEvents;
 
@@ -98,76 +100,106 @@ impl Bridge {
         }
     }
 
-    /// Carries out one call. Nothing of a module is touched for an origin that is not approved.
+    /// Answers one call. The bridge touches no module for an origin that is not approved.
     pub(crate) async fn answer(
         &self,
         caller: &Caller,
         call: Call,
         control: &BatchControl<impl Progress>,
-    ) -> Result<Box<RawValue>, ErrorObject> {
-        let arrived = ipc::unix_micros();
+    ) -> Result<Box<RawValue>, Failure> {
+        let received = Instant::now();
         tokio::select! {
-            answer = self.carry_out(caller, call, arrived, control) => answer,
-            () = caller.revoked().cancelled() => Err(revoked().into()),
+            answer = self.dispatch(caller, call, received, control) => answer,
+            () = caller.revoked().cancelled() => Err(revoked()),
         }
     }
 
-    async fn carry_out(
+    async fn dispatch(
         &self,
         caller: &Caller,
         call: Call,
-        arrived: u64,
+        received: Instant,
         control: &BatchControl<impl Progress>,
-    ) -> Result<Box<RawValue>, ErrorObject> {
-        tokio::select! {
-            obtained = self.consent.obtain(&caller.origin) => obtained?,
-            () = control.cancelled.cancelled() => return batch::cancelled(&call),
+    ) -> Result<Box<RawValue>, Failure> {
+        let consent = self.consent.obtain(&caller.origin);
+        if let Call::SignDataBatch(params) = &call {
+            tokio::select! {
+                obtained = consent => obtained?,
+                () = control.cancelled.cancelled() => {
+                    return batch::all_cancelled(params.data.len());
+                }
+            }
+        } else {
+            consent.await?;
         }
-        let Some(session) = &caller.session else { return Err(no_session().into()) };
-        let Some(wanted) = call.module() else {
-            return Ok(match call {
-                Call::Modules(_) => ipc::encode_result(&self.list_modules(session)),
-                _ => ipc::encode_result(&self.hello()),
-            }?);
-        };
-        let module = self.modules.resolve(wanted)?;
-        let signing = |call, purpose| Signing {
+        let Some(session) = &caller.session else { return Err(no_session()) };
+        let module = |name: Option<&str>| self.modules.resolve(name);
+        let signing = |module| SigningContext {
             supervisor: &self.supervisor,
-            caller,
+            origin: &caller.origin,
             session,
             module,
-            call,
-            purpose,
-            arrived,
+            received,
         };
-        match call {
-            Call::SignData(ref params) => {
-                let (algorithm, data) = (params.algorithm_reference, params.data.as_ref());
-                let purpose = Purpose::One { algorithm, data };
-                self.pins.carry_out(&signing(&call, purpose)).await
+        let (module, task) = match call {
+            Call::Hello(_) => return encode_result(&self.hello()),
+            Call::Modules(_) => return encode_result(&self.list_modules(session)),
+            // The connection knows what is in flight, and cancels it.
+            Call::Cancel(_) => return encode_result(&false),
+            Call::SignData(params) => {
+                let context = signing(module(params.module.as_deref())?);
+                return single::sign(&self.pins, context, params).await;
             }
-            Call::SignDataBatch(mut params) => {
-                batch::check(&params)?;
-                let data = std::mem::take(&mut params.data);
-                let (algorithm, count) = (params.algorithm_reference, data.len());
-                let preparation = Call::SignDataBatch(params.clone());
-                let signing = signing(&preparation, Purpose::Batch { algorithm, count });
-                batch::sign(&self.pins, &signing, &params, data, control).await
+            Call::SignDataBatch(params) => {
+                let context = signing(module(params.module.as_deref())?);
+                return batch::sign(&self.pins, context, params, control).await;
             }
-            Call::Logout(_) if !session.is_running(&module.name) => Ok(ipc::encode_result(&false)?),
-            Call::WatchSlots(_) => {
-                let events = &caller.slot_events;
-                let began = !events.has(&module.name)
-                    && events
-                        .begin(&module.name, self.supervisor.watch_slots(session, module).await?);
-                Ok(ipc::encode_result(&began)?)
+            Call::WatchSlots(params) => {
+                let module = module(params.module.as_deref())?;
+                return self.watch_slots(caller, session, module).await;
             }
-            Call::UnwatchSlots(_) => Ok(ipc::encode_result(&caller.slot_events.end(&module.name))?),
-            call => {
-                let request = Request { call: &call, leave: &PinPermission::Nothing, arrived };
-                self.supervisor.call(session, module, &request).await?.result()
+            Call::UnwatchSlots(params) => {
+                let module = module(params.module.as_deref())?;
+                return encode_result(&caller.slot_events.end(&module.name));
             }
-        }
+            Call::Logout(params) => {
+                let module = module(params.module.as_deref())?;
+                if !session.is_running(&module.name) {
+                    return encode_result(&false);
+                }
+                (module, Task::Logout { slot_id: params.slot_id })
+            }
+            Call::Info(params) => (module(params.module.as_deref())?, Task::Info),
+            Call::Slots(params) => {
+                let token_present = params.token_present.unwrap_or_default();
+                (module(params.module.as_deref())?, Task::Slots { token_present })
+            }
+            Call::Token(params) => {
+                let one = |slot_id| Task::Token { slot_id };
+                (module(params.module.as_deref())?, params.slot_id.map_or(Task::ListTokens, one))
+            }
+            Call::Certificates(params) => {
+                let slot_id = params.slot_id;
+                (module(params.module.as_deref())?, Task::Certificates { slot_id })
+            }
+            Call::VerifySignedData(params) => {
+                (module(params.module.as_deref())?, Task::Verify(params.into()))
+            }
+        };
+        let request = Request { task: &task, permission: &PinPermission::None };
+        self.supervisor.execute(session, module, &request).await?.result()
+    }
+
+    async fn watch_slots(
+        &self,
+        caller: &Caller,
+        session: &Arc<OriginSession>,
+        module: &Arc<Module>,
+    ) -> Result<Box<RawValue>, Failure> {
+        let events = &caller.slot_events;
+        let began = !events.has(&module.name)
+            && events.begin(&module.name, self.supervisor.watch_slots(session, module).await?);
+        encode_result(&began)
     }
 
     /// Follows the state file until the future is dropped: origins that are revoked there are cut off.

@@ -1,5 +1,9 @@
-//! Calls that need a login: one signature, a batch, and the PIN that they want.
+//! Calls that need a login: one signature, a batch, and the PIN that the token wants.
 
 pub(crate) mod batch;
+mod login_task;
 pub(crate) mod pin;
+mod purpose;
 pub(crate) mod single;
+
+pub(crate) use login_task::SigningContext;

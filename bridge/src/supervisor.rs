@@ -14,16 +14,16 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Instant;
 
 use futures_util::future::FutureExt;
-use pkcs11_bridge_protocol::call::Call;
 use pkcs11_bridge_protocol::error_code::ErrorCode;
-use pkcs11_bridge_protocol::error_object::ErrorObject;
 use pkcs11_bridge_protocol::failure::Failure;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::origin::Origin;
-use crate::ipc::{Outcome, PinPermission};
+use crate::ipc::message::Outcome;
+use crate::ipc::pin::PinPermission;
+use crate::ipc::task::Task;
 use crate::modules::{Module, ModuleName};
 use crate::process::lock::lock;
 use circuit_breaker::CircuitBreaker;
@@ -35,12 +35,10 @@ use worker_permits::WorkerPermits;
 use worker_process::{Delivery, WorkerConfig};
 pub(crate) use worker_process::{WorkerProcess, revoked};
 
-/// A call on its way to a worker, with the PIN that may go to the token for it.
+/// A task for a worker, with the PIN that may go to the token for it.
 pub(crate) struct Request<'a> {
-    pub(crate) call: &'a Call,
-    pub(crate) leave: &'a PinPermission,
-    /// When the bridge took the call, in microseconds since 1970; the same however often it is sent.
-    pub(crate) arrived: u64,
+    pub(crate) task: &'a Task,
+    pub(crate) permission: &'a PinPermission,
 }
 
 /// All origins that are connected.
@@ -114,19 +112,19 @@ impl Supervisor {
     /// Carries out a call on the origin's worker for the module, which is started where there is
     /// none. A call that no worker has got, or for which nothing was done because the module had lost its
     /// state, goes to another worker.
-    pub(crate) async fn call(
+    pub(crate) async fn execute(
         &self,
         session: &Arc<OriginSession>,
         module: &Arc<Module>,
         request: &Request<'_>,
-    ) -> Result<Outcome, ErrorObject> {
+    ) -> Result<Outcome, Failure> {
         for _ in 1..MAX_WORKERS_PER_CALL {
             match self.worker(session, module).await?.deliver(request).await? {
                 Delivery::Done(Outcome::ModuleLost(_)) | Delivery::NotSent(_) => {}
                 Delivery::Done(outcome) => return Ok(outcome),
             }
         }
-        let outcome = self.worker(session, module).await?.call(request).await?;
+        let outcome = self.worker(session, module).await?.execute(request).await?;
         if let Outcome::ModuleLost(_) = outcome {
             self.faults(session, module).note(Instant::now());
         }
@@ -139,11 +137,11 @@ impl Supervisor {
         &self,
         session: &Arc<OriginSession>,
         module: &Arc<Module>,
-    ) -> Result<Arc<WorkerProcess>, ErrorObject> {
+    ) -> Result<Arc<WorkerProcess>, Failure> {
         let outcome = {
             let mut workers = lock(&session.workers);
             if session.revoked().is_cancelled() {
-                return Err(revoked().into());
+                return Err(revoked());
             }
             match workers.get(&module.name).filter(|start| start.is_alive()) {
                 Some(start) => start.outcome.clone(),

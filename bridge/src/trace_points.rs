@@ -1,5 +1,5 @@
-//! For `make bench` alone, which builds the feature `measure`: when a call came to which of its stages, and a way to
-//! leave out the check of signatures. Without the feature nothing of it is there.
+//! When a call reached which point on its way, for `make bench` alone. Without the feature `measure`
+//! none of this is compiled.
 
 /// How far a call has come, in this order.
 #[derive(Clone, Copy)]
@@ -22,20 +22,15 @@ pub(crate) enum TracePoint {
 }
 
 #[cfg(feature = "measure")]
-pub(crate) use measured::{checks, reached, write_down};
+pub(crate) use measured::{reached, write_down};
 #[cfg(not(feature = "measure"))]
-pub(crate) use not_measured::{checks, reached, write_down};
+pub(crate) use not_measured::{reached, write_down};
 
 #[cfg(not(feature = "measure"))]
 mod not_measured {
     use super::TracePoint;
 
     pub(crate) const fn reached(_: TracePoint) {}
-
-    /// Whether signatures are checked.
-    pub(crate) const fn checks() -> bool {
-        true
-    }
 
     pub(crate) const fn write_down() {}
 }
@@ -44,7 +39,7 @@ mod not_measured {
 mod measured {
     use std::fmt::Write;
     use std::path::Path;
-    use std::sync::{LazyLock, Mutex};
+    use std::sync::Mutex;
 
     use rustix::time::{ClockId, clock_gettime};
 
@@ -52,8 +47,6 @@ mod measured {
     use crate::process::lock::lock;
 
     static REACHED: Mutex<Vec<(TracePoint, i64)>> = Mutex::new(Vec::new());
-    static CHECKS: LazyLock<bool> =
-        LazyLock::new(|| std::env::var_os("PKCS11_BRIDGE_UNCHECKED").is_none());
 
     pub(crate) fn reached(stage: TracePoint) {
         // The same clock in all processes.
@@ -62,10 +55,6 @@ mod measured {
         if reached.len() < MAX {
             reached.push((stage, now.tv_sec * 1_000_000_000 + now.tv_nsec));
         }
-    }
-
-    pub(crate) fn checks() -> bool {
-        *CHECKS
     }
 
     /// Writes the stages and their times in nanoseconds to a file of this process, where a folder is named for it.

@@ -9,9 +9,9 @@ pub mod certificates;
 pub mod ecdsa;
 mod failures;
 mod key;
+pub mod key_kind;
 mod lanes;
 mod module;
-mod pin;
 mod reading;
 pub(crate) mod rsa_public_key;
 mod sessions;
@@ -29,20 +29,21 @@ use std::sync::Once;
 use std::thread;
 use std::time::Duration;
 
-use pkcs11_bridge_protocol::call::Call;
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::rv::Rv;
 use serde::Serialize;
 
-use crate::commands::cli::WorkerArgs;
-use crate::ipc::{self, Greeting, Job, Outcome, PinPermission, Report, Told};
+use crate::cli::WorkerArgs;
+use crate::ipc::frame;
+use crate::ipc::message::{Greeting, Outcome, Response, WorkerMessage, encode_result};
+use crate::ipc::task::{Task, TaskRequest};
 use crate::process::hardening;
 use crate::trace_points::{TracePoint, reached};
 use lanes::Lane;
 use module::LoadedModule;
 pub(crate) use module::most_threads;
-use slot::{LoginError, Pins};
+use slot::{Credentials, LoginError};
 
 /// Runs until the bridge closes the lanes.
 pub(crate) fn run(args: &WorkerArgs) -> ExitCode {
@@ -61,7 +62,7 @@ pub(crate) fn run(args: &WorkerArgs) -> ExitCode {
     let module = match LoadedModule::load(&args.module) {
         Ok(module) => module,
         Err(failure) => {
-            let _ = greet(Greeting::Failed(failure.into()));
+            let _ = greet(Greeting::Failed(failure));
             return ExitCode::FAILURE;
         }
     };
@@ -80,17 +81,19 @@ pub(crate) fn run(args: &WorkerArgs) -> ExitCode {
 fn serve(module: &LoadedModule, threads: usize, slot_events: Option<&Once>, lanes: &[Lane]) {
     let on = |lane: &Lane| {
         loop {
-            let Ok(Some(job)) = lane.next() else { return end_soon() };
+            let Ok(Some(request)) = lane.next() else { return end_soon() };
             reached(TracePoint::Taken);
-            let id = job.id;
-            let looks = matches!(job.call, Call::WatchSlots(_));
+            let id = request.id;
+            let looks = matches!(request.task, Task::SnapshotTokens);
             // A module's nonsense may make a library panic; that ends this call alone.
-            let outcome = catch_unwind(AssertUnwindSafe(|| carry_out(module, job)))
+            let outcome = catch_unwind(AssertUnwindSafe(|| execute(module, &request)))
                 .unwrap_or_else(|_| panicked().into());
-            let frame = ipc::encode(&Told::Report(Report { id, outcome })).or_else(|error| {
-                let outcome = too_long(&error).into();
-                ipc::encode(&Told::Report(Report { id, outcome }))
-            });
+            let frame = frame::encode(&WorkerMessage::Response(Response { id, outcome })).or_else(
+                |error| {
+                    let outcome = too_long(&error).into();
+                    frame::encode(&WorkerMessage::Response(Response { id, outcome }))
+                },
+            );
             if frame.and_then(|frame| lane.send_frame(&frame)).is_err() {
                 return;
             }
@@ -109,41 +112,29 @@ fn serve(module: &LoadedModule, threads: usize, slot_events: Option<&Once>, lane
     });
 }
 
-fn carry_out(module: &LoadedModule, job: Job<Call, PinPermission>) -> Outcome {
-    let Job { arrived, leave, .. } = &job;
-    match &job.call {
-        Call::Info(_) => outcome(reading::info(module)),
-        Call::Slots(params) => outcome(reading::slots(module, params)),
-        Call::Token(params) => outcome(reading::token(module, params)),
-        Call::Certificates(params) => outcome(certificates::list(module, params)),
-        Call::SignData(params) => {
-            let pins = Pins { of_page: params.pin.as_ref(), leave, arrived: *arrived };
-            with_login(sign::sign(module, params, &pins))
-        }
-        Call::SignDataBatch(params) => {
-            let pins = Pins { of_page: params.pin.as_ref(), leave, arrived: *arrived };
-            with_login(sign::prepare(module, params, &pins))
-        }
-        Call::VerifySignedData(params) => outcome(sign::verify(module, params)),
-        Call::Logout(params) => outcome(module.log_out(params.slot_id)),
-        Call::WatchSlots(_) => outcome(reading::tokens(module)),
-        Call::Hello(_) | Call::Modules(_) | Call::Cancel(_) | Call::UnwatchSlots(_) => {
-            Failure::new(
-                ErrorCode::Internal,
-                "The bridge passed on a call that it has to answer itself.",
-            )
-            .into()
-        }
+fn execute(module: &LoadedModule, request: &TaskRequest) -> Outcome {
+    let credentials =
+        Credentials { page_pin: request.task.page_pin(), permission: &request.permission };
+    match &request.task {
+        Task::Info => outcome(reading::info(module)),
+        Task::Slots { token_present } => outcome(reading::slots(module, *token_present)),
+        Task::Token { slot_id } => outcome(reading::token(module, *slot_id)),
+        Task::ListTokens => outcome(reading::tokens(module)),
+        Task::Certificates { slot_id } => outcome(reading::certificates(module, *slot_id)),
+        Task::Sign(task) => login_outcome(sign::sign(module, task, &credentials)),
+        Task::PrepareBatch(task) => login_outcome(sign::prepare(module, task, &credentials)),
+        Task::Verify(task) => outcome(sign::verify(module, task)),
+        Task::Logout { slot_id } => outcome(module.log_out(*slot_id)),
+        Task::SnapshotTokens => outcome(reading::token_snapshot(module)),
     }
 }
 
-fn with_login<R: Serialize>(result: Result<R, LoginError>) -> Outcome {
+fn login_outcome<R: Serialize>(result: Result<R, LoginError>) -> Outcome {
     match result {
         Err(LoginError::PinNeeded(request)) => Outcome::PinNeeded(request),
         Err(LoginError::LoggingIn) => Outcome::LoggingIn,
+        Err(LoginError::PinRefused(refusal)) => Outcome::PinRefused(refusal),
         Err(LoginError::Failed(failure)) => outcome::<()>(Err(failure)),
-        // Never sent again.
-        Err(LoginError::PinSent(failure)) => failure.into(),
         Ok(result) => outcome(Ok(result)),
     }
 }
@@ -160,10 +151,10 @@ fn too_long(error: &io::Error) -> Failure {
 }
 
 fn outcome<R: Serialize>(result: Result<R, Failure>) -> Outcome {
-    match result.and_then(|result| ipc::encode_result(&result)) {
+    match result.and_then(|result| encode_result(&result)) {
         Ok(result) => Outcome::Done(result),
         Err(failure) if failure.rv == Some(Rv::CRYPTOKI_NOT_INITIALIZED) => {
-            Outcome::ModuleLost(failure.into())
+            Outcome::ModuleLost(failure)
         }
         Err(failure) => failure.into(),
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pkcs11_bridge::commands::cli::ServeArgs;
+use pkcs11_bridge::cli::ServeArgs;
 use pkcs11_bridge::config::Settings;
 use pkcs11_bridge::config::file::ConfigFile;
 

@@ -4,7 +4,8 @@ use der::Decode;
 use pkcs11_bridge::worker::algorithm::Scheme;
 use pkcs11_bridge::worker::certificates::{own_len, subject};
 use pkcs11_bridge::worker::ecdsa::{self, EcdsaSigValue};
-use pkcs11_bridge::worker::verifier::{Curve, PublicKey};
+use pkcs11_bridge::worker::key_kind::Curve;
+use pkcs11_bridge::worker::verifier::PublicKey;
 use pkcs11_bridge_protocol::algorithm::Algorithm;
 
 use crate::Decoded;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base64_bytes::Base64Bytes;
 use crate::error_object::ErrorObject;
+use crate::failure::Failure;
 use crate::slot_id::SlotId;
 
 /// Result of `hello`.
@@ -148,11 +149,17 @@ pub struct CertificateInfo {
 /// An element of the result of `signDataBatch`: the outcome for the hash with the same index.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum BatchItem {
+pub enum BatchItem<S = Base64Bytes> {
     /// `{"signature": …}`, with the same value as the result of `signData`.
-    Signature(Base64Bytes),
+    Signature(S),
     /// `{"error": …}`, with the same object as in an error reply.
     Error(ErrorObject),
+}
+
+impl<S> From<Failure> for BatchItem<S> {
+    fn from(failure: Failure) -> Self {
+        Self::Error(failure.into())
+    }
 }
 
 /// The result of `token`: one object if the call has a `slot_id`, otherwise an array.

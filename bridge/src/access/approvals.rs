@@ -114,3 +114,10 @@ impl Approvals {
             .collect()
     }
 }
+
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// "1 day" or "30 days".
+pub(crate) fn in_days(days: u64) -> String {
+    if days == 1 { "1 day".to_owned() } else { format!("{days} days") }
+}

@@ -11,10 +11,8 @@ use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 use tokio::sync::watch;
 
-use crate::access::approvals::{Approvals, StateFile};
+use crate::access::approvals::{Approvals, DAY, StateFile, in_days};
 use crate::access::origin::{AllowedOrigins, Approval, Origin, RequestOrigin};
-use crate::commands::origins::in_days;
-use crate::config::DAY;
 use crate::dialog::{Answer, Asking, Busy, Dialogs, Question, text};
 use crate::process::lock::lock;
 use cooldowns::{Cooldown, Cooldowns, DENIED};

@@ -12,7 +12,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use crate::access::approvals::StateFile;
-use crate::commands::cli::DemoArgs;
+use crate::cli::DemoArgs;
 use crate::config::Settings;
 use crate::modules::{BadModuleName, Module};
 use crate::process::program;

@@ -4,10 +4,10 @@
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
-use crate::access::approvals::{ApprovalRecord, StateError, StateFile, unix_seconds};
+use crate::access::approvals::{ApprovalRecord, DAY, StateError, StateFile, in_days, unix_seconds};
 use crate::access::origin::{AllowedOrigins, Origin};
-use crate::commands::cli::{OriginsArgs, OriginsCommand};
-use crate::config::{ConfigError, DAY, origin_settings};
+use crate::cli::{OriginsArgs, OriginsCommand};
+use crate::config::{ConfigError, origin_settings};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OriginsError {
@@ -85,9 +85,4 @@ fn list(
         )?;
     }
     Ok(())
-}
-
-/// "1 day" or "30 days".
-pub(crate) fn in_days(days: u64) -> String {
-    if days == 1 { "1 day".to_owned() } else { format!("{days} days") }
 }

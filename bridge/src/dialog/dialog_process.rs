@@ -10,16 +10,16 @@ use pinentry::{ConfirmationDialog, Error, MessageDialog, PassphraseInput};
 use pkcs11_bridge_protocol::pin::Pin;
 
 use super::{Answer, DialogRequest, Question, terminal};
-use crate::ipc;
+use crate::ipc::frame;
 use crate::process::hardening;
 
 /// Reads the question from standard input and writes the answer to standard output.
 pub(crate) fn run() -> ExitCode {
     hardening::limit_memory(MAX_MEMORY);
-    let Ok(Some(request)) = ipc::Input::new(io::stdin()).next() else { return ExitCode::FAILURE };
+    let Ok(Some(request)) = frame::Input::new(io::stdin()).next() else { return ExitCode::FAILURE };
     end_with_bridge();
     let answer = show(&request);
-    match ipc::write(&mut io::stdout(), &answer) {
+    match frame::write(&mut io::stdout(), &answer) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

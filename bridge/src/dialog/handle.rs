@@ -9,7 +9,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout};
 use zeroize::Zeroizing;
 
 use super::{Answer, DialogRequest};
-use crate::ipc;
+use crate::ipc::frame;
 use crate::process::program;
 
 /// A running dialog process. Dropping it ends the process and its pinentry.
@@ -31,7 +31,7 @@ impl DialogHandle {
         let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(io::Error::other("the dialog process has no pipes"));
         };
-        let sent = input.write_all(&ipc::encode(request)?).await;
+        let sent = input.write_all(&frame::encode(request)?).await;
         let process = Self { child, output, _input: input };
         sent.map(|()| process)
     }
@@ -74,7 +74,7 @@ pub async fn read_answer(output: &mut (impl AsyncRead + Unpin)) -> io::Result<An
     }
     let mut frame = Zeroizing::new(vec![0; len]);
     output.read_exact(&mut frame).await?;
-    ipc::decode(&frame)
+    frame::decode(&frame)
 }
 
 /// Ends the process group, which includes the pinentry.

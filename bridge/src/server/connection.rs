@@ -14,6 +14,7 @@ use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::event::Progress;
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::message::{Id, Notification, Rejected, Reply, Request};
+use pkcs11_bridge_protocol::rv::Rv;
 use pkcs11_bridge_protocol::{
     MAX_IN_FLIGHT, MAX_IN_FLIGHT_LEN, MAX_UNAPPROVED_LEN, STOP_SECONDS, WRITE_SECONDS,
 };
@@ -205,21 +206,9 @@ impl Connection {
             let method = call.method();
             match bridge.answer(&caller, call, &control).await {
                 Ok(result) => encode(&Reply::success(reply_to, result)),
-                Err(error) if error.is(ErrorCode::OriginNotApproved) => {
-                    // Any page can have these; consent itself says once what came of it.
-                    tracing::debug!(origin = %caller.origin(), method, "call of a page not approved");
-                    encode(&Reply::<()>::failure(Some(reply_to), error))
-                }
-                Err(error) => {
-                    tracing::info!(
-                        origin = %caller.origin(),
-                        method,
-                        status = error.data.status,
-                        code = error.data.code,
-                        pkcs11 = error.data.pkcs11,
-                        "call failed"
-                    );
-                    encode(&Reply::<()>::failure(Some(reply_to), error))
+                Err(failure) => {
+                    log_failure(caller.origin(), method, &failure);
+                    encode(&Reply::<()>::failure(Some(reply_to), failure))
                 }
             }
         });
@@ -370,6 +359,23 @@ fn written<E>(result: Result<Result<(), E>, tokio::time::error::Elapsed>) -> Flo
         // It is gone, or does not read its replies.
         Ok(Err(_)) | Err(_) => Flow::Break(None),
     }
+}
+
+fn log_failure(origin: &RequestOrigin, method: &str, failure: &Failure) {
+    if failure.code == ErrorCode::OriginNotApproved {
+        // Any page can cause these. Consent logs once how it decided.
+        tracing::debug!(%origin, method, "call of a page that is not approved");
+        return;
+    }
+    let rv = failure.rv.map(Rv::name);
+    tracing::info!(
+        %origin,
+        method,
+        status = failure.code.status(),
+        code = failure.code.code(),
+        pkcs11 = rv.as_deref(),
+        "call failed"
+    );
 }
 
 fn encode<R: Serialize>(reply: &Reply<R>) -> String {

@@ -1,43 +1,43 @@
-//! Gets the PIN that a token wants: from the reader's pinpad, from the user on the desktop, or from the
-//! call. One PIN at a time for each origin, so that a page cannot try several at once, and each wrong one
-//! of a page makes it wait longer.
+//! Gets the PIN that a token wants: from the reader's pinpad, from the user on the desktop, or from
+//! the page's call. Everything that decides whether a PIN may be tried stands here.
+//!
+//! Each origin has one PIN tried at a time, so that a page cannot try several at once. Each wrong PIN
+//! of a page makes the next one wait longer.
 
 mod attempts;
-pub(super) mod history;
-pub(super) mod messages;
+mod messages;
+mod origin_history;
+mod policy;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pkcs11_bridge_protocol::error_code::ErrorCode;
-use pkcs11_bridge_protocol::error_object::ErrorObject;
+use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::result::PinEntry as Policy;
 use serde_json::value::RawValue;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::timeout;
 
-use super::single::Signing;
+use super::login_task::LoginTask;
 use crate::access::origin::{Origin, RequestOrigin};
 use crate::dialog::{Answer, Asking, Busy, Dialogs, Question, Turn, text};
-use crate::ipc::{Entry, Outcome, PinPermission, PinRequest};
+use crate::ipc::message::{Outcome, login_ended};
+use crate::ipc::pin::{PinEntryPath, PinPermission, PinRequest};
 use crate::process::lock::lock;
-use attempts::Attempts;
-use history::History;
-pub(crate) use messages::Purpose;
+use attempts::{Attempts, PinSource};
+use origin_history::OriginHistory;
 
-/// What all origins' PIN entry shares.
+/// What the PIN entry of all origins shares.
 pub(crate) struct PinEntry {
     policy: Policy,
     dialogs: Arc<Dialogs>,
-    origins: Mutex<HashMap<Origin, Arc<AsyncMutex<History>>>>,
+    origins: Mutex<HashMap<Origin, Arc<AsyncMutex<OriginHistory>>>>,
     attempts: Attempts,
 }
 
-/// The right to have a PIN of the origin tried.
-type Held = OwnedMutexGuard<History>;
-
-pub(super) type Result<T> = std::result::Result<T, ErrorObject>;
+/// The right to have a PIN tried for the origin.
+type HeldHistory = OwnedMutexGuard<OriginHistory>;
 
 impl PinEntry {
     pub(crate) fn new(policy: Policy, dialogs: Arc<Dialogs>) -> Self {
@@ -48,185 +48,193 @@ impl PinEntry {
         self.policy
     }
 
-    /// Carries out a call, with a PIN where the token wants one.
-    pub(crate) async fn carry_out(&self, signing: &Signing<'_>) -> Result<Box<RawValue>> {
-        if signing.pin_of_page().is_some() && self.policy == Policy::Native {
-            return Err(messages::not_from_page().into());
+    /// Executes a task, with a PIN if the token wants one.
+    pub(super) async fn execute(&self, task: &LoginTask<'_>) -> Result<Box<RawValue>, Failure> {
+        let (page_pin, slot) = (task.page_pin(), task.token_slot());
+        if page_pin.is_some() && self.policy == Policy::Native {
+            return Err(messages::not_from_page());
         }
-        if let Some(result) = signing.without_pin().await?.done()? {
-            return Ok(result);
+        match task.execute_without_pin().await? {
+            Outcome::PinNeeded(request) => policy::check(&request.token, page_pin)?,
+            Outcome::LoggingIn => {}
+            outcome => return outcome.result(),
         }
-        let history = self.history(signing.caller.origin()).lock_owned().await;
-        // Meanwhile the same PIN may have been entered, or refused.
-        let request = match signing.without_pin().await? {
+        let history = self.history(task.context.origin).lock_owned().await;
+        // Another call may have logged in with the same PIN meanwhile, or had it refused.
+        let request = match task.execute_without_pin().await? {
             Outcome::PinNeeded(request) => request,
             outcome => return outcome.result(),
         };
-        if request.entry == Entry::Software && signing.pin_of_page().is_some() {
+        policy::check(&request.token, page_pin)?;
+        if let (PinEntryPath::Software, Some(pin)) = (request.token.entry, page_pin) {
+            history.check_refused(&slot, pin, task.context.received)?;
             history.pause().await;
+            let permission = PinPermission::Send { pin: pin.clone(), token: request.token.clone() };
             let (_, outcome) =
-                self.attempt(signing, &request, PinPermission::OfPage, history).await?;
-            return outcome?.result();
+                self.attempt(task, &request, permission, PinSource::Page, history).await?;
+            return match outcome? {
+                Outcome::PinNeeded(now) => {
+                    policy::check(&now.token, page_pin)?;
+                    Err(login_ended())
+                }
+                outcome => outcome.result(),
+            };
         }
-        let token_slot = signing.token_slot();
-        history.share_refusal(&token_slot, signing.arrived)?;
+        history.check_dismissed(&slot, task.context.received)?;
         history.pause().await;
-        let (mut history, result) = match request.entry {
-            Entry::Pinpad => self.by_pinpad(signing, &request, history).await?,
-            Entry::Software => self.by_dialog(signing, request, history).await?,
+        let (mut history, result) = match request.token.entry {
+            PinEntryPath::Pinpad => self.by_pinpad(task, &request, history).await?,
+            PinEntryPath::Software => self.by_dialog(task, request, history).await?,
         };
         match &result {
-            Ok(_) => history.succeed(&token_slot),
-            Err(error) if ends_entry(error) => history.dismiss(&token_slot, error),
+            Ok(_) => history.record_success(&slot),
+            Err(failure) if policy::ends_entry(failure) => {
+                history.record_dismissal(&slot, failure);
+            }
             Err(_) => {}
         }
         result
     }
 
-    fn history(&self, origin: &RequestOrigin) -> Arc<AsyncMutex<History>> {
+    fn history(&self, origin: &RequestOrigin) -> Arc<AsyncMutex<OriginHistory>> {
         let RequestOrigin::Tuple(origin) = origin else { return Arc::default() };
         let mut origins = lock(&self.origins);
         origins.retain(|_, history| {
             Arc::strong_count(history) > 1
-                || history.try_lock().is_ok_and(|history| history.is_of_use())
+                || history.try_lock().is_ok_and(|history| history.is_needed())
         });
         Arc::clone(origins.entry(origin.clone()).or_default())
     }
 
-    /// Has a PIN tried, whatever becomes of the call meanwhile: a page that gives up its call does not
-    /// undo the try. The token says how many tries are left, and is asked right before: until the PIN is
-    /// judged no other origin may use one up.
+    /// Has a PIN tried. The try goes on if its call is gone: a page that gives up the call does not
+    /// undo the try. Until the token has judged the PIN, no other origin may try one on it.
     async fn attempt(
         &self,
-        signing: &Signing<'_>,
+        task: &LoginTask<'_>,
         request: &PinRequest,
-        leave: PinPermission,
-        mut history: Held,
-    ) -> Result<(Held, Result<Outcome>)> {
-        let alone = self.attempts.turn(request, signing.module);
-        let mut token = timeout(ATTEMPT_WAIT, alone).await.map_err(|_| messages::busy())?;
-        token.check(request, &leave)?;
-        let of_page = matches!(leave, PinPermission::OfPage);
-        let (request, token_slot) = (signing.own(leave).await?, signing.token_slot());
+        permission: PinPermission,
+        source: PinSource,
+        mut history: HeldHistory,
+    ) -> Result<(HeldHistory, Result<Outcome, Failure>), Failure> {
+        let turn = self.attempts.turn(&request.token, &task.context.module.name);
+        let mut attempts = timeout(ATTEMPT_WAIT, turn).await.map_err(|_| messages::busy())?;
+        attempts.check(&request.token, source)?;
+        let page_pin = task.page_pin().filter(|_| source == PinSource::Page).cloned();
+        let (pin_task, slot) = (task.with_pin(permission).await?, task.token_slot());
         let tried = tokio::spawn(async move {
-            let outcome = request.carry_out().await;
-            history.note(&token_slot, &outcome);
-            token.note(of_page, &outcome);
-            drop(token);
+            let outcome = pin_task.execute().await.map(refusal_to_failure);
+            history.record(&slot, &outcome);
+            attempts.record(source, &outcome);
+            if let (Some(pin), Ok(Outcome::Failed(failure))) = (page_pin, &outcome) {
+                history.record_refused(&slot, &pin, failure);
+            }
+            drop(attempts);
             (history, outcome)
         });
-        Ok(tried.await.map_err(|_| messages::login_ended())?)
+        tried.await.map_err(|_| login_ended())
     }
 
-    async fn turn(&self) -> Result<Turn> {
-        Ok(self.dialogs.turn(Asking::Pin).await.map_err(|Busy| messages::busy())?)
+    async fn turn(&self) -> Result<Turn, Failure> {
+        self.dialogs.turn(Asking::Pin).await.map_err(|Busy| messages::busy())
     }
 
-    /// Tells the user to look at the reader, for as long as the reader waits for the PIN: that is until
-    /// the last page of the origin is gone, and not only the one that has called.
+    /// Tells the user to look at the reader, as long as the reader waits for the PIN. The reader
+    /// waits until the last page of the origin has gone, not only the page that called.
     async fn by_pinpad(
         &self,
-        signing: &Signing<'_>,
+        task: &LoginTask<'_>,
         request: &PinRequest,
-        mut history: Held,
-    ) -> Result<(Held, Result<Box<RawValue>>)> {
+        mut history: HeldHistory,
+    ) -> Result<(HeldHistory, Result<Box<RawValue>, Failure>), Failure> {
         let mut turn = self.turn().await?;
-        history.ask(&signing.token_slot());
-        let message = Question::Message { text: signing.purpose.pinpad(signing.caller, request) };
-        let (request, gone) =
-            (signing.own(PinPermission::Pinpad).await?, signing.session.gone().clone());
+        history.record_question(&task.token_slot());
+        let message = Question::Message { text: task.question().pinpad_text(request) };
+        let permission = PinPermission::Pinpad { token: request.token.clone() };
+        let pin_task = task.with_pin(permission).await?;
+        let gone = task.context.session.gone().clone();
         let entered = tokio::spawn(async move {
-            let told = async {
+            let shown = async {
                 if let Answer::Unavailable(reason) = turn.ask(&message).await {
                     tracing::warn!(%reason, "the user cannot be told to use the reader's pinpad");
                 }
-                // Whoever hides the message may still enter the PIN.
+                // A user who closes the message may still enter the PIN.
                 std::future::pending().await
             };
             let outcome = tokio::select! {
-                outcome = request.carry_out() => outcome,
-                () = gone.cancelled() => Err(messages::login_ended().into()),
-                never = told => never,
+                outcome = pin_task.execute() => outcome.map(refusal_to_failure),
+                () = gone.cancelled() => Err(login_ended()),
+                never = shown => never,
             };
             (history, outcome)
         });
-        let (history, outcome) = entered.await.map_err(|_| messages::login_ended())?;
+        let (history, outcome) = entered.await.map_err(|_| login_ended())?;
         Ok((history, outcome.and_then(Outcome::result)))
     }
 
-    /// Asks the user, and again where the PIN was wrong, as long as more than one try is left.
+    /// Asks the user, and again after a wrong PIN, as long as more than one try is left.
     async fn by_dialog(
         &self,
-        signing: &Signing<'_>,
+        task: &LoginTask<'_>,
         mut request: PinRequest,
-        mut history: Held,
-    ) -> Result<(Held, Result<Box<RawValue>>)> {
+        mut history: HeldHistory,
+    ) -> Result<(HeldHistory, Result<Box<RawValue>, Failure>), Failure> {
         let mut turn = self.turn().await?;
-        history.ask(&signing.token_slot());
-        let mut wrong: Option<ErrorObject> = None;
-        for _ in 0..MAX_ATTEMPTS {
+        history.record_question(&task.token_slot());
+        let mut wrong: Option<Failure> = None;
+        for _ in 0..MAX_ENTRIES {
             let question = Question::Pin {
-                text: signing.purpose.pin(signing.caller, &request),
-                error: wrong.as_ref().map(|error| text::one_line(&error.message)),
+                text: task.question().pin_text(&request),
+                error: wrong.as_ref().map(|failure| text::one_line(&failure.message)),
             };
             let failure = match turn.ask(&question).await {
                 Answer::Pin(pin) => {
-                    let leave = PinPermission::Entered(pin, request.tries);
+                    if let Err(failure) = policy::check_length(&pin, &request.token) {
+                        wrong = Some(failure);
+                        continue;
+                    }
+                    let permission = PinPermission::Send { pin, token: request.token.clone() };
                     let outcome;
-                    (history, outcome) = self.attempt(signing, &request, leave, history).await?;
+                    (history, outcome) =
+                        self.attempt(task, &request, permission, PinSource::User, history).await?;
                     match outcome {
-                        Ok(Outcome::Failed(error)) if may_be_mended(&error) => {
-                            wrong = Some(error);
-                            if let Ok(Outcome::PinNeeded(now)) = signing.without_pin().await {
+                        Ok(Outcome::Failed(failure)) if policy::may_enter_again(&failure) => {
+                            wrong = Some(failure);
+                            if let Ok(Outcome::PinNeeded(now)) = task.execute_without_pin().await {
                                 request = now;
                             }
-                            continue;
                         }
-                        // Only one try is left by now, which the user was not told.
-                        Ok(Outcome::PinNeeded(now)) => {
-                            request = now;
-                            continue;
-                        }
+                        // The token changed, or has only one try left, which the user did not know.
+                        Ok(Outcome::PinNeeded(now)) => request = now,
                         outcome => return Ok((history, outcome.and_then(Outcome::result))),
+                    }
+                    match policy::check(&request.token, None) {
+                        Ok(()) => continue,
+                        Err(failure) => failure,
                     }
                 }
                 Answer::TimedOut => messages::timed_out(self.dialogs.limit()),
                 Answer::Unavailable(reason) => {
                     tracing::warn!(%reason, "the user cannot be asked for a PIN");
-                    history.not_asked(&signing.token_slot());
-                    messages::unavailable(signing, &request, self.policy)
+                    history.withdraw_question(&task.token_slot());
+                    messages::unavailable(&request.token.label, task.purpose, self.policy)
                 }
                 Answer::Stopping => messages::stopping(),
                 Answer::Cancelled | Answer::Yes | Answer::No => messages::cancelled(),
             };
-            return Ok((history, Err(failure.into())));
+            return Ok((history, Err(failure)));
         }
-        Ok((history, Err(wrong.unwrap_or_else(|| messages::cancelled().into()))))
+        Ok((history, Err(wrong.unwrap_or_else(messages::cancelled))))
     }
 }
 
-/// Whether it was the user's PIN, or the lack of one, that a call failed for.
-fn ends_entry(error: &ErrorObject) -> bool {
-    [
-        ErrorCode::PinEntryCancelled,
-        ErrorCode::PinEntryTimedOut,
-        ErrorCode::PinFinalTry,
-        ErrorCode::PinLocked,
-        ErrorCode::PinIncorrect,
-    ]
-    .into_iter()
-    .any(|row| error.is(row))
+fn refusal_to_failure(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::PinRefused(refusal) => Outcome::Failed(messages::refused(refusal)),
+        outcome => outcome,
+    }
 }
 
-/// Whether the user may enter the PIN once more: it was wrong or could not be tried, and as far as is
-/// known more than one try is left.
-fn may_be_mended(error: &ErrorObject) -> bool {
-    let mended = ["CKR_PIN_INCORRECT", "CKR_PIN_INVALID", "CKR_PIN_LEN_RANGE"];
-    error.is(ErrorCode::PinIncorrect)
-        && error.data.pkcs11.as_deref().is_some_and(|ckr| mended.contains(&ckr))
-}
-
-/// A person who has entered a wrong PIN so many times in a row has mistaken the card.
-const MAX_ATTEMPTS: usize = 3;
-/// How long an origin waits while another one has a PIN tried on the same token.
+/// A user who has entered so many wrong PINs in a row has probably mistaken the card.
+const MAX_ENTRIES: usize = 3;
+/// How long an origin waits while another origin has a PIN tried on the same token.
 const ATTEMPT_WAIT: Duration = Duration::from_secs(60);

@@ -6,7 +6,6 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use pkcs11_bridge_protocol::call::{Call, Logout};
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::slot_id::SlotId;
 use tokio::sync::Notify;
@@ -14,7 +13,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::worker_process::WorkerProcess;
 use super::{OriginSession, Request};
-use crate::ipc::{Outcome, PinPermission, unix_micros};
+use crate::ipc::message::Outcome;
+use crate::ipc::pin::PinPermission;
+use crate::ipc::task::Task;
 use crate::modules::ModuleName;
 use crate::process::lock::lock;
 
@@ -52,8 +53,8 @@ enum End {
 
 impl Logins {
     /// Notes a call; `None` where it needs no login.
-    pub(super) fn begin(self: &Arc<Self>, call: &Call) -> Option<InUse> {
-        let slot = call.signing_slot()?;
+    pub(super) fn begin(self: &Arc<Self>, task: &Task) -> Option<InUse> {
+        let slot = task.login_slot()?;
         let new = || Use { last: Instant::now(), calls: 0, is_left: false };
         lock(&self.slots).entry(slot).or_insert_with(new).calls += 1;
         Some(InUse { logins: Arc::clone(self), slot, end: End::NotKnown })
@@ -97,8 +98,8 @@ impl InUse {
             Outcome::Done(_) => End::Signed,
             Outcome::PinNeeded(_) | Outcome::LoggingIn => End::Without,
             // A page can name any number of them.
-            Outcome::Failed(error) if error.is(ErrorCode::NoSlot) => End::Without,
-            Outcome::Failed(_) | Outcome::ModuleLost(_) => End::NotKnown,
+            Outcome::Failed(failure) if failure.code == ErrorCode::NoSlot => End::Without,
+            Outcome::Failed(_) | Outcome::PinRefused(_) | Outcome::ModuleLost(_) => End::NotKnown,
         };
     }
 }
@@ -125,10 +126,9 @@ pub(super) async fn log_out(worker: Weak<WorkerProcess>, logins: Arc<Logins>, li
     loop {
         let slot = logins.idle_for(limit).await;
         let Some(worker) = worker.upgrade() else { return };
-        let call = Call::Logout(Logout { module: None, slot_id: Some(slot) });
-        let request =
-            Request { call: &call, leave: &PinPermission::Nothing, arrived: unix_micros() };
-        if worker.call(&request).await.is_ok() {
+        let task = Task::Logout { slot_id: Some(slot) };
+        let request = Request { task: &task, permission: &PinPermission::None };
+        if worker.execute(&request).await.is_ok() {
             tracing::info!(%slot, "logged out, because nothing was signed for a while");
         }
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, Shared};
-use pkcs11_bridge_protocol::error_object::ErrorObject;
+use pkcs11_bridge_protocol::failure::Failure;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +30,7 @@ pub(crate) struct OriginSession {
 /// A worker from its start on. Whoever calls meanwhile waits for the same start and shares what
 /// comes of it.
 pub(super) struct Start {
-    pub(super) outcome: Shared<BoxFuture<'static, Result<Arc<WorkerProcess>, ErrorObject>>>,
+    pub(super) outcome: Shared<BoxFuture<'static, Result<Arc<WorkerProcess>, Failure>>>,
     pub(super) task: AbortHandle,
 }
 

@@ -5,16 +5,16 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use pkcs11_bridge_protocol::call::{Call, WatchSlots};
 use pkcs11_bridge_protocol::error_code::ErrorCode;
-use pkcs11_bridge_protocol::error_object::ErrorObject;
 use pkcs11_bridge_protocol::failure::Failure;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::{OriginSession, Request, Supervisor};
+use crate::ipc::frame;
+use crate::ipc::pin::PinPermission;
+use crate::ipc::task::Task;
 use crate::ipc::token_snapshot::{Tokens, changes};
-use crate::ipc::{self, PinPermission, unix_micros};
 use crate::modules::Module;
 use crate::process::lock::lock;
 
@@ -28,7 +28,7 @@ impl Supervisor {
         self: &Arc<Self>,
         session: &Arc<OriginSession>,
         module: &Arc<Module>,
-    ) -> Result<TokenSnapshots, ErrorObject> {
+    ) -> Result<TokenSnapshots, Failure> {
         let join = || lock(&session.slot_polleres).get(&module.name).map(watch::Sender::subscribe);
         if let Some(seen) = join() {
             return Ok(seen);
@@ -59,13 +59,12 @@ impl Supervisor {
         &self,
         session: &Arc<OriginSession>,
         module: &Arc<Module>,
-    ) -> Result<Tokens, ErrorObject> {
-        let call = Call::WatchSlots(WatchSlots { module: None });
-        let request =
-            Request { call: &call, leave: &PinPermission::Nothing, arrived: unix_micros() };
-        let seen = self.call(session, module, &request).await?.result()?;
-        ipc::decode(seen.get().as_bytes())
-            .map_err(|error| Failure::new(ErrorCode::Internal, error.to_string()).into())
+    ) -> Result<Tokens, Failure> {
+        let (task, permission) = (Task::SnapshotTokens, PinPermission::None);
+        let request = Request { task: &task, permission: &permission };
+        let seen = self.execute(session, module, &request).await?.result()?;
+        frame::decode(seen.get().as_bytes())
+            .map_err(|error| Failure::new(ErrorCode::Internal, error.to_string()))
     }
 }
 

@@ -9,9 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use pkcs11_bridge_protocol::call::Call;
 use pkcs11_bridge_protocol::error_code::ErrorCode;
-use pkcs11_bridge_protocol::error_object::ErrorObject;
 use pkcs11_bridge_protocol::failure::Failure;
 use tokio::process::{Child, Command};
 use tokio::sync::{Semaphore, watch};
@@ -23,7 +21,9 @@ use super::circuit_breaker::CircuitBreaker;
 use super::idle::Logins;
 use super::worker_permits::WorkerPermit;
 use super::{Request, TurnLock, WorkerLimits};
-use crate::ipc::{self, Greeting, Job, Outcome};
+use crate::ipc::frame;
+use crate::ipc::message::{Greeting, Outcome};
+use crate::ipc::task::{Task, TaskRequest};
 use crate::modules::Module;
 use crate::process::lock::lock;
 use crate::process::program;
@@ -74,10 +74,7 @@ pub(super) enum Delivery {
 
 impl WorkerProcess {
     /// Starts a worker and waits until it has initialised the module.
-    pub(super) async fn start(
-        around: WorkerConfig,
-        place: WorkerPermit,
-    ) -> Result<Self, ErrorObject> {
+    pub(super) async fn start(around: WorkerConfig, place: WorkerPermit) -> Result<Self, Failure> {
         let WorkerConfig { module, limits, turn, .. } = &around;
         // Each of those before it may take its time, and nothing is wrong with the module then.
         let Ok(one_at_a_time) = timeout(QUEUE_DEADLINE, Arc::clone(turn).lock_owned()).await else {
@@ -86,9 +83,9 @@ impl WorkerProcess {
             );
         };
         // A process that is given up on is killed with its handle.
-        let Ok(started) = timeout(limits.read, greeted(&around)).await else {
+        let Ok(started) = timeout(limits.deadlines.read, greeted(&around)).await else {
             around.faults.note(Instant::now());
-            return Err(not_started(module, limits.read, "was given up").into());
+            return Err(not_started(module, limits.deadlines.read, "was given up").into());
         };
         let Started { child, outputs, incoming, threads } = started?;
         drop(one_at_a_time);
@@ -133,21 +130,21 @@ impl WorkerProcess {
     /// a thread for it.
     pub(super) async fn deliver(&self, request: &Request<'_>) -> Result<Delivery, Failure> {
         self.note_use();
-        let Request { call, leave, arrived } = *request;
+        let Request { task, permission } = *request;
         let admission = Arc::clone(&self.admission).acquire_owned();
         let permit = match timeout(QUEUE_DEADLINE, admission).await {
             Ok(Ok(permit)) => permit,
             Ok(Err(_)) => return Ok(Delivery::NotSent(self.calls.end())),
-            Err(_) => return Err(busy(self.calls.module(), call)),
+            Err(_) => return Err(busy(self.calls.module(), task)),
         };
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let frame = ipc::encode(&Job { id, arrived, call, leave }).map_err(|error| {
+        let frame = frame::encode(&TaskRequest { id, task, permission }).map_err(|error| {
             Failure::new(ErrorCode::Internal, format!("The call cannot be passed on: {error}."))
         })?;
-        let Some(lane) = self.lanes.take() else { return Err(busy(self.calls.module(), call)) };
+        let Some(lane) = self.lanes.take() else { return Err(busy(self.calls.module(), task)) };
         let number = lane.number;
-        let hold = (lane, permit, self.logins.begin(call));
-        let Some(report) = self.calls.add(id, call.method(), self.limits.deadline_of(call), hold)
+        let hold = (lane, permit, self.logins.begin(task));
+        let Some(report) = self.calls.add(id, task, task.deadline(&self.limits.deadlines), hold)
         else {
             return Ok(Delivery::NotSent(self.calls.end()));
         };
@@ -155,15 +152,15 @@ impl WorkerProcess {
             output.send(frame, &self.tasks);
         }
         let outcome = report.await.unwrap_or_else(|_| Err(self.calls.end()))?;
-        if let (Call::Logout(params), Outcome::Done(_)) = (call, &outcome) {
-            self.logins.ended(params.slot_id);
+        if let (Task::Logout { slot_id }, Outcome::Done(_)) = (task, &outcome) {
+            self.logins.ended(*slot_id);
         }
         self.note_use();
         Ok(Delivery::Done(outcome))
     }
 
     /// [`WorkerProcess::deliver`] for a call that goes to no other worker.
-    pub(crate) async fn call(&self, request: &Request<'_>) -> Result<Outcome, Failure> {
+    pub(crate) async fn execute(&self, request: &Request<'_>) -> Result<Outcome, Failure> {
         match self.deliver(request).await? {
             Delivery::Done(outcome) => Ok(outcome),
             Delivery::NotSent(failure) => Err(failure),
@@ -211,7 +208,7 @@ struct Started {
 }
 
 /// Starts the process and waits for its greeting.
-async fn greeted(around: &WorkerConfig) -> Result<Started, ErrorObject> {
+async fn greeted(around: &WorkerConfig) -> Result<Started, Failure> {
     let WorkerConfig { module, faults, .. } = around;
     let cannot_start = |error: io::Error| {
         Failure::new(
@@ -220,7 +217,7 @@ async fn greeted(around: &WorkerConfig) -> Result<Started, ErrorObject> {
         )
     };
     let (mut child, mut lanes) = spawn(module, faults).map_err(cannot_start)?;
-    let failure = match lanes.greeting().await.map(|frame| ipc::decode(&frame?)) {
+    let failure = match lanes.greeting().await.map(|frame| frame::decode(&frame?)) {
         Some(Ok(Greeting::Ready { threads })) => {
             let (outputs, incoming) = lanes.split(threads);
             return Ok(Started { child, outputs, incoming, threads });
@@ -228,7 +225,7 @@ async fn greeted(around: &WorkerConfig) -> Result<Started, ErrorObject> {
         Some(Ok(Greeting::Failed(error))) => {
             let _ = end_now(&mut child).await;
             let message = format!("Module `{}`: {}", module.name, error.message);
-            return Err(ErrorObject { message, ..error });
+            return Err(Failure { message, ..error });
         }
         Some(Err(_)) => {
             let _ = end_at_once(&mut child).await;
@@ -261,7 +258,7 @@ fn spawn(module: &Module, faults: &CircuitBreaker) -> io::Result<(Child, Lanes)>
     lanes::spawn(&mut command)
 }
 
-fn busy(module: &Module, call: &Call) -> Failure {
+fn busy(module: &Module, task: &Task) -> Failure {
     Failure::new(
         ErrorCode::DeadlinePassed,
         format!(
@@ -269,7 +266,7 @@ fn busy(module: &Module, call: &Call) -> Failure {
              Try again.",
             module.name,
             QUEUE_DEADLINE.as_secs(),
-            call.method()
+            task.name()
         ),
     )
 }

@@ -12,7 +12,7 @@ use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::rv::Rv;
 
-use super::verifier::{Curve, KeyKind};
+use super::key_kind::{Curve, KeyKind};
 
 /// A signature scheme, with nothing left for the key to decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

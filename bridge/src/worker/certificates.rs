@@ -7,15 +7,12 @@ use aws_lc_rs::digest;
 use cryptoki::object::{Attribute, AttributeType, CertificateType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 use der::{Decode, Reader, SliceReader};
-use pkcs11_bridge_protocol::call;
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::result::CertificateInfo;
 use x509_cert::Certificate;
 
 use super::failures::{InContext, Stale};
-use super::module::LoadedModule;
-use super::slot::SlotState;
 use super::verifier::PublicKey;
 
 /// An X.509 certificate object (PKCS#11 3.2, section 4.6.3).
@@ -30,6 +27,15 @@ pub(super) struct TokenCertificate {
 impl TokenCertificate {
     pub(super) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The certificate as the page gets it.
+    pub(super) fn info(&self) -> CertificateInfo {
+        CertificateInfo {
+            id: self.id.clone(),
+            base64: self.der.clone().into(),
+            label: self.label.clone(),
+        }
     }
 
     pub(super) fn cka_id(&self) -> &[u8] {
@@ -56,54 +62,24 @@ pub fn subject(der: &[u8]) -> Option<String> {
     Some(certificate.tbs_certificate().subject().to_string()).filter(|subject| !subject.is_empty())
 }
 
-pub(super) fn list(
-    module: &LoadedModule,
-    params: &call::Certificates,
-) -> Result<Vec<CertificateInfo>, Failure> {
-    let slot = module.slot(params.slot_id)?;
-    let certificates = slot.renewing(|| slot.read_certificates())?;
-    Ok(certificates
-        .iter()
-        .map(|certificate| CertificateInfo {
-            id: certificate.id.clone(),
-            base64: certificate.der.clone().into(),
-            label: certificate.label.clone(),
-        })
-        .collect())
-}
-
-/// One certificate of a token, kept alive with the list that it stands in.
-pub(super) struct Found {
+/// One certificate, with the list of certificates that owns it.
+pub(super) struct FoundCertificate {
     all: Arc<[TokenCertificate]>,
-    at: usize,
+    index: usize,
 }
 
-impl std::ops::Deref for Found {
+impl std::ops::Deref for FoundCertificate {
     type Target = TokenCertificate;
 
     fn deref(&self) -> &TokenCertificate {
-        &self.all[self.at]
+        &self.all[self.index]
     }
 }
 
-/// The certificate of that id. Where it is not among those known, the token is asked again.
-pub(super) fn find(slot: &SlotState, id: &str) -> Result<Found, Failure> {
-    let position = |all: &[TokenCertificate]| {
-        all.iter().position(|certificate| certificate.id.eq_ignore_ascii_case(id))
-    };
-    if let Some(all) = slot.known_certificates()
-        && let Some(at) = position(&all)
-    {
-        return Ok(Found { all, at });
-    }
-    let all = slot.read_certificates()?;
-    match position(&all) {
-        Some(at) => Ok(Found { all, at }),
-        None => Err(Failure::new(
-            ErrorCode::NotFound,
-            "No certificate on the token has that `cert_id`. Ask for the certificates again.",
-        )),
-    }
+/// The certificate of that id, if it is among `all`.
+pub(super) fn find(all: &Arc<[TokenCertificate]>, id: &str) -> Option<FoundCertificate> {
+    let index = all.iter().position(|certificate| certificate.id.eq_ignore_ascii_case(id))?;
+    Some(FoundCertificate { all: Arc::clone(all), index })
 }
 
 /// Reads the X.509 certificates. One that cannot be read is left out and spoils nothing else.

@@ -4,7 +4,7 @@
 use der::asn1::UintRef;
 use der::{Encode, Sequence};
 
-use super::verifier::Curve;
+use super::key_kind::Curve;
 
 /// r and s side by side, each as long as the curve's order. A token may leave out zeros in front of
 /// both (PKCS#11 3.2, section 6.3.1). `None` for what is no such signature.

@@ -9,7 +9,7 @@ use pkcs11_bridge_protocol::failure::Failure;
 
 use super::certificates::TokenCertificate;
 use super::failures::InContext;
-use super::verifier::KeyKind;
+use super::key_kind::KeyKind;
 
 /// A private key on the token.
 #[derive(Clone, Copy)]

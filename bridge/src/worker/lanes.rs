@@ -3,10 +3,10 @@
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex};
 
-use pkcs11_bridge_protocol::call::Call;
 use serde::Serialize;
 
-use crate::ipc::{self, Input, Job, PinPermission};
+use crate::ipc::frame::{self, Input};
+use crate::ipc::task::TaskRequest;
 use crate::process::lock::lock;
 
 /// One way to the bridge, over which a job goes and then its report.
@@ -25,12 +25,12 @@ impl Lane {
     }
 
     /// Waits for the next job; `None` at the end.
-    pub(super) fn next(&self) -> io::Result<Option<Job<Call, PinPermission>>> {
+    pub(super) fn next(&self) -> io::Result<Option<TaskRequest>> {
         lock(&self.input).next()
     }
 
     pub(super) fn send(&self, message: &impl Serialize) -> io::Result<()> {
-        self.send_frame(&ipc::encode(message)?)
+        self.send_frame(&frame::encode(message)?)
     }
 
     pub(super) fn send_frame(&self, frame: &[u8]) -> io::Result<()> {

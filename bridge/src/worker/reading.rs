@@ -2,12 +2,12 @@
 
 use cryptoki::slot::{Limit, Slot, TokenInfo as CkTokenInfo};
 use cryptoki::types::Version;
-use pkcs11_bridge_protocol::call;
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
-use pkcs11_bridge_protocol::result::{LibraryInfo, OneOrMany, SlotInfo, TokenInfo};
+use pkcs11_bridge_protocol::result::{CertificateInfo, LibraryInfo, SlotInfo, TokenInfo};
 use pkcs11_bridge_protocol::slot_id::SlotId;
 
+use super::certificates::TokenCertificate;
 use super::failures::InContext;
 use super::module::LoadedModule;
 use crate::ipc::token_snapshot::Tokens;
@@ -24,12 +24,11 @@ pub(super) fn info(module: &LoadedModule) -> Result<LibraryInfo, Failure> {
     })
 }
 
-pub(super) fn slots(module: &LoadedModule, params: &call::Slots) -> Result<Vec<SlotInfo>, Failure> {
+/// The slots, or only those with a token.
+pub(super) fn slots(module: &LoadedModule, token_present: bool) -> Result<Vec<SlotInfo>, Failure> {
     let context = module.context();
-    let slots = match params.token_present {
-        Some(true) => context.get_slots_with_token(),
-        Some(false) | None => context.get_all_slots(),
-    };
+    let slots =
+        if token_present { context.get_slots_with_token() } else { context.get_all_slots() };
     let slots = slots.context("listing the slots")?;
     Ok(readable(slots, |slot| slot_info(module, slot)))
 }
@@ -47,20 +46,30 @@ fn readable<T>(slots: Vec<Slot>, read: impl Fn(Slot) -> Result<T, Failure>) -> V
     slots.into_iter().filter_map(read).collect()
 }
 
-pub(super) fn token(
-    module: &LoadedModule,
-    params: &call::Token,
-) -> Result<OneOrMany<TokenInfo>, Failure> {
-    if let Some(id) = params.slot_id {
-        let slot = module.slot(id)?;
-        return token_info(module, slot.slot()).map(OneOrMany::One);
-    }
+/// The token in one slot.
+pub(super) fn token(module: &LoadedModule, slot_id: SlotId) -> Result<TokenInfo, Failure> {
+    let slot = module.slot(slot_id)?;
+    token_info(module, slot.slot())
+}
+
+/// The tokens in all slots. A token that cannot be read is left out.
+pub(super) fn tokens(module: &LoadedModule) -> Result<Vec<TokenInfo>, Failure> {
     let slots = module.context().get_slots_with_token().context("listing the slots")?;
-    Ok(OneOrMany::Many(readable(slots, |slot| token_info(module, slot))))
+    Ok(readable(slots, |slot| token_info(module, slot)))
+}
+
+/// The certificates of the token in one slot.
+pub(super) fn certificates(
+    module: &LoadedModule,
+    slot_id: SlotId,
+) -> Result<Vec<CertificateInfo>, Failure> {
+    let slot = module.slot(slot_id)?;
+    let certificates = slot.with_renewal(|| slot.read_certificates())?;
+    Ok(certificates.iter().map(TokenCertificate::info).collect())
 }
 
 /// The slots with a token, and the tokens as far as they can be read.
-pub(super) fn tokens(module: &LoadedModule) -> Result<Tokens, Failure> {
+pub(super) fn token_snapshot(module: &LoadedModule) -> Result<Tokens, Failure> {
     let slots = module.context().get_slots_with_token().context("listing the slots")?;
     Ok(slots.into_iter().map(|slot| (SlotId(slot.id()), token_info(module, slot).ok())).collect())
 }

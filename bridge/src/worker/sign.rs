@@ -3,48 +3,48 @@
 
 use cryptoki::mechanism::Mechanism;
 use cryptoki::session::Session;
-use pkcs11_bridge_protocol::algorithm::Algorithm;
 use pkcs11_bridge_protocol::base64_bytes::Base64Bytes;
-use pkcs11_bridge_protocol::call::{SignData, SignDataBatch, SignatureFormat, VerifySignedData};
+use pkcs11_bridge_protocol::call::SignatureFormat;
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::rv::Rv;
 
 use super::algorithm::{Scheme, check_length};
-use super::certificates::{self, Found};
+use super::certificates::FoundCertificate;
 use super::ecdsa;
 use super::failures::InContext;
 use super::key::{Authentication, PrivateKey};
 use super::module::LoadedModule;
-use super::slot::{LoginError, Pins, SlotState};
+use super::slot::{Credentials, LoginError, SlotState};
 use super::verifier::Verifier;
-use crate::trace_points::{self, TracePoint, reached};
+use crate::ipc::task::{KeyUse, PrepareBatch, Sign, Verify};
+use crate::trace_points::{TracePoint, reached};
 
 /// Makes one signature.
 pub(super) fn sign(
     module: &LoadedModule,
-    params: &SignData,
-    pins: &Pins<'_>,
+    task: &Sign,
+    credentials: &Credentials<'_>,
 ) -> Result<Base64Bytes, LoginError> {
-    check_length(params.algorithm_reference, params.data.as_ref())?;
-    let slot = module.slot(params.slot_id)?;
-    slot.renewing(|| sign_once(&slot, params, pins))
+    check_length(task.key.algorithm, task.data.as_ref())?;
+    let slot = module.slot(task.key.slot_id)?;
+    slot.with_renewal(|| sign_once(&slot, task, credentials))
 }
 
 fn sign_once(
     slot: &SlotState,
-    params: &SignData,
-    pins: &Pins<'_>,
+    task: &Sign,
+    credentials: &Credentials<'_>,
 ) -> Result<Base64Bytes, LoginError> {
-    let signer = Signer::find(slot, &params.cert_id, params.algorithm_reference)?;
+    let signer = Signer::find(slot, &task.key)?;
     let certificate = &signer.certificate;
-    let _logged_in = slot.log_in(pins, certificate)?;
+    let _logged_in = slot.log_in(credentials, certificate)?;
     let session = slot.session()?;
-    let data = params.data.as_ref();
+    let data = task.data.as_ref();
     let input = signer.scheme.input(data);
     for key in slot.private_keys(&session, certificate)? {
         reached(TracePoint::Found);
-        let made = match signer.make(slot, &session, key, pins, &input) {
+        let made = match signer.make(slot, &session, key, credentials, &input) {
             Ok(made) => made,
             Err(error) => {
                 // The operation may still be active.
@@ -54,11 +54,11 @@ fn sign_once(
         };
         reached(TracePoint::Signed);
         if let Some(forms) = Forms::of_token(made, signer.scheme)
-            && (!trace_points::checks() || signer.verifier.accepts(data, forms.to_verify()))
+            && signer.verifier.accepts(data, forms.to_verify())
         {
             reached(TracePoint::Checked);
             slot.remember_key(certificate, key);
-            return Ok(forms.wanted(params.signature_format).into());
+            return Ok(forms.wanted(task.signature_format).into());
         }
     }
     slot.forget_objects();
@@ -77,15 +77,15 @@ fn sign_once(
 /// signature.
 pub(super) fn prepare(
     module: &LoadedModule,
-    params: &SignDataBatch,
-    pins: &Pins<'_>,
+    task: &PrepareBatch,
+    credentials: &Credentials<'_>,
 ) -> Result<bool, LoginError> {
-    let slot = module.slot(params.slot_id)?;
-    slot.renewing(|| {
+    let slot = module.slot(task.key.slot_id)?;
+    slot.with_renewal(|| {
         // The signatures cannot log in again.
-        slot.make_sure_of_token()?;
-        let signer = Signer::find(&slot, &params.cert_id, params.algorithm_reference)?;
-        let _logged_in = slot.log_in(pins, &signer.certificate)?;
+        slot.check_token()?;
+        let signer = Signer::find(&slot, &task.key)?;
+        let _logged_in = slot.log_in(credentials, &signer.certificate)?;
         let keys = slot.private_keys(&*slot.session()?, &signer.certificate)?;
         Ok(keys.iter().any(|key| key.authentication == Authentication::Always))
     })
@@ -93,15 +93,15 @@ pub(super) fn prepare(
 
 /// A certificate with what signs and checks for it.
 struct Signer {
-    certificate: Found,
+    certificate: FoundCertificate,
     scheme: Scheme,
     mechanism: Mechanism<'static>,
     verifier: Verifier,
 }
 
 impl Signer {
-    fn find(slot: &SlotState, cert_id: &str, algorithm: Algorithm) -> Result<Self, Failure> {
-        let certificate = certificates::find(slot, cert_id)?;
+    fn find(slot: &SlotState, key: &KeyUse) -> Result<Self, Failure> {
+        let (certificate, algorithm) = (slot.certificate(&key.cert_id)?, key.algorithm);
         let public_key = certificate.public_key()?;
         let scheme = Scheme::new(algorithm, public_key.kind())?;
         // A signature that could not be checked is not made.
@@ -125,34 +125,34 @@ impl Signer {
         slot: &SlotState,
         session: &Session,
         key: PrivateKey,
-        pins: &Pins<'_>,
+        credentials: &Credentials<'_>,
         input: &[u8],
     ) -> Result<Vec<u8>, LoginError> {
         let operation = format!("signing with the key of certificate {}", self.certificate.id());
         if key.authentication == Authentication::Always {
             // No operation is begun that could not go on.
-            slot.may_authenticate(pins, &self.certificate)?;
+            slot.may_authenticate(credentials, &self.certificate)?;
         }
         session.sign_init(&self.mechanism, key.handle).context(&operation)?;
         if key.authentication == Authentication::Always {
-            slot.authenticate(session, pins, &self.certificate)?;
+            slot.authenticate(session, credentials, &self.certificate)?;
         }
         Ok(slot.single_part().sign(session, input).context(&operation)?)
     }
 }
 
-pub(super) fn verify(module: &LoadedModule, params: &VerifySignedData) -> Result<bool, Failure> {
-    check_length(params.algorithm_reference, params.data.as_ref())?;
-    let slot = module.slot(params.slot_id)?;
-    let certificate = slot.renewing(|| {
-        slot.make_sure_of_token()?;
-        certificates::find(&slot, &params.cert_id)
+pub(super) fn verify(module: &LoadedModule, task: &Verify) -> Result<bool, Failure> {
+    check_length(task.key.algorithm, task.data.as_ref())?;
+    let slot = module.slot(task.key.slot_id)?;
+    let certificate = slot.with_renewal(|| {
+        slot.check_token()?;
+        slot.certificate(&task.key.cert_id)
     })?;
     let public_key = certificate.public_key()?;
-    let scheme = Scheme::new(params.algorithm_reference, public_key.kind())?;
+    let scheme = Scheme::new(task.key.algorithm, public_key.kind())?;
     let verifier = public_key.verifier(scheme)?;
-    let (data, signature) = (params.data.as_ref(), params.signature.as_ref());
-    Ok(match (scheme, params.signature_format.unwrap_or_default()) {
+    let (data, signature) = (task.data.as_ref(), task.signature.as_ref());
+    Ok(match (scheme, task.signature_format) {
         (Scheme::Ecdsa(curve, _), SignatureFormat::Raw) => {
             ecdsa::to_der(signature, curve).is_some_and(|der| verifier.accepts(data, &der))
         }
@@ -183,8 +183,8 @@ impl Forms {
         self.der.as_ref().unwrap_or(&self.token)
     }
 
-    fn wanted(self, format: Option<SignatureFormat>) -> Vec<u8> {
-        match (format.unwrap_or_default(), self.der) {
+    fn wanted(self, format: SignatureFormat) -> Vec<u8> {
+        match (format, self.der) {
             (SignatureFormat::Der, Some(der)) => der,
             _ => self.token,
         }

@@ -1,78 +1,57 @@
-//! What the worker keeps of one slot between calls: sessions, the login, certificates, keys and
-//! mechanisms. All of it is dropped and read anew once the token turns out to be another.
+//! What the worker keeps of one slot between tasks: sessions, the login, certificates, keys and
+//! mechanisms. The worker drops all of it and reads it again when the slot holds another token.
 
-mod attempt;
 mod login;
-mod refusal;
+mod token;
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLockReadGuard};
 
 use cryptoki::context::Pkcs11;
 use cryptoki::mechanism::MechanismType;
 use cryptoki::session::Session;
-use cryptoki::slot::{Slot, TokenInfo};
+use cryptoki::slot::Slot;
+use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 
-use super::certificates::{self, TokenCertificate};
-use super::failures::{AsFailure, InContext, Stale};
-use super::key::{self, PrivateKey};
-use super::sessions::{PooledSession, SessionPool};
+use super::certificates::{self, FoundCertificate, TokenCertificate};
+use super::failures::{AsFailure, Stale};
+use super::key::PrivateKey;
+use super::sessions::PooledSession;
 use super::single_part::SinglePart;
-use crate::process::lock::lock;
-use login::{Login, RefusedPin};
-pub(super) use login::{LoginError, Pins};
+pub(super) use login::{Credentials, LoginError};
+use login::{Login, TokenLogin};
+use token::TokenAccess;
 
 pub(super) struct SlotState {
-    context: Pkcs11,
-    slot: Slot,
+    token: TokenAccess,
     single_part: Arc<SinglePart>,
-    sessions: SessionPool,
-    /// Held for reading while a private key is used, so that nobody logs out meanwhile.
-    login: RwLock<Login>,
-    logging_in: AtomicBool,
-    /// The PIN that the token refused last.
-    refused: Mutex<Option<RefusedPin>>,
-    known: Mutex<Known>,
-    /// Counts how often the token turned out to be another.
+    login: TokenLogin,
+    /// Counts how often the slot turned out to hold another token.
     generation: AtomicU64,
-}
-
-#[derive(Default)]
-struct Known {
-    certificates: Option<Arc<[TokenCertificate]>>,
-    mechanisms: Option<Arc<[MechanismType]>>,
-    /// Private keys by the id of their certificate.
-    keys: HashMap<String, PrivateKey>,
 }
 
 impl SlotState {
     pub(super) fn new(context: Pkcs11, slot: Slot, single_part: Arc<SinglePart>) -> Self {
         Self {
-            sessions: SessionPool::new(context.clone(), slot),
-            context,
-            slot,
+            token: TokenAccess::new(context, slot),
             single_part,
-            login: RwLock::new(Login::LoggedOut),
-            logging_in: AtomicBool::new(false),
-            refused: Mutex::default(),
-            known: Mutex::default(),
+            login: TokenLogin::default(),
             generation: AtomicU64::new(0),
         }
     }
 
     pub(super) fn slot(&self) -> Slot {
-        self.slot
+        self.token.slot()
     }
 
     pub(super) fn session(&self) -> Result<PooledSession<'_>, Failure> {
-        self.sessions.take()
+        self.token.session()
     }
 
-    /// Does `work`, and once more with everything read anew where it fails because the token was
-    /// taken out and put back.
-    pub(super) fn renewing<T, E: AsFailure>(
+    /// Does `work`. If it fails because the token was removed and inserted again, reads everything
+    /// again and does `work` once more.
+    pub(super) fn with_renewal<T, E: AsFailure>(
         &self,
         work: impl Fn() -> Result<T, E>,
     ) -> Result<T, E> {
@@ -83,16 +62,16 @@ impl SlotState {
         };
         match error.as_failure().and_then(Stale::of) {
             None => return Err(error),
-            Some(Stale::Objects) => self.forget_objects(),
+            Some(Stale::Objects) => self.token.forget_objects(),
             Some(Stale::Token) => self.forget(generation),
         }
         work()
     }
 
-    /// Drops everything that is known of the token, the login included, unless another call has
-    /// done so since `generation`.
+    /// Drops everything known of the token, the login included, unless another task has done so
+    /// since `generation`.
     fn forget(&self, generation: u64) {
-        let mut login = self.write_login();
+        let mut login = self.login.write();
         if self.generation.load(Ordering::Acquire) == generation {
             self.drop_all(&mut login);
         }
@@ -100,19 +79,19 @@ impl SlotState {
 
     /// Logs out and closes all sessions.
     pub(super) fn close(&self) {
-        self.drop_all(&mut self.write_login());
+        self.drop_all(&mut self.login.write());
     }
 
-    /// Ends the login and keeps all else. Says whether there was one.
+    /// Ends the login and keeps everything else. Returns whether there was a login.
     pub(super) fn log_out(&self) -> Result<bool, Failure> {
-        let mut login = self.write_login();
+        let mut login = self.login.write();
         if matches!(*login, Login::LoggedOut) {
             return Ok(false);
         }
         *login = Login::LoggedOut;
-        let ended = self.session().and_then(|session| self.end_login(&session));
+        let ended = self.token.session().and_then(|session| self.token.log_out(&session));
         match ended {
-            // It ended with the token that was taken out.
+            // The login ended when the token was removed.
             Err(failure) if Stale::of(&failure) == Some(Stale::Token) => {
                 self.drop_all(&mut login);
                 Ok(false)
@@ -123,59 +102,87 @@ impl SlotState {
 
     fn drop_all(&self, login: &mut Login) {
         if !matches!(login, Login::LoggedOut)
-            && let Ok(session) = self.sessions.take()
+            && let Ok(session) = self.token.session()
         {
-            // A token that is gone has nobody logged in.
+            // This fails if the token is gone, and with it the login.
             let _ = session.logout();
         }
         *login = Login::LoggedOut;
-        *self.known() = Known::default();
-        self.sessions.close_all();
+        self.token.forget_all();
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
-    fn token_info(&self) -> Result<TokenInfo, Failure> {
-        let operation = format!("asking for the token in slot {}", self.slot.id());
-        self.context.get_token_info(self.slot).context(&operation)
+    /// Logs in if needed. Private keys can be used as long as the guard lives.
+    pub(super) fn log_in(
+        &self,
+        credentials: &Credentials<'_>,
+        certificate: &TokenCertificate,
+    ) -> Result<RwLockReadGuard<'_, Login>, LoginError> {
+        self.login.ensure(&self.token, credentials, certificate)
     }
 
-    /// Fails where the token is not the one that the open sessions are on.
-    pub(super) fn make_sure_of_token(&self) -> Result<(), Failure> {
-        login::make_sure_of(&*self.session()?)
+    /// Fails if [`SlotState::authenticate`] would fail, and sends no PIN.
+    pub(super) fn may_authenticate(
+        &self,
+        credentials: &Credentials<'_>,
+        certificate: &TokenCertificate,
+    ) -> Result<(), LoginError> {
+        login::may_authenticate(&self.token, credentials, certificate)
     }
 
-    /// The certificates on the token, read now.
+    /// Sends the PIN for one signature, between `C_SignInit` and `C_Sign` on the same session
+    /// (`CKU_CONTEXT_SPECIFIC`).
+    pub(super) fn authenticate(
+        &self,
+        session: &Session,
+        credentials: &Credentials<'_>,
+        certificate: &TokenCertificate,
+    ) -> Result<(), LoginError> {
+        login::authenticate(&self.token, session, credentials, certificate)
+    }
+
+    /// Fails if the slot holds another token than the open sessions do.
+    pub(super) fn check_token(&self) -> Result<(), Failure> {
+        token::check_token(&*self.session()?)
+    }
+
+    /// Reads the certificates from the token.
     pub(super) fn read_certificates(&self) -> Result<Arc<[TokenCertificate]>, Failure> {
-        let certificates: Arc<[_]> = certificates::read(&*self.session()?)?.into();
-        self.known().certificates = Some(Arc::clone(&certificates));
-        Ok(certificates)
+        self.token.read_certificates()
     }
 
-    /// The certificates as they were read last, if they were.
-    pub(super) fn known_certificates(&self) -> Option<Arc<[TokenCertificate]>> {
-        self.known().certificates.clone()
+    /// The certificate of that id. The token is asked again if no known certificate has the id.
+    pub(super) fn certificate(&self, id: &str) -> Result<FoundCertificate, Failure> {
+        if let Some(known) = self.token.known_certificates()
+            && let Some(found) = certificates::find(&known, id)
+        {
+            return Ok(found);
+        }
+        certificates::find(&self.read_certificates()?, id).ok_or_else(|| {
+            Failure::new(
+                ErrorCode::NotFound,
+                "No certificate on the token has that `cert_id`. Ask for the certificates again.",
+            )
+        })
     }
 
-    /// The keys that may be a certificate's: the one that is known to be, or else those found now.
+    /// The private keys that may belong to the certificate.
     pub(super) fn private_keys(
         &self,
         session: &Session,
         certificate: &TokenCertificate,
     ) -> Result<Vec<PrivateKey>, Failure> {
-        let known = self.known().keys.get(certificate.id()).copied();
-        known.map_or_else(|| key::find_private(session, certificate), |key| Ok(vec![key]))
+        self.token.private_keys(session, certificate)
     }
 
-    /// Remembers that a signature of this key was one of the certificate's.
+    /// Remembers that the key made a signature that the certificate verifies.
     pub(super) fn remember_key(&self, certificate: &TokenCertificate, key: PrivateKey) {
-        self.known().keys.insert(certificate.id().to_owned(), key);
+        self.token.remember_key(certificate, key);
     }
 
-    /// Has certificates and keys read anew by the next call.
+    /// Makes the next task read certificates and keys again.
     pub(super) fn forget_objects(&self) {
-        let mut known = self.known();
-        known.certificates = None;
-        known.keys.clear();
+        self.token.forget_objects();
     }
 
     pub(super) fn single_part(&self) -> &SinglePart {
@@ -183,26 +190,6 @@ impl SlotState {
     }
 
     pub(super) fn has_mechanism(&self, mechanism: MechanismType) -> Result<bool, Failure> {
-        let known = self.known().mechanisms.clone();
-        let mechanisms = match known {
-            Some(mechanisms) => mechanisms,
-            None => {
-                let read: Arc<[_]> = self
-                    .context
-                    .get_mechanism_list(self.slot)
-                    .context("asking which algorithms the token has")?
-                    .into();
-                Arc::clone(self.known().mechanisms.insert(read))
-            }
-        };
-        Ok(mechanisms.contains(&mechanism))
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        lock(&self.known)
-    }
-
-    fn write_login(&self) -> RwLockWriteGuard<'_, Login> {
-        self.login.write().unwrap_or_else(PoisonError::into_inner)
+        self.token.has_mechanism(mechanism)
     }
 }

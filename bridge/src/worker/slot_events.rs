@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use cryptoki::context::Pkcs11;
 
 use super::lanes::Lane;
-use crate::ipc::Told;
+use crate::ipc::message::WorkerMessage;
 
 /// Waits for events until the module refuses to, or the process ends.
 pub(super) fn tell(context: Pkcs11, lane: Lane) {
@@ -19,7 +19,7 @@ pub(super) fn tell(context: Pkcs11, lane: Lane) {
                 tracing::debug!(%error, "the module does not tell of slot events");
                 return;
             }
-            if lane.send(&Told::SlotEvent).is_err() {
+            if lane.send(&WorkerMessage::SlotEvent).is_err() {
                 return;
             }
             // One that returns at once, again and again, has nothing to tell, and keeps nobody busy.

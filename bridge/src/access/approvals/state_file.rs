@@ -11,7 +11,7 @@ use etcetera::AppStrategy;
 use serde::{Deserialize, Serialize};
 
 use crate::access::origin::Origin;
-use crate::config::folders;
+use crate::process::folders::folders;
 
 /// The approvals in a state file.
 pub type ApprovalRecords = BTreeMap<Origin, ApprovalRecord>;
@@ -254,7 +254,7 @@ const MAX_LEN: u64 = 1 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::DAY;
+    use crate::access::approvals::DAY;
 
     fn origin(text: &str) -> Origin {
         text.parse().unwrap()

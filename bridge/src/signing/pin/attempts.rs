@@ -1,73 +1,79 @@
-//! One PIN at a time for each token, whichever origin it comes from: two that are tried at once could both
-//! be told that two tries are left. Where a token does not tell, pages may be wrong twice.
+//! One PIN at a time for each token, whatever origin it comes from: two origins that try a PIN at once
+//! could both be told that two tries are left. If a token does not tell, pages may be wrong twice.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use pkcs11_bridge_protocol::error_object::ErrorObject;
+use pkcs11_bridge_protocol::failure::Failure;
+use pkcs11_bridge_protocol::rv::Rv;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use super::messages;
-use crate::ipc::{Outcome, PinPermission, PinRequest, Tries};
-use crate::modules::Module;
+use crate::ipc::message::Outcome;
+use crate::ipc::pin::{TokenPinState, TriesLeft};
+use crate::modules::ModuleName;
 use crate::process::lock::lock;
 
-/// The tokens on which a PIN is tried or waits to be, or was wrong last.
+/// Who chose the PIN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PinSource {
+    Page,
+    User,
+}
+
+/// The tokens on which a PIN is tried or was wrong last.
 #[derive(Default)]
-pub(super) struct Attempts(Mutex<HashMap<String, Arc<AsyncMutex<Token>>>>);
+pub(super) struct Attempts(Mutex<HashMap<String, Arc<AsyncMutex<TokenAttempts>>>>);
 
 #[derive(Default)]
-pub(super) struct Token {
+pub(super) struct TokenAttempts {
     /// Wrong PINs of pages since the last right one.
-    wrong: u32,
+    wrong_page_pins: u32,
 }
 
 impl Attempts {
-    /// Waits until no other PIN is tried on the token. A token is known by its serial number, because
-    /// several modules may reach the same one; by its module where it has none.
+    /// Waits until no other PIN is tried on the token. The serial number tells tokens apart, because
+    /// several modules may reach the same token. A token without one is known by its module.
     pub(super) async fn turn(
         &self,
-        request: &PinRequest,
-        module: &Module,
-    ) -> OwnedMutexGuard<Token> {
-        let name = match request.token_serial.trim() {
-            "" => format!("module {}", module.name),
+        token: &TokenPinState,
+        module: &ModuleName,
+    ) -> OwnedMutexGuard<TokenAttempts> {
+        let name = match token.serial.trim() {
+            "" => format!("module {module}"),
             serial => format!("token {serial}"),
         };
-        let token = {
+        let attempts = {
             let mut tokens = lock(&self.0);
-            tokens.retain(|_, token| {
-                Arc::strong_count(token) > 1 || token.try_lock().is_ok_and(|token| token.wrong > 0)
+            tokens.retain(|_, attempts| {
+                Arc::strong_count(attempts) > 1
+                    || attempts.try_lock().is_ok_and(|attempts| attempts.wrong_page_pins > 0)
             });
             Arc::clone(tokens.entry(name).or_default())
         };
-        token.lock_owned().await
+        attempts.lock_owned().await
     }
 }
 
-impl Token {
-    /// Refuses a page's PIN where it may be the last try, and the token would not say so.
-    pub(super) fn check(
-        &self,
-        request: &PinRequest,
-        leave: &PinPermission,
-    ) -> Result<(), ErrorObject> {
-        match (leave, request.tries) {
-            (PinPermission::OfPage, Tries::NotKnown) if self.wrong >= MAX_WRONG_UNTOLD => {
-                Err(messages::tries_not_told(request).into())
-            }
-            _ => Ok(()),
+impl TokenAttempts {
+    /// Refuses a PIN of a page if it may be the last try and the token would not say so.
+    pub(super) fn check(&self, token: &TokenPinState, source: PinSource) -> Result<(), Failure> {
+        let may_be_last =
+            token.tries == TriesLeft::Unknown && self.wrong_page_pins >= MAX_WRONG_IF_UNKNOWN;
+        if source == PinSource::Page && may_be_last {
+            return Err(messages::tries_not_known(&token.label));
         }
+        Ok(())
     }
 
-    /// Notes what became of a PIN.
-    pub(super) fn note(&mut self, of_page: bool, outcome: &Result<Outcome, ErrorObject>) {
+    /// Records how the token answered a PIN.
+    pub(super) fn record(&mut self, source: PinSource, outcome: &Result<Outcome, Failure>) {
         match outcome {
-            Ok(Outcome::Done(_)) => self.wrong = 0,
-            Ok(Outcome::Failed(error))
-                if of_page && error.data.pkcs11.as_deref() == Some("CKR_PIN_INCORRECT") =>
+            Ok(Outcome::Done(_)) => self.wrong_page_pins = 0,
+            Ok(Outcome::Failed(failure))
+                if source == PinSource::Page && failure.rv == Some(Rv::PIN_INCORRECT) =>
             {
-                self.wrong = self.wrong.saturating_add(1);
+                self.wrong_page_pins = self.wrong_page_pins.saturating_add(1);
             }
             _ => {}
         }
@@ -75,4 +81,4 @@ impl Token {
 }
 
 /// Hardly any card gives fewer than three tries.
-const MAX_WRONG_UNTOLD: u32 = 2;
+const MAX_WRONG_IF_UNKNOWN: u32 = 2;

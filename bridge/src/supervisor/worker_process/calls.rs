@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pkcs11_bridge_protocol::call::{Method, WatchSlots};
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 
 use super::lanes::BusyLane;
-use crate::ipc::{Outcome, Report};
+use crate::ipc::message::{Outcome, Response};
+use crate::ipc::task::Task;
 use crate::modules::Module;
 use crate::process::lock::lock;
 use crate::supervisor::idle::InUse;
@@ -100,24 +100,18 @@ impl CallsInFlight {
     }
 
     /// Notes a call that is about to be sent; `None` where the worker takes none any more.
-    pub(super) fn add(
-        &self,
-        id: u64,
-        method: &'static str,
-        limit: Duration,
-        hold: Hold,
-    ) -> Option<Answer> {
+    pub(super) fn add(&self, id: u64, task: &Task, limit: Duration, hold: Hold) -> Option<Answer> {
         let (answer, receiver) = oneshot::channel();
         let mut waiting = lock(&self.waiting);
         if !self.is_open() {
             return None;
         }
-        if method == WatchSlots::NAME {
+        if matches!(task, Task::SnapshotTokens) {
             self.looked.store(true, Ordering::Relaxed);
         }
         let since = Instant::now();
         let deadline = since + limit;
-        waiting.insert(id, Waiting { method, answer, since, limit, deadline, hold });
+        waiting.insert(id, Waiting { method: task.name(), answer, since, limit, deadline, hold });
         // A look that is too early costs less than a timer that is set anew for each call.
         if lock(&self.next_look).is_none_or(|look| deadline < look) {
             self.look_earlier.notify_one();
@@ -125,7 +119,7 @@ impl CallsInFlight {
         Some(receiver)
     }
 
-    pub(super) fn complete(&self, report: Report) {
+    pub(super) fn complete(&self, report: Response) {
         let done = {
             let mut waiting = lock(&self.waiting);
             let done = waiting.remove(&report.id);

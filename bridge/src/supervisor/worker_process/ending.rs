@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::calls::CallsInFlight;
 use super::lanes::Incoming;
-use crate::ipc::{self, Told};
+use crate::ipc::frame;
+use crate::ipc::message::WorkerMessage;
 use crate::modules::Module;
 use crate::process::lock::lock;
 use crate::supervisor::TurnLock;
@@ -129,7 +130,7 @@ impl Attended {
         let mut overdue = pin!(calls.overdue());
         loop {
             tokio::select! {
-                frame = self.incoming.next() => match frame.map(|frame| ipc::decode(&frame?)) {
+                frame = self.incoming.next() => match frame.map(|frame| frame::decode(&frame?)) {
                     Some(Ok(told)) => self.hear(told),
                     Some(Err(error)) => {
                         tracing::warn!(%error, "a worker sent what is no report");
@@ -140,7 +141,7 @@ impl Attended {
                 // A module may have started processes that keep the pipe open.
                 _ = self.child.wait() => {
                     while let Ok(Some(Ok(frame))) = timeout(REAP_GRACE, self.incoming.next()).await {
-                        let Ok(told) = ipc::decode(&frame) else { break };
+                        let Ok(told) = frame::decode(&frame) else { break };
                         self.hear(told);
                     }
                     return End::Gone;
@@ -156,9 +157,9 @@ impl Attended {
         }
     }
 
-    fn hear(&self, told: Told) {
+    fn hear(&self, told: WorkerMessage) {
         match told {
-            Told::Report(report) => {
+            WorkerMessage::Response(report) => {
                 reached(TracePoint::Heard);
                 if report.outcome.says_module_lost() {
                     // The next call gets a worker that initialises the module.
@@ -168,7 +169,7 @@ impl Attended {
                 }
                 self.calls.complete(report);
             }
-            Told::SlotEvent => {
+            WorkerMessage::SlotEvent => {
                 self.slot_events.send_replace(());
             }
         }

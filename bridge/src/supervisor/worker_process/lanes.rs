@@ -13,7 +13,7 @@ use futures_util::{Stream, StreamExt};
 use tokio::process::{Child, Command};
 use tokio_util::task::TaskTracker;
 
-use crate::ipc::{self, Frame, FrameReader};
+use crate::ipc::frame::{self, Frame, FrameReader};
 use crate::process::lock::lock;
 
 #[cfg(unix)]
@@ -85,7 +85,7 @@ pub(super) fn spawn(command: &mut Command) -> io::Result<(Child, Lanes)> {
         let (input, reports) = io::pipe()?;
         theirs.extend([OwnedFd::from(jobs), OwnedFd::from(reports)]);
         lanes.outputs.push(Output(Arc::new(Sender::from_owned_fd(output.into())?)));
-        lanes.incoming.push(ipc::reader(Reports::from_owned_fd(input.into())?));
+        lanes.incoming.push(frame::reader(Reports::from_owned_fd(input.into())?));
     }
     descriptors::send(near, &theirs.iter().map(AsFd::as_fd).collect::<Vec<_>>())?;
     Ok((child, lanes))
@@ -98,7 +98,7 @@ pub(super) fn spawn(command: &mut Command) -> io::Result<(Child, Lanes)> {
         return Err(io::Error::other("it has no pipes"));
     };
     let output = Output(Arc::new(tokio::sync::Mutex::new(output)));
-    Ok((child, Lanes { outputs: vec![output], incoming: vec![ipc::reader(input)] }))
+    Ok((child, Lanes { outputs: vec![output], incoming: vec![frame::reader(input)] }))
 }
 
 /// Where jobs are written to.
@@ -190,13 +190,13 @@ mod tests {
     async fn what_was_said_before_the_end_is_heard_over_all_lanes() {
         let ((first, input), (second, more)) =
             (unix::pipe::pipe().unwrap(), unix::pipe::pipe().unwrap());
-        let mut incoming = Incoming(vec![ipc::reader(input), ipc::reader(more)]);
-        let frame = ipc::encode(&"report").unwrap();
+        let mut incoming = Incoming(vec![frame::reader(input), frame::reader(more)]);
+        let frame = frame::encode(&"report").unwrap();
         second.writable().await.unwrap();
         assert_eq!(second.try_write(&frame).unwrap(), frame.len());
         drop((first, second));
         let heard = incoming.next().await.unwrap().unwrap();
-        assert_eq!(ipc::decode::<String>(&heard).unwrap(), "report");
+        assert_eq!(frame::decode::<String>(&heard).unwrap(), "report");
         assert!(incoming.next().await.is_none());
     }
 
@@ -204,10 +204,10 @@ mod tests {
     async fn a_long_frame_is_written_whole_while_others_go_on() {
         let (sender, input) = unix::pipe::pipe().unwrap();
         let (output, tasks) = (Output(Arc::new(sender)), TaskTracker::new());
-        let mut incoming = Incoming(vec![ipc::reader(input)]);
+        let mut incoming = Incoming(vec![frame::reader(input)]);
         let long = "long".repeat(1 << 18);
-        output.send(ipc::encode(&long).unwrap(), &tasks);
+        output.send(frame::encode(&long).unwrap(), &tasks);
         let heard = incoming.next().await.unwrap().unwrap();
-        assert_eq!(ipc::decode::<String>(&heard).unwrap(), long);
+        assert_eq!(frame::decode::<String>(&heard).unwrap(), long);
     }
 }

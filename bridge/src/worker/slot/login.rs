@@ -1,40 +1,59 @@
-//! The login to a token (PKCS#11 3.2, section 5.6.8), of which a process has one for all its sessions,
-//! and the PIN for a single signature. `CKR_USER_ALREADY_LOGGED_IN` is never taken as proof of a PIN,
-//! and no PIN goes to the token without the bridge's leave.
+//! The login to a token (PKCS#11 3.2, section 5.6.8), which a process has once for all its sessions,
+//! and the PIN for a single signature.
+//!
+//! The worker sends a PIN only with the bridge's permission, and decides nothing about PINs.
+//! `CKR_USER_ALREADY_LOGGED_IN` is never taken as proof of a PIN.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLockReadGuard};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use cryptoki::error::{Error, RvError};
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::TokenInfo;
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::pin::Pin;
+use pkcs11_bridge_protocol::rv::Rv;
 
-use super::SlotState;
-use super::attempt::Attempt;
-pub(in crate::worker) use super::attempt::Pins;
-use super::refusal::{check_length, final_try, pin_locked, wrong_pin};
-use crate::ipc::{Entry, PinPermission, PinRequest, Tries, Want, unix_micros};
-use crate::process::lock::lock;
+use super::token::{TokenAccess, check_token};
+use crate::ipc::pin::{
+    PinEntryPath, PinPermission, PinReason, PinRefusal, PinRequest, TokenPinState, TriesLeft,
+};
+use crate::pin_proof::PinProof;
 use crate::worker::certificates::TokenCertificate;
-use crate::worker::failures::{AsFailure, InContext, failure};
-use crate::worker::pin::PinProof;
+use crate::worker::failures::{AsFailure, failure};
+
+/// What a task may log in with.
+pub(in crate::worker) struct Credentials<'a> {
+    /// The PIN that the page sent. A login with another PIN does not count.
+    pub(in crate::worker) page_pin: Option<&'a Pin>,
+    pub(in crate::worker) permission: &'a PinPermission,
+}
+
+/// The login of this process to one token.
+#[derive(Default)]
+pub(super) struct TokenLogin {
+    /// Held for reading while a private key is used, so that no task logs out meanwhile.
+    state: RwLock<Login>,
+    /// Whether a task is logging in now.
+    in_progress: AtomicBool,
+}
 
 /// Whether this process is logged in to the token.
+#[derive(Default)]
 pub(in crate::worker) enum Login {
+    #[default]
     LoggedOut,
-    /// With a PIN that went through this process.
+    /// With a PIN that this process sent.
     ByPin(Box<PinProof>),
-    /// With one that the reader took.
+    /// With a PIN that the reader took.
     ByPinpad,
 }
 
 impl Login {
-    /// Whether a call may go on without another login. A PIN that it brings has to be the right one,
-    /// where one can be judged.
-    fn covers(&self, of_page: Option<&Pin>) -> bool {
-        match (self, of_page) {
+    /// Whether a task may go on without another login. If the page sent a PIN, the login must have
+    /// been made with the same PIN, as far as that can be told.
+    fn covers(&self, page_pin: Option<&Pin>) -> bool {
+        match (self, page_pin) {
             (Self::LoggedOut, _) => false,
             (Self::ByPin(proof), Some(pin)) => proof.matches(pin),
             (Self::ByPin(_), None) | (Self::ByPinpad, _) => true,
@@ -45,12 +64,12 @@ impl Login {
 /// Why a private key cannot be used.
 pub(in crate::worker) enum LoginError {
     PinNeeded(PinRequest),
-    /// Another call is logging in.
+    /// Another task is logging in.
     LoggingIn,
     Failed(Failure),
-    /// What the token said of a PIN. It is not sent again, also where it is not known whether the token
-    /// has counted it.
-    PinSent(Failure),
+    /// The token did not accept the PIN. The PIN is never sent again, even if nobody knows whether
+    /// the token counted it.
+    PinRefused(PinRefusal),
 }
 
 impl From<Failure> for LoginError {
@@ -59,224 +78,175 @@ impl From<Failure> for LoginError {
     }
 }
 
-/// That a login is under way, told to other calls until this is dropped.
-struct LoggingIn<'a>(&'a AtomicBool);
+impl AsFailure for LoginError {
+    fn as_failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Failed(failure) => Some(failure),
+            Self::PinNeeded(_) | Self::LoggingIn | Self::PinRefused(_) => None,
+        }
+    }
+}
 
-impl<'a> LoggingIn<'a> {
-    fn tell(flag: &'a AtomicBool) -> Self {
+/// Shows other tasks that a login is in progress, until it is dropped.
+struct InProgress<'a>(&'a AtomicBool);
+
+impl<'a> InProgress<'a> {
+    fn begin(flag: &'a AtomicBool) -> Self {
         flag.store(true, Ordering::Release);
         Self(flag)
     }
 }
 
-impl Drop for LoggingIn<'_> {
+impl Drop for InProgress<'_> {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Release);
     }
 }
 
-/// A page's PIN that the token refused. Calls that were made before it did so and bring the same one
-/// get the same answer, and the token is not asked again: a page that signs three things at once with
-/// one mistyped PIN would use up three tries.
-pub(in crate::worker) struct RefusedPin {
-    proof: PinProof,
-    at: u64,
-    failure: Failure,
-}
-
-impl AsFailure for LoginError {
-    fn as_failure(&self) -> Option<&Failure> {
-        match self {
-            Self::Failed(failure) => Some(failure),
-            Self::PinNeeded(_) | Self::LoggingIn | Self::PinSent(_) => None,
-        }
-    }
-}
-
-impl SlotState {
-    /// Makes sure that private keys can be used, and stays so while the guard lives.
-    ///
-    /// A PIN that equals the one of the login is not sent again. Another one logs out first, so that
-    /// the token itself judges it.
-    pub(in crate::worker) fn log_in(
+impl TokenLogin {
+    /// Logs in if needed. A PIN that equals the PIN of the login is not sent again. With another
+    /// PIN the worker logs out first, so that the token itself judges it.
+    pub(super) fn ensure(
         &self,
-        pins: &Pins<'_>,
+        token: &TokenAccess,
+        credentials: &Credentials<'_>,
         certificate: &TokenCertificate,
     ) -> Result<RwLockReadGuard<'_, Login>, LoginError> {
         loop {
-            if matches!(pins.leave, PinPermission::Nothing)
-                && self.logging_in.load(Ordering::Acquire)
+            if matches!(credentials.permission, PinPermission::None)
+                && self.in_progress.load(Ordering::Acquire)
             {
-                // A user at a pinpad must not take all threads from those who only read.
+                // A user at the pinpad must not keep all threads of the worker busy.
                 return Err(LoginError::LoggingIn);
             }
-            let login = self.login.read().unwrap_or_else(PoisonError::into_inner);
-            if login.covers(pins.of_page) {
+            let login = self.state.read().unwrap_or_else(PoisonError::into_inner);
+            if login.covers(credentials.page_pin) {
                 return Ok(login);
             }
-            let token = self.token_info()?;
-            if pins.of_page.is_none() && !token.login_required() {
+            let info = token.info()?;
+            if credentials.page_pin.is_none() && !info.login_required() {
                 return Ok(login);
             }
             drop(login);
-            let attempt = self.attempt(pins, &token, Want::Login, certificate)?;
-            let mut login = self.write_login();
-            // Another call may have been quicker.
-            if !login.covers(pins.of_page) {
-                let _told = LoggingIn::tell(&self.logging_in);
-                self.log_in_with(attempt, &token, &mut login)?;
+            let pin = permitted_pin(credentials, &info, PinReason::Login, certificate)?;
+            let mut login = self.write();
+            // Another task may have logged in meanwhile.
+            if !login.covers(credentials.page_pin) {
+                let _in_progress = InProgress::begin(&self.in_progress);
+                log_in(token, pin, &info, &mut login)?;
             }
         }
     }
 
-    /// The PIN that may be sent to the token now.
-    fn attempt<'a>(
-        &self,
-        pins: &Pins<'a>,
-        token: &TokenInfo,
-        want: Want,
-        certificate: &TokenCertificate,
-    ) -> Result<Attempt<'a>, LoginError> {
-        let label = token.label();
-        let entry =
-            if token.protected_authentication_path() { Entry::Pinpad } else { Entry::Software };
-        if let (Entry::Software, Some(pin)) = (entry, pins.of_page) {
-            self.check_refused(pin, pins.arrived)?;
-            check_length(pin, token)?;
-        }
-        if token.user_pin_locked() {
-            return Err(pin_locked(label).into());
-        }
-        let tries = tries(token);
-        let attempt = Attempt::of(pins, entry, tries).ok_or_else(|| {
-            LoginError::PinNeeded(PinRequest {
-                token_label: label.to_owned(),
-                token_serial: token.serial_number().to_owned(),
-                certificate: certificate.subject(),
-                tries,
-                entry,
-                want,
-            })
-        })?;
-        match attempt {
-            Attempt::OfPage(_) if token.user_pin_final_try() => Err(final_try(label).into()),
-            Attempt::Entered(pin) => Ok(check_length(pin, token).map(|()| attempt)?),
-            Attempt::OfPage(_) | Attempt::Pinpad => Ok(attempt),
-        }
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, Login> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn check_refused(&self, pin: &Pin, arrived: u64) -> Result<(), Failure> {
-        match &*lock(&self.refused) {
-            // A clock that was set back meanwhile tells nothing.
-            Some(refused)
-                if arrived <= refused.at
-                    && refused.at <= unix_micros()
-                    && refused.proof.matches(pin) =>
-            {
-                Err(refused.failure.clone())
-            }
-            _ => Ok(()),
-        }
+/// The PIN that the worker may send now; `Ok(None)` stands for the reader's pinpad.
+fn permitted_pin<'a>(
+    credentials: &Credentials<'a>,
+    info: &TokenInfo,
+    reason: PinReason,
+    certificate: &TokenCertificate,
+) -> Result<Option<&'a Pin>, LoginError> {
+    let token = pin_state(info);
+    if !credentials.permission.covers(&token) {
+        let certificate = certificate.subject();
+        return Err(LoginError::PinNeeded(PinRequest { token, certificate, reason }));
     }
-
-    fn log_in_with(
-        &self,
-        attempt: Attempt<'_>,
-        token: &TokenInfo,
-        login: &mut Login,
-    ) -> Result<(), LoginError> {
-        let session = self.sessions.take()?;
-        make_sure_of(&session)?;
-        if !matches!(login, Login::LoggedOut) {
-            *login = Login::LoggedOut;
-            self.end_login(&session)?;
-        }
-        let send = || session.login(UserType::User, attempt.pin().map(Pin::secret));
-        let mut result = send();
-        if matches!(result, Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _))) {
-            // No proof of this PIN: only the token can tell.
-            self.end_login(&session)?;
-            result = send();
-        }
-        self.judged(result, attempt, token).map_err(LoginError::PinSent)?;
-        *login = match attempt.pin() {
-            Some(pin) => Login::ByPin(Box::new(PinProof::of(pin)?)),
-            None => Login::ByPinpad,
-        };
-        // Objects that only a user sees may be there now.
-        self.forget_objects();
-        Ok(())
+    match credentials.permission {
+        PinPermission::Send { pin, .. } => Ok(Some(pin)),
+        PinPermission::Pinpad { .. } | PinPermission::None => Ok(None),
     }
+}
 
-    /// Sends the PIN for one signature, between `C_SignInit` and `C_Sign` on the same session
-    /// (`CKU_CONTEXT_SPECIFIC`).
-    pub(in crate::worker) fn authenticate(
-        &self,
-        session: &Session,
-        pins: &Pins<'_>,
-        certificate: &TokenCertificate,
-    ) -> Result<(), LoginError> {
-        let token = self.token_info()?;
-        let attempt = self.attempt(pins, &token, Want::Signature, certificate)?;
-        make_sure_of(session)?;
-        let result = session.login(UserType::ContextSpecific, attempt.pin().map(Pin::secret));
-        self.judged(result, attempt, &token).map_err(LoginError::PinSent)
+fn log_in(
+    token: &TokenAccess,
+    pin: Option<&Pin>,
+    info: &TokenInfo,
+    login: &mut Login,
+) -> Result<(), LoginError> {
+    let session = token.session()?;
+    check_token(&session)?;
+    if !matches!(login, Login::LoggedOut) {
+        *login = Login::LoggedOut;
+        token.log_out(&session)?;
     }
-
-    /// Fails where [`SlotState::authenticate`] would, without sending a PIN.
-    pub(in crate::worker) fn may_authenticate(
-        &self,
-        pins: &Pins<'_>,
-        certificate: &TokenCertificate,
-    ) -> Result<(), LoginError> {
-        let token = self.token_info()?;
-        self.attempt(pins, &token, Want::Signature, certificate).map(drop)
+    let send = || session.login(UserType::User, pin.map(Pin::secret));
+    let mut result = send();
+    if matches!(result, Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _))) {
+        // This proves nothing about the PIN. Only the token can judge it.
+        token.log_out(&session)?;
+        result = send();
     }
+    result.map_err(|error| refusal(&error, info, token))?;
+    *login = match pin {
+        Some(pin) => Login::ByPin(Box::new(PinProof::of(pin)?)),
+        None => Login::ByPinpad,
+    };
+    // The token may show private objects now.
+    token.forget_objects();
+    Ok(())
+}
 
-    /// What the token said of a PIN.
-    fn judged(
-        &self,
-        result: Result<(), Error>,
-        attempt: Attempt<'_>,
-        token: &TokenInfo,
-    ) -> Result<(), Failure> {
-        let Err(error) = result else { return Ok(()) };
-        let wrong = matches!(error, Error::Pkcs11(RvError::PinIncorrect, _));
-        let label = token.label();
-        let failure = failure(&error, &format!("logging in to the token \"{label}\""));
-        let failure = if wrong {
-            wrong_pin(failure, label, self.token_info().ok().as_ref())
+/// See [`super::SlotState::authenticate`].
+pub(super) fn authenticate(
+    token: &TokenAccess,
+    session: &Session,
+    credentials: &Credentials<'_>,
+    certificate: &TokenCertificate,
+) -> Result<(), LoginError> {
+    let info = token.info()?;
+    let pin = permitted_pin(credentials, &info, PinReason::Signature, certificate)?;
+    check_token(session)?;
+    session
+        .login(UserType::ContextSpecific, pin.map(Pin::secret))
+        .map_err(|error| refusal(&error, &info, token))
+}
+
+/// See [`super::SlotState::may_authenticate`].
+pub(super) fn may_authenticate(
+    token: &TokenAccess,
+    credentials: &Credentials<'_>,
+    certificate: &TokenCertificate,
+) -> Result<(), LoginError> {
+    permitted_pin(credentials, &token.info()?, PinReason::Signature, certificate).map(drop)
+}
+
+fn refusal(error: &Error, info: &TokenInfo, token: &TokenAccess) -> LoginError {
+    let label = info.label().to_owned();
+    let failure = failure(error, &format!("logging in to the token \"{label}\""));
+    let was_wrong = failure.rv == Some(Rv::PIN_INCORRECT);
+    let now = if was_wrong { token.info().ok() } else { None };
+    let tries = now.as_ref().map_or(TriesLeft::Unknown, tries_left);
+    LoginError::PinRefused(PinRefusal { failure, token_label: label, tries })
+}
+
+fn pin_state(info: &TokenInfo) -> TokenPinState {
+    TokenPinState {
+        label: info.label().to_owned(),
+        serial: info.serial_number().to_owned(),
+        entry: if info.protected_authentication_path() {
+            PinEntryPath::Pinpad
         } else {
-            failure
-        };
-        if let (true, Attempt::OfPage(pin)) = (wrong, attempt) {
-            let (proof, at) = (PinProof::of(pin)?, unix_micros());
-            *lock(&self.refused) = Some(RefusedPin { proof, at, failure: failure.clone() });
-        }
-        Err(failure)
-    }
-
-    pub(super) fn end_login(&self, session: &Session) -> Result<(), Failure> {
-        // The handles of private objects end with the login.
-        self.known().keys.clear();
-        match session.logout() {
-            Err(Error::Pkcs11(RvError::UserNotLoggedIn, _)) => Ok(()),
-            result => result.context("logging out"),
-        }
+            PinEntryPath::Software
+        },
+        tries: tries_left(info),
+        min_length: info.min_pin_length(),
+        // Tokens give 0 if they name no maximum.
+        max_length: Some(info.max_pin_length()).filter(|max| *max > 0),
     }
 }
 
-/// Fails where the token was taken out since the session was opened: then no PIN is sent.
-pub(super) fn make_sure_of(session: &Session) -> Result<(), Failure> {
-    session.get_session_info().context("asking for the token").map(drop)
-}
-
-fn tries(token: &TokenInfo) -> Tries {
-    if token.user_pin_final_try() {
-        Tries::Last
-    } else if token.user_pin_count_low() {
-        Tries::Fewer
+fn tries_left(info: &TokenInfo) -> TriesLeft {
+    if info.user_pin_locked() {
+        TriesLeft::Locked
+    } else if info.user_pin_final_try() {
+        TriesLeft::Final
+    } else if info.user_pin_count_low() {
+        TriesLeft::Low
     } else {
-        Tries::NotKnown
+        TriesLeft::Unknown
     }
 }

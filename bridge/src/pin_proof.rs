@@ -9,13 +9,13 @@ use pkcs11_bridge_protocol::pin::Pin;
 use secrecy::ExposeSecret;
 
 /// Tells whether a PIN is the one of the login.
-pub(super) struct PinProof {
+pub(crate) struct PinProof {
     key: hmac::Key,
     tag: hmac::Tag,
 }
 
 impl PinProof {
-    pub(super) fn of(pin: &Pin) -> Result<Self, Failure> {
+    pub(crate) fn of(pin: &Pin) -> Result<Self, Failure> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
             .map_err(|_| Failure::new(ErrorCode::Internal, "The system has no random numbers."))?;
         let tag = hmac::sign(&key, pin.secret().expose_secret().as_bytes());
@@ -23,7 +23,7 @@ impl PinProof {
     }
 
     /// Compares in a time that does not tell how much is alike.
-    pub(super) fn matches(&self, pin: &Pin) -> bool {
+    pub(crate) fn matches(&self, pin: &Pin) -> bool {
         let pin = pin.secret().expose_secret().as_bytes();
         hmac::verify(&self.key, pin, self.tag.as_ref()).is_ok()
     }

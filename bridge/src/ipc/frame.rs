@@ -1,0 +1,198 @@
+//! Frames on a pipe: a length (32 bits, little-endian) and that many bytes of JSON.
+//!
+//! Both ends are this program. A frame that cannot be decoded means that the module has damaged
+//! its process.
+
+use std::io::{self, Read, Write};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::io::AsyncRead;
+use tokio_util::codec::{FramedRead, LengthDelimitedCodec};
+use zeroize::{Zeroize, Zeroizing};
+
+/// Bytes ready to be written in one piece. Wiped when dropped, because they may hold a PIN.
+pub(crate) type Frame = Zeroizing<Vec<u8>>;
+
+/// Frames without their length, as they come to the end that serves many workers.
+pub(crate) type FrameReader<R> = FramedRead<R, LengthDelimitedCodec>;
+
+pub(crate) fn encode(message: &impl Serialize) -> io::Result<Frame> {
+    let mut frame = Zeroizing::new(Vec::with_capacity(1024));
+    frame.extend_from_slice(&[0; HEADER_LEN]);
+    serde_json::to_writer(&mut *frame, message)?;
+    let len = u32::try_from(frame.len() - HEADER_LEN).ok().filter(|len| *len <= MAX_LEN);
+    let len = len.ok_or_else(|| io::Error::other("the message is too long for the pipe"))?;
+    frame[..HEADER_LEN].copy_from_slice(&len.to_le_bytes());
+    Ok(frame)
+}
+
+/// Reads frames at the end that serves many workers. Giving up on the next frame loses nothing.
+pub(crate) fn reader<R: AsyncRead>(input: R) -> FrameReader<R> {
+    LengthDelimitedCodec::builder()
+        .little_endian()
+        .length_field_length(HEADER_LEN)
+        .max_frame_length(MAX_LEN as usize)
+        .new_read(input)
+}
+
+/// The message in a frame of a [`reader`]. The error says where it is none, and not what stands there: it
+/// may be a part of a PIN.
+pub(crate) fn decode<M: DeserializeOwned>(frame: &[u8]) -> io::Result<M> {
+    serde_json::from_slice(frame).map_err(|error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        let problem = format!("a frame of {} bytes is no message ({place})", frame.len());
+        io::Error::new(io::ErrorKind::InvalidData, problem)
+    })
+}
+
+/// Writes one frame.
+pub(crate) fn write(writer: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
+    writer.write_all(&encode(message)?)?;
+    writer.flush()
+}
+
+/// Reads frames at the end that has nothing else to do: a short one, as most are, with a single system call.
+pub(crate) struct Input<R> {
+    reader: R,
+    /// What has come and was not read yet. Wiped, because it may hold a PIN.
+    buffer: Zeroizing<Vec<u8>>,
+}
+
+impl<R: Read> Input<R> {
+    pub(crate) fn new(reader: R) -> Self {
+        Self { reader, buffer: Zeroizing::default() }
+    }
+
+    /// The next message; `None` at the end of the stream.
+    pub(crate) fn next<M: DeserializeOwned>(&mut self) -> io::Result<Option<M>> {
+        loop {
+            let len = self.buffer.first_chunk().map(|header| body_len(*header)).transpose()?;
+            let missing = match len {
+                None => PIECE_LEN,
+                Some(len) if self.buffer.len() >= HEADER_LEN + len => {
+                    return self.take(HEADER_LEN + len).map(Some);
+                }
+                Some(len) => HEADER_LEN + len - self.buffer.len(),
+            };
+            // No more than a piece is reserved for what is only announced.
+            if self.fill(missing.min(PIECE_LEN))? == 0 {
+                return if len.is_none() {
+                    Ok(None)
+                } else {
+                    Err(io::ErrorKind::UnexpectedEof.into())
+                };
+            }
+        }
+    }
+
+    fn fill(&mut self, room: usize) -> io::Result<usize> {
+        let filled = self.buffer.len();
+        self.buffer.resize(filled + room, 0);
+        let read = loop {
+            match self.reader.read(&mut self.buffer[filled..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        self.buffer.truncate(filled + *read.as_ref().unwrap_or(&0));
+        read
+    }
+
+    fn take<M: DeserializeOwned>(&mut self, len: usize) -> io::Result<M> {
+        let message = decode(&self.buffer[HEADER_LEN..len]);
+        if self.buffer.len() > len || len > PIECE_LEN {
+            self.buffer = Zeroizing::new(self.buffer[len..].to_vec());
+        } else {
+            self.buffer.zeroize();
+        }
+        message
+    }
+}
+
+fn body_len(header: [u8; HEADER_LEN]) -> io::Result<usize> {
+    let len = u32::from_le_bytes(header);
+    if len > MAX_LEN {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a frame of an impossible length"));
+    }
+    Ok(len as usize)
+}
+
+const HEADER_LEN: usize = 4;
+/// Room for most messages.
+const PIECE_LEN: usize = 8 << 10;
+/// Room for the certificates of a very full token.
+const MAX_LEN: u32 = 64 << 20;
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt;
+
+    use super::*;
+
+    #[test]
+    fn frames_follow_each_other() {
+        let mut pipe = Vec::new();
+        write(&mut pipe, &"one").unwrap();
+        write(&mut pipe, &"two").unwrap();
+        let mut input = Input::new(pipe.as_slice());
+        assert_eq!(input.next::<String>().unwrap().unwrap(), "one");
+        assert_eq!(input.next::<String>().unwrap().unwrap(), "two");
+        assert!(input.next::<String>().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_frame_may_come_in_any_pieces() {
+        struct ByteByByte<'a>(&'a [u8]);
+        impl Read for ByteByByte<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let len = buffer.len().min(1);
+                self.0.read(&mut buffer[..len])
+            }
+        }
+        let (short, long) = ("short".to_owned(), "long".repeat(PIECE_LEN));
+        let mut pipe = Vec::new();
+        for text in [&short, &long, &short] {
+            write(&mut pipe, text).unwrap();
+        }
+        let mut pieces = Input::new(ByteByByte(&pipe));
+        let mut whole = Input::new(pipe.as_slice());
+        for text in [&short, &long, &short] {
+            assert_eq!(pieces.next::<String>().unwrap().as_ref(), Some(text));
+            assert_eq!(whole.next::<String>().unwrap().as_ref(), Some(text));
+        }
+        assert!(pieces.next::<String>().unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn both_ends_understand_each_other() {
+        let mut pipe = Vec::new();
+        write(&mut pipe, &"one").unwrap();
+        write(&mut pipe, &"two").unwrap();
+        let frames: Vec<_> = reader(pipe.as_slice()).collect().await;
+        let texts: Vec<String> =
+            frames.into_iter().map(|frame| decode(&frame.unwrap()).unwrap()).collect();
+        assert_eq!(texts, ["one", "two"]);
+    }
+
+    #[test]
+    fn what_is_no_frame_is_an_error() {
+        for bytes in [&[0xff; 8][..], &[4, 0, 0, 0, b'"'], &[2, 0, 0, 0, b'"', b'x']] {
+            assert!(Input::new(bytes).next::<String>().is_err(), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_decoding_error_repeats_no_value() {
+        #[derive(serde::Deserialize)]
+        enum Secret {
+            #[allow(dead_code)]
+            Entered(bool),
+        }
+
+        for text in [r#""47114711""#, "47114711", r#"{"Entered":47114711}"#, r#"{"47114711":0}"#] {
+            let error = decode::<Secret>(text.as_bytes()).err().unwrap().to_string();
+            assert!(error.contains("column") && !error.contains("47114711"), "{error}");
+        }
+    }
+}

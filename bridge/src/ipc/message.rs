@@ -1,0 +1,131 @@
+//! What a worker says to the bridge.
+
+use std::num::NonZeroU8;
+
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::failure::Failure;
+use pkcs11_bridge_protocol::rv::Rv;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::pin::{PinRefusal, PinRequest};
+
+/// The first message of a worker: whether it could load and initialise the module.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Greeting {
+    /// The worker takes tasks, and that many run side by side.
+    Ready {
+        #[serde(deserialize_with = "thread_count")]
+        threads: usize,
+    },
+    /// The module cannot be used.
+    Failed(Failure),
+}
+
+/// A message after the greeting.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum WorkerMessage {
+    /// The outcome of one task.
+    Response(Response),
+    /// The module reports that a token was inserted or removed (`C_WaitForSlotEvent`).
+    SlotEvent,
+}
+
+/// The outcome of the task with that id.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Response {
+    pub(crate) id: u64,
+    pub(crate) outcome: Outcome,
+}
+
+/// How a task ended.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Outcome {
+    /// The result, encoded as the page gets it.
+    Done(Box<RawValue>),
+    /// The task failed.
+    Failed(Failure),
+    /// The token needs a PIN that the task has no permission for. The worker sent no PIN.
+    PinNeeded(PinRequest),
+    /// The worker sent the PIN, and the token did not accept it.
+    PinRefused(PinRefusal),
+    /// Another task is logging in, which may take as long as a person does. The worker sent no PIN.
+    LoggingIn,
+    /// The module says that it is not initialised any more. The task may be sent again.
+    ModuleLost(Failure),
+}
+
+impl Outcome {
+    /// Whether further tasks of this worker would fail because the module is not initialised.
+    pub(crate) fn says_module_lost(&self) -> bool {
+        match self {
+            Self::ModuleLost(_) => true,
+            Self::Failed(failure) => failure.rv == Some(Rv::CRYPTOKI_NOT_INITIALIZED),
+            Self::PinRefused(refusal) => refusal.failure.rv == Some(Rv::CRYPTOKI_NOT_INITIALIZED),
+            Self::Done(_) | Self::PinNeeded(_) | Self::LoggingIn => false,
+        }
+    }
+}
+
+impl Outcome {
+    /// The result; `None` if the task waits for a login.
+    pub(crate) fn completed(self) -> Result<Option<Box<RawValue>>, Failure> {
+        match self {
+            Self::Done(result) => Ok(Some(result)),
+            Self::Failed(failure) | Self::ModuleLost(failure) => Err(failure),
+            Self::PinRefused(refusal) => Err(refusal.failure),
+            Self::PinNeeded(_) | Self::LoggingIn => Ok(None),
+        }
+    }
+
+    /// The result of a task that needs no login, or that the worker is logged in for.
+    pub(crate) fn result(self) -> Result<Box<RawValue>, Failure> {
+        self.completed()?.ok_or_else(login_ended)
+    }
+}
+
+/// What a call gets whose login ended before it was done.
+pub(crate) fn login_ended() -> Failure {
+    Failure::with_rv(
+        ErrorCode::SessionEnded,
+        Rv::USER_NOT_LOGGED_IN,
+        "The login to the token ended while the call was carried out, because the token was taken \
+         out or reset. Sign again.",
+    )
+}
+
+impl From<Failure> for Outcome {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// Encodes a result as the page gets it.
+pub(crate) fn encode_result(result: &impl Serialize) -> Result<Box<RawValue>, Failure> {
+    to_raw_value(result).map_err(|error| {
+        Failure::new(ErrorCode::Internal, format!("The result cannot be encoded: {error}."))
+    })
+}
+
+/// The bridge reserves memory for each thread, so a damaged worker must not name any number.
+fn thread_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    NonZeroU8::deserialize(deserializer).map(|threads| threads.get().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipc::frame::decode;
+
+    #[test]
+    fn a_worker_has_1_to_255_threads() {
+        let threads = |text: &str| match decode(text.as_bytes()) {
+            Ok(Greeting::Ready { threads }) => Some(threads),
+            _ => None,
+        };
+        assert_eq!(threads(r#"{"Ready":{"threads":8}}"#), Some(8));
+        for text in ["0", "256", "18446744073709551615", "-1", "1.5"] {
+            assert_eq!(threads(&format!(r#"{{"Ready":{{"threads":{text}}}}}"#)), None, "{text}");
+        }
+    }
+}

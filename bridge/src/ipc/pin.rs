@@ -1,0 +1,141 @@
+//! How bridge and worker speak of PINs. The bridge decides which PIN may be tried, and the worker
+//! sends it to the token or does not.
+
+use pkcs11_bridge_protocol::failure::Failure;
+use pkcs11_bridge_protocol::pin::Pin;
+use serde::{Deserialize, Serialize};
+
+/// The PIN that the worker may send to the token for a task, and the token that it is for. No
+/// `Debug`: it may hold a PIN.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) enum PinPermission {
+    /// No PIN. A task that needs one ends with `Outcome::PinNeeded`.
+    None,
+    /// This PIN, for the token that was in this state.
+    Send { pin: Pin, token: TokenPinState },
+    /// The PIN that the user enters on the reader's pinpad.
+    Pinpad { token: TokenPinState },
+}
+
+/// What a token says about its PIN (`CK_TOKEN_INFO`, PKCS#11 3.2, section 3.3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TokenPinState {
+    pub(crate) label: String,
+    pub(crate) serial: String,
+    pub(crate) entry: PinEntryPath,
+    pub(crate) tries: TriesLeft,
+    /// The shortest PIN that the token takes, in bytes.
+    pub(crate) min_length: usize,
+    /// The longest PIN that the token takes, in bytes; `None` if the token does not say.
+    pub(crate) max_length: Option<usize>,
+}
+
+/// How many tries are left, as far as the token's flags tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum TriesLeft {
+    /// The token sets none of the flags below.
+    Unknown,
+    /// A wrong PIN was entered since the last right one (`CKF_USER_PIN_COUNT_LOW`).
+    Low,
+    /// One try is left (`CKF_USER_PIN_FINAL_TRY`).
+    Final,
+    /// The PIN is locked (`CKF_USER_PIN_LOCKED`).
+    Locked,
+}
+
+/// Where the token takes its PIN from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum PinEntryPath {
+    /// The program sends the PIN.
+    Software,
+    /// The user enters the PIN on the reader (`CKF_PROTECTED_AUTHENTICATION_PATH`).
+    Pinpad,
+}
+
+/// A task that cannot go on without a PIN.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PinRequest {
+    pub(crate) token: TokenPinState,
+    /// The subject of the certificate (RFC 4514), or its label if the subject cannot be read.
+    pub(crate) certificate: String,
+    pub(crate) reason: PinReason,
+}
+
+/// What the PIN is needed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum PinReason {
+    /// To log in.
+    Login,
+    /// For this one signature (`CKA_ALWAYS_AUTHENTICATE`).
+    Signature,
+}
+
+/// What came of a PIN that the token did not accept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PinRefusal {
+    /// What `C_Login` returned.
+    pub(crate) failure: Failure,
+    pub(crate) token_label: String,
+    /// The tries that are left after a wrong PIN.
+    pub(crate) tries: TriesLeft,
+}
+
+impl PinPermission {
+    /// Whether the permission holds for a token in that state. It does not hold for another token,
+    /// nor for a last try that the bridge did not know of.
+    pub(crate) fn covers(&self, now: &TokenPinState) -> bool {
+        let (path, known) = match self {
+            Self::None => return false,
+            Self::Send { token, .. } => (PinEntryPath::Software, token),
+            Self::Pinpad { token } => (PinEntryPath::Pinpad, token),
+        };
+        let tries_are_known = match now.tries {
+            TriesLeft::Unknown | TriesLeft::Low => true,
+            TriesLeft::Final => known.tries == TriesLeft::Final,
+            TriesLeft::Locked => false,
+        };
+        now.entry == path && now.serial == known.serial && tries_are_known
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(serial: &str, entry: PinEntryPath, tries: TriesLeft) -> TokenPinState {
+        let (label, serial) = (String::new(), serial.to_owned());
+        TokenPinState { label, serial, entry, tries, min_length: 4, max_length: None }
+    }
+
+    #[test]
+    fn a_permission_holds_for_its_token_and_not_for_an_unknown_last_try() {
+        use PinEntryPath::{Pinpad, Software};
+        use TriesLeft::{Final, Locked, Low, Unknown};
+        for (known, now, holds) in [
+            (Unknown, Unknown, true),
+            (Unknown, Low, true),
+            (Unknown, Final, false),
+            (Unknown, Locked, false),
+            (Low, Unknown, true),
+            (Low, Low, true),
+            (Low, Final, false),
+            (Low, Locked, false),
+            (Final, Unknown, true),
+            (Final, Low, true),
+            (Final, Final, true),
+            (Final, Locked, false),
+        ] {
+            let send = PinPermission::Send {
+                pin: Pin::from(String::new()),
+                token: state("1", Software, known),
+            };
+            let pinpad = PinPermission::Pinpad { token: state("1", Pinpad, known) };
+            assert_eq!(send.covers(&state("1", Software, now)), holds, "{known:?} {now:?}");
+            assert_eq!(pinpad.covers(&state("1", Pinpad, now)), holds, "{known:?} {now:?}");
+            assert!(!send.covers(&state("2", Software, now)));
+            assert!(!send.covers(&state("1", Pinpad, now)));
+            assert!(!pinpad.covers(&state("1", Software, now)));
+            assert!(!PinPermission::None.covers(&state("1", Software, now)));
+        }
+    }
+}

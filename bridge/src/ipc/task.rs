@@ -1,0 +1,160 @@
+//! What the bridge asks of a worker.
+
+use std::time::Duration;
+
+use pkcs11_bridge_protocol::algorithm::Algorithm;
+use pkcs11_bridge_protocol::base64_bytes::Base64Bytes;
+use pkcs11_bridge_protocol::call::{SignatureFormat, VerifySignedData};
+use pkcs11_bridge_protocol::pin::Pin;
+use pkcs11_bridge_protocol::slot_id::SlotId;
+use serde::{Deserialize, Serialize};
+
+use super::pin::PinPermission;
+
+/// One task for the worker. The task and the permission are borrowed where they are sent.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct TaskRequest<T = Task, P = PinPermission> {
+    /// Chosen by the bridge. The response carries the same id.
+    pub(crate) id: u64,
+    pub(crate) task: T,
+    /// The PIN that the worker may send to the token.
+    pub(crate) permission: P,
+}
+
+/// What a worker can do. No `Debug`: a task may hold a PIN and data to be signed.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) enum Task {
+    /// Describe the module (`C_GetInfo`).
+    Info,
+    /// List the slots, or only those with a token.
+    Slots { token_present: bool },
+    /// Describe the token in one slot.
+    Token { slot_id: SlotId },
+    /// Describe the token in every slot that has one.
+    ListTokens,
+    /// Read the certificates of a token.
+    Certificates { slot_id: SlotId },
+    /// Make one signature and check it.
+    Sign(Sign),
+    /// Log in for a batch. The result says whether the key wants a PIN for every signature.
+    PrepareBatch(PrepareBatch),
+    /// Check a signature.
+    Verify(Verify),
+    /// Log out of one slot, or of all.
+    Logout { slot_id: Option<SlotId> },
+    /// Look once which token each slot holds.
+    SnapshotTokens,
+}
+
+/// A key, named by its certificate, and the algorithm that it is used with.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct KeyUse {
+    pub(crate) slot_id: SlotId,
+    pub(crate) cert_id: String,
+    pub(crate) algorithm: Algorithm,
+}
+
+/// [`Task::Sign`]
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Sign {
+    pub(crate) key: KeyUse,
+    /// The hash, or the message for algorithms that hash it themselves.
+    pub(crate) data: Base64Bytes,
+    pub(crate) signature_format: SignatureFormat,
+    /// The PIN that the page sent. A login with another PIN does not count for this task.
+    pub(crate) pin: Option<Pin>,
+}
+
+/// [`Task::PrepareBatch`]
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct PrepareBatch {
+    pub(crate) key: KeyUse,
+    /// As in [`Sign`].
+    pub(crate) pin: Option<Pin>,
+}
+
+/// [`Task::Verify`]
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Verify {
+    pub(crate) key: KeyUse,
+    pub(crate) data: Base64Bytes,
+    pub(crate) signature: Base64Bytes,
+    pub(crate) signature_format: SignatureFormat,
+}
+
+impl From<VerifySignedData> for Verify {
+    fn from(params: VerifySignedData) -> Self {
+        Self {
+            key: KeyUse {
+                slot_id: params.slot_id,
+                cert_id: params.cert_id,
+                algorithm: params.algorithm_reference,
+            },
+            data: params.data,
+            signature: params.signature,
+            signature_format: params.signature_format.unwrap_or_default(),
+        }
+    }
+}
+
+/// How long a worker may take for one task.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadlines {
+    /// For tasks that only read, and for the start of a module.
+    pub(crate) read: Duration,
+    /// For a signature: long enough for a person at the reader's pinpad.
+    pub(crate) sign: Duration,
+}
+
+impl Task {
+    /// The method of the wire that needs this task, for logs and error texts.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Slots { .. } => "slots",
+            Self::Token { .. } | Self::ListTokens => "token",
+            Self::Certificates { .. } => "certificates",
+            Self::Sign(_) => "signData",
+            Self::PrepareBatch(_) => "signDataBatch",
+            Self::Verify(_) => "verifySignedData",
+            Self::Logout { .. } => "logout",
+            Self::SnapshotTokens => "watchSlots",
+        }
+    }
+
+    /// How long the worker may take once it has the task.
+    pub(crate) fn deadline(&self, deadlines: &Deadlines) -> Duration {
+        match self {
+            Self::Sign(_) | Self::PrepareBatch(_) => deadlines.sign,
+            // A logout waits for the signatures in progress.
+            Self::Logout { .. } => deadlines.sign + deadlines.read,
+            _ => deadlines.read,
+        }
+    }
+
+    /// The slot that the task logs in to; `None` if it needs no login.
+    pub(crate) fn login_slot(&self) -> Option<SlotId> {
+        match self {
+            Self::Sign(Sign { key, .. }) | Self::PrepareBatch(PrepareBatch { key, .. }) => {
+                Some(key.slot_id)
+            }
+            _ => None,
+        }
+    }
+
+    /// The PIN that the page sent with its call.
+    pub(crate) fn page_pin(&self) -> Option<&Pin> {
+        match self {
+            Self::Sign(Sign { pin, .. }) | Self::PrepareBatch(PrepareBatch { pin, .. }) => {
+                pin.as_ref()
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self { read: Duration::from_secs(30), sign: Duration::from_secs(120) }
+    }
+}

@@ -1,0 +1,101 @@
+//! A task that needs a login, on its way to the worker. Without a PIN it ends with its caller. With
+//! a PIN it goes on even if the caller has gone.
+
+use std::sync::Arc;
+
+use pkcs11_bridge_protocol::failure::Failure;
+use pkcs11_bridge_protocol::pin::Pin;
+use pkcs11_bridge_protocol::slot_id::SlotId;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::purpose::{Purpose, SignatureQuestion};
+use crate::access::origin::RequestOrigin;
+use crate::ipc::message::{Outcome, login_ended};
+use crate::ipc::pin::PinPermission;
+use crate::ipc::task::Task;
+use crate::modules::{Module, ModuleName};
+use crate::supervisor::{OriginSession, Request, Supervisor, WorkerProcess};
+
+/// Who signs with which module.
+#[derive(Clone, Copy)]
+pub(crate) struct SigningContext<'a> {
+    pub(crate) supervisor: &'a Arc<Supervisor>,
+    pub(crate) origin: &'a RequestOrigin,
+    pub(crate) session: &'a Arc<OriginSession>,
+    pub(crate) module: &'a Arc<Module>,
+    /// When the bridge received the call.
+    pub(crate) received: Instant,
+}
+
+/// A task that needs a login.
+#[derive(Clone, Copy)]
+pub(super) struct LoginTask<'a> {
+    pub(super) context: SigningContext<'a>,
+    pub(super) task: &'a Task,
+    /// What the user is told about the signature.
+    pub(super) purpose: Purpose,
+}
+
+/// The module and the slot that a token is in.
+pub(super) type TokenSlot = (ModuleName, Option<SlotId>);
+
+impl<'a> LoginTask<'a> {
+    pub(super) fn page_pin(&self) -> Option<&'a Pin> {
+        self.task.page_pin()
+    }
+
+    pub(super) fn token_slot(&self) -> TokenSlot {
+        (self.context.module.name.clone(), self.task.login_slot())
+    }
+
+    /// What the dialogs show.
+    pub(super) fn question(&self) -> SignatureQuestion<'a> {
+        let data = match self.task {
+            Task::Sign(task) => task.data.as_ref(),
+            _ => &[],
+        };
+        SignatureQuestion { origin: self.context.origin, purpose: self.purpose, data }
+    }
+
+    /// Executes the task, which fails unless the worker is logged in.
+    pub(super) async fn execute_logged_in(&self) -> Result<Box<RawValue>, Failure> {
+        self.execute_without_pin().await?.result()
+    }
+
+    pub(super) async fn execute_without_pin(&self) -> Result<Outcome, Failure> {
+        let SigningContext { supervisor, session, module, .. } = self.context;
+        let request = Request { task: self.task, permission: &PinPermission::None };
+        supervisor.execute(session, module, &request).await
+    }
+
+    /// The task with a PIN and a worker of its own hold, so that it can outlive its caller.
+    pub(super) async fn with_pin(&self, permission: PinPermission) -> Result<PinTask, Failure> {
+        let SigningContext { supervisor, session, module, .. } = self.context;
+        Ok(PinTask {
+            worker: supervisor.worker(session, module).await?,
+            stopping: supervisor.stopping().clone(),
+            task: self.task.clone(),
+            permission,
+        })
+    }
+}
+
+/// A task with a PIN. It keeps its worker.
+pub(super) struct PinTask {
+    worker: Arc<WorkerProcess>,
+    stopping: CancellationToken,
+    task: Task,
+    permission: PinPermission,
+}
+
+impl PinTask {
+    pub(super) async fn execute(self) -> Result<Outcome, Failure> {
+        let request = Request { task: &self.task, permission: &self.permission };
+        tokio::select! {
+            outcome = self.worker.execute(&request) => outcome,
+            () = self.stopping.cancelled() => Err(login_ended()),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What an origin has done with PINs lately. The history outlives the origin's connections and
+//! workers, so that a page gains nothing by reconnecting.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use pkcs11_bridge_protocol::failure::Failure;
+use pkcs11_bridge_protocol::pin::Pin;
+use pkcs11_bridge_protocol::rv::Rv;
+use tokio::time::{Instant, sleep_until};
+
+use super::policy::may_have_been_wrong;
+use crate::ipc::message::Outcome;
+use crate::pin_proof::PinProof;
+use crate::signing::login_task::TokenSlot;
+
+/// The PIN tries of one origin. A call locks the history while it has a PIN tried.
+#[derive(Default)]
+pub(super) struct OriginHistory {
+    /// Wrong PINs of the page, and dialogs without a right PIN, in a row for each slot. A right PIN
+    /// for one token does not excuse wrong PINs for another.
+    failures: HashMap<TokenSlot, u32>,
+    /// When the next PIN may be tried, or the user be asked again.
+    next_try: Option<Instant>,
+    /// How the last PIN entry of the user ended, for the calls that waited for it.
+    dismissed: HashMap<TokenSlot, (Instant, Failure)>,
+    /// The PIN of the page that the token refused last.
+    refused: HashMap<TokenSlot, RefusedPin>,
+}
+
+/// A PIN of the page that the token refused. A page that signs three things at once with one
+/// mistyped PIN would use up three tries, so the other two calls get the same answer.
+struct RefusedPin {
+    proof: PinProof,
+    at: Instant,
+    failure: Failure,
+}
+
+impl OriginHistory {
+    /// Whether the history still matters.
+    pub(super) fn is_needed(&self) -> bool {
+        let is_recent = |refused: &RefusedPin| refused.at.elapsed() < REFUSED_PIN_LIFETIME;
+        !self.failures.is_empty() || self.refused.values().any(is_recent)
+    }
+
+    /// Waits as long as the failures demand.
+    pub(super) async fn pause(&self) {
+        if let Some(next_try) = self.next_try {
+            sleep_until(next_try).await;
+        }
+    }
+
+    /// Records how the token answered a PIN.
+    pub(super) fn record(&mut self, slot: &TokenSlot, outcome: &Result<Outcome, Failure>) {
+        match outcome {
+            Ok(Outcome::Done(_)) => self.record_success(slot),
+            Ok(Outcome::Failed(failure)) | Err(failure) if may_have_been_wrong(failure) => {
+                self.record_failure(slot);
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+
+    /// Records the PIN of the page that the token refused.
+    pub(super) fn record_refused(&mut self, slot: &TokenSlot, pin: &Pin, failure: &Failure) {
+        if failure.rv != Some(Rv::PIN_INCORRECT) && failure.rv != Some(Rv::PIN_LOCKED) {
+            return;
+        }
+        if let Ok(proof) = PinProof::of(pin) {
+            let refused = RefusedPin { proof, at: Instant::now(), failure: failure.clone() };
+            self.refused.insert(slot.clone(), refused);
+        }
+    }
+
+    /// Fails for a call that arrived before the token refused the same PIN.
+    pub(super) fn check_refused(
+        &self,
+        slot: &TokenSlot,
+        pin: &Pin,
+        received: Instant,
+    ) -> Result<(), Failure> {
+        match self.refused.get(slot) {
+            Some(refused) if received <= refused.at && refused.proof.matches(pin) => {
+                Err(refused.failure.clone())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Records that the token accepted a PIN.
+    pub(super) fn record_success(&mut self, slot: &TokenSlot) {
+        self.failures.remove(slot);
+        if self.failures.is_empty() {
+            self.next_try = None;
+        }
+    }
+
+    /// Records that the user is asked. This counts as a failure until the right PIN has come,
+    /// because a page may withdraw the question and ask again.
+    pub(super) fn record_question(&mut self, slot: &TokenSlot) {
+        self.record_failure(slot);
+    }
+
+    /// Takes back [`OriginHistory::record_question`], because the user could not be asked.
+    pub(super) fn withdraw_question(&mut self, slot: &TokenSlot) {
+        match self.failures.get_mut(slot) {
+            Some(failures) if *failures > 1 => *failures -= 1,
+            _ => self.record_success(slot),
+        }
+    }
+
+    /// Records that the user did not enter the PIN. The calls that were waiting get the same
+    /// answer, so that a cancelled dialog is not followed by another for each of them.
+    pub(super) fn record_dismissal(&mut self, slot: &TokenSlot, failure: &Failure) {
+        self.dismissed.insert(slot.clone(), (Instant::now(), failure.clone()));
+        let before = self.failures.get(slot).map_or(0, |failures| failures.saturating_sub(1));
+        self.next_try = self.next_try.max(Some(Instant::now() + pause_after(before)));
+    }
+
+    /// Fails for a call that arrived before the user ended the last PIN entry.
+    pub(super) fn check_dismissed(
+        &self,
+        slot: &TokenSlot,
+        received: Instant,
+    ) -> Result<(), Failure> {
+        match self.dismissed.get(slot) {
+            Some((at, failure)) if received <= *at => Err(failure.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    fn record_failure(&mut self, slot: &TokenSlot) {
+        let failures = self.failures.entry(slot.clone()).or_default();
+        self.next_try = self.next_try.max(Some(Instant::now() + pause_after(*failures)));
+        *failures = failures.saturating_add(1);
+    }
+}
+
+/// 1, 2, 4 … s, at most a minute.
+fn pause_after(failures_before: u32) -> Duration {
+    Duration::from_secs(1u64.checked_shl(failures_before).unwrap_or(u64::MAX).clamp(1, 60))
+}
+
+/// No call waits longer for its turn.
+const REFUSED_PIN_LIFETIME: Duration = Duration::from_secs(10 * 60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_minute() {
+        let pauses: Vec<_> = (0..9).map(|failures| pause_after(failures).as_secs()).collect();
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+        for failures in [63, 64, u32::MAX] {
+            assert_eq!(pause_after(failures).as_secs(), 60);
+        }
+    }
+}

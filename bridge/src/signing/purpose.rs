@@ -1,0 +1,112 @@
+//! What the user reads in a dialog about a signature: who wants it, with which token, and of what.
+
+use aws_lc_rs::digest;
+use pkcs11_bridge_protocol::algorithm::Algorithm;
+
+use crate::access::origin::RequestOrigin;
+use crate::dialog::text::{foreign, lines};
+use crate::ipc::pin::{PinReason, PinRequest, TriesLeft};
+
+/// What the user is told about the signature.
+#[derive(Clone, Copy)]
+pub(super) enum Purpose {
+    /// One signature.
+    One { algorithm: Algorithm },
+    /// All signatures of a batch, with one PIN.
+    Batch { algorithm: Algorithm, count: usize },
+    /// One signature of a batch whose key wants a PIN for each. The first has the number 1.
+    OneOf { algorithm: Algorithm, number: usize, count: usize },
+}
+
+/// A signature that a page asks for, with what the dialogs show of it.
+pub(super) struct SignatureQuestion<'a> {
+    pub(super) origin: &'a RequestOrigin,
+    pub(super) purpose: Purpose,
+    /// The hash or the message. Only the user sees it.
+    pub(super) data: &'a [u8],
+}
+
+impl SignatureQuestion<'_> {
+    /// The text of the PIN dialog.
+    pub(super) fn pin_text(&self, request: &PinRequest) -> String {
+        self.text(request, tries(request.token.tries))
+    }
+
+    /// The message that asks the user to look at the reader.
+    pub(super) fn pinpad_text(&self, request: &PinRequest) -> String {
+        let on_reader = "Enter the PIN on the keypad of the card reader.\n";
+        self.text(request, &format!("{on_reader}{}", tries(request.token.tries)))
+    }
+
+    /// The most important lines come first, because a pinentry may cut off the end of a long text.
+    fn text(&self, request: &PinRequest, notice: &str) -> String {
+        lines([
+            format!(
+                "{}\nwants to sign through pkcs11-bridge.\n",
+                foreign(&self.origin.to_string(), MAX_ORIGIN)
+            ),
+            format!("{notice}Token: {}", foreign(&request.token.label, MAX_LABEL)),
+            format!("Certificate: {}", foreign(&request.certificate, MAX_SUBJECT)),
+            self.data_text(request.reason),
+        ])
+    }
+
+    fn data_text(&self, reason: PinReason) -> String {
+        match self.purpose {
+            Purpose::One { algorithm } => {
+                let once = match reason {
+                    PinReason::Login => "",
+                    PinReason::Signature => "This key wants the PIN for every signature.\n",
+                };
+                format!("{once}To sign: {}", one(algorithm, self.data))
+            }
+            Purpose::Batch { algorithm, count } => {
+                format!(
+                    "To sign: {count} {}. One PIN is enough, unless the key wants it for each.",
+                    many(algorithm)
+                )
+            }
+            Purpose::OneOf { algorithm, number, count } => format!(
+                "This key wants the PIN for each of the {count} signatures.\nTo sign, {number} of \
+                 {count}: {}",
+                one(algorithm, self.data)
+            ),
+        }
+    }
+}
+
+fn one(algorithm: Algorithm, data: &[u8]) -> String {
+    match algorithm.hash() {
+        Some(hash) => format!("the {} hash {}", hash.name(), hex(data)),
+        None => format!(
+            "a message of {} bytes, whose SHA-256 hash is {}",
+            data.len(),
+            hex(digest::digest(&digest::SHA256, data).as_ref())
+        ),
+    }
+}
+
+/// In groups, so that the user can compare the hash and it fits into the window.
+fn hex(hash: &[u8]) -> String {
+    hash.chunks(4).map(const_hex::encode).collect::<Vec<_>>().join(" ")
+}
+
+fn many(algorithm: Algorithm) -> String {
+    match algorithm.hash() {
+        Some(hash) => format!("{} hashes", hash.name()),
+        None => "messages".to_owned(),
+    }
+}
+
+fn tries(tries: TriesLeft) -> &'static str {
+    match tries {
+        // A locked PIN is not asked for.
+        TriesLeft::Unknown | TriesLeft::Locked => "",
+        TriesLeft::Low => "A wrong PIN was entered before; the token locks after a few.\n\n",
+        TriesLeft::Final => "LAST TRY: if this PIN is wrong, the token locks.\n\n",
+    }
+}
+
+const MAX_ORIGIN: usize = 300;
+const MAX_LABEL: usize = 100;
+const MAX_SUBJECT: usize = 150;

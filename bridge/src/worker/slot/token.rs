@@ -1,0 +1,125 @@
+//! The token in a slot: its sessions, and the certificates, keys and mechanisms that are known.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use cryptoki::context::Pkcs11;
+use cryptoki::error::{Error, RvError};
+use cryptoki::mechanism::MechanismType;
+use cryptoki::session::Session;
+use cryptoki::slot::{Slot, TokenInfo};
+use pkcs11_bridge_protocol::failure::Failure;
+
+use crate::process::lock::lock;
+use crate::worker::certificates::{self, TokenCertificate};
+use crate::worker::failures::InContext;
+use crate::worker::key::{self, PrivateKey};
+use crate::worker::sessions::{PooledSession, SessionPool};
+
+pub(super) struct TokenAccess {
+    context: Pkcs11,
+    slot: Slot,
+    sessions: SessionPool,
+    known: Mutex<KnownObjects>,
+}
+
+#[derive(Default)]
+struct KnownObjects {
+    certificates: Option<Arc<[TokenCertificate]>>,
+    mechanisms: Option<Arc<[MechanismType]>>,
+    /// Private keys by the id of their certificate.
+    keys: HashMap<String, PrivateKey>,
+}
+
+impl TokenAccess {
+    pub(super) fn new(context: Pkcs11, slot: Slot) -> Self {
+        let sessions = SessionPool::new(context.clone(), slot);
+        Self { context, slot, sessions, known: Mutex::default() }
+    }
+
+    pub(super) fn slot(&self) -> Slot {
+        self.slot
+    }
+
+    pub(super) fn session(&self) -> Result<PooledSession<'_>, Failure> {
+        self.sessions.take()
+    }
+
+    pub(super) fn info(&self) -> Result<TokenInfo, Failure> {
+        let operation = format!("asking for the token in slot {}", self.slot.id());
+        self.context.get_token_info(self.slot).context(&operation)
+    }
+
+    /// Ends the login. It is no error if the token is not logged in to.
+    pub(super) fn log_out(&self, session: &Session) -> Result<(), Failure> {
+        // The handles of private objects end with the login.
+        self.known().keys.clear();
+        match session.logout() {
+            Err(Error::Pkcs11(RvError::UserNotLoggedIn, _)) => Ok(()),
+            result => result.context("logging out"),
+        }
+    }
+
+    /// Reads the certificates from the token.
+    pub(super) fn read_certificates(&self) -> Result<Arc<[TokenCertificate]>, Failure> {
+        let certificates: Arc<[_]> = certificates::read(&*self.session()?)?.into();
+        self.known().certificates = Some(Arc::clone(&certificates));
+        Ok(certificates)
+    }
+
+    /// The certificates as they were last read.
+    pub(super) fn known_certificates(&self) -> Option<Arc<[TokenCertificate]>> {
+        self.known().certificates.clone()
+    }
+
+    /// The keys that may belong to the certificate: the key that is known to, or those found now.
+    pub(super) fn private_keys(
+        &self,
+        session: &Session,
+        certificate: &TokenCertificate,
+    ) -> Result<Vec<PrivateKey>, Failure> {
+        let known = self.known().keys.get(certificate.id()).copied();
+        known.map_or_else(|| key::find_private(session, certificate), |key| Ok(vec![key]))
+    }
+
+    pub(super) fn remember_key(&self, certificate: &TokenCertificate, key: PrivateKey) {
+        self.known().keys.insert(certificate.id().to_owned(), key);
+    }
+
+    pub(super) fn forget_objects(&self) {
+        let mut known = self.known();
+        known.certificates = None;
+        known.keys.clear();
+    }
+
+    /// Forgets the token and closes its sessions.
+    pub(super) fn forget_all(&self) {
+        *self.known() = KnownObjects::default();
+        self.sessions.close_all();
+    }
+
+    pub(super) fn has_mechanism(&self, mechanism: MechanismType) -> Result<bool, Failure> {
+        let known = self.known().mechanisms.clone();
+        let mechanisms = match known {
+            Some(mechanisms) => mechanisms,
+            None => {
+                let read: Arc<[_]> = self
+                    .context
+                    .get_mechanism_list(self.slot)
+                    .context("asking which algorithms the token has")?
+                    .into();
+                Arc::clone(self.known().mechanisms.insert(read))
+            }
+        };
+        Ok(mechanisms.contains(&mechanism))
+    }
+
+    fn known(&self) -> MutexGuard<'_, KnownObjects> {
+        lock(&self.known)
+    }
+}
+
+/// Fails if the token was removed since the session was opened. Then no PIN must be sent.
+pub(super) fn check_token(session: &Session) -> Result<(), Failure> {
+    session.get_session_info().context("asking for the token").map(drop)
+}
