@@ -48,7 +48,7 @@ impl Setup {
             terminal: None,
             binary: None,
         }
-        .config("")
+        .config("detect_modules = false\n")
     }
 
     /// SoftHSM2's module with a token, and [`ORIGIN`] allowed.

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use pkcs11_bridge_tests::bridge::{SOFTHSM, Setup};
 use pkcs11_bridge_tests::bridge_control::BridgeControl;
-use pkcs11_bridge_tests::browser::chromedriver;
+use pkcs11_bridge_tests::browser::{chromedriver, isolate};
 use pkcs11_bridge_tests::token::{MODULE, PIN, TestToken};
 use pkcs11_bridge_tests::workspace;
 use tokio::task::spawn_blocking;
@@ -23,7 +23,7 @@ async fn the_client_works_in_a_browser() {
     let control = BridgeControl::serve(bridge).await;
 
     let mut command = Command::new("wasm-pack");
-    command
+    isolate(&mut command)
         .args(["test", "--headless", "--chrome", "client-wasm"])
         .current_dir(workspace())
         .env("CHROMEDRIVER", chromedriver())

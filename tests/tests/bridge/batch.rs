@@ -123,7 +123,7 @@ async fn an_error_that_affects_all_hashes_fails_the_call() {
         assert_error(what, &outcome, expected, &[]);
         assert!(events.is_empty(), "{what}: {events:?}");
     }
-    assert!(!fixture.a_try_was_lost(&mut page).await);
+    assert!(!fixture.token_lost_a_try(&mut page).await);
 }
 
 #[tokio::test]

@@ -61,8 +61,8 @@ async fn the_file_in_the_configuration_folder_is_read_by_default() {
 async fn flags_override_the_file() {
     let token = TestToken::new();
     let file = config(&token).replace(MODULE, "/usr/lib/missing-module.so");
-    let bridge =
-        Setup::new().config(&file).module(SOFTHSM, MODULE).origin("https://third.example").start();
+    let setup = Setup::new().config(&file).token(&token);
+    let bridge = setup.module(SOFTHSM, MODULE).origin("https://third.example").start();
     for origin in [ORIGIN, "https://third.example"] {
         let mut page = bridge.connect_as(origin).await;
         assert_eq!(page.result("info", json!({})).await["manufacturer_id"], "SoftHSM");

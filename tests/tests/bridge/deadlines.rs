@@ -143,7 +143,7 @@ async fn a_read_that_hangs_fails_despite_parallel_signatures() {
     let mut reading = fixture.bridge.connect().await;
     reading.request("info", json!({})).await;
     fixture.module.wait_until_blocked("C_GetInfo", 1);
-    let (given_up, signing) = (reading.reply(), async {
+    let (abandon_call, signing) = (reading.reply(), async {
         // The signatures overlap, so one of them is always in flight.
         let mut second = fixture.bridge.connect().await;
         page.request("signData", fixture.signing()).await;
@@ -159,7 +159,7 @@ async fn a_read_that_hangs_fails_despite_parallel_signatures() {
         }
         panic!("it goes on beside the read that hangs");
     });
-    let ((_, outcome), ()) = tokio::join!(given_up, signing);
+    let ((_, outcome), ()) = tokio::join!(abandon_call, signing);
     assert_error("the read", &outcome, OVERDUE, &[NAME, "info", "1 s"]);
     hangs.remove();
 }

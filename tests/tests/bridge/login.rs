@@ -49,73 +49,76 @@ fn assert_wrong_pin(what: &str, outcome: &Outcome) {
 
 #[tokio::test]
 async fn without_a_login_the_bridge_demands_a_pin() {
-    let story = LoginFixture::new();
-    let mut page = story.bridge.connect().await;
-    assert_pin_missing("before any login", &page.call("signData", story.without_pin.clone()).await);
-    page.result("signData", story.with_pin.clone()).await;
+    let fixture = LoginFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    assert_pin_missing(
+        "before any login",
+        &page.call("signData", fixture.without_pin.clone()).await,
+    );
+    page.result("signData", fixture.with_pin.clone()).await;
 }
 
 #[tokio::test]
 async fn after_a_wrong_pin_the_right_pin_signs() {
-    let story = LoginFixture::new();
-    let mut page = story.bridge.connect().await;
-    assert_wrong_pin("a wrong PIN", &story.sign_with(&mut page, WRONG_PIN).await);
-    let mut other = story.bridge.connect_as(OTHER_ORIGIN).await;
-    assert_wrong_pin("the officer's PIN", &story.sign_with(&mut other, SO_PIN).await);
-    let outcome = page.call("signData", story.without_pin.clone()).await;
+    let fixture = LoginFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    assert_wrong_pin("a wrong PIN", &fixture.sign_with(&mut page, WRONG_PIN).await);
+    let mut other = fixture.bridge.connect_as(OTHER_ORIGIN).await;
+    assert_wrong_pin("the officer's PIN", &fixture.sign_with(&mut other, SO_PIN).await);
+    let outcome = page.call("signData", fixture.without_pin.clone()).await;
     assert_pin_missing("after a wrong PIN", &outcome);
-    page.result("signData", story.with_pin.clone()).await;
+    page.result("signData", fixture.with_pin.clone()).await;
 }
 
 #[tokio::test]
 async fn after_a_login_the_origin_signs_without_a_pin() {
-    let story = LoginFixture::new();
-    let mut page = story.bridge.connect().await;
-    page.result("signData", story.with_pin.clone()).await;
-    page.result("signData", story.without_pin.clone()).await;
+    let fixture = LoginFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    page.result("signData", fixture.with_pin.clone()).await;
+    page.result("signData", fixture.without_pin.clone()).await;
     // Any key of the token signs, for any page of the origin.
-    let other_key = without(&sign_data(&story.token, KeyType::Rsa3072.id(), "PS384"), "pin");
+    let other_key = without(&sign_data(&fixture.token, KeyType::Rsa3072.id(), "PS384"), "pin");
     page.result("signData", other_key).await;
-    story.bridge.connect().await.result("signData", story.without_pin.clone()).await;
+    fixture.bridge.connect().await.result("signData", fixture.without_pin.clone()).await;
 }
 
 #[tokio::test]
 async fn another_origin_needs_its_own_pin() {
-    let story = LoginFixture::new();
-    let mut page = story.bridge.connect().await;
-    let mut other = story.bridge.connect_as(OTHER_ORIGIN).await;
-    page.result("signData", story.with_pin.clone()).await;
-    let outcome = other.call("signData", story.without_pin.clone()).await;
+    let fixture = LoginFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    let mut other = fixture.bridge.connect_as(OTHER_ORIGIN).await;
+    page.result("signData", fixture.with_pin.clone()).await;
+    let outcome = other.call("signData", fixture.without_pin.clone()).await;
     assert_pin_missing("another origin", &outcome);
-    assert_wrong_pin("another origin", &story.sign_with(&mut other, WRONG_PIN).await);
+    assert_wrong_pin("another origin", &fixture.sign_with(&mut other, WRONG_PIN).await);
     // A failure of one origin does not affect the other.
-    page.result("signData", story.without_pin.clone()).await;
-    other.result("signData", story.with_pin.clone()).await;
-    other.result("signData", story.without_pin.clone()).await;
+    page.result("signData", fixture.without_pin.clone()).await;
+    other.result("signData", fixture.with_pin.clone()).await;
+    other.result("signData", fixture.without_pin.clone()).await;
 }
 
 #[tokio::test]
 async fn a_wrong_pin_is_judged_by_the_token_even_after_a_login() {
-    let story = LoginFixture::new();
-    let mut page = story.bridge.connect().await;
-    page.result("signData", story.with_pin.clone()).await;
+    let fixture = LoginFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    page.result("signData", fixture.with_pin.clone()).await;
     for _ in 0..2 {
-        assert_wrong_pin("while logged in", &story.sign_with(&mut page, WRONG_PIN).await);
+        assert_wrong_pin("while logged in", &fixture.sign_with(&mut page, WRONG_PIN).await);
     }
-    page.result("signData", story.with_pin.clone()).await;
-    page.result("signData", story.without_pin.clone()).await;
+    page.result("signData", fixture.with_pin.clone()).await;
+    page.result("signData", fixture.without_pin.clone()).await;
 }
 
 #[tokio::test]
 async fn parallel_right_and_wrong_pins_get_their_own_results() {
-    let story = LoginFixture::new();
-    let mut page = story.bridge.connect().await;
-    page.result("signData", story.with_pin.clone()).await;
-    let wrong = with(&story.with_pin, "pin", WRONG_PIN);
+    let fixture = LoginFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    page.result("signData", fixture.with_pin.clone()).await;
+    let wrong = with(&fixture.with_pin, "pin", WRONG_PIN);
     let mut is_right = std::collections::HashMap::new();
     for number in 0..24 {
         let right = number % 3 != 0;
-        let params = if right { &story.with_pin } else { &wrong };
+        let params = if right { &fixture.with_pin } else { &wrong };
         is_right.insert(page.request("signData", params.clone()).await, right);
     }
     for _ in 0..24 {
@@ -129,24 +132,24 @@ async fn parallel_right_and_wrong_pins_get_their_own_results() {
 
 #[tokio::test]
 async fn the_login_ends_with_the_origins_last_connection() {
-    let story = LoginFixture::new();
-    let mut page = story.bridge.connect().await;
-    let mut second = story.bridge.connect().await;
-    page.result("signData", story.with_pin.clone()).await;
+    let fixture = LoginFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    let mut second = fixture.bridge.connect().await;
+    page.result("signData", fixture.with_pin.clone()).await;
     page.close().await;
-    second.result("signData", story.without_pin.clone()).await;
-    story.bridge.expect_workers(1);
+    second.result("signData", fixture.without_pin.clone()).await;
+    fixture.bridge.expect_workers(1);
     second.close().await;
-    story.bridge.expect_workers(0);
-    let mut third = story.bridge.connect().await;
-    let outcome = third.call("signData", story.without_pin.clone()).await;
+    fixture.bridge.expect_workers(0);
+    let mut third = fixture.bridge.connect().await;
+    let outcome = third.call("signData", fixture.without_pin.clone()).await;
     assert_pin_missing("after the last connection closed", &outcome);
 }
 
 #[tokio::test]
 async fn a_pin_of_an_unsupported_length_is_refused() {
-    let story = LoginFixture::new();
-    let mut page = story.bridge.connect().await;
+    let fixture = LoginFixture::new();
+    let mut page = fixture.bridge.connect().await;
     let too_long = [PIN, "0"].concat().repeat(30);
     for (what, pin) in [
         ("an empty PIN", ""),
@@ -154,57 +157,57 @@ async fn a_pin_of_an_unsupported_length_is_refused() {
         ("a PIN that is too long", too_long.as_str()),
         ("a very long PIN", &PIN.repeat(10_000)),
     ] {
-        let outcome = story.sign_with(&mut page, pin).await;
+        let outcome = fixture.sign_with(&mut page, pin).await;
         assert_error(what, &outcome, (412, "106"), &["PIN"]);
         assert_ckr(what, &outcome, "CKR_PIN_LEN_RANGE");
     }
-    page.result("signData", story.with_pin.clone()).await;
-    let outcome = story.sign_with(&mut page, "").await;
+    page.result("signData", fixture.with_pin.clone()).await;
+    let outcome = fixture.sign_with(&mut page, "").await;
     assert_error("an empty PIN after a login", &outcome, (412, "106"), &["PIN"]);
 }
 
 #[tokio::test]
 async fn a_pin_is_not_trimmed_or_changed() {
-    let story = LoginFixture::new();
-    let mut page = story.bridge.connect().await;
-    let mut other = story.bridge.connect_as(OTHER_ORIGIN).await;
+    let fixture = LoginFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    let mut other = fixture.bridge.connect_as(OTHER_ORIGIN).await;
     // Each origin waits only for its own wrong PINs.
     for (page, changed) in [
         (&mut page, [format!("{PIN} "), format!("{PIN}\0")]),
         (&mut other, [format!(" {PIN}"), format!("{PIN}\n")]),
     ] {
         for pin in changed {
-            let outcome = story.sign_with(page, &pin).await;
+            let outcome = fixture.sign_with(page, &pin).await;
             assert_wrong_pin("a PIN with something around it", &outcome);
         }
     }
-    page.result("signData", story.with_pin.clone()).await;
+    page.result("signData", fixture.with_pin.clone()).await;
 }
 
 #[tokio::test]
 async fn pins_and_data_are_never_logged_or_echoed() {
-    let story = LoginFixture::new();
-    let mut page = story.bridge.connect().await;
+    let fixture = LoginFixture::new();
+    let mut page = fixture.bridge.connect().await;
     let data = base64(&digest("sha256", MESSAGE));
     let mut messages = String::new();
     for (params, field, value) in [
-        (&story.with_pin, "pin", WRONG_PIN),
-        (&story.with_pin, "data", WRONG_PIN),
-        (&story.with_pin, "cert_id", WRONG_PIN),
-        (&story.with_pin, "algorithm_reference", PIN),
-        (&story.with_pin, "signature_format", PIN),
-        (&story.without_pin, "Pin", PIN),
+        (&fixture.with_pin, "pin", WRONG_PIN),
+        (&fixture.with_pin, "data", WRONG_PIN),
+        (&fixture.with_pin, "cert_id", WRONG_PIN),
+        (&fixture.with_pin, "algorithm_reference", PIN),
+        (&fixture.with_pin, "signature_format", PIN),
+        (&fixture.without_pin, "Pin", PIN),
     ] {
         let outcome = page.call("signData", with(params, field, value)).await;
         messages.push_str(&outcome.expect_err(field).message);
     }
     let (_, outcome) = page.exchange(&format!("{{\"pin\": \"{PIN}\"")).await;
     messages.push_str(&outcome.expect_err("half a message").message);
-    page.result("signData", story.with_pin.clone()).await;
+    page.result("signData", fixture.with_pin.clone()).await;
     page.close().await;
-    story.bridge.expect_workers(0);
+    fixture.bridge.expect_workers(0);
 
-    let log = story.bridge.log();
+    let log = fixture.bridge.log();
     assert!(log.len() > 100, "the log is on: {log}");
     for (place, text) in [("the log", &log), ("an error", &messages)] {
         for secret in [PIN, data.as_str()] {

@@ -9,7 +9,7 @@ use pkcs11_bridge_tests::test_module::{Rule, User};
 use pkcs11_bridge_tests::token::{KeyType, PIN, WRONG_PIN};
 
 use super::pin_fixture::{
-    OTHER, PinFixture, RIGHT_LOGIN, WRONG, WRONG_LOGIN, assert_all_done, assert_all_refused,
+    OTHER, PinFixture, RIGHT_LOGIN, WRONG, WRONG_LOGIN, assert_all_fail, assert_all_succeed,
     wrong_pin,
 };
 
@@ -18,7 +18,7 @@ async fn many_signatures_with_the_same_pin_need_one_login() {
     let fixture = PinFixture::new();
     let mut page = fixture.bridge.connect().await;
     page.request_many("signData", &fixture.with_pin(), 32).await;
-    assert_all_done(&mut page, 32).await;
+    assert_all_succeed(&mut page, 32).await;
     assert_eq!(fixture.login_results(), [RIGHT_LOGIN]);
 
     let mut second = fixture.bridge.connect().await;
@@ -49,7 +49,7 @@ async fn ten_parallel_calls_send_the_same_wrong_pin_once() {
     let mut page = fixture.bridge.connect().await;
     let params = with(&fixture.with_pin(), "pin", WRONG_PIN);
     page.request_many("signData", &params, 10).await;
-    assert_all_refused(&mut page, 10, WRONG, &["Wrong PIN"]).await;
+    assert_all_fail(&mut page, 10, WRONG, &["Wrong PIN"]).await;
     assert_eq!(fixture.login_results(), [WRONG_LOGIN]);
     // A later call with the same PIN is a new try.
     page.call("signData", params).await.expect_err("a wrong PIN");

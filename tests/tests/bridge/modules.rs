@@ -140,7 +140,7 @@ async fn the_first_module_is_the_default() {
 #[tokio::test]
 async fn a_bridge_without_modules_reports_it() {
     let origin = pkcs11_bridge_tests::bridge::ORIGIN;
-    let bridge = Setup::new().config("detect_modules = false\n").origin(origin).start();
+    let bridge = Setup::new().origin(origin).start();
     let mut page = bridge.connect().await;
     assert_eq!(page.result("modules", json!({})).await, json!([]));
     let outcome = page.call("slots", json!({})).await;

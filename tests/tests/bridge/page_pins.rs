@@ -15,7 +15,7 @@ use super::pin_dialog::{DialogFixture, OTHER_ORIGIN, WRONG};
 const WRONG_PINS: [&str; 2] = ["81726354", "72635445"];
 
 /// Makes a call with a wrong PIN. Gives the time that it took.
-async fn wrong(fixture: &DialogFixture, page: &mut Socket, pin: &str) -> Duration {
+async fn try_wrong_pin(fixture: &DialogFixture, page: &mut Socket, pin: &str) -> Duration {
     let start = Instant::now();
     let outcome = page.call("signData", with(&fixture.with_pin, "pin", pin)).await;
     assert_error("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
@@ -27,16 +27,16 @@ async fn wrong(fixture: &DialogFixture, page: &mut Socket, pin: &str) -> Duratio
 async fn each_wrong_pin_doubles_the_pause_until_a_right_one() {
     let fixture = DialogFixture::new("");
     let mut page = fixture.bridge.connect().await;
-    wrong(&fixture, &mut page, WRONG_PIN).await;
-    assert!(wrong(&fixture, &mut page, WRONG_PINS[0]).await >= seconds(0.9));
+    try_wrong_pin(&fixture, &mut page, WRONG_PIN).await;
+    assert!(try_wrong_pin(&fixture, &mut page, WRONG_PINS[0]).await >= seconds(0.9));
     let start = Instant::now();
     page.result("signData", fixture.with_pin.clone()).await;
     assert!(start.elapsed() >= seconds(1.9), "the right one waits too: {:?}", start.elapsed());
 
     // The pauses start again at the shortest.
-    let first = wrong(&fixture, &mut page, WRONG_PIN).await;
+    let first = try_wrong_pin(&fixture, &mut page, WRONG_PIN).await;
     assert!(first < seconds(3.5), "{first:?}");
-    assert!(wrong(&fixture, &mut page, WRONG_PIN).await >= seconds(0.9));
+    assert!(try_wrong_pin(&fixture, &mut page, WRONG_PIN).await >= seconds(0.9));
 }
 
 #[tokio::test]
@@ -45,8 +45,8 @@ async fn a_pause_does_not_delay_other_origins() {
     let mut page = fixture.bridge.connect().await;
     let mut other = fixture.bridge.connect_as(OTHER_ORIGIN).await;
     other.result("signData", fixture.with_pin.clone()).await;
-    wrong(&fixture, &mut page, WRONG_PIN).await;
-    wrong(&fixture, &mut page, WRONG_PINS[0]).await;
+    try_wrong_pin(&fixture, &mut page, WRONG_PIN).await;
+    try_wrong_pin(&fixture, &mut page, WRONG_PINS[0]).await;
     let start = Instant::now();
     page.request("signData", with(&fixture.with_pin, "pin", WRONG_PINS[1])).await;
     for _ in 0..5 {
@@ -63,8 +63,8 @@ async fn a_pause_does_not_delay_other_origins() {
 async fn a_pause_of_the_page_does_not_delay_the_user() {
     let fixture = DialogFixture::new("");
     let mut page = fixture.bridge.connect().await;
-    wrong(&fixture, &mut page, WRONG_PIN).await;
-    wrong(&fixture, &mut page, WRONG_PINS[0]).await;
+    try_wrong_pin(&fixture, &mut page, WRONG_PIN).await;
+    try_wrong_pin(&fixture, &mut page, WRONG_PINS[0]).await;
     fixture.pinentry.answer(Answer::pin(PIN));
     page.result("signData", fixture.without_pin.clone()).await;
     let dialogs = fixture.pinentry.assert_dialogs(1);

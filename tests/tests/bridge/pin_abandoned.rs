@@ -23,7 +23,7 @@ enum Departure {
 const DEPARTURES: [Departure; 2] = [Departure::Leaving, Departure::Cancelling];
 
 /// A fixture with a token that takes long to check a wrong PIN. The page has left that call.
-async fn given_up(fixture: &PinFixture, by: Departure) -> (ActiveRule<'_>, Option<Socket>) {
+async fn abandon_call(fixture: &PinFixture, by: Departure) -> (ActiveRule<'_>, Option<Socket>) {
     let mut page = fixture.bridge.connect().await;
     let held = fixture.module.add(Rule::on("C_Login").held());
     let params = with(&fixture.batch(3), "pin", wrong_pin(1));
@@ -46,7 +46,7 @@ async fn an_abandoned_wrong_pin_delays_the_next_one() {
     for by in DEPARTURES {
         let fixture = PinFixture::new();
         let mut staying = fixture.bridge.connect().await;
-        let (held, _page) = given_up(&fixture, by).await;
+        let (held, _page) = abandon_call(&fixture, by).await;
         staying.request("signData", with(&fixture.with_pin(), "pin", wrong_pin(2))).await;
         sleep(MOMENT).await;
         held.release();
@@ -66,7 +66,7 @@ async fn after_an_abandoned_wrong_pin_the_last_try_is_kept() {
             fixture.module.simulate(|token| token.tries = Some(2));
             let _staying = fixture.bridge.connect().await;
             let mut next = fixture.bridge.connect_as(origin).await;
-            let (held, _page) = given_up(&fixture, by).await;
+            let (held, _page) = abandon_call(&fixture, by).await;
             next.request("signData", with(&fixture.with_pin(), "pin", wrong_pin(2))).await;
             sleep(MOMENT).await;
             held.release();

@@ -40,7 +40,7 @@ impl DialogFixture {
     }
 
     /// Whether the token reports a wrong PIN since the last right one (`CKF_USER_PIN_COUNT_LOW`).
-    pub async fn a_try_was_lost(&self, page: &mut Socket) -> bool {
+    pub async fn token_lost_a_try(&self, page: &mut Socket) -> bool {
         let token = page.result("token", json!({ "slot_id": self.token.slot() })).await;
         token["flags"].as_u64().expect("a number") & 0x1_0000 != 0
     }
@@ -70,7 +70,7 @@ async fn the_next_dialog_reports_the_wrong_pin() {
     let dialogs = fixture.pinentry.assert_dialogs(2);
     assert_eq!(dialogs[0].error(), None);
     assert!(dialogs[1].error().unwrap().contains("Wrong PIN"), "{dialogs:?}");
-    assert!(!fixture.a_try_was_lost(&mut page).await);
+    assert!(!fixture.token_lost_a_try(&mut page).await);
 }
 
 #[tokio::test]
@@ -135,7 +135,7 @@ async fn an_unanswered_dialog_times_out() {
     let dialogs = fixture.pinentry.assert_dialogs(2);
     assert_eq!(dialogs[0].timeout(), Some(Duration::from_secs(1)));
     fixture.pinentry.expect_no_process();
-    assert!(!fixture.a_try_was_lost(&mut page).await);
+    assert!(!fixture.token_lost_a_try(&mut page).await);
 }
 
 #[tokio::test]
@@ -178,7 +178,7 @@ async fn a_pin_of_an_unsupported_length_is_asked_for_again_without_a_login() {
         assert!(dialog.error().is_some_and(|error| error.contains(word)), "{word}: {dialog:?}");
         assert!(!dialog.description().contains("A wrong PIN was entered"), "{dialog:?}");
     }
-    assert!(!fixture.a_try_was_lost(&mut page).await, "a login was tried");
+    assert!(!fixture.token_lost_a_try(&mut page).await, "a login was tried");
 }
 
 #[tokio::test]
@@ -188,7 +188,7 @@ async fn a_pin_of_a_megabyte_is_rejected() {
     let mut page = fixture.bridge.connect().await;
     let outcome = page.call("signData", fixture.without_pin.clone()).await;
     assert!(outcome.is_err(), "it signed");
-    assert!(!fixture.a_try_was_lost(&mut page).await);
+    assert!(!fixture.token_lost_a_try(&mut page).await);
     page.result("signData", fixture.with_pin.clone()).await;
 }
 

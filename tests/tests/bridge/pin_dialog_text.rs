@@ -1,14 +1,12 @@
 //! The text of the PIN dialog: the origin, the key, and the data to sign. No
 //! certificate and no label can deceive the user or break the dialog.
 
-use std::process::Command;
-
 use pkcs11_bridge_tests::bridge::{ORIGIN, Setup};
 use pkcs11_bridge_tests::digest::{base64, digest, from_base64};
 use pkcs11_bridge_tests::openssl;
 use pkcs11_bridge_tests::params::{MESSAGE, with};
 use pkcs11_bridge_tests::pinentry::{Answer, Dialog, Kind, Pinentry};
-use pkcs11_bridge_tests::program::run;
+use pkcs11_bridge_tests::program::{run, tool};
 use pkcs11_bridge_tests::token::{KeyType, LABEL, MODULE, PIN, TestToken};
 use rcgen::{CertificateParams, DistinguishedName, DnType, Issuer, KeyPair};
 use serde_json::json;
@@ -99,7 +97,7 @@ fn put_common_name(token: &TestToken, common_name: &str) {
     let certificate = params.signed_by(&key, &issuer).unwrap();
     std::fs::write(issued.certificate_der(), certificate.der()).unwrap();
     token.write_private_key(&issued, Some("0b"));
-    let mut write = Command::new(env!("CARGO_BIN_EXE_write-certificate"));
+    let mut write = tool(env!("CARGO_BIN_EXE_write-certificate"));
     write.env("SOFTHSM2_CONF", token.configuration()).arg("0b").arg(issued.certificate_der());
     run(&mut write);
 }
@@ -149,7 +147,7 @@ async fn a_token_label_cannot_deceive_the_user() {
     let slot = token.add_token(label).to_string();
     let issued = token.generate_key(KeyType::P256, "labelled");
     for (file, class) in [(issued.private_key(), "privkey"), (issued.certificate_der(), "cert")] {
-        run(Command::new("pkcs11-tool")
+        run(tool("pkcs11-tool")
             .env("SOFTHSM2_CONF", token.configuration())
             .args(["--module", MODULE, "--slot", &slot, "--login", "--pin", PIN, "--id", "0c"])
             .args(["--type", class, "--write-object"])

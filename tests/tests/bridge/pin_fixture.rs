@@ -159,7 +159,7 @@ pub fn item_of(result: &Value, at: usize) -> Outcome {
 }
 
 /// Takes this number of replies. Asserts that each is an error with this status and code.
-pub async fn assert_all_refused(
+pub async fn assert_all_fail(
     page: &mut Socket,
     count: usize,
     expected: (u16, &str),
@@ -171,7 +171,7 @@ pub async fn assert_all_refused(
 }
 
 /// Takes this number of replies. Asserts that each is a success.
-pub async fn assert_all_done(page: &mut Socket, count: usize) {
+pub async fn assert_all_succeed(page: &mut Socket, count: usize) {
     for _ in 0..count {
         page.reply().await.1.expect("one of many");
     }

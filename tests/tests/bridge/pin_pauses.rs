@@ -11,7 +11,7 @@ use pkcs11_bridge_tests::test_module::Call;
 use pkcs11_bridge_tests::token::PIN;
 use serde_json::json;
 
-use super::pin_fixture::{OTHER, PinFixture, WRONG, WRONG_LOGIN, assert_all_refused, wrong_pin};
+use super::pin_fixture::{OTHER, PinFixture, WRONG, WRONG_LOGIN, assert_all_fail, wrong_pin};
 
 /// The times from each login to the next.
 fn pauses(logins: &[Call]) -> Vec<Duration> {
@@ -40,7 +40,7 @@ async fn parallel_wrong_pins_are_tried_one_after_the_other() {
 
     // The other origin's right PIN has reset the token's count of wrong PINs, but not the bridge's.
     for (page, count) in pages.iter_mut().zip([2, 1]) {
-        assert_all_refused(page, count, WRONG, &["Wrong PIN"]).await;
+        assert_all_fail(page, count, WRONG, &["Wrong PIN"]).await;
     }
     let (of_other, logins): (Vec<_>, Vec<_>) =
         fixture.module.logins().into_iter().partition(|login| login.result == CKR_OK);

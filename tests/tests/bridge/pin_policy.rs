@@ -25,7 +25,7 @@ async fn with_native_pin_entry_a_pages_pin_is_refused_and_not_tried() {
             assert_error(method, &outcome, (400, "801"), &words);
         }
     }
-    assert!(!fixture.a_try_was_lost(&mut page).await);
+    assert!(!fixture.token_lost_a_try(&mut page).await);
     assert_eq!(fixture.pinentry.start_count(), 0);
 
     fixture.pinentry.answer(Answer::pin(PIN));

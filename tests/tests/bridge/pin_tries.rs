@@ -19,7 +19,7 @@ use super::pin_fixture::{
 };
 
 /// A fixture whose token has this number of tries.
-fn desk_with_tries(tries: u32) -> PinFixture {
+fn fixture_with_tries(tries: u32) -> PinFixture {
     let fixture = PinFixture::new();
     fixture.module.simulate(|token| token.tries = Some(tries));
     fixture
@@ -27,7 +27,7 @@ fn desk_with_tries(tries: u32) -> PinFixture {
 
 #[tokio::test]
 async fn the_last_try_is_for_the_user_only() {
-    let fixture = desk_with_tries(3);
+    let fixture = fixture_with_tries(3);
     let mut page = fixture.bridge.connect().await;
     let outcome = fixture.sign_with(&mut page, &wrong_pin(1)).await;
     assert_error("the first wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
@@ -63,7 +63,7 @@ async fn the_last_try_is_for_the_user_only() {
 
 #[tokio::test]
 async fn a_wrong_pin_at_the_last_try_locks_and_ends_the_dialogs() {
-    let fixture = desk_with_tries(1);
+    let fixture = fixture_with_tries(1);
     let mut page = fixture.bridge.connect().await;
     let outcome = fixture.sign_with(&mut page, PIN).await;
     assert_error("a PIN of the page", &outcome, LAST_TRY, &["desktop"]);
@@ -89,7 +89,7 @@ async fn a_wrong_pin_at_the_last_try_locks_and_ends_the_dialogs() {
 
 #[tokio::test]
 async fn the_dialog_asks_again_before_other_calls_get_their_turn() {
-    let fixture = desk_with_tries(5);
+    let fixture = fixture_with_tries(5);
     let mut page = fixture.bridge.connect().await;
     let mut other = fixture.bridge.connect_as(OTHER).await;
     let first = fixture.pinentry.answer(Answer::pin(&wrong_pin(1)).held());
@@ -117,7 +117,7 @@ async fn the_dialog_asks_again_before_other_calls_get_their_turn() {
 
 #[tokio::test]
 async fn the_dialog_does_not_ask_again_when_one_try_is_left() {
-    let fixture = desk_with_tries(3);
+    let fixture = fixture_with_tries(3);
     let mut page = fixture.bridge.connect().await;
     for number in 1..=2 {
         fixture.pinentry.answer(Answer::pin(&wrong_pin(number)));
@@ -137,7 +137,7 @@ async fn the_dialog_does_not_ask_again_when_one_try_is_left() {
 /// While the user types, a page of another origin uses tries.
 #[tokio::test]
 async fn the_user_is_warned_when_the_last_try_is_reached_meanwhile() {
-    let fixture = desk_with_tries(3);
+    let fixture = fixture_with_tries(3);
     let mut page = fixture.bridge.connect().await;
     let mut other = fixture.bridge.connect_as(OTHER).await;
     let held = fixture.pinentry.answer(Answer::pin(&wrong_pin(3)).held());
@@ -158,7 +158,7 @@ async fn the_user_is_warned_when_the_last_try_is_reached_meanwhile() {
 /// Each call sees two tries left.
 #[tokio::test]
 async fn parallel_pages_of_two_origins_cannot_use_the_last_try() {
-    let fixture = desk_with_tries(2);
+    let fixture = fixture_with_tries(2);
     let mut pages = [fixture.bridge.connect().await, fixture.bridge.connect_as(OTHER).await];
     let held = fixture.module.add(Rule::on("C_Login").held());
     for (page, number) in pages.iter_mut().zip(1..) {

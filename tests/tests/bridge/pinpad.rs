@@ -17,7 +17,7 @@ use pkcs11_bridge_tests::token::{KeyType, LABEL, PIN, TestToken, WRONG_PIN};
 use serde_json::Value;
 
 use super::pin_fixture::{
-    CANCELLED, LAST_TRY, LOCKED, NO_PIN, OTHER, PinFixture, RIGHT_LOGIN, WRONG, assert_all_done,
+    CANCELLED, LAST_TRY, LOCKED, NO_PIN, OTHER, PinFixture, RIGHT_LOGIN, WRONG, assert_all_succeed,
 };
 
 /// Makes the fixture's token one with a pinpad.
@@ -26,7 +26,11 @@ pub fn set_pinpad(fixture: &PinFixture, pinpad: Pinpad) {
 }
 
 /// A page whose call waits for the user to enter the PIN, and the message about it.
-pub async fn calling(fixture: &PinFixture, origin: &str, params: &Value) -> (Socket, Dialog) {
+pub async fn page_with_call(
+    fixture: &PinFixture,
+    origin: &str,
+    params: &Value,
+) -> (Socket, Dialog) {
     let mut page = fixture.bridge.connect_as(origin).await;
     let message = fixture.pinentry.answer(Answer::acknowledge().held());
     page.request("signData", params.clone()).await;
@@ -66,7 +70,7 @@ async fn the_message_about_the_reader_stays_until_the_pin_is_entered() {
         if let Some(pin) = pin {
             params = with(&params, "pin", pin);
         }
-        let (mut page, message) = calling(&fixture, ORIGIN, &params).await;
+        let (mut page, message) = page_with_call(&fixture, ORIGIN, &params).await;
         assert_eq!(message.kind, Kind::Message);
         let description = message.description();
         for word in ["keypad", ORIGIN, LABEL, KeyType::P256.name(), "SHA-256", "pkcs11-bridge"] {
@@ -83,7 +87,7 @@ async fn the_message_about_the_reader_stays_until_the_pin_is_entered() {
 
         // From here on the origin is logged in.
         page.request_many("signData", &params, 5).await;
-        assert_all_done(&mut page, 5).await;
+        assert_all_succeed(&mut page, 5).await;
         fixture.module.assert_logins(1);
         assert_eq!(fixture.pinentry.dialogs().len(), 1);
     }
@@ -111,7 +115,7 @@ async fn after_closing_the_message_the_user_can_still_enter_the_pin() {
 async fn a_timeout_of_the_message_does_not_end_the_login() {
     let fixture = PinFixture::configured("dialog_seconds = 1");
     set_pinpad(&fixture, Pinpad::typing(PIN).held());
-    let (mut page, message) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
+    let (mut page, message) = page_with_call(&fixture, ORIGIN, &fixture.without_pin()).await;
     assert_eq!(message.timeout(), Some(Duration::from_secs(1)));
     assert!(wait_until(STOP_LIMIT, || !message.is_open()), "it is still shown");
     fixture.module.release_pinpad();

@@ -17,22 +17,22 @@ use tokio::time::{sleep, timeout};
 
 use super::always_authenticate::{KEY_ID, assert_order, token_with_key};
 use super::pin_fixture::{
-    CANCELLED, OTHER, PinFixture, RIGHT_FOR_ONE, RIGHT_LOGIN, assert_all_done, assert_all_refused,
+    CANCELLED, OTHER, PinFixture, RIGHT_FOR_ONE, RIGHT_LOGIN, assert_all_fail, assert_all_succeed,
     assert_signature, hash_of, item_of,
 };
-use super::pinpad::{assert_message_closed, calling, enter, set_pinpad};
+use super::pinpad::{assert_message_closed, enter, page_with_call, set_pinpad};
 
 #[tokio::test]
 async fn parallel_calls_need_one_entry() {
     let fixture = PinFixture::new();
     set_pinpad(&fixture, Pinpad::typing(PIN).held());
-    let (mut page, message) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
+    let (mut page, message) = page_with_call(&fixture, ORIGIN, &fixture.without_pin()).await;
     let mut second = fixture.bridge.connect().await;
     page.request_many("signData", &fixture.with_pin(), 10).await;
     second.request_many("signData", &fixture.without_pin(), 10).await;
     fixture.module.release_pinpad();
-    assert_all_done(&mut page, 11).await;
-    assert_all_done(&mut second, 10).await;
+    assert_all_succeed(&mut page, 11).await;
+    assert_all_succeed(&mut second, 10).await;
     assert_message_closed(&fixture, &message);
     assert_eq!(fixture.login_results(), [RIGHT_LOGIN]);
     fixture.pinentry.assert_dialogs(1);
@@ -42,11 +42,11 @@ async fn parallel_calls_need_one_entry() {
 async fn a_cancelled_entry_cancels_all_calls_that_wait_for_it() {
     let fixture = PinFixture::new();
     set_pinpad(&fixture, Pinpad::with_entries([Entry::Fail(CKR_FUNCTION_CANCELED)]).held());
-    let (mut page, message) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
+    let (mut page, message) = page_with_call(&fixture, ORIGIN, &fixture.without_pin()).await;
     page.request_many("signData", &fixture.without_pin(), 10).await;
     page.result("modules", json!({})).await;
     fixture.module.release_pinpad();
-    assert_all_refused(&mut page, 11, CANCELLED, &["cancelled"]).await;
+    assert_all_fail(&mut page, 11, CANCELLED, &["cancelled"]).await;
     assert_message_closed(&fixture, &message);
     assert_eq!(fixture.module.count("C_Login"), 1);
     fixture.pinentry.assert_dialogs(1);
@@ -56,7 +56,7 @@ async fn a_cancelled_entry_cancels_all_calls_that_wait_for_it() {
 async fn while_the_reader_waits_the_origin_can_still_read() {
     let fixture = PinFixture::new();
     set_pinpad(&fixture, Pinpad::typing(PIN).held());
-    let (mut page, _) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
+    let (mut page, _) = page_with_call(&fixture, ORIGIN, &fixture.without_pin()).await;
     page.request_many("signData", &fixture.without_pin(), 20).await;
     let mut second = fixture.bridge.connect().await;
     let reading = async {
@@ -65,7 +65,7 @@ async fn while_the_reader_waits_the_origin_can_still_read() {
     };
     let read = timeout(Duration::from_secs(5), reading).await;
     fixture.module.release_pinpad();
-    assert_all_done(&mut page, 21).await;
+    assert_all_succeed(&mut page, 21).await;
     read.expect("reading does not wait for the user");
 }
 
@@ -73,14 +73,14 @@ async fn while_the_reader_waits_the_origin_can_still_read() {
 async fn when_a_page_leaves_its_message_and_entry_end() {
     let fixture = PinFixture::new();
     set_pinpad(&fixture, Pinpad::typing(PIN).held());
-    let (page, message) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
+    let (page, message) = page_with_call(&fixture, ORIGIN, &fixture.without_pin()).await;
     let worker = fixture.bridge.workers();
     page.close().await;
     assert_message_closed(&fixture, &message);
     fixture.bridge.expect_workers(0);
 
     // The next entry belongs to the page that asks now.
-    let (mut page, _) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
+    let (mut page, _) = page_with_call(&fixture, ORIGIN, &fixture.without_pin()).await;
     fixture.module.release_pinpad();
     fixture.assert_signed("after it", &page.reply().await.1);
     assert_eq!(fixture.login_results(), [RIGHT_LOGIN]);
@@ -94,7 +94,7 @@ async fn the_message_stays_as_long_as_the_reader_waits() {
     let fixture = PinFixture::new();
     set_pinpad(&fixture, Pinpad::typing(PIN).held());
     let mut staying = fixture.bridge.connect().await;
-    let (page, _) = calling(&fixture, ORIGIN, &fixture.without_pin()).await;
+    let (page, _) = page_with_call(&fixture, ORIGIN, &fixture.without_pin()).await;
     page.close().await;
     fixture.pinentry.answer(Answer::acknowledge().held());
     sleep(Duration::from_millis(300)).await;

@@ -14,7 +14,7 @@ use pkcs11_bridge_tests::bridge::{Bridge, Setup};
 use pkcs11_bridge_tests::params::{sign_data, without};
 use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
 use pkcs11_bridge_tests::processes::{self, is_running, wait_until};
-use pkcs11_bridge_tests::program::{Finished, Home, Program, binary};
+use pkcs11_bridge_tests::program::{Finished, Home, Program, binary, tool};
 use pkcs11_bridge_tests::token::{KeyType, MODULE, TestToken};
 use rustix::process::{Signal, geteuid};
 
@@ -22,7 +22,7 @@ const CRASHES: [Signal; 2] = [Signal::ABORT, Signal::SEGV];
 
 /// Runs a command in a shell without a limit on core dumps, in a folder.
 fn with_cores(command: &Command, folder: &Path) -> Command {
-    let mut shell = Command::new("bash");
+    let mut shell = tool("bash");
     shell.args(["-c", "ulimit -c unlimited && exec \"$@\"", "bash"]).arg(command.get_program());
     shell.args(command.get_args()).current_dir(folder);
     shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
@@ -32,7 +32,7 @@ fn with_cores(command: &Command, folder: &Path) -> Command {
 /// Prints a warning if no program on this machine dumps a core, because the test then
 /// proves little.
 fn warn_if_cores_are_not_dumped(folder: &Path) {
-    let mut sleep = Command::new("sleep");
+    let mut sleep = tool("sleep");
     let sleep = Program::start(&mut with_cores(sleep.arg("60"), folder));
     let is_sleep = || {
         let process = processes::find(sleep.pid());
@@ -106,7 +106,7 @@ fn a_worker_that_crashes_dumps_no_core() {
         let mut command = home.command();
         command.args(["worker", "--module", MODULE, "--bridge", &std::process::id().to_string()]);
         command.env("SOFTHSM2_CONF", token.configuration());
-        // Started like the bridge starts it. The bridge does not set the limit for it.
+        // The worker starts as under the bridge, and sets the limit by itself.
         let mut shell = with_cores(&command, &home.temporary());
         // The channels of the worker come over this socket.
         let (_bridge, standard_input) = UnixStream::pair().unwrap();
@@ -147,7 +147,7 @@ const NOBODY: u32 = 65534;
 /// Whether a program of `nobody` can read another program's environment, which has the
 /// same protection as its memory.
 fn can_read(pid: u32) -> bool {
-    let mut reader = Command::new("cat");
+    let mut reader = tool("cat");
     reader.arg(format!("/proc/{pid}/environ")).uid(NOBODY).gid(NOBODY).current_dir("/");
     reader.output().expect("cat").status.success()
 }

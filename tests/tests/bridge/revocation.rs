@@ -42,84 +42,84 @@ impl RevocationFixture {
 
 #[tokio::test]
 async fn a_revoked_origin_loses_connections_and_workers_at_once() {
-    let office = RevocationFixture::open();
-    let mut other = office.bridge.connect().await;
-    other.result("signData", office.params()).await;
-    let mut third = office.bridge.connect_as("https://third.example").await;
+    let fixture = RevocationFixture::open();
+    let mut other = fixture.bridge.connect().await;
+    other.result("signData", fixture.params()).await;
+    let mut third = fixture.bridge.connect_as("https://third.example").await;
     third.result("slots", json!({})).await;
-    let of_others: Vec<u32> = office.bridge.workers().iter().map(|worker| worker.pid).collect();
-    let mut pages = [office.bridge.connect_as(NEW).await, office.bridge.connect_as(NEW).await];
-    pages[0].result("signData", office.params()).await;
-    let workers = office.bridge.workers();
+    let of_others: Vec<u32> = fixture.bridge.workers().iter().map(|worker| worker.pid).collect();
+    let mut pages = [fixture.bridge.connect_as(NEW).await, fixture.bridge.connect_as(NEW).await];
+    pages[0].result("signData", fixture.params()).await;
+    let workers = fixture.bridge.workers();
     let worker = workers.iter().find(|worker| !of_others.contains(&worker.pid)).expect("a worker");
 
-    office.revoke();
+    fixture.revoke();
     for page in &mut pages {
         assert_eq!(page.close_code().await, 1008);
     }
-    assert!(wait_until(STOP_LIMIT, || !is_running(worker.pid)), "its worker goes on");
+    assert!(wait_until(STOP_LIMIT, || !is_running(worker.pid)), "its worker still runs");
 
     // Other origins keep their workers, connections and logins.
-    other.result("signData", without(&office.params(), "pin")).await;
+    other.result("signData", without(&fixture.params(), "pin")).await;
     third.result("slots", json!({})).await;
-    let left: Vec<u32> = office.bridge.workers().iter().map(|worker| worker.pid).collect();
+    let left: Vec<u32> = fixture.bridge.workers().iter().map(|worker| worker.pid).collect();
     assert_eq!(left.len(), 2);
     assert!(of_others.iter().all(|pid| left.contains(pid)), "{of_others:?} {left:?}");
 }
 
 #[tokio::test]
 async fn a_revoked_origin_is_not_asked_about_for_a_while() {
-    let office = RevocationFixture::open();
-    let mut page = office.bridge.connect_as(NEW).await;
+    let fixture = RevocationFixture::open();
+    let mut page = fixture.bridge.connect_as(NEW).await;
     page.result("hello", json!({})).await;
-    office.revoke();
+    fixture.revoke();
     assert_eq!(page.close_code().await, 1008);
-    let mut again = office.bridge.connect_as(NEW).await;
+    let mut again = fixture.bridge.connect_as(NEW).await;
     for _ in 0..2 {
         let outcome = again.call("slots", json!({})).await;
         assert_error("after a revoke", &outcome, NOT_APPROVED, &["not asked again for 10 min"]);
     }
-    assert_eq!(office.pinentry.start_count(), 0);
+    assert_eq!(fixture.pinentry.start_count(), 0);
     // A user who allows the origin again need not wait.
-    run_command(office.bridge.home(), &["allow", NEW]);
+    run_command(fixture.bridge.home(), &["allow", NEW]);
     again.result("slots", json!({})).await;
-    office.pinentry.assert_dialogs(0);
+    fixture.pinentry.assert_dialogs(0);
 }
 
 #[tokio::test]
 async fn a_revocation_answers_a_waiting_call_and_closes_its_dialog() {
-    let office = RevocationFixture::open();
-    let held = office.pinentry.answer(Answer::pin(PIN).held());
-    let mut page = office.bridge.connect_as(NEW).await;
-    page.request("signData", without(&office.params(), "pin")).await;
+    let fixture = RevocationFixture::open();
+    let held = fixture.pinentry.answer(Answer::pin(PIN).held());
+    let mut page = fixture.bridge.connect_as(NEW).await;
+    page.request("signData", without(&fixture.params(), "pin")).await;
     held.opened();
     // Another question waits behind it.
-    let mut other = office.bridge.connect().await;
-    other.request("signData", without(&office.params(), "pin")).await;
-    office.pinentry.answer(Answer::pin(PIN));
+    let mut other = fixture.bridge.connect().await;
+    other.request("signData", without(&fixture.params(), "pin")).await;
+    fixture.pinentry.answer(Answer::pin(PIN));
 
-    office.revoke();
+    fixture.revoke();
     assert_error("a call", &page.reply().await.1, NOT_APPROVED, &["revoked"]);
     assert_eq!(page.close_code().await, 1008);
     other.reply().await.1.expect("a signature");
-    office.pinentry.assert_dialogs(2);
-    office.pinentry.expect_no_process();
+    fixture.pinentry.assert_dialogs(2);
+    fixture.pinentry.expect_no_process();
 }
 
 #[tokio::test]
 async fn a_revocation_answers_running_calls() {
-    let office = RevocationFixture::open();
+    let fixture = RevocationFixture::open();
     let hashes: Vec<_> =
         (0..1000_u32).map(|number| base64(&digest("sha256", &number.to_le_bytes()))).collect();
-    let batch = with(&office.params(), "cert_id", KeyType::Rsa3072.id());
-    let mut page = office.bridge.connect_as(NEW).await;
+    let batch = with(&fixture.params(), "cert_id", KeyType::Rsa3072.id());
+    let mut page = fixture.bridge.connect_as(NEW).await;
     page.request("signDataBatch", with(&batch, "data", hashes)).await;
     // The first report of progress.
     page.event().await;
-    let single = with(&office.params(), "cert_id", KeyType::Rsa3072.id());
+    let single = with(&fixture.params(), "cert_id", KeyType::Rsa3072.id());
     page.request_many("signData", &single, 10).await;
 
-    office.revoke();
+    fixture.revoke();
     let mut refused = 0;
     for _ in 0..11 {
         if let (_, outcome @ Err(_)) = page.reply().await {
@@ -129,20 +129,20 @@ async fn a_revocation_answers_running_calls() {
     }
     assert!(refused > 0, "all of it was done before");
     assert_eq!(page.close_code().await, 1008);
-    office.bridge.expect_workers(0);
-    office.bridge.connect().await.result("signData", single).await;
+    fixture.bridge.expect_workers(0);
+    fixture.bridge.connect().await.result("signData", single).await;
 }
 
 #[tokio::test]
 async fn a_revocation_ends_the_watch_of_slots() {
-    let office = RevocationFixture::open();
-    let mut page = office.bridge.connect_as(NEW).await;
+    let fixture = RevocationFixture::open();
+    let mut page = fixture.bridge.connect_as(NEW).await;
     assert_eq!(page.result("watchSlots", json!({})).await, true);
-    office.revoke();
-    office.bridge.expect_log("its origin was revoked");
+    fixture.revoke();
+    fixture.bridge.expect_log("its origin was revoked");
     // The page delays its close frame for longer than the time between two polls of the slots.
-    assert!(wait_until(STOP_LIMIT, || office.bridge.workers().is_empty()));
+    assert!(wait_until(STOP_LIMIT, || fixture.bridge.workers().is_empty()));
     tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(office.bridge.log().matches("worker started").count(), 1);
+    assert_eq!(fixture.bridge.log().matches("worker started").count(), 1);
     assert_eq!(page.close_code().await, 1008);
 }

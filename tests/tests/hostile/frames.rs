@@ -24,7 +24,7 @@ const NOT_UTF_8: u16 = 1007;
 const TOO_LONG: u16 = 1009;
 
 #[test]
-fn frames_that_break_the_protocol() {
+fn invalid_frames_close_the_connection() {
     let testbed = Testbed::open();
     let unmasked = |frame: Vec<u8>| {
         let payload = frame[6..].to_vec();
@@ -104,7 +104,7 @@ fn assert_closed(address: SocketAddr, what: &str, bytes: &[u8], code: u16) {
 }
 
 #[test]
-fn frames_of_noise() {
+fn random_frames_close_the_connection() {
     let testbed = Testbed::open();
     let mut random = fastrand::Rng::with_seed(7);
     for _ in 0..300 {
@@ -112,7 +112,7 @@ fn frames_of_noise() {
         let noise: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(len).collect();
         let mut peer = testbed.peer();
         let _ = peer.send(&noise);
-        // Half a frame is waited for; the socket is closed then.
+        // The bridge waits for the rest of an incomplete frame, so the test closes the socket.
         let _ = peer.socket().shutdown(std::net::Shutdown::Write);
         let ending = peer.ending();
         let documented = [PROTOCOL, NOT_UTF_8, TOO_LONG].map(Ending::CloseCode);
@@ -123,7 +123,7 @@ fn frames_of_noise() {
 }
 
 #[test]
-fn pieces_that_do_not_end() {
+fn endless_fragments_are_cut_off() {
     let testbed = Testbed::open();
     for (what, piece) in [
         ("long pieces", frame_with_first_byte(CONTINUATION, [b' '; 10_000])),
@@ -136,16 +136,16 @@ fn pieces_that_do_not_end() {
             assert!(begun.elapsed() < LIMIT, "{what}: the bridge accepts all of them");
         }
         let ending = peer.ending();
-        // Bytes that come after the close frame may take it with them.
+        // If the bridge closes with unread bytes, the system may drop its close frame.
         let allowed = [Ending::CloseCode(TOO_LONG), Ending::Dropped];
         assert!(allowed.contains(&ending), "{what}: {ending:?}");
     }
     testbed.expect_served();
 }
 
-/// They never make a message that is too long, but their heads do.
+/// The message stays empty, but its headers exceed the limit.
 #[test]
-fn empty_pieces_that_do_not_end() {
+fn endless_empty_fragments_are_cut_off() {
     let testbed = Testbed::open();
     let mut peer = testbed.peer();
     let _ = peer.send(frame_with_first_byte(TEXT, "{"));
@@ -174,7 +174,7 @@ fn a_flood_of_pings_is_answered() {
 }
 
 #[test]
-fn a_flood_of_pings_whose_pongs_nobody_reads() {
+fn a_flood_of_pings_with_unread_pongs_is_cut_off() {
     let testbed = Testbed::open();
     let mut peer = testbed.peer();
     let pings = frame(PING, [0; 125]).repeat(100);
@@ -183,10 +183,10 @@ fn a_flood_of_pings_whose_pongs_nobody_reads() {
     while peer.send(&pings).is_ok() {
         assert!(begun.elapsed() < LIMIT, "the bridge accepts all of them");
     }
-    // Nothing more was taken for as long as a peer has.
+    // The bridge has waited until the write deadline.
     assert!(begun.elapsed() >= Duration::from_secs(WRITE_SECONDS / 2));
     testbed.expect_served();
 }
 
-/// The bridge gives up within 30 s whatever does not end; a busy machine may be late.
+/// The bridge closes an endless message within 30 s. A busy machine may be late.
 const LIMIT: Duration = Duration::from_secs(60);
