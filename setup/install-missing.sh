@@ -11,7 +11,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly WASM=wasm32-unknown-unknown
-readonly NODE_MIN=18
+readonly NODE_MIN=20.19
 readonly CHROMEDRIVERS=https://googlechromelabs.github.io/chrome-for-testing
 
 say() { printf 'set-up: %s\n' "$*"; }
