@@ -3,8 +3,8 @@
 
 #[cfg(unix)]
 pub(crate) mod descriptors;
-pub(crate) mod frame;
-pub(crate) mod message;
-pub(crate) mod pin;
-pub(crate) mod task;
-pub(crate) mod token_snapshot;
+pub mod frame;
+pub mod message;
+pub mod pin;
+pub mod task;
+pub mod token_snapshot;

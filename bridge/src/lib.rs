@@ -34,12 +34,11 @@ mod commands;
 pub mod config;
 #[doc(hidden)]
 pub mod dialog;
-mod ipc;
+#[doc(hidden)]
+pub mod ipc;
 mod modules;
 mod pin_proof;
 mod process;
-#[cfg(feature = "fuzzing")]
-pub mod readers;
 #[doc(hidden)]
 pub mod server;
 mod service;

@@ -6,11 +6,11 @@ mod access;
 mod canary;
 mod config;
 mod dialog;
+mod ipc;
 mod token;
 mod wire;
 
 use peak_alloc::PeakAlloc;
-use pkcs11_bridge::readers;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -45,16 +45,16 @@ const TARGETS: [Target; 13] = [
     // The TOML tree is larger than its text. Only the user writes this file.
     Target { memory_per_byte: 160, ..bytes("config-file", config::config_file) },
     bytes("handshake", access::handshake),
-    json("job", readers::job),
     bytes("origin", access::origin),
     // The decoder reserves the length that a frame announces.
-    Target { memory: 140 << 20, ..bytes("pipe", readers::pipe) },
+    Target { memory: 140 << 20, ..bytes("pipe", ipc::pipe) },
     json("reply", wire::reply),
-    json("report", readers::report),
     json("request", wire::request),
     bytes("shown-text", dialog::shown_text),
     bytes("signature", token::signature),
     bytes("state-file", access::state_file),
+    json("task", ipc::task),
+    json("worker-message", ipc::worker_message),
 ];
 
 const fn bytes(name: &'static str, decode: fn(&[u8]) -> Decoded) -> Target {

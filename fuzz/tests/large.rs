@@ -32,8 +32,11 @@ fn long_json_of_each_shape() {
             ("request", batch(&value)),
             ("reply", format!(r#"{{"jsonrpc":"2.0","id":1,"result":{value}}}"#)),
             ("reply", format!(r#"{{"jsonrpc":"2.0","method":"slot","params":{value}}}"#)),
-            ("report", format!(r#"{{"Report":{{"id":1,"outcome":{{"Done":{value}}}}}}}"#)),
-            ("job", format!(r#"{{"call":{{"params":{value},"method":"info"}}}}"#)),
+            (
+                "worker-message",
+                format!(r#"{{"Response":{{"id":1,"outcome":{{"Done":{value}}}}}}}"#),
+            ),
+            ("task", format!(r#"{{"id":1,"task":{{"Sign":{{"data":{value}}}}}}}"#)),
             ("answer", format!(r#"{{"Pin":{value}}}"#)),
             ("state-file", format!(r#"{{"version":1,"origins":{value}}}"#)),
         ] {

@@ -15,7 +15,7 @@ use zeroize::{Zeroize, Zeroizing};
 pub(crate) type Frame = Zeroizing<Vec<u8>>;
 
 /// Frames without their length, as they come to the end that serves many workers.
-pub(crate) type FrameReader<R> = FramedRead<R, LengthDelimitedCodec>;
+pub type FrameReader<R> = FramedRead<R, LengthDelimitedCodec>;
 
 pub(crate) fn encode(message: &impl Serialize) -> io::Result<Frame> {
     let mut frame = Zeroizing::new(Vec::with_capacity(1024));
@@ -28,7 +28,7 @@ pub(crate) fn encode(message: &impl Serialize) -> io::Result<Frame> {
 }
 
 /// Reads frames at the end that serves many workers. Giving up on the next frame loses nothing.
-pub(crate) fn reader<R: AsyncRead>(input: R) -> FrameReader<R> {
+pub fn reader<R: AsyncRead>(input: R) -> FrameReader<R> {
     LengthDelimitedCodec::builder()
         .little_endian()
         .length_field_length(HEADER_LEN)
@@ -38,7 +38,7 @@ pub(crate) fn reader<R: AsyncRead>(input: R) -> FrameReader<R> {
 
 /// The message in a frame of a [`reader`]. The error says where it is none, and not what stands there: it
 /// may be a part of a PIN.
-pub(crate) fn decode<M: DeserializeOwned>(frame: &[u8]) -> io::Result<M> {
+pub fn decode<M: DeserializeOwned>(frame: &[u8]) -> io::Result<M> {
     serde_json::from_slice(frame).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
         let problem = format!("a frame of {} bytes is no message ({place})", frame.len());
@@ -53,19 +53,19 @@ pub(crate) fn write(writer: &mut impl Write, message: &impl Serialize) -> io::Re
 }
 
 /// Reads frames at the end that has nothing else to do: a short one, as most are, with a single system call.
-pub(crate) struct Input<R> {
+pub struct Input<R> {
     reader: R,
     /// What has come and was not read yet. Wiped, because it may hold a PIN.
     buffer: Zeroizing<Vec<u8>>,
 }
 
 impl<R: Read> Input<R> {
-    pub(crate) fn new(reader: R) -> Self {
+    pub fn new(reader: R) -> Self {
         Self { reader, buffer: Zeroizing::default() }
     }
 
     /// The next message; `None` at the end of the stream.
-    pub(crate) fn next<M: DeserializeOwned>(&mut self) -> io::Result<Option<M>> {
+    pub fn next<M: DeserializeOwned>(&mut self) -> io::Result<Option<M>> {
         loop {
             let len = self.buffer.first_chunk().map(|header| body_len(*header)).transpose()?;
             let missing = match len {

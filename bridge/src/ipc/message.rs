@@ -12,7 +12,7 @@ use super::pin::{PinRefusal, PinRequest};
 
 /// The first message of a worker: whether it could load and initialise the module.
 #[derive(Serialize, Deserialize)]
-pub(crate) enum Greeting {
+pub enum Greeting {
     /// The worker takes tasks, and that many run side by side.
     Ready {
         #[serde(deserialize_with = "thread_count")]
@@ -24,7 +24,7 @@ pub(crate) enum Greeting {
 
 /// A message after the greeting.
 #[derive(Serialize, Deserialize)]
-pub(crate) enum WorkerMessage {
+pub enum WorkerMessage {
     /// The outcome of one task.
     Response(Response),
     /// The module reports that a token was inserted or removed (`C_WaitForSlotEvent`).
@@ -33,14 +33,14 @@ pub(crate) enum WorkerMessage {
 
 /// The outcome of the task with that id.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Response {
+pub struct Response {
     pub(crate) id: u64,
-    pub(crate) outcome: Outcome,
+    pub outcome: Outcome,
 }
 
 /// How a task ended.
 #[derive(Serialize, Deserialize)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// The result, encoded as the page gets it.
     Done(Box<RawValue>),
     /// The task failed.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The PIN that the worker may send to the token for a task, and the token that it is for. No
 /// `Debug`: it may hold a PIN.
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) enum PinPermission {
+pub enum PinPermission {
     /// No PIN. A task that needs one ends with `Outcome::PinNeeded`.
     None,
     /// This PIN, for the token that was in this state.
@@ -19,7 +19,7 @@ pub(crate) enum PinPermission {
 
 /// What a token says about its PIN (`CK_TOKEN_INFO`, PKCS#11 3.2, section 3.3).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct TokenPinState {
+pub struct TokenPinState {
     pub(crate) label: String,
     pub(crate) serial: String,
     pub(crate) entry: PinEntryPath,
@@ -32,7 +32,7 @@ pub(crate) struct TokenPinState {
 
 /// How many tries are left, as far as the token's flags tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum TriesLeft {
+pub enum TriesLeft {
     /// The token sets none of the flags below.
     Unknown,
     /// A wrong PIN was entered since the last right one (`CKF_USER_PIN_COUNT_LOW`).
@@ -45,7 +45,7 @@ pub(crate) enum TriesLeft {
 
 /// Where the token takes its PIN from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum PinEntryPath {
+pub enum PinEntryPath {
     /// The program sends the PIN.
     Software,
     /// The user enters the PIN on the reader (`CKF_PROTECTED_AUTHENTICATION_PATH`).
@@ -54,7 +54,7 @@ pub(crate) enum PinEntryPath {
 
 /// A task that cannot go on without a PIN.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct PinRequest {
+pub struct PinRequest {
     pub(crate) token: TokenPinState,
     /// The subject of the certificate (RFC 4514), or its label if the subject cannot be read.
     pub(crate) certificate: String,
@@ -63,7 +63,7 @@ pub(crate) struct PinRequest {
 
 /// What the PIN is needed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum PinReason {
+pub enum PinReason {
     /// To log in.
     Login,
     /// For this one signature (`CKA_ALWAYS_AUTHENTICATE`).
@@ -72,7 +72,7 @@ pub(crate) enum PinReason {
 
 /// What came of a PIN that the token did not accept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct PinRefusal {
+pub struct PinRefusal {
     /// What `C_Login` returned.
     pub(crate) failure: Failure,
     pub(crate) token_label: String,

@@ -13,7 +13,7 @@ use super::pin::PinPermission;
 
 /// One task for the worker. The task and the permission are borrowed where they are sent.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct TaskRequest<T = Task, P = PinPermission> {
+pub struct TaskRequest<T = Task, P = PinPermission> {
     /// Chosen by the bridge. The response carries the same id.
     pub(crate) id: u64,
     pub(crate) task: T,
@@ -23,7 +23,7 @@ pub(crate) struct TaskRequest<T = Task, P = PinPermission> {
 
 /// What a worker can do. No `Debug`: a task may hold a PIN and data to be signed.
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) enum Task {
+pub enum Task {
     /// Describe the module (`C_GetInfo`).
     Info,
     /// List the slots, or only those with a token.
@@ -48,7 +48,7 @@ pub(crate) enum Task {
 
 /// A key, named by its certificate, and the algorithm that it is used with.
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct KeyUse {
+pub struct KeyUse {
     pub(crate) slot_id: SlotId,
     pub(crate) cert_id: String,
     pub(crate) algorithm: Algorithm,
@@ -56,7 +56,7 @@ pub(crate) struct KeyUse {
 
 /// [`Task::Sign`]
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Sign {
+pub struct Sign {
     pub(crate) key: KeyUse,
     /// The hash, or the message for algorithms that hash it themselves.
     pub(crate) data: Base64Bytes,
@@ -67,7 +67,7 @@ pub(crate) struct Sign {
 
 /// [`Task::PrepareBatch`]
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct PrepareBatch {
+pub struct PrepareBatch {
     pub(crate) key: KeyUse,
     /// As in [`Sign`].
     pub(crate) pin: Option<Pin>,
@@ -75,7 +75,7 @@ pub(crate) struct PrepareBatch {
 
 /// [`Task::Verify`]
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Verify {
+pub struct Verify {
     pub(crate) key: KeyUse,
     pub(crate) data: Base64Bytes,
     pub(crate) signature: Base64Bytes,

@@ -7,7 +7,7 @@ use pkcs11_bridge_protocol::result::TokenInfo;
 use pkcs11_bridge_protocol::slot_id::SlotId;
 
 /// The slots with a token, and the tokens as far as they can be read: what a worker sees when it looks.
-pub(crate) type Tokens = BTreeMap<SlotId, Option<TokenInfo>>;
+pub type Tokens = BTreeMap<SlotId, Option<TokenInfo>>;
 
 /// A token that has come or gone.
 pub(crate) struct Change<'a> {
