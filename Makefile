@@ -10,7 +10,8 @@ export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/pkg/node_modules/.bin:$(PATH)
 
 PKG_TOOLS   := cc wasm-target wasm-bindgen wasm-pack npm-packages
 DEMO_TOOLS  := $(PKG_TOOLS) softhsm2
-TEST_TOOLS  := $(DEMO_TOOLS) openssl opensc chromium desktop
+TEST_SYSTEM := softhsm2 openssl opensc chromium desktop
+TEST_TOOLS  := $(PKG_TOOLS) $(TEST_SYSTEM)
 BENCH_TOOLS := $(DEMO_TOOLS) openssl opensc chromium p11-kit
 CHECK_TOOLS := cc wasm-target cargo-deny shellcheck
 FUZZ_TOOLS  := cc c++ cargo-fuzz
@@ -19,6 +20,8 @@ NEED  := @setup/install-missing.sh
 CARGO := cargo --locked
 BUILD := @pkg/build.sh
 SIDE_BY_SIDE := @setup/side-by-side.sh
+# sudo may ask for a password. Then nothing else must run beside it.
+IF_SUDO = $(if $(filter 0,$(shell id -u)),,$(1))
 SCRIPTS := .ci/run fuzz/run.sh pkg/build.sh setup/*.sh
 CLIENT := pkcs11-bridge-client
 
@@ -31,7 +34,7 @@ help: ## List the targets
 # The demo runs the bridge as the tests do, because a release takes minutes to optimise. The bridge
 # builds while the set-up builds the tools for the npm package.
 demo: ## Show the playground on a throw-away token (DEMO_FLAGS=--no-open only prints its address)
-	$(NEED) cc
+	$(NEED) cc $(call IF_SUDO,softhsm2)
 	@echo "demo: building the tools, the npm package and the bridge; the first time usually 4 minutes"
 	$(SIDE_BY_SIDE) 'setup/install-missing.sh $(DEMO_TOOLS) && pkg/build.sh' \
 		'$(CARGO) build -p pkcs11-bridge'
@@ -44,7 +47,7 @@ export RUST_TEST_THREADS ?= 4
 TESTED := --workspace --exclude $(CLIENT)
 
 test: ## Run all tests, on real tokens and in a real browser
-	$(NEED) cc
+	$(NEED) cc $(call IF_SUDO,$(TEST_SYSTEM))
 	@echo "test: building the tools, the npm package and all tests; the first time usually 6 minutes"
 	$(SIDE_BY_SIDE) 'setup/install-missing.sh $(TEST_TOOLS) && pkg/build.sh' \
 		'$(CARGO) build $(TESTED) --lib --bins --tests'
@@ -72,7 +75,7 @@ bench: ## Measure the released bridge on SoftHSM tokens (BENCH=speed or load, LO
 RUSTDOCFLAGS := -D warnings -A rustdoc::bare_urls
 
 check: ## Check format, line width, lints, documentation, dependencies and scripts
-	$(NEED) cc
+	$(NEED) cc $(call IF_SUDO,shellcheck)
 	@echo "check: building the tools and running the lints, the first time usually 5 minutes"
 	cargo fmt --all --check
 	$(SIDE_BY_SIDE) 'setup/install-missing.sh $(CHECK_TOOLS)' \
