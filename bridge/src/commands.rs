@@ -25,7 +25,7 @@ pub fn run() -> Result<ExitCode, Failed> {
     log_to_stderr();
     hardening::keep_memory_private();
     let result = run_command(command.unwrap_or(Command::Serve(serve)));
-    trace_points::write_down();
+    trace_points::write();
     Ok(result?)
 }
 

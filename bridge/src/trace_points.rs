@@ -1,30 +1,30 @@
-//! When a call reached which point on its way, for `make bench` alone. Without the feature `measure`
-//! none of this is compiled.
+//! Records when a call passes its trace points. Only `make bench` uses this: it builds the feature
+//! `measure`. Without the feature, these functions are empty.
 
-/// How far a call has come, in this order.
+/// A point that a call passes, in this order.
 #[derive(Clone, Copy)]
 #[cfg_attr(not(feature = "measure"), allow(dead_code))]
 pub(crate) enum TracePoint {
     /// The bridge has read the message.
     Read,
-    /// It has decoded it.
+    /// The bridge has decoded the message.
     Parsed,
-    /// The worker has read the job.
+    /// The worker has read the task.
     Taken,
-    /// It knows the key, and calls the module.
+    /// The worker has found the key and calls the module.
     Found,
     /// The module has signed.
     Signed,
-    /// The signature was checked.
+    /// The worker has checked the signature.
     Checked,
-    /// The bridge has read the report.
+    /// The bridge has read the worker's response.
     Heard,
 }
 
 #[cfg(feature = "measure")]
-pub(crate) use measured::{reached, write_down};
+pub(crate) use measured::{reached, write};
 #[cfg(not(feature = "measure"))]
-pub(crate) use not_measured::{reached, write_down};
+pub(crate) use not_measured::{reached, write};
 
 #[cfg(not(feature = "measure"))]
 mod not_measured {
@@ -32,12 +32,12 @@ mod not_measured {
 
     pub(crate) const fn reached(_: TracePoint) {}
 
-    pub(crate) const fn write_down() {}
+    pub(crate) const fn write() {}
 }
 
 #[cfg(feature = "measure")]
 mod measured {
-    use std::fmt::Write;
+    use std::fmt::Write as _;
     use std::path::Path;
     use std::sync::Mutex;
 
@@ -48,25 +48,26 @@ mod measured {
 
     static REACHED: Mutex<Vec<(TracePoint, i64)>> = Mutex::new(Vec::new());
 
-    pub(crate) fn reached(stage: TracePoint) {
-        // The same clock in all processes.
+    pub(crate) fn reached(point: TracePoint) {
+        // All processes share this clock.
         let now = clock_gettime(ClockId::Monotonic);
         let mut reached = lock(&REACHED);
         if reached.len() < MAX {
-            reached.push((stage, now.tv_sec * 1_000_000_000 + now.tv_nsec));
+            reached.push((point, now.tv_sec * 1_000_000_000 + now.tv_nsec));
         }
     }
 
-    /// Writes the stages and their times in nanoseconds to a file of this process, where a folder is named for it.
-    pub(crate) fn write_down() {
+    /// Writes the points and their times in nanoseconds to a file of this process, if the
+    /// environment names a folder for it.
+    pub(crate) fn write() {
         let Some(folder) = std::env::var_os("PKCS11_BRIDGE_STAGES") else { return };
         let mut text = String::new();
-        for (stage, time) in lock(&REACHED).iter() {
-            let _ = writeln!(text, "{} {time}", *stage as u8);
+        for (point, time) in lock(&REACHED).iter() {
+            let _ = writeln!(text, "{} {time}", *point as u8);
         }
         let file = Path::new(&folder).join(std::process::id().to_string());
         if let Err(error) = std::fs::write(file, text) {
-            tracing::error!(%error, "the stages cannot be written down");
+            tracing::error!(%error, "cannot write the trace points");
         }
     }
 
