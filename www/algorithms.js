@@ -1,4 +1,4 @@
-// Which algorithm references fit which key, and what each of them means.
+// The algorithm references for each type of key, and what they mean.
 
 const HASHES = [
   ["sha1", "SHA-1"],
@@ -26,8 +26,8 @@ const RSA_GROUPS = [
 ];
 
 /**
- * The references that fit a certificate's key; all of them where the key is not known.
- * @param {any} parsed `parsed` of a certificate, `null` where it could not be read
+ * The references for the key of a certificate. If the key is not known, all references.
+ * @param {any} parsed `parsed` of a certificate, `null` if the client could not parse it
  * @returns {{ title: string, options: { value: string, meaning: string }[] }[]}
  */
 export function algorithmsFor(parsed) {
@@ -39,7 +39,7 @@ export function algorithmsFor(parsed) {
   return [...RSA_GROUPS, ...curves, ...["EdDSA", ...Object.values(ML_DSA)].map(message)];
 }
 
-/** The hash that `hash()` has to make, or `null` where the message itself is signed. */
+/** The hash algorithm for `hash()`, or `null` if the algorithm signs the message itself. */
 export function hashOf(algorithm) {
   const bits = /^(?:sha|[RPE]S)(1|256|384|512)$/.exec(algorithm)?.[1];
   return bits ? `sha${bits}` : null;
@@ -47,10 +47,10 @@ export function hashOf(algorithm) {
 
 export const hashName = (hash) => HASHES.find(([value]) => value === hash)?.[1] ?? hash;
 
-/** Only ECDSA signatures have two forms. */
+/** Whether signatures of the key have two encodings. Only ECDSA signatures do. */
 export const hasFormats = (parsed) => parsed?.key_type === "EC";
 
-/** "RSA 2048", "EC P-256" or the name alone. */
+/** "RSA 2048", "EC P-256", or only the name of the type. */
 export function keyName(parsed) {
   if (parsed.key_type === "EC") return `EC ${parsed.curve ?? parsed.key_size ?? ""}`.trim();
   if (parsed.key_type === "RSA") return `RSA ${parsed.key_size ?? ""}`.trim();
@@ -58,7 +58,10 @@ export function keyName(parsed) {
 }
 
 function byHash(title, scheme) {
-  return { title, options: HASHES.map(([value, name]) => ({ value, meaning: `${scheme} with ${name}` })) };
+  return {
+    title,
+    options: HASHES.map(([value, name]) => ({ value, meaning: `${scheme} with ${name}` })),
+  };
 }
 
 function byName(title, prefix, scheme) {

@@ -1,18 +1,18 @@
-// Signs many random hashes at once, and verifies what came of it.
+// Signs many random hashes in one batch, and verifies the signatures.
 
 import { hashOf } from "./algorithms.js";
 import { chosenCertificate, chosenSlot } from "./browse.js";
 import { isCancelled, isLate, isModuleFailure, isNotApproved } from "./failures.js";
 import { toBase64 } from "./format.js";
 
-// FIPS 180-4: the lengths of the hashes in bytes. A message has the length of the longest.
+// The lengths of the hashes in bytes (FIPS 180-4). Random messages are as long as the longest hash.
 const LENGTHS = { sha1: 20, sha256: 32, sha384: 48, sha512: 64 };
 const MESSAGE_LENGTH = 64;
-// So many questions wait at a time; the page can draw between them.
+// Send only this many requests at a time, so that the page can draw in between.
 const VERIFIED_AT_ONCE = 32;
 
 export const initialBatch = {
-  /** `phase`: "idle", "signing" (`asks`: it brings no PIN), "cancelling", "done" or "failed" */
+  /** `phase`: "idle", "signing" (`asks`: the call has no PIN), "cancelling", "done" or "failed" */
   batch: { phase: "idle" },
   /** `phase`: "idle", "asking", "done" or "failed" */
   batchVerification: { phase: "idle" },
@@ -21,14 +21,14 @@ export const initialBatch = {
 /**
  * @param {any} store
  * @param {{ pkcs11: (name?: string) => any, refuse: (text: string) => void }} connection
- * @param {{ refreshToken: () => Promise<unknown> | undefined, lookAtModules: () => unknown }} browse
+ * @param {{ refreshToken: () => Promise<unknown> | undefined, checkModules: () => unknown }} browse
  * @param {{ gaveUp: (method: string) => void }} wireLog
  */
 export function createBatch(store, connection, browse, wireLog) {
   let cancelling = new AbortController();
   let newest;
 
-  /** @param {{ count: number, takePin: () => string | undefined }} wish */
+  /** @param {{ count: number, takePin: () => string | undefined }} options */
   async function sign({ count, takePin }) {
     const { moduleName, algorithm, format } = store.state;
     const request = {
@@ -61,14 +61,16 @@ export function createBatch(store, connection, browse, wireLog) {
       });
       newest = { moduleName, request, items };
       const result = summary(items);
-      store.update({ batch: { phase: "done", ...result, ...clock.stop(count - result.cancelled) } });
+      store.update({
+        batch: { phase: "done", ...result, ...clock.stop(count - result.cancelled) },
+      });
     } catch (error) {
       failed("batch", "signDataBatch", error);
     }
     await browse.refreshToken();
   }
 
-  /** Asks the bridge about each signature of the last batch. */
+  /** Lets the bridge verify each signature of the last batch. */
   async function verify() {
     const { moduleName, request, items } = newest;
     const { data: hashes, ...rest } = request;
@@ -80,8 +82,8 @@ export function createBatch(store, connection, browse, wireLog) {
     try {
       for (let at = 0; at < signed.length; at += VERIFIED_AT_ONCE) {
         store.update({ batchVerification: { phase: "asking", done: at, total: signed.length } });
-        const questions = signed.slice(at, at + VERIFIED_AT_ONCE);
-        const replies = await Promise.all(questions.map((question) => pkcs11.verifySignedData(question)));
+        const part = signed.slice(at, at + VERIFIED_AT_ONCE);
+        const replies = await Promise.all(part.map((item) => pkcs11.verifySignedData(item)));
         if (newest?.items !== items) return;
         valid += replies.filter(({ data }) => data).length;
       }
@@ -95,7 +97,7 @@ export function createBatch(store, connection, browse, wireLog) {
     if (isLate(error)) wireLog.gaveUp(method);
     store.update({ [key]: { phase: "failed", error } });
     if (isNotApproved(error)) connection.refuse(error.description);
-    if (isModuleFailure(error)) browse.lookAtModules();
+    if (isModuleFailure(error)) browse.checkModules();
   }
 
   return {
@@ -110,14 +112,18 @@ export function createBatch(store, connection, browse, wireLog) {
 
 function randomHashes(count, algorithm) {
   const length = LENGTHS[hashOf(algorithm)] ?? MESSAGE_LENGTH;
-  return Array.from({ length: count }, () => toBase64(crypto.getRandomValues(new Uint8Array(length))));
+  return Array.from({ length: count }, () =>
+    toBase64(crypto.getRandomValues(new Uint8Array(length))),
+  );
 }
 
-/** The numbers of a batch, and its errors, the same ones together. */
+/** The counts of a batch, and its errors, with equal errors counted together. */
 function summary(items) {
   const failures = items.map(({ error }) => error).filter(Boolean);
   const errors = failures.filter((error) => !isCancelled(error));
-  const kinds = Map.groupBy(errors, ({ status, code, description }) => [status, code, description].join());
+  const kinds = Map.groupBy(errors, ({ status, code, description }) =>
+    [status, code, description].join(),
+  );
   return {
     signatures: items.length - failures.length,
     errors: errors.length,
@@ -127,8 +133,8 @@ function summary(items) {
 }
 
 /**
- * Measures a batch. The time before its first progress may be that of a person who looks for a PIN, so the
- * speed is that of what comes after.
+ * Measures a batch. Before the first progress event, the user may still be entering the PIN. So the
+ * speed counts only the time after that event.
  */
 function startClock() {
   const start = performance.now();

@@ -1,16 +1,23 @@
-// From module to certificate: asks for each list in turn, keeps what was chosen where it is still there,
-// and drops answers to questions that are no longer asked.
+// Reads modules, slots, tokens and certificates. Keeps the user's choice if it still exists, and
+// drops replies that are out of date.
 
 import { hasToken } from "./flags.js";
-import { isLate, isModuleFailure, isModuleUnavailable, isNotApproved, isUnreachable } from "./failures.js";
+import {
+  isLate,
+  isModuleFailure,
+  isModuleUnavailable,
+  isNotApproved,
+  isUnreachable,
+} from "./failures.js";
 import { validity } from "./format.js";
-import { triedAgainAt } from "./set-aside.js";
+import { triedAgainAt } from "./suspension.js";
 import { resource } from "./store.js";
 
-/** Ids of slots are numbers or strings; as keys they are compared as text. */
+/** Slot ids are numbers or strings. As keys, they are compared as strings. */
 export const slotKey = (slotId) => String(slotId);
 
-export const chosenModule = (state) => state.modules.data?.find(({ name }) => name === state.moduleName);
+export const chosenModule = (state) =>
+  state.modules.data?.find(({ name }) => name === state.moduleName);
 export const chosenSlot = (state) =>
   state.slots.data?.find((slot) => slotKey(slot.slot_id) === state.slotKey);
 export const chosenCertificate = (state) =>
@@ -27,16 +34,18 @@ export const initialBrowse = {
   token: resource.idle,
   certificates: resource.idle,
   certificateId: undefined,
-  /** Where the chosen module is set aside, when it is tried again. */
+  /** When the bridge tries the chosen module again; `null` if the module is not suspended. */
   triedAgainAt: null,
 };
 
-// The bridge counts in whole seconds.
+// The bridge reports whole seconds, so wait up to one second longer.
 const MARGIN_MS = 1_000;
 
 /**
  * @param {any} store
- * @param {{ client: () => any, pkcs11: (name?: string) => any, refuse: (text: string) => void }} connection
+ * @param {{
+ *   client: () => any, pkcs11: (name?: string) => any, refuse: (text: string) => void
+ * }} connection
  * @param {{ gaveUp: (method: string) => void }} wireLog
  */
 export function createBrowse(store, connection, wireLog) {
@@ -44,7 +53,7 @@ export function createBrowse(store, connection, wireLog) {
   let trial = 0;
   const pkcs11 = () => connection.pkcs11(store.state.moduleName);
 
-  /** Answers whether `store.state[key]` now holds the answer to this very question. */
+  /** Calls the bridge. Returns whether `store.state[key]` now holds the result of this call. */
   async function load(key, method, ask) {
     const run = (newest[key] = Symbol(key));
     store.update({ [key]: resource.loading(store.state[key]) });
@@ -57,11 +66,11 @@ export function createBrowse(store, connection, wireLog) {
       if (isLate(error)) wireLog.gaveUp(method);
       if (newest[key] !== run) return false;
       const before = store.state[key].data;
-      // The page as a whole says these two, and asks again by itself.
-      const saidElsewhere = isUnreachable(error) || isNotApproved(error);
-      store.update({ [key]: saidElsewhere ? settled(before) : resource.failed(error) });
+      // A panel of the page shows these two errors, and the page then tries again.
+      const shownByPanel = isUnreachable(error) || isNotApproved(error);
+      store.update({ [key]: shownByPanel ? settled(before) : resource.failed(error) });
       if (isNotApproved(error)) connection.refuse(error.description);
-      if (isModuleFailure(error) && !["modules", "info"].includes(key)) lookAtModules();
+      if (isModuleFailure(error) && !["modules", "info"].includes(key)) checkModules();
       return false;
     }
   }
@@ -95,15 +104,16 @@ export function createBrowse(store, connection, wireLog) {
     await load("info", "info", () => pkcs11().info());
     if (store.state.moduleName !== name) return;
     tryAgain(name, triedAgainAt(store.state.info.error));
-    // That call may have started it, which its state then says.
+    // That call may have started the module and changed its state.
     if (chosenModule(store.state)?.state !== "running")
       load("modules", "modules", () => connection.client().modules());
-    // Every other call would fail in the same words.
-    if (isModuleUnavailable(store.state.info.error)) forget("slots", "tokens", "token", "certificates");
+    // Further calls would fail with the same error.
+    if (isModuleUnavailable(store.state.info.error))
+      forget("slots", "tokens", "token", "certificates");
     else await refreshSlots();
   }
 
-  /** Where the module is set aside, reads it when the bridge tries it again. */
+  /** Reads a suspended module again when the bridge tries it again. */
   function tryAgain(name, at) {
     if (!at) return;
     store.update({ triedAgainAt: at });
@@ -114,21 +124,21 @@ export function createBrowse(store, connection, wireLog) {
     );
   }
 
-  /** After a failure of the chosen module: it may be set aside now. */
-  async function lookAtModules() {
+  /** Reads the modules after a failure, because the bridge may have suspended the chosen module. */
+  async function checkModules() {
     if (!(await load("modules", "modules", () => connection.client().modules()))) return;
     const module = chosenModule(store.state);
     if (module?.state === "set_aside") await readModule(module.name);
   }
 
-  /** Reads what may have changed unseen. */
-  async function lookAgain() {
+  /** Reads the data that may have changed while the bridge did not watch the slots. */
+  async function refresh() {
     const { moduleName, info, slots } = store.state;
     if (info.status === "failed") await readModule(moduleName);
     else if (slots.status !== "idle") await refreshSlots();
   }
 
-  /** A token came or went; where none is chosen, one that came is. */
+  /** Handles a changed slot. If no token is chosen, this chooses the inserted token. */
   async function slotChanged(inserted) {
     const chosen = chosenSlot(store.state);
     if (inserted !== undefined && !(chosen && hasToken(chosen))) {
@@ -138,7 +148,8 @@ export function createBrowse(store, connection, wireLog) {
   }
 
   async function refreshSlots() {
-    const ask = () => (store.state.onlyWithToken ? pkcs11().slotsWithTokenPresent() : pkcs11().slots());
+    const ask = () =>
+      store.state.onlyWithToken ? pkcs11().slotsWithTokenPresent() : pkcs11().slots();
     const [current] = await Promise.all([
       load("slots", "slots", ask),
       load("tokens", "token", () => pkcs11().token()),
@@ -184,8 +195,8 @@ export function createBrowse(store, connection, wireLog) {
     refreshModules,
     chooseModule,
     refreshSlots,
-    lookAtModules,
-    lookAgain,
+    checkModules,
+    refresh,
     slotChanged,
     chooseSlot,
     refreshToken,

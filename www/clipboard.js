@@ -1,13 +1,13 @@
-// Copies texts and offers files for download.
+// Copies texts and downloads files.
 
 import { announce, el, icon } from "./dom.js";
 
 const SHOWN_MS = 1_500;
 
 /**
- * A button that copies what `text()` gives at that moment.
+ * A button that copies the result of `text()`.
  * @param {() => string} text
- * @param {string} label what it copies, for those who do not see what it stands beside
+ * @param {string} label what it copies, for screen readers
  */
 export function copyButton(text, label) {
   const button = el(
@@ -19,12 +19,12 @@ export function copyButton(text, label) {
   return button;
 }
 
-/** Copies `text` and shows at `button` that it did. */
+/** Copies `text` and confirms that at `button`. */
 export async function copy(text, button) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    announce("The browser does not let this page copy. Select the text and copy it by hand.");
+    announce("The browser does not allow this page to copy. Select the text and copy it yourself.");
     return;
   }
   announce("Copied");
@@ -33,7 +33,7 @@ export async function copy(text, button) {
 }
 
 /**
- * Hands a file to the browser's downloads.
+ * Downloads a file.
  * @param {string} name
  * @param {BlobPart} content
  */
@@ -43,11 +43,11 @@ export function download(name, content, type = "application/octet-stream") {
   document.body.append(link);
   link.click();
   link.remove();
-  // The browser reads the address after the click has been handled.
+  // The browser reads the URL after the click event.
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/** Makes a file name out of a text of somebody else's choice. */
+/** Makes a safe file name from a text that may come from a token. */
 export function fileName(text, extension) {
   const stem = text
     .normalize("NFKD")

@@ -1,5 +1,5 @@
-// Owns the client: connects, notices loss and return, and keeps trying by itself. Everything else asks
-// it for the client of the moment.
+// Owns the client: connects, notices when the connection is lost or back, and retries. Other
+// scripts get the current client from here.
 
 import { announce } from "./dom.js";
 import { isNotApproved, isUnreachable } from "./failures.js";
@@ -7,17 +7,17 @@ import { readSettings } from "./settings.js";
 
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 10_000;
-// A bridge that restarts is back sooner than this, and then nobody wants to read about it.
+// A bridge that restarts is usually back within this time. Then the page shows no message.
 const GRACE_MS = 1_500;
-// An answer that takes longer than this waits for the user.
+// If the reply takes longer than this, the bridge is probably asking the user.
 const ASKED_AFTER_MS = 600;
 const REVOKED = 1008;
 
 /**
- * @param {any} store keys `phase` ("connecting", "open", "lost", "unreachable"), `ports`, `demoPin`,
- *   `bridge` (the answer of `hello`), `asked` (whether it waits for the user), `refused` (why the page is
- *   not approved, and when that was said), `clientError` and `backAt` (since when a bridge that was lost is
- *   back)
+ * @param {any} store keys `phase` ("connecting", "open", "lost", "unreachable"), `ports`,
+ *   `demoPin`, `bridge` (the result of `hello`), `asked` (whether the bridge asks the user),
+ *   `refused` (why the page is not approved, and when the bridge said so), `clientError` and
+ *   `backAt` (when the connection came back)
  * @param {{ traffic: (event: CustomEvent) => void, lost: () => void, opened: () => void,
  *   slot: (event: CustomEvent) => void, watch: (event: CustomEvent) => void }} on
  */
@@ -28,7 +28,7 @@ export function createConnection(store, on) {
   let attempt = null;
   let revoked = false;
 
-  /** Starts to connect, or does so at once where it was waiting to try again. */
+  /** Starts to connect. If it is waiting before a retry, it retries at once. */
   function start() {
     clearTimeout(timer);
     attempt ??= tryOnce().finally(() => (attempt = null));
@@ -43,7 +43,7 @@ export function createConnection(store, on) {
       client = await connect({ ports: settings.ports });
     } catch (error) {
       store.update({ phase: "unreachable", clientError: isUnreachable(error) ? null : error });
-      // A module that failed to load stays so until the page is loaded anew.
+      // The browser does not retry a script that failed to load, until the user reloads the page.
       if (error.status === undefined) return;
       timer = setTimeout(start, pause);
       pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS);
@@ -59,9 +59,9 @@ export function createConnection(store, on) {
 
   function lost({ detail }) {
     on.lost();
-    // Whoever takes the approval back does not want to be asked again.
+    // A user who revokes the approval does not want the bridge to ask again.
     revoked = detail.code === REVOKED;
-    if (revoked) refuse("The approval of this page was taken back.");
+    if (revoked) refuse("The approval of this page was revoked.");
     store.update({ phase: "lost", backAt: null });
     clearTimeout(timer);
     timer = setTimeout(() => store.update({ phase: "unreachable" }), GRACE_MS);
@@ -79,8 +79,8 @@ export function createConnection(store, on) {
     if (!revoked) await greet();
   }
 
-  // The first call has the user asked where the page is not approved. That may have changed with a
-  // restart, so it is made each time.
+  // If the page is not approved, the bridge asks the user at the first call. The approval may have
+  // changed with a restart, so call `hello` on each new connection.
   async function greet() {
     const asked = setTimeout(() => store.update({ asked: true }), ASKED_AFTER_MS);
     revoked = false;
@@ -98,13 +98,13 @@ export function createConnection(store, on) {
 
   const refuse = (text) => store.update({ refused: { text, at: new Date() } });
 
-  /** Tries at once: a call makes a client that is waiting dial. */
+  /** Tries at once: a call makes a waiting client connect immediately. */
   async function retry() {
     if (client) await greet();
     else await start();
   }
 
-  // Whoever comes back from the terminal where the bridge was started should not have to wait.
+  // The user may come back from a terminal where they have started the bridge. Connect at once.
   addEventListener("focus", () => {
     if (store.state.phase === "unreachable" && !store.state.clientError) retry();
   });
@@ -113,10 +113,10 @@ export function createConnection(store, on) {
     start,
     retry,
     refuse,
-    /** The API of the module of that name, whose slots are watched from then on. */
+    /** The API of a module. From then on, the client also watches the module's slots. */
     pkcs11(name) {
       const pkcs11 = client.pkcs11(name);
-      // The same listener again is none.
+      // Adding the same listener again has no effect.
       client.addEventListener("slot", on.slot);
       return pkcs11;
     },
@@ -129,7 +129,7 @@ async function loadClient() {
     return await import("pkcs11-bridge-client");
   } catch (cause) {
     throw new Error(
-      "The client package could not be loaded. Build it with `make pkg`, then reload the page.",
+      "The page could not load the client package. Build it with `make pkg`, then reload the page.",
       { cause },
     );
   }

@@ -1,9 +1,10 @@
-// Builds elements. What comes from a token, a certificate or the bridge is only ever set as text.
+// Creates elements. Sets values from a token, a certificate or the bridge as text, never as HTML.
 
 /**
  * @param {string} tag
- * @param {Record<string, any>} [attributes] `on` holds event listeners; one that is `false`, `null` or
- *   `undefined` is left out
+ * @param {Record<string, any>} [attributes] `on` holds event listeners. Attributes that are
+ *   `false`,
+ *   `null` or `undefined` are left out.
  * @param {...(Node | string | null | undefined)} children
  * @returns {any}
  */
@@ -23,7 +24,7 @@ export function el(tag, attributes = {}, ...children) {
 }
 
 /**
- * The element of that id, which index.html has.
+ * The element of index.html with this id.
  * @returns {any}
  */
 export function byId(id) {
@@ -32,18 +33,21 @@ export function byId(id) {
   return element;
 }
 
-/** A pictogram of style/icons.css. It says nothing that the text beside it does not. */
-export const icon = (name) => el("span", { class: "icon", "data-icon": name, "aria-hidden": "true" });
+/** An icon of style/icons.css. Screen readers skip it: the text next to it says the same. */
+export const icon = (name) =>
+  el("span", { class: "icon", "data-icon": name, "aria-hidden": "true" });
 
-/** A small marked word: `tone` is "plain", "good", "warn" or "bad". */
+/** A small label. `tone` is "plain", "good", "warn" or "bad". */
 export const chip = (text, tone = "plain", title = undefined) =>
   el("span", { class: "chip", "data-tone": tone, title }, text);
 
-/** Names and values as a description list; those without a value are left out. */
+/** Names and values as a description list. Pairs without a value are left out. */
 export function facts(pairs) {
   const rows = pairs
     .filter(([, value]) => value != null && value !== "")
-    .map(([name, value, kind]) => el("div", { class: kind }, el("dt", {}, name), el("dd", {}, value)));
+    .map(([name, value, kind]) =>
+      el("div", { class: kind }, el("dt", {}, name), el("dd", {}, value)),
+    );
   return el("dl", { class: "facts" }, ...rows);
 }
 
@@ -52,10 +56,10 @@ let lastId = 0;
 /** An id for elements that refer to each other. */
 export const freshId = () => `e${(lastId += 1)}`;
 
-/** Tells a screen reader what a sighted person sees change. */
+/** Announces a change to screen readers. */
 export function announce(text) {
   const announcer = byId("announcer");
-  // The same words again would be no change.
+  // Screen readers ignore a text that does not change, so clear it first.
   announcer.textContent = "";
   requestAnimationFrame(() => (announcer.textContent = text));
 }

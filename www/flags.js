@@ -1,4 +1,4 @@
-// The bits of CK_SLOT_INFO and CK_TOKEN_INFO in words (PKCS#11 3.2, section 3.2).
+// The names of the flags of CK_SLOT_INFO and CK_TOKEN_INFO (PKCS#11 3.2, section 3.2).
 
 const SLOT = [
   [0x1, "Token present", "good", "CKF_TOKEN_PRESENT"],
@@ -54,7 +54,7 @@ export const isInitialised = (token) => isSet(token.flags, TOKEN_INITIALIZED);
 export const takesPinAtDevice = (token) => isSet(token.flags, PROTECTED_PATH);
 export const needsLogin = (token) => isSet(token.flags, LOGIN_REQUIRED);
 
-/** What the token lets one know of the tries that are left, worst first. */
+/** What the token reports about the remaining PIN tries. */
 export function pinState({ flags }) {
   if (!isSet(flags, USER_PIN_INITIALIZED)) {
     return { tone: "warn", text: "No user PIN is set yet. Set one with the token's own software." };
@@ -71,16 +71,16 @@ export function pinState({ flags }) {
   if (isSet(flags, PIN_COUNT_LOW)) {
     return {
       tone: "warn",
-      text: "A wrong PIN was entered since the last right one; more than one try is left.",
+      text: "A wrong PIN was entered since the last correct PIN. More than one try is left.",
     };
   }
   if (isSet(flags, PIN_TO_BE_CHANGED)) {
-    return { tone: "warn", text: "The PIN has to be changed before it can be used." };
+    return { tone: "warn", text: "Change the PIN before you use it." };
   }
-  return { tone: "good", text: "no wrong PIN since the last right one, as far as the token tells." };
+  return { tone: "good", text: "The token reports no wrong PIN since the last correct PIN." };
 }
 
-// JavaScript's own bit operators end at 32 bits; a CK_FLAGS may have 64.
+// The bit operators of JavaScript have 32 bits. A CK_FLAGS may have 64.
 const isSet = (flags, bit) => (BigInt(flags) & BigInt(bit)) !== 0n;
 
 function inWords(table, flags) {

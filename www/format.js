@@ -1,4 +1,4 @@
-// Sizes, counts, dates and bytes as a person reads them, and base64 in both directions.
+// Formats sizes, counts, dates and bytes for people. Encodes and decodes base64.
 
 const NUMBER = new Intl.NumberFormat("en");
 const DAY = new Intl.DateTimeFormat("en-GB", {
@@ -16,14 +16,15 @@ const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 const DAY_MS = 86_400_000;
 const SOON_DAYS = 14;
 
-/** `null` is what the token does not tell. */
-export const count = (value) => (value == null ? "not told" : NUMBER.format(value));
+/** `null` means that the token does not report the value. */
+export const count = (value) => (value == null ? "not reported" : NUMBER.format(value));
 
-export const plural = (value, one, many = `${one}s`) => `${NUMBER.format(value)} ${value === 1 ? one : many}`;
+export const plural = (value, one, many = `${one}s`) =>
+  `${NUMBER.format(value)} ${value === 1 ? one : many}`;
 
 /** `1536` → "1.5 KiB" */
 export function bytes(value) {
-  if (value == null) return "not told";
+  if (value == null) return "not reported";
   const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
   let size = Number(value);
   let unit = 0;
@@ -34,15 +35,15 @@ export function bytes(value) {
   return unit === 0 ? plural(size, "byte") : `${size.toFixed(size < 10 ? 1 : 0)} ${units[unit]}`;
 }
 
-/** Day and month only matter beside a mark; the details have the second, in UTC. */
+/** The date alone for short labels; `second` has the time in UTC, for details. */
 export const day = (iso) => DAY.format(new Date(iso));
 export const second = (iso) => `${SECOND.format(new Date(iso))} UTC`;
 
-/** A time of today, as the clock on the wall has it: "21:40:09". */
+/** The local time: "21:40:09". */
 export const clock = (date) => CLOCK.format(date);
 
 /**
- * Where a certificate's validity stands now.
+ * Whether a certificate is valid now.
  * @param {{ not_before: string, not_after: string }} parsed
  * @returns {{ state: "valid" | "soon" | "expired" | "future", tone: string, text: string }}
  */
@@ -53,7 +54,8 @@ export function validity(parsed, now = Date.now()) {
     return { state: "future", tone: "warn", text: `Not valid until ${day(parsed.not_before)}` };
   if (now > end) return { state: "expired", tone: "bad", text: `Expired ${day(parsed.not_after)}` };
   const left = Math.floor((end - now) / DAY_MS);
-  if (left > SOON_DAYS) return { state: "valid", tone: "good", text: `Valid until ${day(parsed.not_after)}` };
+  if (left > SOON_DAYS)
+    return { state: "valid", tone: "good", text: `Valid until ${day(parsed.not_after)}` };
   return {
     state: "soon",
     tone: "warn",
@@ -67,23 +69,23 @@ export const colons = (hex) => hex.replace(/..(?=.)/g, "$&:");
 /** @returns {Uint8Array<ArrayBuffer>} */
 export const fromBase64 = (base64) => Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
 
-/** @param {Uint8Array} octets */
-export function toBase64(octets) {
+/** @param {Uint8Array} bytes */
+export function toBase64(bytes) {
   let binary = "";
   const chunk = 0x8000;
-  for (let at = 0; at < octets.length; at += chunk) {
-    binary += String.fromCharCode(...octets.subarray(at, at + chunk));
+  for (let at = 0; at < bytes.length; at += chunk) {
+    binary += String.fromCharCode(...bytes.subarray(at, at + chunk));
   }
   return btoa(binary);
 }
 
-/** RFC 7468: lines of 64 characters between the two marks. */
+/** A certificate as PEM (RFC 7468), in lines of 64 characters. */
 export function pem(base64) {
   const lines = base64.match(/.{1,64}/g) ?? [];
   return ["-----BEGIN CERTIFICATE-----", ...lines, "-----END CERTIFICATE-----", ""].join("\n");
 }
 
-/** How many bytes a base64 text stands for; `null` where it is not base64. */
+/** The number of bytes in a base64 text; `null` if it is not base64. */
 export function base64Length(base64) {
   if (base64.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(base64)) return null;
   return (base64.length / 4) * 3 - (base64.match(/=*$/)?.[0].length ?? 0);

@@ -1,5 +1,5 @@
-// Lays out JSON for reading. It adds white space between tokens and changes none of them, so that numbers
-// and strings stay exactly as they were sent.
+// Formats JSON for reading. It adds white space between tokens and does not change the tokens, so
+// numbers and strings stay as they were sent.
 
 const TOKEN = /"(?:[^"\\]|\\.)*"|[^\s{}[\],:"]+|[{}[\],:]/g;
 const LONGEST_STRING = 120;
@@ -10,8 +10,8 @@ const MOST_TOKENS = 6_000;
 /**
  * @param {string} json
  * @param {boolean} whole `false` leaves out the middle of long strings
- * @returns {{ pieces: { kind: string, text: string }[], shortened: boolean }} kinds: "key", "string",
- *   "number", "word", "mark", "space" and "gap", which stands for what was left out
+ * @returns {{ pieces: { kind: string, text: string }[], shortened: boolean }} kinds: "key",
+ *   "string", "number", "word", "mark", "space" and "gap" (text that replaces omitted tokens)
  */
 export function layOut(json, whole) {
   const tokens = json.match(TOKEN) ?? [];

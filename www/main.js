@@ -1,4 +1,4 @@
-// Puts the page together: one state, one connection, one view for each step.
+// Assembles the page: one state, one connection, one view for each step.
 
 import { createBatch, initialBatch } from "./batch.js";
 import { createBrowse, initialBrowse } from "./browse.js";

@@ -1,4 +1,4 @@
-// Reads distinguished names as RFC 4514 writes them, and the names that RFC 5280 gives to usages.
+// Parses distinguished names (RFC 4514). Translates key usages (RFC 5280).
 
 const KEY_USAGE = {
   digitalSignature: "Digital signature",
@@ -28,15 +28,17 @@ const SIGNING_USAGES = ["digitalSignature", "nonRepudiation"];
 export const keyUsageWord = (name) => KEY_USAGE[name] ?? name;
 export const extendedKeyUsageWord = (name) => EXTENDED_KEY_USAGE[name] ?? name;
 
-/** Whether the certificate says that its key is for signatures, or says nothing of it. */
+/** Whether the certificate allows its key to sign, or does not restrict the key. */
 export const isForSigning = (parsed) =>
   parsed.key_usage.length === 0 || parsed.key_usage.some((name) => SIGNING_USAGES.includes(name));
 
-/** The part of a name by which a person knows it: the common name, else the unit, else the organisation. */
+/** The short form of a name: the common name, the unit, or the organisation. */
 export function shortName(distinguishedName) {
   const attributes = attributesOf(distinguishedName);
   for (const type of ["CN", "OU", "O"]) {
-    const found = attributes.find((attribute) => attribute.type.toUpperCase() === type && attribute.value);
+    const found = attributes.find(
+      (attribute) => attribute.type.toUpperCase() === type && attribute.value,
+    );
     if (found) return found.value;
   }
   return distinguishedName;
@@ -53,14 +55,14 @@ export function attributesOf(distinguishedName) {
   });
 }
 
-// A run of \XX pairs is UTF-8, so it is decoded as a whole.
+// A sequence of \XX pairs is UTF-8, so decode it as a whole.
 function unescaped(value) {
   return value.replace(/(?:\\[0-9A-Fa-f]{2})+|\\(.)/gs, (run, char) => {
     if (char !== undefined) return char;
-    const octets = run
+    const bytes = run
       .split("\\")
       .slice(1)
       .map((pair) => Number.parseInt(pair, 16));
-    return new TextDecoder().decode(Uint8Array.from(octets));
+    return new TextDecoder().decode(Uint8Array.from(bytes));
   });
 }

@@ -1,9 +1,15 @@
-// Shows errors and outcomes as a person wants them: what happened, what to do, and the codes small.
+// Shows errors and outcomes: what happened, what to do, and the codes in small print.
 
 import { el, icon } from "./dom.js";
 import { explain } from "./failures.js";
 
-const ICON_OF_TONE = { good: "check", bad: "cross", warn: "warning", plain: "info", accent: "info" };
+const ICON_OF_TONE = {
+  good: "check",
+  bad: "cross",
+  warn: "warning",
+  plain: "info",
+  accent: "info",
+};
 
 /** A box with a title and texts. `tone` is "good", "bad", "warn", "accent" or "plain". */
 export function notice({ tone, title, attributes = {} }, ...content) {
@@ -16,10 +22,10 @@ export function notice({ tone, title, attributes = {} }, ...content) {
 }
 
 /**
- * The box of an error.
+ * The box for an error.
  * @param {any} error
- * @param {Node} [action] a button for what can be done about it
- * @param {{ phase?: string, backAt?: Date | null }} [connection] how it stands now
+ * @param {Node} [action] a button that helps with the error
+ * @param {{ phase?: string, backAt?: Date | null }} [connection] its current state
  */
 export function errorNotice(error, action, connection) {
   const { title, text, advice, row, pkcs11 } = explain(error, connection);
@@ -42,7 +48,7 @@ export function errorNotice(error, action, connection) {
   );
 }
 
-/** Puts an error into its place, or takes it away. */
+/** Shows an error in `place`, or removes it. */
 export function showError(place, error, action, connection) {
   place.replaceChildren(...(error ? [errorNotice(error, action, connection)] : []));
 }

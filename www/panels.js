@@ -1,5 +1,5 @@
-// What concerns the page as a whole: the state of the connection, a bridge that cannot be reached, and
-// whether the user has approved the page.
+// Panels for the whole page: the state of the connection, help if the bridge cannot be reached, and
+// the approval of the page.
 
 import { copy } from "./clipboard.js";
 import { byId, el } from "./dom.js";
@@ -41,11 +41,12 @@ export function showPanels(store, connection) {
       byId("connection-text").textContent = PHASES[shown];
       const address = ports && ports[0] === ports[1] ? `127.0.0.1:${ports[0]}` : "";
       const name = bridge && `${bridge.name} ${bridge.version}`;
-      const parts = phase === "open" ? [address, name, backAt && `back since ${clock(backAt)}`] : [address];
+      const parts =
+        phase === "open" ? [address, name, backAt && `back since ${clock(backAt)}`] : [address];
       byId("connection-detail").textContent = parts.filter(Boolean).join(" · ");
     },
   );
-  let told = "";
+  let shownError = "";
   store.watch(["phase", "asked", "refused", "clientError", "demoPin", "modules"], (state) => {
     const { phase, asked, refused, clientError, demoPin } = state;
     const isAsked = asked && phase === "open";
@@ -53,27 +54,25 @@ export function showPanels(store, connection) {
     byId("panel-asked").hidden = !isAsked;
     byId("panel-refused").hidden = !isRefused;
     byId("refused-text").textContent = refused?.text ?? "";
-    // The same answer again shall be seen to be a new one.
+    // The time shows that an answer is new, even if its text is the same as before.
     byId("refused-time").textContent = refused ? `Answered at ${clock(refused.at)}.` : "";
-    // The demo keeps its approvals in a file of its own, which ends with it.
+    // The demo has a state file of its own, so the command would not change its approvals.
     byId("refused-approve").hidden = Boolean(demoPin);
     byId("refused-demo").hidden = !demoPin;
     byId("panel-unreachable").hidden = phase !== "unreachable" || Boolean(clientError);
-    // Each attempt has an error of its own; the same words are not said twice.
-    if (told !== (clientError?.message ?? "")) {
-      told = clientError?.message ?? "";
-      byId("panel-client").replaceChildren(...(told ? [clientNotice(told)] : []));
+    // Each attempt has a new error object. Show the same message only once.
+    if (shownError !== (clientError?.message ?? "")) {
+      shownError = clientError?.message ?? "";
+      byId("panel-client").replaceChildren(...(shownError ? [clientNotice(shownError)] : []));
     }
-    byId("start-command").textContent = demoPin
-      ? "pkcs11-bridge demo"
-      : "pkcs11-bridge";
+    byId("start-command").textContent = demoPin ? "pkcs11-bridge demo" : "pkcs11-bridge";
     byId("steps").hidden = isAsked || isRefused || !hasAnything(state);
     byId("demo-note").hidden = !demoPin;
     byId("demo-note-pin").textContent = demoPin ?? "";
   });
 }
 
-/** Once there is something to see it stays, also while the bridge is away. */
+/** Whether the page has data to show. It keeps showing that data while the bridge is away. */
 const hasAnything = ({ phase, modules }) => phase === "open" || modules.status !== "idle";
 
 const clientNotice = (text) =>

@@ -1,10 +1,10 @@
-// Where the PIN of the next signature is entered, and what a person is told while it is waited for.
+// Where the user enters the PIN of the next signature, and what the page shows while it waits.
 
 import { el } from "./dom.js";
 import { needsLogin, takesPinAtDevice } from "./flags.js";
 import { notice } from "./notices.js";
 
-// A page that is logged in has its signature sooner than this, and then there is nothing to say.
+// If the page is logged in, the signature is there within this time, and no message is needed.
 const WAITING_AFTER_MS = 700;
 
 /** @returns {"none" | "pinpad" | "bridge" | "page"} */
@@ -14,46 +14,49 @@ export function pinEntry({ token, bridge, pinInPage }) {
   return pinInPage && mayBeInPage({ token, bridge }) ? "page" : "bridge";
 }
 
-/** Whether there is a choice. */
+/** Whether the user may enter the PIN in the page. */
 export const mayBeInPage = ({ token, bridge }) =>
   bridge?.pin_entry === "page-or-native" &&
   !(token.data && (takesPinAtDevice(token.data) || !needsLogin(token.data)));
 
 export const asksInPage = (state) => pinEntry(state) === "page";
 
-/** The state that this is made of. */
+/** The keys of the state that decide where the PIN is entered. */
 export const pinEntryKeys = ["token", "bridge", "pinInPage"];
 
 export const HINTS = {
-  none: "This token asks for no PIN.",
-  pinpad: "This token takes the PIN at its own pinpad. A message on the desktop says when.",
+  none: "This token needs no PIN.",
+  pinpad: "You enter the PIN on the token's own pinpad. A message on the desktop says when.",
   bridge:
-    "In a window on the desktop, or in the terminal where the bridge runs. The window says what is to be " +
-    "signed, and this page never sees the PIN.",
-  page: "It goes to the bridge with the call, and this page forgets it. If it is empty, the bridge asks you.",
+    "You enter the PIN in a window on the desktop, or in the terminal of the bridge. The window " +
+    "says what you sign. This page never sees the PIN.",
+  page:
+    "The page sends the PIN to the bridge and does not keep it. If it is empty, the bridge asks " +
+    "you.",
 };
 
 const WAITING = {
   pinpad: {
     title: "The token waits for its PIN",
-    text: "Enter it at the reader's own pinpad. A message on the desktop says what is to be signed.",
+    text: "Enter it on the reader's own pinpad. A message on the desktop says what you sign.",
   },
   bridge: {
     title: "Look for the bridge's window",
     text:
-      "Where the token needs its PIN, the bridge asks you for it in a window on the desktop. Enter it there, " +
-      "within a minute; the page goes on by itself.",
+      "If the token needs its PIN, the bridge asks you for it in a window on the desktop. Enter " +
+      "it there within a minute. The page then continues on its own.",
     hint:
-      "No window? It may be behind this one. Where the bridge has no desktop, it asks in the terminal that it " +
-      "was started in.",
+      "No window? It may be behind this one. If the bridge has no desktop, it asks in the " +
+      "terminal where you started it.",
   },
 };
 
-/** Who is asked for the PIN of a call that brings none. */
+/** Where the user enters the PIN of a call without a `pin`. */
 const askedFor = (state) => (asksInPage(state) ? "bridge" : pinEntry(state));
 
 /**
- * Shows in `place`, from a while after the start of `isWaiting` until its end, where to enter the PIN.
+ * Shows in `place` where to enter the PIN. It appears a moment after `isWaiting` starts and
+ * disappears when `isWaiting` ends.
  * @param {HTMLElement} place
  * @returns {(state: any, isWaiting: boolean) => void}
  */
@@ -68,7 +71,10 @@ export function pinWaiting(place) {
     }
     const text = WAITING[askedFor(state)];
     if (!text || timer) return;
-    timer = setTimeout(() => place.replaceChildren(waitingNotice(text, state.demoPin)), WAITING_AFTER_MS);
+    timer = setTimeout(
+      () => place.replaceChildren(waitingNotice(text, state.demoPin)),
+      WAITING_AFTER_MS,
+    );
   };
 }
 

@@ -1,10 +1,12 @@
-// A list of cards of which one is chosen: native radio buttons, so that the arrow keys and screen readers
-// know what to do with them.
+// A list of cards with one choice. The cards are native radio buttons, so arrow keys and screen
+// readers work.
 
 import { el, freshId } from "./dom.js";
 
 /**
- * @typedef {{ key: string, title: string, details: (Node | string)[], marks?: (Node | null)[] }} Card
+ * @typedef {{
+ *   key: string, title: string, details: (Node | string)[], marks?: (Node | null)[]
+ * }} Card
  * @param {HTMLElement} list where the cards go, inside a fieldset
  * @param {{ name: string, testId: string, onChoose: (key: string) => void }} options
  */
@@ -14,10 +16,12 @@ export function radioCards(list, { name, testId, onChoose }) {
   });
 
   return {
-    /** Shows the cards, and keeps the keyboard's place among them. */
+    /** Shows the cards and keeps the keyboard focus. */
     show(/** @type {Card[]} */ cards, /** @type {string | undefined} */ chosen) {
       const focused = list.querySelector("input:focus")?.getAttribute("value");
-      list.replaceChildren(...cards.map((card) => cardView(card, name, testId, card.key === chosen)));
+      list.replaceChildren(
+        ...cards.map((card) => cardView(card, name, testId, card.key === chosen)),
+      );
       const inputs = [...list.querySelectorAll("input")];
       inputs.find(({ value }) => value === focused)?.focus({ preventScroll: true });
     },

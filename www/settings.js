@@ -1,8 +1,8 @@
-// Reads /bridge.json: where the bridge listens and, in the demo, the PIN of its throw-away token.
+// Reads /bridge.json: the ports of the bridge and, in the demo, the PIN of its throw-away token.
 
 /**
- * @returns {Promise<{ ports?: [number, number], demoPin?: string }>} empty where the page is served
- *   without the file; the client then looks on its default ports
+ * @returns {Promise<{ ports?: [number, number], demoPin?: string }>} empty if the server does not
+ *   have the file; the client then uses its default ports
  */
 export async function readSettings() {
   try {
@@ -10,7 +10,8 @@ export async function readSettings() {
     if (!response.ok) return {};
     const { ports, demo } = await response.json();
     return {
-      ports: Array.isArray(ports) && ports.every(Number.isInteger) ? [ports[0], ports[1]] : undefined,
+      ports:
+        Array.isArray(ports) && ports.every(Number.isInteger) ? [ports[0], ports[1]] : undefined,
       demoPin: typeof demo?.pin === "string" ? demo.pin : undefined,
     };
   } catch {

@@ -1,12 +1,12 @@
-// Hashes, signs and verifies. It keeps no PIN: where the page is to have one at all, it takes it from the
-// field at the moment of the call.
+// Hashes, signs and verifies. It stores no PIN. If the user enters the PIN in the page, it takes
+// the PIN from the field at the moment of the call.
 
 import { hashOf } from "./algorithms.js";
 import { chosenCertificate, chosenSlot } from "./browse.js";
 import { isLate, isModuleFailure, isNotApproved } from "./failures.js";
 import { toBase64 } from "./format.js";
 
-// A request has at most 1 MiB, and base64 makes four characters of three bytes.
+// A request has at most 1 MiB, and base64 needs four characters for three bytes.
 const LONGEST_MESSAGE = 700 * 1024;
 
 export const initialSigning = {
@@ -15,11 +15,14 @@ export const initialSigning = {
   format: undefined,
   /** Whether the user chose to enter PINs in this page. */
   pinInPage: false,
-  /** What came of logging out: "asking", "ended", "none" or "failed"; `null` before. */
+  /** The state of the logout: "asking", "ended", "none" or "failed"; `null` before. */
   logout: null,
-  /** `phase`: "idle", "hashing", "signing" (`asks`: it brings no PIN), "done", "cancelled" or "failed" */
+  /**
+   * `phase`: "idle", "hashing", "signing" (`asks`: the call has no PIN), "done", "cancelled" or
+   * "failed"
+   */
   signing: { phase: "idle" },
-  /** The signature of last time and all that verifying it takes. */
+  /** The last signature, with everything that is needed to verify it. */
   signed: null,
   /** `phase`: "idle", "asking", "valid", "invalid" or "failed" */
   verification: { phase: "idle" },
@@ -30,14 +33,14 @@ export const initialSigning = {
 /**
  * @param {any} store
  * @param {{ pkcs11: (name?: string) => any, refuse: (text: string) => void }} connection
- * @param {{ refreshToken: () => Promise<unknown> | undefined, lookAtModules: () => unknown }} browse
+ * @param {{ refreshToken: () => Promise<unknown> | undefined, checkModules: () => unknown }} browse
  * @param {{ gaveUp: (method: string) => void }} wireLog
  */
 export function createSigning(store, connection, browse, wireLog) {
   let cancelling = new AbortController();
 
   /**
-   * @param {{ source: Source, takePin: () => string | undefined }} wish
+   * @param {{ source: Source, takePin: () => string | undefined }} options
    */
   async function sign({ source, takePin }) {
     const { moduleName, algorithm, format } = store.state;
@@ -46,15 +49,25 @@ export function createSigning(store, connection, browse, wireLog) {
     cancelling = new AbortController();
     const { signal } = cancelling;
     try {
-      store.update({ signing: { phase: "hashing", loaded: 0, total: source.blob.size }, logout: null });
+      store.update({
+        signing: { phase: "hashing", loaded: 0, total: source.blob.size },
+        logout: null,
+      });
       const data = await dataOf(source.blob, algorithm, signal, (loaded) => {
         store.update({ signing: { phase: "hashing", loaded, total: source.blob.size } });
       });
       const pin = takePin();
       store.update({ signing: { phase: "signing", asks: !pin } });
-      const request = { slot_id: slotId, cert_id: certificate.id, algorithm_reference: algorithm, data };
+      const request = {
+        slot_id: slotId,
+        cert_id: certificate.id,
+        algorithm_reference: algorithm,
+        data,
+      };
       if (format) request.signature_format = format;
-      const reply = await connection.pkcs11(moduleName).signData(pin ? { ...request, pin } : request);
+      const reply = await connection
+        .pkcs11(moduleName)
+        .signData(pin ? { ...request, pin } : request);
       store.update({
         signing: { phase: "done" },
         signed: { moduleName, certificate, request, source, signature: reply.data },
@@ -64,14 +77,16 @@ export function createSigning(store, connection, browse, wireLog) {
       if (signal.aborted) store.update({ signing: { phase: "cancelled" } });
       else failed("signing", "signData", error);
     }
-    // A wrong PIN leaves its mark in the flags, a right one takes it away.
+    // The PIN changes the flags of the token, so read the token again.
     if (!signal.aborted) await browse.refreshToken();
   }
 
   async function verify({ moduleName, request, data, signature }) {
     store.update({ verification: { phase: "asking" } });
     try {
-      const reply = await connection.pkcs11(moduleName).verifySignedData({ ...request, data, signature });
+      const reply = await connection
+        .pkcs11(moduleName)
+        .verifySignedData({ ...request, data, signature });
       store.update({ verification: { phase: reply.data ? "valid" : "invalid" } });
     } catch (error) {
       failed("verification", "verifySignedData", error);
@@ -82,7 +97,7 @@ export function createSigning(store, connection, browse, wireLog) {
     if (isLate(error)) wireLog.gaveUp(method);
     store.update({ [key]: { phase: "failed", error } });
     if (isNotApproved(error)) connection.refuse(error.description);
-    if (isModuleFailure(error)) browse.lookAtModules();
+    if (isModuleFailure(error)) browse.checkModules();
   }
 
   async function logout() {
@@ -102,12 +117,12 @@ export function createSigning(store, connection, browse, wireLog) {
     verify,
     logout,
     cancelHash: () => cancelling.abort(),
-    /** What was found out of a signature does not hold for another. */
+    /** Clears the outcome, because it does not apply to a changed signature. */
     forgetVerification: () => store.update({ verification: { phase: "idle" } }),
   };
 }
 
-/** What goes into `data`: the hash, or the message where the algorithm signs that. */
+/** The `data` of the call: the hash, or the message if the algorithm signs the message itself. */
 async function dataOf(blob, algorithm, signal, onProgress) {
   const hashAlgorithm = hashOf(algorithm);
   if (!hashAlgorithm) {
@@ -115,7 +130,7 @@ async function dataOf(blob, algorithm, signal, onProgress) {
     return toBase64(new Uint8Array(await blob.arrayBuffer()));
   }
   const { hash } = await import("pkcs11-bridge-client");
-  // A Blob would do as well; a stream can be cancelled on the way.
+  // Unlike a Blob, a stream can be cancelled while it is hashed.
   const stream = blob.stream().pipeThrough(new TransformStream(), { signal });
   return hash(stream, hashAlgorithm, onProgress);
 }
@@ -124,6 +139,6 @@ const tooLong = (algorithm) => ({
   status: 400,
   code: "801",
   description:
-    `${algorithm} signs the message itself, and a request has room for about 700 KiB of it. ` +
+    `${algorithm} signs the message itself, and a request can hold about 700 KiB. ` +
     "Choose a smaller file, or a key that signs a hash.",
 });

@@ -1,18 +1,18 @@
-// Tokens that come and go: says what happened, and has the slots read again.
+// Handles inserted and removed tokens: shows the change and reads the slots again.
 
 export const initialSlotEvents = {
-  /** The token that came or went last: `kind`, `label`, `slotId` and `at`. */
+  /** The last inserted or removed token: `kind`, `label`, `slotId` and `at`. */
   slotNews: null,
-  /** By module, whether its changes are told: `watching`, and `error` where they are not. */
+  /** For each module, whether the bridge watches its slots: `watching`, and `error` if not. */
   watches: {},
 };
 
-// Several readers may be plugged in at once.
+// The user may plug in several readers at once.
 const SETTLED_AFTER_MS = 60;
 
 /**
  * @param {any} store
- * @param {{ slotChanged: (slotId?: unknown) => void, lookAgain: () => void }} browse
+ * @param {{ slotChanged: (slotId?: unknown) => void, refresh: () => void }} browse
  */
 export function createSlotEvents(store, browse) {
   let timer = 0;
@@ -35,8 +35,8 @@ export function createSlotEvents(store, browse) {
     /** A listener for its "watch" event. */
     watch({ detail: { module, watching, error } }) {
       store.update({ watches: { ...store.state.watches, [module]: { watching, error } } });
-      // What changed before is not told.
-      if (watching && module === store.state.moduleName) browse.lookAgain();
+      // Events report only later changes, so read the current state.
+      if (watching && module === store.state.moduleName) browse.refresh();
     },
   };
 }

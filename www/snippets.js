@@ -1,11 +1,11 @@
-// The JavaScript that does what a step does, with what is chosen at the moment. It holds no PIN, no text
+// The JavaScript code of each step, with the user's current choices. It contains no PIN, no text
 // and no file.
 
 import { hashOf } from "./algorithms.js";
 import { chosenCertificate, chosenSlot } from "./browse.js";
 import { asksInPage } from "./pin-entry.js";
 
-// What is quoted may come from a token: JSON makes a literal of it that is also one in JavaScript.
+// The value may come from a token. A JSON literal is also a valid JavaScript literal.
 const literal = (value) => JSON.stringify(value);
 
 /** @type {Record<string, (state: any) => string>} by step */
@@ -89,7 +89,7 @@ export const snippets = {
   },
 };
 
-/** The state that the snippets are made of. */
+/** The keys of the state that the snippets use. */
 export const snippetKeys = [
   "ports",
   "moduleName",

@@ -1,5 +1,5 @@
-// The page's one state, and who wants to know when which part of it changes. Views never talk to each
-// other: they read the state and ask for changes.
+// The state of the page. Views subscribe to its keys. Views never call each other: they read the
+// state and request changes.
 
 /**
  * @template {object} State
@@ -15,7 +15,7 @@ export function createStore(initial) {
       return state;
     },
 
-    /** Replaces the named parts; the views that watch one that differs are called once. */
+    /** Replaces the given keys. Calls each view once if it watches a key whose value changed. */
     update(/** @type {Partial<State>} */ patch) {
       const changed = Object.keys(patch).filter((key) => state[key] !== patch[key]);
       if (changed.length === 0) return;
@@ -33,7 +33,7 @@ export function createStore(initial) {
   };
 }
 
-/** Something that is asked of the bridge. While it is asked for again, the old answer stays. */
+/** Data from the bridge. While the page loads it again, the old data stays. */
 export const resource = {
   idle: Object.freeze({ status: "idle", data: undefined, error: undefined }),
   loading: (before) => ({ status: "loading", data: before.data, error: undefined }),

@@ -1,5 +1,5 @@
-// Keeps what went over the wire, by step: the exact texts of the client's "traffic" events, in which the
-// client itself has masked the PIN. Only the newest are kept.
+// Keeps the newest messages of each step: the exact texts of the client's "traffic" events. The
+// client masks the PIN in them.
 
 const STEP_OF_METHOD = {
   hello: "module",
@@ -19,8 +19,11 @@ const STEP_OF_METHOD = {
 const KEPT_PER_STEP = 20;
 
 /**
- * @typedef {{ id: unknown, method: string, step: string, request: string, reply?: string, events?: number,
- *   lastEvent?: string, at: number, ms?: number, outcome: "pending" | "success" | "error" | "lost" | "late" }} Exchange
+ * @typedef {{
+ *   id: unknown, method: string, step: string, request: string, reply?: string,
+ *   events?: number, lastEvent?: string, at: number, ms?: number,
+ *   outcome: "pending" | "success" | "error" | "lost" | "late"
+ * }} Exchange
  */
 
 export function createWireLog() {
@@ -28,10 +31,12 @@ export function createWireLog() {
   const steps = new Map();
   /** @type {((exchange: Exchange, dropped?: Exchange) => void)[]} */
   const watchers = [];
-  const tell = (exchange, dropped) => watchers.forEach((watcher) => watcher(exchange, dropped));
+  const notify = (exchange, dropped) => watchers.forEach((watcher) => watcher(exchange, dropped));
 
   const pending = (matches) =>
-    [...steps.values()].flat().findLast((exchange) => exchange.outcome === "pending" && matches(exchange));
+    [...steps.values()]
+      .flat()
+      .findLast((exchange) => exchange.outcome === "pending" && matches(exchange));
 
   function sent(id, request) {
     const { method } = JSON.parse(request);
@@ -41,7 +46,7 @@ export function createWireLog() {
     const exchanges = steps.get(step) ?? [];
     exchanges.push(exchange);
     steps.set(step, exchanges);
-    tell(exchange, exchanges.length > KEPT_PER_STEP ? exchanges.shift() : undefined);
+    notify(exchange, exchanges.length > KEPT_PER_STEP ? exchanges.shift() : undefined);
   }
 
   function received(id, reply) {
@@ -54,10 +59,10 @@ export function createWireLog() {
     exchange.reply = reply;
     exchange.ms = performance.now() - exchange.at;
     exchange.outcome = isSuccess(reply) ? "success" : "error";
-    tell(exchange);
+    notify(exchange);
   }
 
-  // It is shown with the reply: a busy batch tells its progress many times in a second.
+  // Show events only with the reply, because a batch sends progress many times a second.
   function event(text) {
     const { method, params } = JSON.parse(text);
     const exchange =
@@ -65,15 +70,15 @@ export function createWireLog() {
     if (!exchange) return;
     exchange.events = (exchange.events ?? 0) + 1;
     exchange.lastEvent = text;
-    if (exchange.outcome !== "pending") tell(exchange);
+    if (exchange.outcome !== "pending") notify(exchange);
   }
 
-  /** The request that has the bridge tell of slots. */
+  /** The request that started the `slot` events. */
   const watching = () => steps.get("slot")?.findLast(({ method }) => method === "watchSlots");
 
   function settle(exchange, outcome) {
     exchange.outcome = outcome;
-    tell(exchange);
+    notify(exchange);
   }
 
   return {
@@ -83,18 +88,18 @@ export function createWireLog() {
       else received(detail.id, detail.text);
     },
 
-    /** The connection was lost: what was in flight stays without a reply. */
+    /** Marks the requests in flight as lost with the connection. */
     connectionLost() {
       for (let exchange; (exchange = pending(() => true));) settle(exchange, "lost");
     },
 
-    /** The client stopped waiting for a reply to the method. */
+    /** Marks the pending request of the method: the client stopped waiting for its reply. */
     gaveUp(method) {
       const exchange = pending((candidate) => candidate.method === method);
       if (exchange) settle(exchange, "late");
     },
 
-    /** Calls `watcher` with each exchange that is new or has changed, and with the one that it pushes out. */
+    /** Calls `watcher` with each new or changed exchange, and with the one that it replaces. */
     watch(watcher) {
       watchers.push(watcher);
     },

@@ -1,5 +1,5 @@
-// Shows what a step does: its JavaScript, its requests and their replies. Beside the step on wide screens,
-// folded beneath it on narrow ones.
+// Shows the JavaScript code, the requests and the replies of each step. On wide screens they are
+// next to the step, on narrow screens folded below it.
 
 import { copyButton } from "./clipboard.js";
 import { el } from "./dom.js";
@@ -17,11 +17,11 @@ const OUTCOME = {
 const NO_REPLY = {
   pending: "Waiting for the reply …",
   lost: "The connection was lost before a reply came.",
-  late: "The client stopped waiting. A reply that comes late is dropped.",
+  late: "The client stopped waiting. It drops a late reply.",
 };
 
 /**
- * Gives each section with `data-step` its column.
+ * Adds a column to each section with `data-step`.
  * @param {any} store
  * @param {ReturnType<typeof import("./wire-log.js").createWireLog>} wireLog
  */
@@ -82,7 +82,11 @@ function addColumn(section) {
   WIDE.addEventListener("change", follow);
   follow();
   section.append(
-    el("aside", { class: "wire-column", "aria-label": `Code, requests and replies of ${title}` }, fold),
+    el(
+      "aside",
+      { class: "wire-column", "aria-label": `Code, requests and replies of ${title}` },
+      fold,
+    ),
   );
   return { list, empty, count, code };
 }
@@ -115,7 +119,13 @@ function exchangeView(exchange, open) {
     exchange.lastEvent && message(eventTitle(exchange.events), exchange.method, exchange.lastEvent);
   const request = message("Request", exchange.method, exchange.request);
   const isAnswered = exchange.outcome !== "pending" && exchange.method === "watchSlots";
-  return el("details", attributes, summary, request, ...(isAnswered ? [reply, events] : [events, reply]));
+  return el(
+    "details",
+    attributes,
+    summary,
+    request,
+    ...(isAnswered ? [reply, events] : [events, reply]),
+  );
 }
 
 const eventTitle = (count) => (count === 1 ? "Event" : `Last of ${count} events`);
@@ -123,7 +133,7 @@ const eventTitle = (count) => (count === 1 ? "Event" : `Last of ${count} events`
 function message(title, method, json) {
   const code = el("pre", {
     class: "json",
-    // On narrow screens it scrolls by itself, for which it has to be reachable.
+    // On narrow screens this element scrolls, so the keyboard must be able to reach it.
     tabindex: WIDE.matches ? -1 : 0,
     role: "group",
     "aria-label": `${title} of ${method}`,

@@ -60,7 +60,7 @@ mod measured {
     /// Writes the points and their times in nanoseconds to a file of this process, if the
     /// environment names a folder for it.
     pub(crate) fn write() {
-        let Some(folder) = std::env::var_os("PKCS11_BRIDGE_STAGES") else { return };
+        let Some(folder) = std::env::var_os("PKCS11_BRIDGE_TRACE_POINTS") else { return };
         let mut text = String::new();
         for (point, time) in lock(&REACHED).iter() {
             let _ = writeln!(text, "{} {time}", *point as u8);

@@ -1,4 +1,4 @@
-// Step 6: many signatures with one PIN, their progress, and what came of them.
+// Step 6: many signatures with one PIN, their progress and their outcome.
 
 import { chosenCertificate, chosenSlot } from "../browse.js";
 import { announce, byId, chip, el, facts } from "../dom.js";
@@ -39,7 +39,12 @@ export function batchStep(store, batch) {
     if (now.phase === "done") showResult(now);
   });
   store.watch(["batch", "phase", "backAt"], (state) => {
-    showError(byId("batch-error"), state.batch.phase === "failed" ? state.batch.error : null, undefined, state);
+    showError(
+      byId("batch-error"),
+      state.batch.phase === "failed" ? state.batch.error : null,
+      undefined,
+      state,
+    );
   });
   store.watch(["batchVerification"], ({ batchVerification: now }) => {
     byId("verify-batch").setAttribute("aria-disabled", String(now.phase === "asking"));
@@ -76,7 +81,7 @@ function showProgress({ phase, done, total }) {
   if (!busy) return;
   const bar = byId("batch-progress");
   bar.max = total;
-  // Without a value it says only that something goes on.
+  // Without a value, the bar shows activity without progress.
   if (done === undefined) bar.removeAttribute("value");
   else bar.value = done;
   byId("batch-done").textContent = `${done ?? 0} of ${total}`;
@@ -88,7 +93,7 @@ function showResult({ signatures, errors, cancelled, kinds, ms, perSecond }) {
   byId("batch-title").textContent = plural(signatures, "signature");
   byId("batch-chips").replaceChildren(
     ...[
-      signatures > 0 ? chip("Made and checked", "good") : null,
+      signatures > 0 ? chip("Signed and checked", "good") : null,
       errors > 0 ? chip(plural(errors, "error"), "bad") : null,
       cancelled > 0 ? chip(`${cancelled} cancelled`, "warn") : null,
     ].filter(Boolean),
@@ -104,9 +109,14 @@ function showResult({ signatures, errors, cancelled, kinds, ms, perSecond }) {
   );
   byId("batch-failures").replaceChildren(
     ...kinds.map(({ error, count: times }) =>
-      errorNotice(error, el("p", { class: "notice-codes" }, `for ${plural(times, "hash", "hashes")}`)),
+      errorNotice(
+        error,
+        el("p", { class: "notice-codes" }, `for ${plural(times, "hash", "hashes")}`),
+      ),
     ),
   );
   byId("verify-batch").hidden = signatures === 0;
-  announce(`${plural(signatures, "signature")}, ${plural(errors, "error")}, ${cancelled} cancelled`);
+  announce(
+    `${plural(signatures, "signature")}, ${plural(errors, "error")}, ${cancelled} cancelled`,
+  );
 }

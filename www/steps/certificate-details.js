@@ -1,9 +1,15 @@
-// One certificate in full, for reading.
+// The details of one certificate.
 
 import { keyName } from "../algorithms.js";
 import { chip, el, facts } from "../dom.js";
 import { colons, second, validity } from "../format.js";
-import { attributesOf, extendedKeyUsageWord, isForSigning, keyUsageWord, shortName } from "../names.js";
+import {
+  attributesOf,
+  extendedKeyUsageWord,
+  isForSigning,
+  keyUsageWord,
+  shortName,
+} from "../names.js";
 import { notice } from "../notices.js";
 
 /** @param {{ id: string, label: string, parsed: any, parse_error?: string }} certificate */
@@ -14,7 +20,7 @@ export function certificateDetails({ id, label, parsed, parse_error: problem }) 
       { class: "detail-panel", "data-testid": "certificate" },
       el("h3", {}, label || "Certificate"),
       notice(
-        { tone: "warn", title: "This certificate could not be read" },
+        { tone: "warn", title: "This certificate cannot be parsed" },
         el("p", {}, problem ?? "The client gives no reason."),
       ),
       facts([["cert_id", id, "wide exact"]]),
@@ -25,7 +31,7 @@ export function certificateDetails({ id, label, parsed, parse_error: problem }) 
     "div",
     { class: "detail-panel", "data-testid": "certificate", "data-validity": state },
     el("div", { class: "title-row" }, el("h3", {}, shortName(parsed.subject)), chip(text, tone)),
-    doubts(parsed, state, text),
+    warning(parsed, state, text),
     facts([
       ["Subject", nameView(parsed.subject), "wide"],
       ["Issuer", nameView(parsed.issuer), "wide"],
@@ -42,18 +48,18 @@ export function certificateDetails({ id, label, parsed, parse_error: problem }) 
   );
 }
 
-/** What speaks against signing with it. The token would sign all the same. */
-function doubts(parsed, state, text) {
+/** A warning if the certificate should not be used to sign. The token signs with it anyway. */
+function warning(parsed, state, text) {
   if (state === "expired" || state === "future") {
     return notice(
       { tone: state === "expired" ? "bad" : "warn", title: text },
-      el("p", {}, "Its key still signs, but nobody should accept the signature as one of today."),
+      el("p", {}, "Its key still signs, but programs should not accept signatures made today."),
     );
   }
   if (!isForSigning(parsed)) {
     return notice(
       { tone: "warn", title: "Not meant for signatures" },
-      el("p", {}, "Its key usage names neither digital signature nor non-repudiation."),
+      el("p", {}, "Its key usage has neither digital signature nor non-repudiation."),
     );
   }
   return null;

@@ -1,4 +1,4 @@
-// Step 3: the certificates on the token as cards, and the chosen one in full.
+// Step 3: the certificates on the token as cards, and the details of the chosen certificate.
 
 import { chosenCertificate, chosenSlot } from "../browse.js";
 import { keyName } from "../algorithms.js";
@@ -13,7 +13,7 @@ import { certificateDetails } from "./certificate-details.js";
 import { progress } from "./progress.js";
 
 const FILTER_FROM = 7;
-// Shorter digits are found in nearly every fingerprint.
+// Shorter digits match nearly every fingerprint.
 const SHORTEST_HEX = 4;
 
 export function certificateStep(store, browse) {
@@ -27,7 +27,8 @@ export function certificateStep(store, browse) {
 
   function showCards({ certificates, certificateId }) {
     const all = certificates.data ?? [];
-    const words = all.length < FILTER_FROM ? [] : filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const words =
+      all.length < FILTER_FROM ? [] : filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     const found = all.filter((certificate) => words.every((word) => isFound(word, certificate)));
     cards.show(found.map(card), certificateId);
     byId("filter-count").textContent = words.length > 0 ? `${found.length} of ${all.length}` : "";
@@ -48,7 +49,9 @@ export function certificateStep(store, browse) {
   store.watch(["certificateId"], ({ certificateId }) => cards.choose(certificateId));
   store.watch(["certificates", "certificateId"], (state) => {
     const certificate = chosenCertificate(state);
-    byId("certificate-details").replaceChildren(...(certificate ? [certificateDetails(certificate)] : []));
+    byId("certificate-details").replaceChildren(
+      ...(certificate ? [certificateDetails(certificate)] : []),
+    );
     byId("certificate-downloads").hidden = !certificate;
   });
   store.watch(["certificates", "certificateId", "slotKey", "slots"], (state) => {
@@ -65,15 +68,23 @@ export function certificateStep(store, browse) {
 
   byId("download-cer").addEventListener("click", () => {
     const certificate = chosenCertificate(store.state);
-    download(fileName(titleOf(certificate), "cer"), fromBase64(certificate.base64), "application/pkix-cert");
+    download(
+      fileName(titleOf(certificate), "cer"),
+      fromBase64(certificate.base64),
+      "application/pkix-cert",
+    );
   });
   byId("download-pem").addEventListener("click", () => {
     const certificate = chosenCertificate(store.state);
-    download(fileName(titleOf(certificate), "pem"), pem(certificate.base64), "application/x-pem-file");
+    download(
+      fileName(titleOf(certificate), "pem"),
+      pem(certificate.base64),
+      "application/x-pem-file",
+    );
   });
 }
 
-/** The name by which the page speaks of a certificate. */
+/** The name of a certificate in the page. */
 export const titleOf = ({ parsed, label, id }) =>
   (parsed && shortName(parsed.subject)) || label || `Certificate ${id}`;
 
@@ -84,13 +95,13 @@ function card(certificate) {
     return {
       key: certificate.id,
       title,
-      details: [problem ?? "It could not be read."],
+      details: [problem ?? "The certificate cannot be parsed."],
       marks: [chip("Not readable", "bad")],
     };
   }
   const { tone, text } = validity(parsed);
   const issuer =
-    parsed.issuer === parsed.subject ? "issued by itself" : `issued by ${shortName(parsed.issuer)}`;
+    parsed.issuer === parsed.subject ? "self-signed" : `issued by ${shortName(parsed.issuer)}`;
   return {
     key: certificate.id,
     title,
@@ -106,6 +117,7 @@ function isFound(word, { id, label, parsed }) {
   const texts = parsed
     ? [label, parsed.subject, parsed.issuer, keyName(parsed), validity(parsed).text]
     : [label];
-  if (word.length >= SHORTEST_HEX) texts.push(id, parsed?.serial_number, parsed?.fingerprint_sha256);
+  if (word.length >= SHORTEST_HEX)
+    texts.push(id, parsed?.serial_number, parsed?.fingerprint_sha256);
   return texts.some((text) => text?.toLowerCase().includes(word));
 }

@@ -1,17 +1,17 @@
-// Step 1: the modules that this page may use, and what the chosen one says of itself.
+// Step 1: the modules that this page may use, and the description of the chosen module.
 
 import { byId, chip, el, facts } from "../dom.js";
 import { clock, plural } from "../format.js";
 import { showError } from "../notices.js";
 import { radioCards } from "../radio-cards.js";
-import { timeUntil } from "../set-aside.js";
+import { timeUntil } from "../suspension.js";
 import { progress } from "./progress.js";
 
 const STATES = {
-  available: { text: "Available", tone: "plain", meaning: "Not started yet; the first call starts it." },
+  available: { text: "Available", tone: "plain", meaning: "Not started. The next call starts it." },
   running: { text: "Running", tone: "good", meaning: "Started for this page." },
-  missing: { text: "File missing", tone: "bad", meaning: "Its file is not where the configuration says." },
-  set_aside: { text: "Set aside", tone: "warn", meaning: "It kept failing and rests for a while." },
+  missing: { text: "File missing", tone: "bad", meaning: "The configured file does not exist." },
+  set_aside: { text: "Suspended", tone: "warn", meaning: "Suspended after repeated failures." },
 };
 
 export function moduleStep(store, browse) {
@@ -35,15 +35,15 @@ export function moduleStep(store, browse) {
   let ticking = 0;
   store.watch(["info", "triedAgainAt"], ({ info, triedAgainAt }) => {
     clearInterval(ticking);
-    // Nobody wants to hear it every second.
+    // A screen reader must not read it every second.
     const attributes = { class: "notice-advice", "data-testid": "trial", "aria-live": "off" };
     const trial = triedAgainAt && info.error ? el("p", attributes) : undefined;
     showError(byId("info-error"), info.error, trial);
     if (!trial) return;
     const say = () => {
       trial.textContent =
-        `It is tried again at ${clock(triedAgainAt)}, in ${timeUntil(triedAgainAt)}, and this page then goes on ` +
-        "by itself.";
+        `The bridge tries it again at ${clock(triedAgainAt)}, in ${timeUntil(triedAgainAt)}. ` +
+        "This page then continues on its own.";
     };
     say();
     ticking = setInterval(say, 1_000);
@@ -61,7 +61,11 @@ export function moduleStep(store, browse) {
 }
 
 function card({ name, description, state }) {
-  const { text, tone, meaning } = STATES[state] ?? { text: state, tone: "plain", meaning: undefined };
+  const { text, tone, meaning } = STATES[state] ?? {
+    text: state,
+    tone: "plain",
+    meaning: undefined,
+  };
   return { key: name, title: name, details: [description], marks: [chip(text, tone, meaning)] };
 }
 

@@ -1,10 +1,12 @@
-// The head of a step: whether it waits for an earlier one, is at work or is done, and its one-line summary.
+// The header of a step: its state (waiting for an earlier step, busy, done) and its summary.
 
 import { byId } from "../dom.js";
 
 /**
  * @param {string} step "module", "slot", "certificate", "sign" or "verify"
- * @param {{ resources?: { status: string }[], done: boolean, waiting?: boolean, summary?: string }} now
+ * @param {{
+ *   resources?: { status: string }[], done: boolean, waiting?: boolean, summary?: string
+ * }} now
  */
 export function progress(step, { resources = [], done, waiting = false, summary = "" }) {
   const section = byId(`step-${step}`);

@@ -1,4 +1,4 @@
-// Step 4: what is signed, how, where its PIN is entered, and the signature.
+// Step 4: the data to sign, the algorithm, where the user enters the PIN, and the signature.
 
 import { algorithmsFor, hasFormats } from "../algorithms.js";
 import { chosenCertificate, chosenSlot } from "../browse.js";
@@ -6,7 +6,14 @@ import { announce, byId, el } from "../dom.js";
 import { isLastTry, isWrongPin } from "../failures.js";
 import { bytes } from "../format.js";
 import { showError } from "../notices.js";
-import { asksInPage, HINTS, mayBeInPage, pinEntry, pinEntryKeys, pinWaiting } from "../pin-entry.js";
+import {
+  asksInPage,
+  HINTS,
+  mayBeInPage,
+  pinEntry,
+  pinEntryKeys,
+  pinWaiting,
+} from "../pin-entry.js";
 import { titleOf } from "./certificate.js";
 import { progress } from "./progress.js";
 import { showSignature } from "./signature.js";
@@ -33,7 +40,9 @@ export function signStep(store, signing) {
     sign();
   });
   for (const id of ["pin-by-bridge", "pin-in-page"]) {
-    byId(id).addEventListener("change", () => store.update({ pinInPage: byId("pin-in-page").checked }));
+    byId(id).addEventListener("change", () =>
+      store.update({ pinInPage: byId("pin-in-page").checked }),
+    );
   }
   byId("logout-button").addEventListener("click", () => {
     if (store.state.logout !== "asking") signing.logout();
@@ -43,7 +52,8 @@ export function signStep(store, signing) {
     pin.value = store.state.demoPin;
     pin.focus();
   });
-  for (const id of ["algorithm", "format-raw", "format-der"]) byId(id).addEventListener("change", takeChoice);
+  for (const id of ["algorithm", "format-raw", "format-der"])
+    byId(id).addEventListener("change", takeChoice);
 
   function takeChoice() {
     const parsed = chosenCertificate(store.state)?.parsed;
@@ -76,9 +86,13 @@ export function signStep(store, signing) {
     byId("logout-result").textContent = LOGOUT[logout] ?? "";
   });
 
-  /** The way out of an error that the page's own PIN field cannot lead to. */
+  /** A button for an error that the user cannot solve with the PIN field of the page. */
   function letTheBridgeAsk() {
-    const button = el("button", { type: "button", "data-testid": "let-bridge-ask" }, "Let the bridge ask me");
+    const button = el(
+      "button",
+      { type: "button", "data-testid": "let-bridge-ask" },
+      "Let the bridge ask me",
+    );
     button.addEventListener("click", () => {
       store.update({ pinInPage: false });
       sign();
@@ -95,13 +109,13 @@ export function signStep(store, signing) {
     if (now.phase === "done") announce("Signed");
     if (now.phase === "cancelled") announce("Hashing was cancelled; nothing was signed");
   });
-  // What the connection was lost over is told anew when it is back.
+  // The text for a lost call changes when the connection is back.
   store.watch(["signing", "phase", "backAt"], (state) => {
     const error = state.signing.phase === "failed" ? state.signing.error : null;
     const action = isLastTry(error) && asksInPage(state) ? letTheBridgeAsk() : undefined;
     showError(byId("sign-error"), error, action, state);
   });
-  // An older signature beside a new attempt would be taken for its result.
+  // Hide the old signature during a new attempt, because the user could take it for the new one.
   store.watch(["signing", "signed"], ({ signing: now, signed }) =>
     showSignature(now.phase === "done" ? signed : null),
   );
@@ -120,7 +134,7 @@ const LOGOUT = {
 
 const isBusy = ({ signing }) => signing.phase === "hashing" || signing.phase === "signing";
 
-/** The PIN that was entered in this page, which the field then forgets. */
+/** Takes the PIN from the field of the page and clears the field. */
 export function takePin(state) {
   const pin = byId("pin");
   const value = asksInPage(state) ? pin.value : "";
@@ -128,7 +142,7 @@ export function takePin(state) {
   return value || undefined;
 }
 
-/** Keeps the choice where the new key can do it as well. */
+/** Fills in the algorithms. Keeps the choice if the new key supports it. */
 function fillAlgorithms(select, parsed) {
   const before = select.value;
   const groups = algorithmsFor(parsed);
@@ -137,7 +151,9 @@ function fillAlgorithms(select, parsed) {
       el(
         "optgroup",
         { label: title },
-        ...options.map(({ value, meaning }) => el("option", { value, "data-meaning": meaning }, value)),
+        ...options.map(({ value, meaning }) =>
+          el("option", { value, "data-meaning": meaning }, value),
+        ),
       ),
     ),
   );

@@ -1,4 +1,4 @@
-// The signature that was made, to copy and to download.
+// The signature, to copy and to download.
 
 import { hashName, hashOf } from "../algorithms.js";
 import { copy, download, fileName } from "../clipboard.js";
@@ -26,8 +26,15 @@ export function showSignature(signed) {
           : `the text (${bytes(source.blob.size)})`,
       ],
       ["Key of", titleOf(certificate)],
-      ["Algorithm", [request.algorithm_reference, request.signature_format].filter(Boolean).join(", ")],
-      [hash ? `${hashName(hash)} in base64` : "Message in base64", request.data, "wide exact clamp"],
+      [
+        "Algorithm",
+        [request.algorithm_reference, request.signature_format].filter(Boolean).join(", "),
+      ],
+      [
+        hash ? `${hashName(hash)} in base64` : "Message in base64",
+        request.data,
+        "wide exact clamp",
+      ],
     ]),
   );
 }

@@ -1,8 +1,15 @@
-// Step 2: the slots, and the token in the chosen one.
+// Step 2: the slots, and the token in the chosen slot.
 
 import { chosenSlot, slotKey } from "../browse.js";
 import { byId, chip, el, facts, icon } from "../dom.js";
-import { hasToken, isInitialised, pinState, slotFlags, takesPinAtDevice, tokenFlags } from "../flags.js";
+import {
+  hasToken,
+  isInitialised,
+  pinState,
+  slotFlags,
+  takesPinAtDevice,
+  tokenFlags,
+} from "../flags.js";
 import { bytes, clock, count, plural } from "../format.js";
 import { notice, showError } from "../notices.js";
 import { radioCards } from "../radio-cards.js";
@@ -31,23 +38,30 @@ export function slotStep(store, browse) {
   store.watch(["slotNews"], ({ slotNews }) => {
     byId("slot-news").replaceChildren(...(slotNews ? news(slotNews) : []));
   });
-  store.watch(["watches", "moduleName", "phase", "slots"], ({ watches, moduleName, phase, slots }) => {
-    const watch = phase === "open" && slots.status !== "idle" ? watches[moduleName] : undefined;
-    byId("slot-live").textContent = watch ? live(watch) : "";
-    byId("slot-live").dataset.watching = String(Boolean(watch?.watching));
-  });
+  store.watch(
+    ["watches", "moduleName", "phase", "slots"],
+    ({ watches, moduleName, phase, slots }) => {
+      const watch = phase === "open" && slots.status !== "idle" ? watches[moduleName] : undefined;
+      byId("slot-live").textContent = watch ? live(watch) : "";
+      byId("slot-live").dataset.watching = String(Boolean(watch?.watching));
+    },
+  );
   store.watch(["slotKey"], ({ slotKey: chosen }) => cards.choose(chosen));
   store.watch(["token", "slots", "slotKey"], (state) => {
     const slot = chosenSlot(state);
     byId("no-token").hidden = !slot || hasToken(slot);
-    byId("token-details").replaceChildren(...(state.token.data ? [tokenView(state.token.data)] : []));
+    byId("token-details").replaceChildren(
+      ...(state.token.data ? [tokenView(state.token.data)] : []),
+    );
     showError(byId("token-error"), state.token.error);
   });
   store.watch(["slots", "token", "info"], ({ slots, token, info }) => {
     const waiting = slots.status === "idle" && info.status !== "loading";
     byId("slot-filter").hidden = waiting;
     const withToken = slots.data?.filter(hasToken).length;
-    const summary = slots.data ? `${plural(slots.data.length, "slot")}, ${plural(withToken, "token")}` : "";
+    const summary = slots.data
+      ? `${plural(slots.data.length, "slot")}, ${plural(withToken, "token")}`
+      : "";
     progress("slot", { resources: [slots, token], done: Boolean(token.data), waiting, summary });
   });
 }
@@ -55,7 +69,9 @@ export function slotStep(store, browse) {
 function card(slot, tokens) {
   const token = tokens.find(({ slot_id }) => slotKey(slot_id) === slotKey(slot.slot_id));
   const title =
-    token?.label || (token && !isInitialised(token) ? "Token not set up" : slot.description) || "Slot";
+    token?.label ||
+    (token && !isInitialised(token) ? "Token not set up" : slot.description) ||
+    "Slot";
   const versions = `hardware ${slot.hardware_version}, firmware ${slot.firmware_version}`;
   return {
     key: slotKey(slot.slot_id),
@@ -74,14 +90,14 @@ function card(slot, tokens) {
 
 function news({ kind, label, slotId, at }) {
   const token = label ? `“${label}”` : `The token in slot ${slotId}`;
-  const happened = kind === "inserted" ? "was put in" : "was taken out";
+  const happened = kind === "inserted" ? "was inserted" : "was removed";
   return [icon("info"), el("span", {}, `${token} ${happened} at ${clock(at)}.`)];
 }
 
 const live = ({ watching, error }) =>
   watching
-    ? "Tokens that are put in or taken out show up here by themselves."
-    : `Changes do not show up by themselves at the moment, so refresh. ${error.description}`;
+    ? "This list updates on its own when a token is inserted or removed."
+    : `This list does not update on its own at the moment, so refresh it. ${error.description}`;
 
 const flagChip = ({ text, tone, name }) => chip(text, tone, name);
 
@@ -101,13 +117,13 @@ function tokenView(token) {
       ["Read/write sessions", outOf(token.rw_session_count, token.max_rw_session_count)],
       ["Public memory", memory(token.free_public_memory, token.total_public_memory)],
       ["Private memory", memory(token.free_private_memory, token.total_private_memory)],
-      ["PIN entry", takesPinAtDevice(token) ? "at the device's own pinpad" : "in software"],
+      ["PIN entry", takesPinAtDevice(token) ? "on the device's own pinpad" : "in software"],
     ]),
     pinView(token),
   );
 }
 
-/** A line where all is well, a box where something is not. */
+/** The PIN state: a line if all is well, otherwise a box. */
 function pinView(token) {
   const attributes = { "data-testid": "pin-state" };
   if (!isInitialised(token)) {
@@ -123,12 +139,12 @@ function pinView(token) {
 }
 
 function outOf(open, most) {
-  if (open == null && most == null) return "not told";
-  return `${count(open)} open, ${most == null ? "no limit told" : `at most ${count(most)}`}`;
+  if (open == null && most == null) return "not reported";
+  return `${count(open)} open, ${most == null ? "no limit reported" : `at most ${count(most)}`}`;
 }
 
 function memory(free, total) {
-  if (free == null && total == null) return "not told";
+  if (free == null && total == null) return "not reported";
   if (total == null) return `${bytes(free)} free`;
   return `${bytes(free)} free of ${bytes(total)}`;
 }

@@ -1,4 +1,4 @@
-// What is to be signed: a text, or a file that is chosen or dropped.
+// The data to sign: a text, or a file that the user chooses or drops.
 
 import { announce, byId } from "../dom.js";
 import { bytes } from "../format.js";
@@ -28,16 +28,17 @@ export function sourceFields() {
     if (!file) return;
     asFile.checked = true;
     showKind();
-    announce(`${file.name}, ${bytes(file.size)}, is to be signed`);
+    announce(`${file.name}, ${bytes(file.size)}, is chosen`);
   }
 
   asText.addEventListener("change", showKind);
   asFile.addEventListener("change", showKind);
   input.addEventListener("change", () => input.files.length > 0 && take(input.files[0]));
 
-  // The whole form takes a drop, so that it does not matter which of the two fields is shown. A file that
-  // misses it would otherwise replace the page.
-  for (const event of ["dragover", "drop"]) window.addEventListener(event, (drag) => drag.preventDefault());
+  // The whole form accepts a dropped file, whichever of the two fields is visible. Without the
+  // window listener, the browser would open a file that is dropped elsewhere.
+  for (const event of ["dragover", "drop"])
+    window.addEventListener(event, (drag) => drag.preventDefault());
   form.addEventListener("dragover", ({ dataTransfer }) => {
     if (dataTransfer.types.includes("Files")) form.dataset.dragging = "";
   });

@@ -1,4 +1,4 @@
-// Step 5: the signature again, free to be changed, and what the bridge says of it.
+// Step 5: the signature in an editable field, and whether the bridge finds it valid.
 
 import { chosenCertificate, chosenSlot } from "../browse.js";
 import { announce, byId, el } from "../dom.js";
@@ -17,8 +17,8 @@ const OUTCOME = {
     tone: "bad",
     title: "The signature is not valid",
     text:
-      "Signature, data, certificate and algorithm do not belong together: at least one of them is not " +
-      "what it was when it was signed.",
+      "The signature, the data, the certificate and the algorithm do not belong together. At " +
+      "least one of them has changed since the signature was made.",
   },
 };
 
@@ -38,7 +38,9 @@ export function verifyStep(store, signing) {
       showChanges();
     });
   }
-  byId("tamper-button").addEventListener("click", () => change(withOtherCharacter(signature.value)));
+  byId("tamper-button").addEventListener("click", () =>
+    change(withOtherCharacter(signature.value)),
+  );
   byId("restore-button").addEventListener("click", () => {
     data.value = store.state.signed.request.data;
     change(store.state.signed.signature);
@@ -52,7 +54,8 @@ export function verifyStep(store, signing) {
 
   function showChanges() {
     const { signed } = store.state;
-    const changed = signed && (data.value !== signed.request.data || signature.value !== signed.signature);
+    const changed =
+      signed && (data.value !== signed.request.data || signature.value !== signed.signature);
     byId("restore-button").disabled = !changed;
     byId("tamper-button").disabled = signature.value === "";
     byId("verify-changed").hidden = !changed;
@@ -78,7 +81,7 @@ export function verifyStep(store, signing) {
       .filter(Boolean)
       .join(", ");
     byId("verify-data-label").textContent = hash
-      ? `${hashName(hash)} of what was signed, in base64`
+      ? `${hashName(hash)} of the signed data, in base64`
       : "Message in base64";
   });
   store.watch(["verification"], ({ verification: { phase } }) => {
@@ -96,13 +99,17 @@ export function verifyStep(store, signing) {
   });
 }
 
-/** What was signed last; before that, what step 3 and step 4 say. */
+/** The last signed request. If there is none, the choices of steps 3 and 4. */
 function whatIsVerified(state) {
   if (state.signed) return state.signed;
   const certificate = chosenCertificate(state);
   const slot = chosenSlot(state);
   if (!certificate || !slot) return null;
-  const request = { slot_id: slot.slot_id, cert_id: certificate.id, algorithm_reference: state.algorithm };
+  const request = {
+    slot_id: slot.slot_id,
+    cert_id: certificate.id,
+    algorithm_reference: state.algorithm,
+  };
   if (state.format) request.signature_format = state.format;
   return { moduleName: state.moduleName, certificate, request };
 }
@@ -115,7 +122,7 @@ function outcome(phase) {
   );
 }
 
-/** Another character in the middle, where every bit of it counts; the text stays base64. */
+/** Changes a character in the middle. The last one may have bits that are not used. */
 function withOtherCharacter(base64) {
   const at = Math.floor(base64.length / 2);
   const other = base64[at] === "A" ? "B" : "A";

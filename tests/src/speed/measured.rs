@@ -19,7 +19,7 @@ use crate::{processes, workspace};
 /// Where a call of one P-256 signature spends its time, one call after the other.
 pub(super) async fn profile(testbed: &mut Testbed) -> Vec<Row> {
     let folder = tempfile::tempdir().expect("a folder");
-    let bridge = start(testbed, "PKCS11_BRIDGE_STAGES", folder.path().into());
+    let bridge = start(testbed, "PKCS11_BRIDGE_TRACE_POINTS", folder.path().into());
     let mut page = open(&bridge, testbed).await;
     let sign = Request::sign(testbed.token.slot(), Key::P256);
     page.calls(&sign, WARM_UP).await;

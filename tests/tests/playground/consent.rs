@@ -64,12 +64,12 @@ async fn after_a_revocation_the_page_does_not_ask_by_itself() {
 
     approvals::run_command(testbed.bridge.home(), &["revoke", &testbed.origin()]);
     let text = page.browser.wait_for_shown(REFUSED).await;
-    assert!(text.contains("taken back"), "{text}");
+    assert!(text.contains("revoked"), "{text}");
     testbed.bridge.expect_workers(0);
     // The page is connected again, but makes no call.
     page.browser.wait_for_shown("#connection-status[data-phase=refused]").await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(page.browser.wait_for_shown(REFUSED).await.contains("taken back"));
+    assert!(page.browser.wait_for_shown(REFUSED).await.contains("revoked"));
     pinentry.assert_dialogs(1);
 
     page.browser.click("#retry-refused").await;

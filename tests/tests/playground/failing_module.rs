@@ -29,9 +29,9 @@ async fn a_suspended_module_is_shown_until_its_next_trial() {
         let text = page.sign_error("500", "900").await;
         assert!(text.contains("crashed") && text.contains(NAME), "{text}");
     }
-    page.browser.wait_for(&format!("{state} === 'Set aside'")).await;
+    page.browser.wait_for(&format!("{state} === 'Suspended'")).await;
     let text = page.browser.wait_for_shown(TRIAL).await;
-    assert!(text.contains("tried again at") && text.contains("by itself"), "{text}");
+    assert!(text.contains("tries it again at") && text.contains("on its own"), "{text}");
     let text = page.browser.wait_for_shown("#info-error [data-testid=error]").await;
     assert!(text.contains("is set aside") && !text.contains("refresh"), "{text}");
     page.browser.screenshot("set-aside-1").await;

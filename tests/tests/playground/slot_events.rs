@@ -16,11 +16,11 @@ async fn the_lists_follow_slot_events() {
     let page = PlaygroundPage::open(&site.url("/")).await;
     page.choose(LABEL, "P-256").await;
     let text = page.browser.wait_for_shown("#slot-live[data-watching=true]").await;
-    assert!(text.contains("by themselves"), "{text}");
+    assert!(text.contains("on its own"), "{text}");
     page.browser.screenshot("slot-1-watched").await;
 
     module.simulate(|token| token.remove());
-    page.browser.wait_for(&format!("{NEWS}.includes('“{LABEL}” was taken out')")).await;
+    page.browser.wait_for(&format!("{NEWS}.includes('“{LABEL}” was removed')")).await;
     page.browser.wait_for_shown("#no-token").await;
     page.browser.wait_for_shown("#certificate-waits").await;
     assert!(!page.is_shown("[data-testid=certificate-option]").await);
@@ -28,7 +28,7 @@ async fn the_lists_follow_slot_events() {
     page.browser.screenshot("slot-2-taken-out").await;
 
     module.simulate(|token| token.insert());
-    page.browser.wait_for(&format!("{NEWS}.includes('“{LABEL}” was put in')")).await;
+    page.browser.wait_for(&format!("{NEWS}.includes('“{LABEL}” was inserted')")).await;
     page.choose(LABEL, "P-256").await;
     page.browser.screenshot("slot-3-put-in").await;
     page.sign(PIN).await;
