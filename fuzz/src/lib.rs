@@ -1,6 +1,6 @@
 //! Fuzz targets by name: every decoder of a peer's bytes. No input may make a decoder panic, take
-//! memory out of proportion, or repeat a value in an error. A decoded value stays the same when it is
-//! written and decoded again; each target checks that for itself.
+//! memory out of proportion, or repeat a value in an error. A decoded value stays the same when it
+//! is written and decoded again. Each target checks that for itself.
 
 mod access;
 mod canary;

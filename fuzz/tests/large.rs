@@ -1,5 +1,6 @@
 //! Long inputs in shapes that a fuzzer does not reach. The memory for each is in proportion to its
-//! length. A decoder whose time grows with the square of the length would block the tests for minutes.
+//! length. A decoder whose time grows with the square of the length would block the tests for
+//! minutes.
 
 use std::iter::repeat_n;
 use std::sync::{Mutex, MutexGuard, PoisonError};
