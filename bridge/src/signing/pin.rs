@@ -155,7 +155,7 @@ impl PinEntry {
         let entered = tokio::spawn(async move {
             let shown = async {
                 if let Answer::Unavailable(reason) = turn.ask(&message).await {
-                    tracing::warn!(%reason, "the user cannot be told to use the reader's pinpad");
+                    tracing::warn!(%reason, "the bridge cannot tell the user to use the reader's pinpad");
                 }
                 // A user who closes the message may still enter the PIN.
                 std::future::pending().await
@@ -188,9 +188,15 @@ impl PinEntry {
             };
             let failure = match turn.ask(&question).await {
                 Answer::Pin(pin) => {
-                    if let Err(failure) = policy::check_length(&pin, &request.token) {
-                        wrong = Some(failure);
-                        continue;
+                    if policy::check_length(&pin, &request.token).is_err() {
+                        // The token may be another since the dialog was opened.
+                        if let Ok(Outcome::PinNeeded(now)) = task.execute_without_pin().await {
+                            request = now;
+                        }
+                        if let Err(failure) = policy::check_length(&pin, &request.token) {
+                            wrong = Some(failure);
+                            continue;
+                        }
                     }
                     let permission = PinPermission::Send { pin, token: request.token.clone() };
                     let outcome;
@@ -214,7 +220,7 @@ impl PinEntry {
                 }
                 Answer::TimedOut => messages::timed_out(self.dialogs.limit()),
                 Answer::Unavailable(reason) => {
-                    tracing::warn!(%reason, "the user cannot be asked for a PIN");
+                    tracing::warn!(%reason, "the bridge cannot ask the user for a PIN");
                     history.withdraw_question(&task.token_slot());
                     messages::unavailable(&request.token.label, task.purpose, self.policy)
                 }

@@ -42,7 +42,7 @@ async fn without_a_pinentry_the_error_names_the_command_that_approves() {
             let outcome = page.call("slots", json!({})).await;
             assert_error(what, &outcome, NOT_APPROVED, &CANNOT_ASK);
         }
-        bridge.expect_log("the user cannot be asked");
+        bridge.expect_log("the bridge cannot ask the user");
     }
 }
 

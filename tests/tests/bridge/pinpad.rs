@@ -129,7 +129,7 @@ async fn without_a_pinentry_the_reader_still_works() {
     set_pinpad(&fixture, Pinpad::typing(PIN).held());
     let mut page = fixture.bridge.connect().await;
     page.request("signData", fixture.without_pin()).await;
-    let logged = wait_until(STOP_LIMIT, || fixture.bridge.log().contains("cannot be told"));
+    let logged = wait_until(STOP_LIMIT, || fixture.bridge.log().contains("cannot tell the user"));
     assert!(logged, "{}", fixture.bridge.log());
     fixture.module.release_pinpad();
     fixture.assert_signed("without a pinentry", &page.reply().await.1);
