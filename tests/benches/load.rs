@@ -1,5 +1,5 @@
-//! The load run of `make bench`: 60 s, or as many as `LOAD_SECONDS` says. Prints a table, writes
-//! `target/bench/load.json`, and fails where a figure that has to be zero is not.
+//! The load run of `make bench`, for 60 s or `LOAD_SECONDS`. It prints a table and writes
+//! `target/bench/load.json`. It fails if a count that must be zero is not.
 
 use std::fs;
 use std::process::ExitCode;

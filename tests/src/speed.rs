@@ -1,55 +1,52 @@
-//! How fast the bridge is: beside the module called directly, beside p11-kit, and beside a WebSocket that only
-//! echoes, all in one run and in turns, because times differ from run to run.
+//! The speed benchmark. It compares the bridge with the module called directly, with p11-kit, and
+//! with a WebSocket server that only echoes. All take turns in one run, because times differ from
+//! run to run.
 
-mod batch;
 mod browser;
 pub mod direct;
-pub mod echo;
-mod figures;
-mod growth;
-mod idle;
-mod measured;
-mod p11_kit;
 mod page;
 mod reading;
+mod resources;
 mod signing;
-mod starting;
+mod statistics;
 mod table;
 mod testbed;
+mod trace;
 
 use std::process::Command;
 
 pub use table::Table;
+pub use testbed::{ECHO, serve_echo};
 
 use testbed::Testbed;
 
-/// Measures everything, and says on standard error what is being measured. Takes a few minutes.
+/// Measures everything in a few minutes, and prints to standard error what it measures.
 pub async fn run() -> Table {
     let mut table = Table::default();
     let testbed = &mut Testbed::new().await;
-    table.part(begin("Signatures, logged in, key known"), signing::rows(testbed).await);
-    table.part(begin("With the check left out"), measured::unchecked(testbed).await);
-    table.part(begin("Many signatures in one call"), batch::rows(testbed).await);
-    table.part(begin("Where a P-256 call spends its time"), measured::profile(testbed).await);
-    for (heading, rows) in browser::parts(testbed).await {
-        table.part(heading, rows);
+    table.section(announce("Signatures, logged in, key known"), signing::rows(testbed).await);
+    table.section(announce("Many signatures in one call"), signing::batch_rows(testbed).await);
+    table.section(announce("Where a P-256 call spends its time"), trace::rows(testbed).await);
+    announce("in headless Chromium");
+    for (heading, rows) in browser::sections(testbed).await {
+        table.section(heading, rows);
     }
-    table.part(begin("Start of a worker"), starting::rows(testbed).await);
-    table.part(begin("Idle"), idle::rows(testbed).await);
-    table.part(begin("Calls that only read"), reading::rows(testbed).await);
-    table.part(begin("Many certificates"), growth::certificates(testbed).await);
-    table.part(begin("Many connections"), growth::connections(testbed).await);
+    table.section(announce("Start of a worker"), reading::first_call_rows(testbed).await);
+    table.section(announce("Idle"), resources::idle_rows(testbed).await);
+    table.section(announce("Calls that only read"), reading::rows(testbed).await);
+    table.section(announce("Many certificates"), resources::certificate_rows(testbed).await);
+    table.section(announce("Many connections"), resources::connection_rows(testbed).await);
     table
 }
 
-/// This program once more, in another role.
-fn this(role: &str) -> Command {
-    let mut command = Command::new(std::env::current_exe().expect("this program's own path"));
+/// A command that starts this program again, with an argument that names its role.
+fn this_program(role: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("the path of this program"));
     command.arg(role);
     command
 }
 
-fn begin(heading: &str) -> &str {
+fn announce(heading: &str) -> &str {
     eprintln!("measuring: {heading}");
     heading
 }

@@ -1,4 +1,5 @@
-//! A page on a WebSocket, as lean as it can be: what it costs itself is measured with all the rest.
+//! A page on a WebSocket. It does as little as possible, because the benchmark measures
+//! its work too.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -10,26 +11,26 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::direct::Key;
-use super::figures::{Samples, micros_since};
+use super::statistics::{Samples, micros_since};
 use crate::handshake::Handshake;
 use crate::token::PIN;
 
-/// A connection.
+/// An open connection.
 pub struct Page {
     socket: WebSocketStream<TcpStream>,
     next_id: u64,
 }
 
 impl Page {
-    /// Opens it.
+    /// Connects as a page of `origin`.
     pub async fn open(address: SocketAddr, origin: &str) -> Self {
-        let stream = TcpStream::connect(address).await.expect("somebody listens");
+        let stream = TcpStream::connect(address).await.expect("a server listens");
         let handshake = Handshake::of(address).origin(Some(origin));
         let socket = handshake.upgrade(stream).await.expect("a WebSocket");
         Self { socket, next_id: 1 }
     }
 
-    /// Calls once and gives the result.
+    /// Calls a method and returns its result. Panics on an error.
     pub async fn call(&mut self, method: &str, params: Value) -> Value {
         let reply = self.round_trip(&Request::new(method, &params)).await;
         let mut reply: Value = serde_json::from_str(&reply).expect("a reply in JSON");
@@ -37,14 +38,14 @@ impl Page {
         reply["result"].take()
     }
 
-    /// Logs in to the token, by making a signature.
+    /// Logs in to the token with a signature.
     pub async fn log_in(&mut self, slot: u64) {
         let mut params = sign_params(slot, Key::P256);
         params["pin"] = json!(PIN);
         self.call("signData", params).await;
     }
 
-    /// So many calls, one after the other.
+    /// Sends a request `count` times, one after the other.
     pub async fn calls(&mut self, request: &Request, count: usize) -> Samples {
         let mut times = Vec::with_capacity(count);
         for _ in 0..count {
@@ -56,21 +57,21 @@ impl Page {
         Samples::new(times)
     }
 
-    /// Calls in a second, with so many in flight.
+    /// Keeps `in_flight` requests in flight for a while and returns the replies per second.
     pub async fn rate(&mut self, request: &Request, in_flight: usize, duration: Duration) -> f64 {
         let start = Instant::now();
         for _ in 0..in_flight {
             self.feed(request).await;
         }
         self.socket.flush().await.expect("the connection is open");
-        let (mut waiting, mut answered) = (in_flight, 0_u32);
-        while waiting > 0 {
+        let (mut open, mut answered) = (in_flight, 0_u32);
+        while open > 0 {
             let mut reply = self.socket.next().await;
             let mut more = 0;
-            // All that are there, so that what follows them goes in one piece.
+            // Take all replies that have arrived, so that the next requests go out in one write.
             loop {
                 request.check(&text_of(reply));
-                (waiting, answered) = (waiting - 1, answered + 1);
+                (open, answered) = (open - 1, answered + 1);
                 if start.elapsed() < duration {
                     self.feed(request).await;
                     more += 1;
@@ -80,7 +81,7 @@ impl Page {
                     None => break,
                 }
             }
-            waiting += more;
+            open += more;
             self.socket.flush().await.expect("the connection is open");
         }
         f64::from(answered) / start.elapsed().as_secs_f64()
@@ -107,31 +108,31 @@ impl Page {
 fn text_of(message: Option<Result<Message, impl std::fmt::Debug>>) -> String {
     match message {
         Some(Ok(Message::Text(text))) => text.as_str().to_owned(),
-        other => panic!("no text but {other:?}"),
+        other => panic!("expected a text frame, got {other:?}"),
     }
 }
 
-/// A request that is sent again and again, each time with another id; or what is only echoed.
+/// A message that the page sends repeatedly.
 pub enum Request {
-    /// The text before the id, and behind it.
+    /// A request: the text before its id, and the text after it.
     Call(String, String),
-    /// Sent as it is.
+    /// A text for the echo server.
     Echo(String),
 }
 
 impl Request {
-    /// A call.
+    /// A request of a method.
     pub fn new(method: &str, params: &Value) -> Self {
         let rest = format!(r#","method":"{method}","params":{params}}}"#);
         Self::Call(r#"{"jsonrpc":"2.0","id":"#.to_owned(), rest)
     }
 
-    /// A signature.
+    /// A request of one signature, without a PIN.
     pub fn sign(slot: u64, key: Key) -> Self {
         Self::new("signData", &sign_params(slot, key))
     }
 
-    /// What an echo gives back, as long as a call.
+    /// A text as long as a request of a signature.
     pub fn echo() -> Self {
         Self::Echo("e".repeat(300))
     }
@@ -155,7 +156,7 @@ impl Request {
     }
 }
 
-/// What a signature is asked for with; without a PIN.
+/// The parameters of `signData`, without a PIN.
 pub fn sign_params(slot: u64, key: Key) -> Value {
     json!({
         "slot_id": slot,

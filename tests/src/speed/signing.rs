@@ -1,15 +1,18 @@
-//! Signatures: one after the other, and many in flight.
+//! Signatures of a page that is logged in: one after the other, many in flight, and in one batch.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
 
 use super::direct::Key;
-use super::figures::Figure;
-use super::page::Request;
+use super::page::{Request, sign_params};
+use super::statistics::Summary;
 use super::table::{Row, Target, Unit};
 use super::testbed::Testbed;
 
+/// One value for each round.
 #[derive(Default)]
-struct Latency {
+struct Rounds {
     direct: Vec<f64>,
     echo: Vec<f64>,
     ours: Vec<f64>,
@@ -30,31 +33,34 @@ pub(super) async fn rows(testbed: &mut Testbed) -> Vec<Row> {
 }
 
 async fn one_by_one(testbed: &mut Testbed, key: Key) -> Vec<Row> {
-    let count = calls(key);
+    let count = match key {
+        Key::P256 => 250,
+        Key::Rsa2048 => 80,
+    };
     let (sign, echo) = (Request::sign(testbed.token.slot(), key), Request::echo());
-    let mut all = Latency::default();
+    let mut rounds = Rounds::default();
     for _ in 0..ROUNDS {
-        all.direct.push(testbed.direct.sign(key, count).median());
-        all.echo.push(testbed.echo_page.calls(&echo, count).await.median());
+        rounds.direct.push(testbed.direct.sign(key, count).median());
+        rounds.echo.push(testbed.echo_page.calls(&echo, count).await.median());
         let ours = testbed.page.calls(&sign, count).await;
-        all.ours.push(ours.median());
-        all.p99.push(ours.p99() / ours.median());
-        all.p11_kit.push(testbed.p11_kit.sign(key, count).median());
-        all.check.push(testbed.direct.check(key, count).median());
+        rounds.ours.push(ours.median());
+        rounds.p99.push(ours.p99() / ours.median());
+        rounds.p11_kit.push(testbed.p11_kit.sign(key, count).median());
+        rounds.check.push(testbed.direct.check(key, count).median());
     }
     let name = key.key_type().name();
-    let (direct, echo) = (Figure::of(all.direct), Figure::of(all.echo));
-    let p11_kit = Figure::of(all.p11_kit);
+    let (direct, echo) = (Summary::of(rounds.direct), Summary::of(rounds.echo));
+    let (p11_kit, check) = (Summary::of(rounds.p11_kit), Summary::of(rounds.check));
     let most = Target::at_most(direct.median + 2.5 * echo.median, "direct + 2.5 × echo");
-    let ours = Row::new(format!("{name}, one by one"), Unit::Micros, Figure::of(all.ours));
+    let ours = Row::new(format!("{name}, one by one"), Unit::Micros, Summary::of(rounds.ours));
     vec![
-        Row::yardstick("echo of 300 bytes", Unit::Micros, echo),
-        Row::yardstick(format!("check of a {name} signature"), Unit::Micros, Figure::of(all.check)),
+        Row::reference("echo of 300 bytes", Unit::Micros, echo),
+        Row::reference(format!("check of a {name} signature"), Unit::Micros, check),
         ours.direct(direct)
             .p11_kit(p11_kit)
             .target(most)
             .target(Target::at_most(p11_kit.median, "p11-kit")),
-        Row::new(format!("{name}, p99 by median"), Unit::Times, Figure::of(all.p99))
+        Row::new(format!("{name}, p99 by median"), Unit::Ratio, Summary::of(rounds.p99))
             .target(Target::at_most(2.5, "")),
     ]
 }
@@ -63,20 +69,20 @@ async fn in_flight(testbed: &mut Testbed, key: Key) -> Vec<Row> {
     let sign = Request::sign(testbed.token.slot(), key);
     let mut rows = Vec::new();
     for in_flight in [1, 8, 32] {
-        let (mut ours, mut direct, mut p11_kit) = (Vec::new(), Vec::new(), Vec::new());
+        let mut rounds = Rounds::default();
         for _ in 0..RATE_ROUNDS {
-            direct.push(testbed.direct.sign_rate(key, in_flight.min(2), RATE_TIME.as_secs_f64()));
-            ours.push(testbed.page.rate(&sign, in_flight, RATE_TIME).await);
-            p11_kit.push(testbed.p11_kit.sign_rate(key, in_flight, RATE_TIME.as_secs_f64()));
+            let seconds = RATE_TIME.as_secs_f64();
+            rounds.direct.push(testbed.direct.sign_rate(key, in_flight.min(2), seconds));
+            rounds.ours.push(testbed.page.rate(&sign, in_flight, RATE_TIME).await);
+            rounds.p11_kit.push(testbed.p11_kit.sign_rate(key, in_flight, seconds));
         }
-        let direct = Figure::of(direct);
+        let direct = Summary::of(rounds.direct);
         let name = format!("{}, {in_flight} in flight", key.key_type().name());
-        let row = Row::new(name, Unit::PerSecond, Figure::of(ours));
-        let row = row.direct(direct).p11_kit(Figure::of(p11_kit));
+        let row = Row::new(name, Unit::PerSecond, Summary::of(rounds.ours));
+        let row = row.direct(direct).p11_kit(Summary::of(rounds.p11_kit));
         rows.push(if in_flight == 32 {
             let share = if key == Key::P256 { 0.33 } else { 0.8 };
-            let why = format!("{share} × direct");
-            row.target(Target::at_least(share * direct.median, why))
+            row.target(Target::at_least(share * direct.median, format!("{share} × direct")))
         } else {
             row
         });
@@ -84,14 +90,40 @@ async fn in_flight(testbed: &mut Testbed, key: Key) -> Vec<Row> {
     rows
 }
 
-fn calls(key: Key) -> usize {
-    match key {
-        Key::P256 => 250,
-        Key::Rsa2048 => 80,
+/// A batch of many signatures, compared with single signatures in flight.
+pub(super) async fn batch_rows(testbed: &mut Testbed) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for key in Key::ALL {
+        let slot = testbed.token.slot();
+        let sign = Request::sign(slot, key);
+        let mut params = sign_params(slot, key);
+        params["data"] = vec![params["data"].clone(); BATCH].into();
+        let (mut batches, mut calls) = (Vec::new(), Vec::new());
+        for _ in 0..BATCH_ROUNDS {
+            let start = Instant::now();
+            let items = testbed.page.call("signDataBatch", params.clone()).await;
+            batches.push(BATCH as f64 / start.elapsed().as_secs_f64());
+            assert_all_signed(&items);
+            calls.push(testbed.page.rate(&sign, 32, BATCH_RATE_TIME).await);
+        }
+        let calls = Summary::of(calls);
+        let name = format!("{}, a batch of {BATCH}", key.key_type().name());
+        let least = Target::at_least(0.9 * calls.median, "0.9 × 32 calls in flight");
+        rows.push(Row::new(name, Unit::PerSecond, Summary::of(batches)).target(least));
     }
+    rows
 }
 
-/// Many and short: a machine that others use too is slower for seconds at a time.
+fn assert_all_signed(items: &Value) {
+    let items = items.as_array().expect("a list");
+    assert_eq!(items.len(), BATCH);
+    assert!(items.iter().all(|item| item.get("signature").is_some()), "an item failed");
+}
+
+/// Many short rounds, because other programs can slow the machine down for seconds.
 const ROUNDS: usize = 25;
 const RATE_ROUNDS: usize = 13;
 const RATE_TIME: Duration = Duration::from_millis(300);
+const BATCH: usize = 1000;
+const BATCH_ROUNDS: usize = 5;
+const BATCH_RATE_TIME: Duration = Duration::from_millis(500);

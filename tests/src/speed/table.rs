@@ -1,27 +1,27 @@
-//! The table that `make bench` prints, and the same for programs.
+//! The results of the benchmark: a table for people, and JSON for programs.
 
 use std::fmt::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::figures::Figure;
+use super::statistics::Summary;
 
-/// What the figures of a row are.
+/// The unit of the values of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Microseconds
     Micros,
-    /// In a second
+    /// Per second
     PerSecond,
     /// 10⁶ bytes
     Megabytes,
-    /// 10⁶ bytes in a second
+    /// 10⁶ bytes per second
     MegabytesPerSecond,
     /// 10³ bytes
     Kilobytes,
-    /// So many times
-    Times,
-    /// Just a number
+    /// A ratio
+    Ratio,
+    /// A number without a unit
     Count,
 }
 
@@ -33,19 +33,19 @@ impl Unit {
             Self::Megabytes => "MB",
             Self::MegabytesPerSecond => "MB/s",
             Self::Kilobytes => "kB",
-            Self::Times => "×",
+            Self::Ratio => "×",
             Self::Count => "",
         }
     }
 }
 
-/// What a figure of ours has to be.
+/// The limit that the bridge's value should keep.
 #[derive(Clone, Debug)]
 pub struct Target {
     limit: f64,
     side: Side,
-    /// Where the limit comes from.
-    why: String,
+    /// How the limit is computed; empty for a fixed limit.
+    reason: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,23 +55,23 @@ enum Side {
 }
 
 impl Target {
-    /// No more than `limit`; `why` says where that comes from, if anywhere.
-    pub fn at_most(limit: f64, why: impl Into<String>) -> Self {
-        Self { limit, side: Side::AtMost, why: why.into() }
+    /// At most `limit`. `reason` says how the limit is computed.
+    pub fn at_most(limit: f64, reason: impl Into<String>) -> Self {
+        Self { limit, side: Side::AtMost, reason: reason.into() }
     }
 
-    /// No less than `limit`.
-    pub fn at_least(limit: f64, why: impl Into<String>) -> Self {
-        Self { limit, side: Side::AtLeast, why: why.into() }
+    /// At least `limit`. `reason` says how the limit is computed.
+    pub fn at_least(limit: f64, reason: impl Into<String>) -> Self {
+        Self { limit, side: Side::AtLeast, reason: reason.into() }
     }
 
     fn text(&self, unit: Unit) -> String {
         let side = if self.side == Side::AtMost { "≤" } else { "≥" };
         let limit = number(self.limit, unit);
-        if self.why.is_empty() {
+        if self.reason.is_empty() {
             format!("{side} {limit}")
         } else {
-            format!("{side} {limit} ({})", self.why)
+            format!("{side} {limit} ({})", self.reason)
         }
     }
 
@@ -83,50 +83,50 @@ impl Target {
     }
 }
 
-/// One line of the table.
+/// One row of the table.
 #[derive(Clone, Debug)]
 pub struct Row {
     name: String,
     unit: Unit,
-    ours: Option<Figure>,
-    direct: Option<Figure>,
-    p11_kit: Option<Figure>,
+    ours: Option<Summary>,
+    direct: Option<Summary>,
+    p11_kit: Option<Summary>,
     targets: Vec<Target>,
 }
 
 impl Row {
-    /// A figure of ours.
-    pub fn new(name: impl Into<String>, unit: Unit, ours: Figure) -> Self {
+    /// A row with the bridge's value.
+    pub fn new(name: impl Into<String>, unit: Unit, ours: Summary) -> Self {
         let name = name.into();
         Self { name, unit, ours: Some(ours), direct: None, p11_kit: None, targets: Vec::new() }
     }
 
-    /// A figure that others are compared with.
-    pub fn yardstick(name: impl Into<String>, unit: Unit, direct: Figure) -> Self {
+    /// A row with a value that the bridge is compared with.
+    pub fn reference(name: impl Into<String>, unit: Unit, direct: Summary) -> Self {
         let name = name.into();
         let direct = Some(direct);
         Self { name, unit, ours: None, direct, p11_kit: None, targets: Vec::new() }
     }
 
-    /// The same without the bridge.
-    pub fn direct(mut self, figure: Figure) -> Self {
-        self.direct = Some(figure);
+    /// Adds the value of the module called directly.
+    pub fn direct(mut self, summary: Summary) -> Self {
+        self.direct = Some(summary);
         self
     }
 
-    /// The same through p11-kit.
-    pub fn p11_kit(mut self, figure: Figure) -> Self {
-        self.p11_kit = Some(figure);
+    /// Adds the value of p11-kit.
+    pub fn p11_kit(mut self, summary: Summary) -> Self {
+        self.p11_kit = Some(summary);
         self
     }
 
-    /// What ours has to be. There may be several.
+    /// Adds a target of the bridge's value.
     pub fn target(mut self, target: Target) -> Self {
         self.targets.push(target);
         self
     }
 
-    /// `None` where there is nothing to meet.
+    /// Whether the bridge's value meets all targets; `None` without a target.
     fn is_met(&self) -> Option<bool> {
         let ours = self.ours?;
         let all = self.targets.iter().all(|target| target.is_met_by(ours.median));
@@ -138,12 +138,12 @@ impl Row {
     }
 
     fn to_json(&self) -> Value {
-        let of = |figure: Option<Figure>| {
-            figure.map(|figure| json!([figure.median, figure.low, figure.high]))
+        let of = |summary: Option<Summary>| {
+            summary.map(|summary| json!([summary.median, summary.low, summary.high]))
         };
         let targets = self.targets.iter().map(|target| {
             let side = if target.side == Side::AtMost { "at_most" } else { "at_least" };
-            json!({ side: target.limit, "why": target.why })
+            json!({ side: target.limit, "why": target.reason })
         });
         json!({
             "name": self.name,
@@ -158,28 +158,28 @@ impl Row {
     }
 }
 
-/// All lines, in the order in which they were measured.
+/// All rows under their headings, in the order of the measurements.
 #[derive(Default)]
 pub struct Table {
-    parts: Vec<(String, Vec<Row>)>,
+    sections: Vec<(String, Vec<Row>)>,
 }
 
 impl Table {
-    /// Adds lines under a heading.
-    pub fn part(&mut self, heading: impl Into<String>, rows: Vec<Row>) {
-        self.parts.push((heading.into(), rows));
+    /// Adds rows under a heading.
+    pub fn section(&mut self, heading: impl Into<String>, rows: Vec<Row>) {
+        self.sections.push((heading.into(), rows));
     }
 
     fn rows(&self) -> impl Iterator<Item = &Row> {
-        self.parts.iter().flat_map(|(_, rows)| rows)
+        self.sections.iter().flat_map(|(_, rows)| rows)
     }
 
-    /// All of it, for programs. A figure is its median, lowest and highest round.
+    /// The table in JSON. Each value is an array of its median, lowest and highest round.
     pub fn to_json(&self) -> Value {
-        let parts = self.parts.iter().map(|(heading, rows)| {
+        let sections = self.sections.iter().map(|(heading, rows)| {
             json!({ "heading": heading, "rows": rows.iter().map(Row::to_json).collect::<Vec<_>>() })
         });
-        json!(parts.collect::<Vec<_>>())
+        json!(sections.collect::<Vec<_>>())
     }
 }
 
@@ -198,7 +198,7 @@ impl fmt::Display for Table {
             let mut text = String::new();
             for (at, (cell, width)) in cells.iter().zip(widths).enumerate() {
                 let padding = " ".repeat(width - cell.chars().count());
-                // Names and reasons stand to the left, numbers to the right.
+                // Text is aligned to the left, numbers to the right.
                 match at {
                     0 | 2 | 6 | 7 => write!(text, "  {cell}{padding}")?,
                     _ => write!(text, "  {padding}{cell}")?,
@@ -207,12 +207,12 @@ impl fmt::Display for Table {
             writeln!(f, "{}", text.trim_end())
         };
         line(f, &head)?;
-        for (heading, rows) in &self.parts {
+        for (heading, rows) in &self.sections {
             writeln!(f, "{heading}")?;
             rows.iter().try_for_each(|row| line(f, &row.cells()))?;
         }
-        let asked = self.rows().filter_map(Row::is_met);
-        let (met, all) = asked.fold((0, 0), |(met, all), is| (met + usize::from(is), all + 1));
+        let results = self.rows().filter_map(Row::is_met);
+        let (met, all) = results.fold((0, 0), |(met, all), is| (met + usize::from(is), all + 1));
         writeln!(f, "{met} of {all} targets are met.")
     }
 }
@@ -220,7 +220,7 @@ impl fmt::Display for Table {
 impl Row {
     fn cells(&self) -> [String; 8] {
         let unit = self.unit;
-        let of = |figure: Option<Figure>| figure.map(|figure| number(figure.median, unit));
+        let of = |summary: Option<Summary>| summary.map(|summary| number(summary.median, unit));
         let spread = self.ours.filter(|ours| ours.low < ours.high);
         let spread = spread
             .map(|ours| format!("({} - {})", number(ours.low, unit), number(ours.high, unit)));
@@ -240,7 +240,7 @@ impl Row {
     }
 }
 
-/// Three digits that count, or more.
+/// Formats a number with at least three significant digits.
 fn number(value: f64, unit: Unit) -> String {
     let digits = match (unit, value.abs()) {
         (Unit::Count, _) => 0,

@@ -1,5 +1,5 @@
-//! The module in the process, called as a program calls it that wants to be fast: the login, the sessions
-//! and the keys are kept.
+//! The PKCS#11 module in the process of [`Direct`](super::Direct). It keeps the login, the sessions
+//! and the keys, as a fast program would.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -15,18 +15,19 @@ use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
 use serde_json::{Value, json};
 
-use super::asked::{Key, Question};
+use super::{Key, Task};
 use crate::processes;
-use crate::speed::figures::micros_since;
+use crate::speed::statistics::micros_since;
 use crate::token::{LABEL, PIN};
 
 pub(super) struct Module {
     context: Pkcs11,
-    /// Of this process before the module was there.
+    /// The memory of this process before it loaded the module.
     memory_before: u64,
 }
 
-/// What is signed: DigestInfo and a hash (RFC 8017, section 9.2), or the hash.
+/// The hash that is signed. An RSA key signs it with a DigestInfo before it (RFC
+/// 8017, section 9.2).
 const HASH: [u8; 32] = [0xA5; 32];
 const SHA256_DIGEST_INFO: [u8; 19] = [
     0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05,
@@ -52,7 +53,7 @@ impl Key {
         const_hex::decode(self.key_type().id()).expect("hexadecimal digits")
     }
 
-    fn check(self) -> &'static dyn VerificationAlgorithm {
+    fn verification_algorithm(self) -> &'static dyn VerificationAlgorithm {
         match self {
             Self::P256 => &ECDSA_P256_SHA256_ASN1,
             Self::Rsa2048 => &RSA_PKCS1_2048_8192_SHA256,
@@ -62,25 +63,25 @@ impl Key {
 
 impl Module {
     pub(super) fn load(path: &str) -> Self {
-        let module = Self::initialise(path);
+        let module = Self::initialize(path);
         let session = module.session();
         session.login(UserType::User, Some(&PIN.into())).expect("the PIN is right");
-        // The login ends with the last session.
+        // Closing the last session would end the login.
         std::mem::forget(session);
         module
     }
 
-    pub(super) fn initialise(path: &str) -> Self {
+    pub(super) fn initialize(path: &str) -> Self {
         let (memory_before, _) = processes::memory(std::process::id()).expect("this process");
         let context = Pkcs11::new(path).expect("the module");
         let arguments = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);
-        context.initialize(arguments).expect("the module is initialised");
+        context.initialize(arguments).expect("the module is initialized");
         Self { context, memory_before }
     }
 
-    pub(super) fn answer(&mut self, question: Question) -> Value {
-        match question {
-            Question::Sign { key, count } => {
+    pub(super) fn run(&mut self, task: Task) -> Value {
+        match task {
+            Task::Sign { key, count } => {
                 let session = self.session();
                 let (mechanism, input) = (key.mechanism(), key.input());
                 let private_key = private_key(&session, key);
@@ -89,37 +90,37 @@ impl Module {
                 };
                 timed(count, sign)
             }
-            Question::SignRate { key, threads, seconds } => {
+            Task::SignRate { key, threads, seconds } => {
                 json!(self.sign_rate(key, threads, Duration::from_secs_f64(seconds)))
             }
-            Question::Check { key, count } => {
+            Task::Check { key, count } => {
                 let session = self.session();
                 let signature = session
                     .sign(&key.mechanism(), private_key(&session, key), &key.input())
                     .expect("a signature");
                 check(key, &public_key(&session, key), &signature, count)
             }
-            Question::Certificates { count } => {
+            Task::Certificates { count } => {
                 let session = self.session();
                 timed(count, || drop(certificates(&session)))
             }
-            Question::Slots { count } => timed(count, || drop(self.slots())),
-            Question::Token { count } => {
+            Task::Slots { count } => timed(count, || drop(self.slots())),
+            Task::Token { count } => {
                 let slot = self.slot();
                 timed(count, || drop(self.context.get_token_info(slot).expect("the token")))
             }
-            Question::SetCertificates { count } => {
+            Task::SetCertificates { count } => {
                 self.set_certificates(count);
                 Value::Null
             }
-            Question::MemoryOfModule => {
+            Task::ModuleMemory => {
                 let (memory, _) = processes::memory(std::process::id()).expect("this process");
                 json!(memory.saturating_sub(self.memory_before))
             }
         }
     }
 
-    /// What there is to know of all slots.
+    /// The information on all slots.
     pub(super) fn slots(&self) -> Value {
         let slots = self.context.get_all_slots().expect("the slots");
         let of = |slot: Slot| {
@@ -131,10 +132,10 @@ impl Module {
 
     fn slot(&self) -> Slot {
         let slots = self.context.get_slots_with_token().expect("the slots");
-        let is_ours = |slot: &Slot| {
+        let is_test_token = |slot: &Slot| {
             self.context.get_token_info(*slot).is_ok_and(|token| token.label() == LABEL)
         };
-        slots.into_iter().find(is_ours).expect("the token")
+        slots.into_iter().find(is_test_token).expect("the token")
     }
 
     fn session(&self) -> Session {
@@ -163,12 +164,12 @@ impl Module {
     fn set_certificates(&self, count: usize) {
         let session = self.context.open_rw_session(self.slot()).expect("a session");
         let class = Attribute::Class(ObjectClass::CERTIFICATE);
-        let ours = [class.clone(), Attribute::Id(Key::P256.id())];
-        let stays = session.find_objects(&ours).expect("objects")[0];
+        let template = [class.clone(), Attribute::Id(Key::P256.id())];
+        let original = session.find_objects(&template).expect("objects")[0];
         let mut others = session.find_objects(&[class]).expect("objects");
-        others.retain(|object| *object != stays);
+        others.retain(|object| *object != original);
         for object in others.drain(count.saturating_sub(1).min(others.len())..) {
-            session.destroy_object(object).expect("it can be removed");
+            session.destroy_object(object).expect("the object is removed");
         }
         let wanted = [
             AttributeType::Class,
@@ -176,7 +177,7 @@ impl Module {
             AttributeType::Value,
             AttributeType::Subject,
         ];
-        let attributes = session.get_attributes(stays, &wanted).expect("a certificate");
+        let attributes = session.get_attributes(original, &wanted).expect("a certificate");
         for number in others.len() + 1..count {
             let mut copy = attributes.clone();
             copy.push(Attribute::Token(true));
@@ -192,16 +193,15 @@ fn private_key(session: &Session, key: Key) -> ObjectHandle {
     session.find_objects(&template).expect("objects")[0]
 }
 
-/// The content of `subjectPublicKey`.
+/// The bytes of `subjectPublicKey` in the key's certificate.
 fn public_key(session: &Session, key: Key) -> Vec<u8> {
-    use der::{Decode, Encode};
+    use der::Decode;
     let template = [Attribute::Class(ObjectClass::CERTIFICATE), Attribute::Id(key.id())];
     let certificate = session.find_objects(&template).expect("objects")[0];
     let value = session.get_attributes(certificate, &[AttributeType::Value]).expect("its value");
-    let [Attribute::Value(der)] = value.as_slice() else { panic!("it has a value") };
+    let [Attribute::Value(der)] = value.as_slice() else { panic!("no value") };
     let certificate = x509_cert::Certificate::from_der(der).expect("a certificate");
     let info = certificate.tbs_certificate().subject_public_key_info();
-    let _ = info.to_der();
     info.subject_public_key.as_bytes().expect("whole bytes").to_vec()
 }
 
@@ -220,21 +220,22 @@ fn certificates(session: &Session) -> Vec<Vec<Attribute>> {
         .collect()
 }
 
-/// Checks a signature as the worker does: from the key that was parsed once, and from what the token gave.
+/// Checks a signature as the worker does: with a key that was parsed once, and with the token's own
+/// signature format as input.
 fn check(key: Key, public_key: &[u8], signature: &[u8], count: usize) -> Value {
-    let public_key = ParsedPublicKey::new(key.check(), public_key).expect("a key");
+    let public_key = ParsedPublicKey::new(key.verification_algorithm(), public_key).expect("a key");
     let digest = Digest::import_less_safe(&HASH, &SHA256).expect("a hash");
     timed(count, || {
         let signature = match key {
-            Key::P256 => der_of(signature),
+            Key::P256 => der_from_raw(signature),
             Key::Rsa2048 => signature.to_vec(),
         };
-        public_key.verify_digest_sig(&digest, &signature).expect("it is right");
+        public_key.verify_digest_sig(&digest, &signature).expect("a right signature");
     })
 }
 
-/// The DER of r and s (RFC 3279, section 2.2.3).
-fn der_of(raw: &[u8]) -> Vec<u8> {
+/// Encodes r and s in DER (RFC 3279, section 2.2.3).
+fn der_from_raw(raw: &[u8]) -> Vec<u8> {
     use der::Encode;
     use der::asn1::UintRef;
     let (r, s) = raw.split_at(raw.len() / 2);
@@ -247,7 +248,7 @@ fn der_of(raw: &[u8]) -> Vec<u8> {
     der
 }
 
-/// The times of so many calls, in microseconds.
+/// Makes `count` calls and returns their times in microseconds.
 fn timed(count: usize, mut call: impl FnMut()) -> Value {
     let times = (0..count).map(|_| {
         let start = Instant::now();

@@ -1,28 +1,28 @@
-// What is measured in a page, one call each. The package is imported when it is first needed, so that the
-// import can be measured too. Times are in microseconds.
+// What the benchmark measures in a page, one function each. The page imports the package when it
+// first needs it, so that the benchmark can measure the import too. Times are in microseconds.
 
 const load = () => import("/pkg/index.js");
 
 let pkcs11;
-let echoing;
+let sendEcho;
 
-/** Opens what signatures are compared with and asked for. */
+/** Connects to the bridge and to the echo server. */
 export async function open(bridgePort, echoPort) {
-  echoing = await openEcho(echoPort);
+  sendEcho = await openEcho(echoPort);
   pkcs11 = await openPkcs11(bridgePort);
 }
 
-/** Sends a text there and back. */
+/** Sends a text to the echo server and waits for its return. */
 export function echo() {
-  return echoing(TEXT);
+  return sendEcho(TEXT);
 }
 
-/** Makes a signature. */
+/** Signs, as `signData` does. */
 export function sign(params) {
   return pkcs11.signData(params);
 }
 
-/** What each of so many calls takes, one after the other. */
+/** The times of `count` calls, one after the other. */
 export async function times(call, count) {
   const times = [];
   for (let i = 0; i < count; i += 1) {
@@ -33,7 +33,7 @@ export async function times(call, count) {
   return times;
 }
 
-/** Calls in a second, with so many in flight. */
+/** Keeps `inFlight` calls in flight and returns the calls per second. */
 export async function rate(call, inFlight, milliseconds) {
   const start = performance.now();
   let answered = 0;
@@ -47,24 +47,24 @@ export async function rate(call, inFlight, milliseconds) {
   return (answered * 1e6) / microsSince(start);
 }
 
-/** How long it takes from the import of the package to a reply for which a module is called. */
+/** The time from the import of the package to the first reply that needs a module. */
 export async function firstReply(bridgePort) {
   const start = performance.now();
   await (await openPkcs11(bridgePort)).slots();
   return microsSince(start);
 }
 
-/** A Blob of so many megabytes, which is one over and over, so that no page holds all of them. */
+/** A Blob that repeats one megabyte, so that the page does not hold all of it in memory. */
 export function blob(megabytes) {
   const bytes = new Uint8Array(1_000_000);
-  for (let at = 0; at < bytes.length; at += MOST_RANDOM) {
-    crypto.getRandomValues(bytes.subarray(at, at + MOST_RANDOM));
+  for (let at = 0; at < bytes.length; at += MAX_RANDOM) {
+    crypto.getRandomValues(bytes.subarray(at, at + MAX_RANDOM));
   }
-  const one = new Blob([bytes]);
-  return new Blob(Array(megabytes).fill(one));
+  const part = new Blob([bytes]);
+  return new Blob(Array(megabytes).fill(part));
 }
 
-/** Hashes a Blob and says how many megabytes it does in a second. */
+/** Hashes a Blob and returns the megabytes per second. */
 export async function hashRate(blob, algorithm) {
   const { hash } = await load();
   const start = performance.now();
@@ -72,7 +72,7 @@ export async function hashRate(blob, algorithm) {
   return blob.size / microsSince(start);
 }
 
-/** How large the memory of the WebAssembly has become, in bytes. It never shrinks. */
+/** The size of the WebAssembly's memory in bytes. It never shrinks. */
 export async function wasmMemory() {
   const { default: loaded } = await import("/pkg/dist/pkcs11_bridge_client.js");
   return (await loaded()).memory.buffer.byteLength;
@@ -83,7 +83,7 @@ async function openPkcs11(port) {
   return (await connect({ ports: [port, port] })).pkcs11();
 }
 
-/** As lean as a page can have it: replies come in the order of the requests. */
+/** A minimal client of the echo server. The replies come in the order of the texts. */
 async function openEcho(port) {
   const socket = new WebSocket(`ws://127.0.0.1:${port}`, "pkcs11-bridge.v1");
   const waiting = [];
@@ -103,8 +103,8 @@ function microsSince(start) {
   return (performance.now() - start) * 1000;
 }
 
-/** As long as a call. */
+/** A text as long as a request. */
 const TEXT = "e".repeat(300);
 
-/** What `getRandomValues` gives at a time. */
-const MOST_RANDOM = 65_536;
+/** The most bytes that one call of `getRandomValues` fills. */
+const MAX_RANDOM = 65_536;
