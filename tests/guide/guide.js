@@ -1,4 +1,5 @@
-// The API as the guide documents it, section by section, each call by promise and by callback.
+// Tests the API as the guide documents it, one section after the other. Each call is made with a
+// promise and with a callback.
 
 import { connect, hash, ModuleConfig, RestException } from "pkcs11-bridge-client";
 import {
@@ -11,7 +12,7 @@ import {
   section,
 } from "./section.js";
 
-/** What the test has prepared: the bridge's ports, the module's path, the token and its PIN. */
+/** The values of the test: the bridge's ports, the module's path, the token and its PIN. */
 const prepared = await (await fetch("/prepared.json")).json();
 
 const HASHES = ["SHA1", "SHA256", "SHA384", "SHA512"];
@@ -22,7 +23,7 @@ let pkcs11;
 let slotId;
 let certificates;
 
-/** Everything that was signed, for a judge outside the browser. */
+/** All signatures, so that the test can verify them outside the browser. */
 window.signed = [];
 
 section("Get the PKCS #11 container object", async () => {
@@ -51,7 +52,7 @@ section("Info", async () => {
 
 section("Slots", async () => {
   const { data } = await byPromiseAndByCallback((callback) => pkcs11.slots(callback));
-  assert(data.length >= 2, "the token's slot and the free one are there");
+  assert(data.length >= 2, "the list has the token's slot and the free slot");
   for (const slot of data) {
     assertFields(slot, [
       "slot_id",
@@ -71,12 +72,12 @@ section("Slots with tokens present", async () => {
   );
   assert(data.every((slot) => slot.flags & 1), "every slot has a token");
   slotId = data.find((slot) => slot.slot_id === prepared.slot)?.slot_id;
-  assert(slotId !== undefined, "the token's slot is there");
+  assert(slotId !== undefined, "the list has the token's slot");
 });
 
 section("Token", async () => {
   const { data: tokens } = await byPromiseAndByCallback((callback) => pkcs11.token(callback));
-  assert(Array.isArray(tokens), "without a slot there is a list");
+  assert(Array.isArray(tokens), "without a slot id the result is a list");
   const { data: token } = await byPromiseAndByCallback((callback) =>
     pkcs11.token(slotId, callback),
   );
@@ -102,7 +103,7 @@ section("Token", async () => {
   ]);
   assertEqual(token.label, prepared.label, "the label");
   assertEqual(token.slot_id, slotId, "the slot");
-  const same = tokens.find((one) => one.slot_id === slotId);
+  const same = tokens.find((token) => token.slot_id === slotId);
   assertEqual(same?.serial_number, token.serial_number, "the serial number in the list");
 });
 
@@ -160,7 +161,7 @@ section("Signing data", async () => {
   }
 });
 
-/** An ECDSA signature is another one each time, so that two calls cannot be compared. */
+/** ECDSA signatures differ each time, so that this does not compare the results of the two calls. */
 async function signByPromiseAndByCallback(data) {
   const response = await pkcs11.signData(data);
   const again = await new Promise((resolve, reject) => {
@@ -195,7 +196,7 @@ section("verifySignedData call", async () => {
     const wrong = await byPromiseAndByCallback((callback) =>
       pkcs11.verifySignedData(other, callback),
     );
-    assert(wrong.data === false, `${label} ${data.algorithm_reference} of other data is not`);
+    assert(wrong.data === false, `${label} ${data.algorithm_reference} of other data is not verified`);
   }
 });
 
@@ -210,7 +211,7 @@ section("Error Handling", async () => {
   assertEqual([wrongPin.status, wrongPin.code], [412, "106"], "status and code");
   assertEqual(wrongPin.pkcs11, "CKR_PIN_INCORRECT", "the value of PKCS#11");
   assertEqual(wrongPin.description, wrongPin.message, "the description");
-  assert(!wrongPin.description.includes(prepared.wrong_pin), "no PIN stands in it");
+  assert(!wrongPin.description.includes(prepared.wrong_pin), "the description contains no PIN");
 
   for (const [call, status, code] of [
     [(callback) => pkcs11.token(4711, callback), 412, "1"],
@@ -223,17 +224,17 @@ section("Error Handling", async () => {
   ]) {
     const error = await failureOf(call);
     assert(error instanceof RestException, `${call} fails with a RestException: ${error}`);
-    assertEqual([error.status, error.code], [status, code], `what ${call} fails with`);
-    assert(error.description.length > 10, `${call} says what happened: ${error.description}`);
+    assertEqual([error.status, error.code], [status, code], `the error of ${call}`);
+    assert(error.description.length > 10, `${call} has a description: ${error.description}`);
   }
 });
 
-section("After an error everything goes on", async () => {
+section("Calls after an error", async () => {
   const { signature, label, ...signed } = window.signed[0];
   await pkcs11.signData(signed);
   client.close();
   const error = await failureOf((callback) => pkcs11.info(callback));
-  assertEqual([error.status, error.code], [500, "999"], "what a closed client fails with");
+  assertEqual([error.status, error.code], [500, "999"], "the error of a closed client");
 });
 
 await run();

@@ -1,21 +1,21 @@
-// Runs the sections of the guide one after the other and keeps how each of them went.
+// Runs the sections of the guide one after the other and records their outcomes.
 
 const outcomes = [];
 const sections = [];
 let current = "before the first section";
 
-/** Adds a section; `attempt` throws or rejects where something is not as the guide says. */
+/** Adds a section. `attempt` throws or rejects if the API differs from the guide. */
 export function section(title, attempt) {
   sections.push({ title, attempt });
 }
 
-/** Runs all sections, then leaves the outcomes where a browser's driver finds them. */
+/** Runs all sections, then sets `window.outcomes`, which the test reads. */
 export async function run() {
   for (const { title, attempt } of sections) {
     current = title;
     try {
       await attempt();
-      // What nobody has caught is told in a later turn of the event loop.
+      // The browser reports an unhandled rejection in a later turn of the event loop.
       await new Promise((resolve) => setTimeout(resolve, 20));
       report(title, null);
     } catch (error) {
@@ -40,14 +40,14 @@ export function assertFields(object, fields) {
 }
 
 /**
- * Makes a call twice: by its promise, and by its callback alone. Both have to answer the same, which
- * is given back, or to fail the same, which is thrown.
+ * Makes a call twice: with its promise, and with its callback. Both must have the same outcome. Returns
+ * the response or throws the error.
  */
 export async function byPromiseAndByCallback(call) {
   const byPromise = await outcomeOf(call());
   const byCallback = await new Promise((resolve) => {
-    const answer = call((error, response) => resolve({ error, response }));
-    assert(answer instanceof Promise, "a call with a callback gives a promise too");
+    const promise = call((error, response) => resolve({ error, response }));
+    assert(promise instanceof Promise, "a call with a callback returns a promise too");
   });
   assertEqual(byCallback.response, byPromise.response, "the response by callback");
   assertEqual(fields(byCallback.error), fields(byPromise.error), "the error by callback");
@@ -55,13 +55,13 @@ export async function byPromiseAndByCallback(call) {
     assert(byCallback.response === undefined, "a callback with an error has no response");
     throw byPromise.error;
   }
-  assert(byCallback.error === null, "a callback without an error has null in its place");
+  assert(byCallback.error === null, "a callback with a response gets null as its error");
   assert(byPromise.response.success === true, "a response has `success: true`");
   assertFields(byPromise.response, ["data", "success"]);
   return byPromise.response;
 }
 
-/** The error that a call is rejected with, by promise and by callback. */
+/** The error of a call, with a promise and with a callback. */
 export async function failureOf(call) {
   try {
     await byPromiseAndByCallback(call);
@@ -96,6 +96,6 @@ function report(title, error) {
 }
 
 addEventListener("unhandledrejection", (event) => {
-  report(current, `nobody has caught: ${describe(event.reason)}`);
+  report(current, `unhandled rejection: ${describe(event.reason)}`);
 });
 addEventListener("error", (event) => report(current, `uncaught: ${event.message}`));

@@ -1,5 +1,4 @@
-//! The approvals that a bridge of the tests remembers: its state file, written or read by hand, and the
-//! command that works on it.
+//! The approvals of a test's bridge: its state file, and the command `pkcs11-bridge origins`.
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -8,12 +7,13 @@ use serde_json::{Map, Value, json};
 
 use crate::program::{Finished, Home, Program};
 
-/// The state file of the bridges that run in a home.
+/// The path of the state file in a home.
 pub fn file(home: &Home) -> PathBuf {
     home.path().join("state/pkcs11-bridge/approvals.json")
 }
 
-/// Writes a state file that approves origins, each until so many seconds from now, or before it.
+/// Writes a state file that approves origins. Each approval expires a number of seconds from now,
+/// or ago if the number is negative.
 pub fn write(home: &Home, origins: &[(&str, i64)]) {
     let now = i64::try_from(now()).expect("a time of day");
     let approved = |seconds: i64| json!({ "approved": now - 1000, "expires": now + seconds });
@@ -25,7 +25,7 @@ pub fn write(home: &Home, origins: &[(&str, i64)]) {
     write_text(home, content.to_string());
 }
 
-/// Writes anything as the state file, in one step.
+/// Replaces the state file with any text, in one step.
 pub fn write_text(home: &Home, text: impl AsRef<[u8]>) {
     let file = file(home);
     std::fs::create_dir_all(folder(&file)).expect("a folder");
@@ -34,13 +34,13 @@ pub fn write_text(home: &Home, text: impl AsRef<[u8]>) {
     std::fs::rename(unfinished, file).expect("a file");
 }
 
-/// What the state file holds.
+/// Reads the state file.
 pub fn read(home: &Home) -> Value {
     let text = std::fs::read(file(home)).expect("a state file");
     serde_json::from_slice(&text).expect("a state file in JSON")
 }
 
-/// The origins in the state file, in their order; none where there is no file.
+/// The origins in the state file, in their order; empty without a file.
 pub fn origins(home: &Home) -> Vec<String> {
     if !file(home).exists() {
         return Vec::new();
@@ -49,7 +49,7 @@ pub fn origins(home: &Home) -> Vec<String> {
     content["origins"].as_object().expect("an object").keys().cloned().collect()
 }
 
-/// What unreadable state files were set aside as, in the order of their numbers.
+/// The copies that the bridge kept of unreadable state files, in the order of their numbers.
 pub fn unreadable_files(home: &Home) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder(&file(home))) else { return Vec::new() };
     let mut found: Vec<PathBuf> = entries
@@ -60,12 +60,12 @@ pub fn unreadable_files(home: &Home) -> Vec<PathBuf> {
     found
 }
 
-/// Runs `pkcs11-bridge origins …`.
+/// Runs `pkcs11-bridge origins …`, which may fail.
 pub fn try_command(home: &Home, arguments: &[&str]) -> Finished {
     Program::start(home.command().arg("origins").args(arguments)).run_to_end()
 }
 
-/// Runs `pkcs11-bridge origins …`, which is expected to succeed, and gives what it prints.
+/// Runs `pkcs11-bridge origins …` and returns its output. Panics if it fails.
 #[track_caller]
 pub fn run_command(home: &Home, arguments: &[&str]) -> String {
     let finished = try_command(home, arguments);
@@ -73,7 +73,7 @@ pub fn run_command(home: &Home, arguments: &[&str]) -> String {
     finished.stdout
 }
 
-/// The time of day in seconds since 1970.
+/// The current time in seconds since 1970.
 pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

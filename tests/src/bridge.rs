@@ -1,5 +1,5 @@
-//! A bridge that serves a test: the real binary on a port of the system's choice, with folders of
-//! its own for everything that it could read or write of the user's.
+//! A bridge that serves a test: the real binary on a free port, with folders of its own for
+//! everything that it reads or writes.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -19,13 +19,13 @@ use crate::terminal::Terminal;
 use crate::test_module::TestModule;
 use crate::token::{MODULE, TestToken};
 
-/// The origin that [`Setup::on`] allows.
+/// The origin that [`Setup::on`] approves.
 pub const ORIGIN: &str = "https://app.example";
 
-/// The name that [`Setup::on`] gives to SoftHSM2's module.
+/// The name of SoftHSM2's module in [`Setup::on`].
 pub const SOFTHSM: &str = "softhsm";
 
-/// What a bridge is started with.
+/// The settings to start a bridge with.
 pub struct Setup {
     home: Home,
     listen: Option<String>,
@@ -37,7 +37,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// An empty configuration: no module, no origin.
+    /// An empty configuration without modules and origins.
     pub fn new() -> Self {
         Self {
             home: Home::new(),
@@ -51,79 +51,79 @@ impl Setup {
         .config("detect_modules = false\n")
     }
 
-    /// SoftHSM2's module with a token, and [`ORIGIN`] allowed.
+    /// SoftHSM2's module with a token. [`ORIGIN`] is approved.
     pub fn on(token: &TestToken) -> Self {
         Self::new().token(token).module(SOFTHSM, MODULE).origin(ORIGIN)
     }
 
-    /// The module of the tests with the token that it is over, and [`ORIGIN`] allowed.
+    /// The test module with its token. [`ORIGIN`] is approved.
     pub fn on_test_module(module: &TestModule) -> Self {
         Self::new().config(&module.configuration()).origin(ORIGIN)
     }
 
-    /// The tokens that SoftHSM2 sees.
+    /// Sets the tokens of SoftHSM2.
     pub fn token(self, token: &TestToken) -> Self {
         self.environment("SOFTHSM2_CONF", token.configuration())
     }
 
-    /// `--module NAME=PATH`
+    /// Adds `--module NAME=PATH`.
     pub fn module(self, name: &str, path: impl AsRef<str>) -> Self {
         self.argument("--module").argument(format!("{name}={}", path.as_ref()))
     }
 
-    /// `--allow-origin ORIGIN`
+    /// Adds `--allow-origin ORIGIN`.
     pub fn origin(self, origin: &str) -> Self {
         self.argument("--allow-origin").argument(origin)
     }
 
-    /// The pinentry that asks the user; without it there is none.
+    /// Sets the pinentry. Without this call the bridge has no pinentry.
     pub fn pinentry(self, pinentry: &Pinentry) -> Self {
         self.environment("PINENTRY_PROGRAM", pinentry.program())
     }
 
-    /// The terminal that the bridge is started in; without it there is none.
+    /// Starts the bridge in a terminal. Without this call the bridge has no terminal.
     pub fn terminal(mut self, terminal: &Terminal) -> Self {
         self.terminal = Some(terminal.clone());
         self
     }
 
-    /// A real pinentry, on a desktop.
+    /// Sets a real pinentry on a desktop.
     pub fn desktop(self, desktop: &Desktop) -> Self {
         let display = self.environment("DISPLAY", desktop.display());
         display.environment("PINENTRY_PROGRAM", PINENTRY)
     }
 
-    /// Another binary than that of all tests.
+    /// Sets another binary than [`binary`](crate::program::binary).
     pub fn binary(mut self, binary: PathBuf) -> Self {
         self.binary = Some(binary);
         self
     }
 
-    /// One more argument.
+    /// Adds an argument.
     pub fn argument(mut self, argument: impl Into<OsString>) -> Self {
         self.arguments.push(argument.into());
         self
     }
 
-    /// One more variable of the environment.
+    /// Adds an environment variable.
     pub fn environment(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
         self.environment.push((name, value.into()));
         self
     }
 
-    /// The text of the configuration file.
+    /// Sets the text of the configuration file.
     pub fn config(self, text: &str) -> Self {
         std::fs::write(self.config_file(), text).expect("a file");
         self
     }
 
-    /// Another address to listen on; none, so that the bridge takes its default.
+    /// Sets the address to listen on. With `None` the bridge takes its default.
     pub fn listen(mut self, address: Option<&str>) -> Self {
         self.listen = address.map(str::to_owned);
         self
     }
 
-    /// The folders that stand in for the user's own.
+    /// The folders that replace those of the user.
     pub fn home(&self) -> &Home {
         &self.home
     }
@@ -133,7 +133,7 @@ impl Setup {
         self.home.path().join("config.toml")
     }
 
-    /// The text of the configuration file at the place where the bridge looks by itself.
+    /// Sets the text of the configuration file in its default place, without `--config`.
     pub fn config_in_home(mut self, text: &str) -> Self {
         let folder = self.home.path().join("config/pkcs11-bridge");
         std::fs::create_dir_all(&folder).expect("a folder");
@@ -142,13 +142,13 @@ impl Setup {
         self
     }
 
-    /// Starts the bridge and waits until it listens. Panics with its own words where it does not.
+    /// Starts the bridge and waits until it listens. Panics with its output if it does not.
     pub fn start(self) -> Bridge {
         let (program, address) = self.serve();
         Bridge { setup: self, program: Some(program), address }
     }
 
-    /// Runs a bridge that is expected to end by itself.
+    /// Runs a bridge that ends by itself.
     pub fn run_to_end(self) -> Finished {
         Program::start(&mut self.command()).run_to_end()
     }
@@ -187,21 +187,21 @@ impl Default for Setup {
     }
 }
 
-/// A running bridge; it ends with its worker processes when this is dropped.
+/// A running bridge. Dropping it ends the bridge and its worker processes.
 pub struct Bridge {
-    // Ended first, so that its folders are looked at as it leaves them.
+    // Dropped first, so that the check of its folders finds what it leaves there.
     program: Option<Program>,
     setup: Setup,
     address: SocketAddr,
 }
 
 impl Bridge {
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The folders that stand in for the user's own.
+    /// The folders that replace those of the user.
     pub fn home(&self) -> &Home {
         &self.setup.home
     }
@@ -211,12 +211,12 @@ impl Bridge {
         self.program().pid()
     }
 
-    /// A connection of a page of [`ORIGIN`].
+    /// Connects as a page of [`ORIGIN`].
     pub async fn connect(&self) -> Socket {
         self.connect_as(ORIGIN).await
     }
 
-    /// A connection of a page of some origin.
+    /// Connects as a page of an origin.
     pub async fn connect_as(&self, origin: &str) -> Socket {
         let handshake = Handshake::of(self.address).origin(Some(origin));
         let refused = |status| panic!("the upgrade of {origin} was refused with {status}");
@@ -228,45 +228,45 @@ impl Bridge {
         workers_of(self.pid())
     }
 
-    /// Its processes that show a question to the user.
+    /// Its processes that show a dialog to the user.
     pub fn dialogs(&self) -> Vec<Process> {
         processes_of(self.pid(), "dialog")
     }
 
-    /// Waits until it has that many worker processes. Panics where it comes to have another number.
+    /// Waits until it has this number of worker processes. Panics if it does not.
     pub fn expect_workers(&self, count: usize) {
         let reached = processes::wait_until(WORKER_LIMIT, || self.workers().len() == count);
-        assert!(reached, "expected {count} workers, and there are {:?}", self.workers());
+        assert!(reached, "expected {count} workers, found {:?}", self.workers());
     }
 
-    /// What it has logged so far.
+    /// Its log so far.
     pub fn log(&self) -> String {
         self.program().stderr()
     }
 
-    /// Waits until it has logged a text. Panics where it does not.
+    /// Waits until it has logged a text. Panics if it does not.
     #[track_caller]
     pub fn expect_log(&self, text: &str) {
         let found = processes::wait_until(LOG_LIMIT, || self.log().contains(text));
         assert!(found, "no `{text}` in the log:\n{}", self.log());
     }
 
-    /// Ends it by a signal and says how it ended. Panics where it goes on.
+    /// Ends it with a signal and returns its output. Panics if it does not end.
     pub fn stop_with(mut self, signal: Signal) -> Finished {
-        self.program.take().expect("it runs").stop_with(signal)
+        self.program.take().expect("the bridge runs").stop_with(signal)
     }
 
-    /// Ends it by SIGTERM, to be started again.
+    /// Ends it with SIGTERM. It can be started again.
     pub fn stop(&mut self) {
-        self.program.take().expect("it runs").stop_with(Signal::TERM);
+        self.program.take().expect("the bridge runs").stop_with(Signal::TERM);
     }
 
-    /// Ends it by SIGKILL, in the middle of whatever it does, to be started again.
+    /// Ends it with SIGKILL. It can be started again.
     pub fn kill(&mut self) {
-        self.program.take().expect("it runs").stop_with(Signal::KILL);
+        self.program.take().expect("the bridge runs").stop_with(Signal::KILL);
     }
 
-    /// Starts it again on the port that it had.
+    /// Starts it again on the same port.
     pub fn start_on_same_port(&mut self) {
         self.setup.listen = Some(self.address.to_string());
         let (program, address) = self.setup.serve();
@@ -280,11 +280,11 @@ impl Bridge {
     }
 
     fn program(&self) -> &Program {
-        self.program.as_ref().expect("it runs")
+        self.program.as_ref().expect("the bridge runs")
     }
 }
 
-/// The worker processes of the bridge that has this process id.
+/// The worker processes of the bridge with this process id.
 pub fn workers_of(bridge: u32) -> Vec<Process> {
     processes_of(bridge, "worker")
 }
@@ -295,7 +295,7 @@ fn processes_of(bridge: u32, command: &str) -> Vec<Process> {
     all
 }
 
-/// How long it may take until what was logged is read.
+/// How long a log entry may take to arrive.
 const LOG_LIMIT: Duration = Duration::from_secs(20);
 
 /// How long a worker process may take to end.

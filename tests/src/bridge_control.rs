@@ -1,7 +1,8 @@
-//! A bridge that a test in a browser can stop and start: a control server on a loopback port,
-//! which answers when the command is done.
+//! A control server by which a browser test stops and starts its bridge. It listens on
+//! a loopback port.
 //!
-//! `POST /stop`, `POST /start` and `POST /restart`, from any page, each answered with 204.
+//! Pages send `POST /stop`, `POST /start` or `POST /restart`. The answer is 204, after the command
+//! is done.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +15,7 @@ use tower_http::cors::CorsLayer;
 
 use crate::bridge::Bridge;
 
-/// The bridge and its control server; both end when this is dropped.
+/// A bridge and its control server. Dropping this ends both.
 pub struct BridgeControl {
     url: String,
     bridge: Arc<Mutex<Bridge>>,
@@ -22,7 +23,7 @@ pub struct BridgeControl {
 }
 
 impl BridgeControl {
-    /// Puts a control server around a bridge.
+    /// Starts a control server for a bridge.
     pub async fn serve(bridge: Bridge) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("its address"));
@@ -51,7 +52,7 @@ impl BridgeControl {
         self.bridge.lock().expect("no command panicked").address().port()
     }
 
-    /// How many worker processes the bridge has.
+    /// The number of worker processes of the bridge.
     pub fn workers(&self) -> usize {
         self.bridge.lock().expect("no command panicked").workers().len()
     }
@@ -61,7 +62,7 @@ impl BridgeControl {
         run(Arc::clone(&self.bridge), stop).await;
     }
 
-    /// Starts the bridge on the port that it had.
+    /// Starts the bridge on the same port.
     pub async fn start(&self) {
         run(Arc::clone(&self.bridge), start).await;
     }
@@ -75,7 +76,7 @@ impl BridgeControl {
 impl Drop for BridgeControl {
     fn drop(&mut self) {
         self.server.abort();
-        // Here, where a secret in what it wrote fails the test, and not in a task of the server.
+        // The bridge is stopped in this thread, so that a secret in its output fails the test.
         if !std::thread::panicking() {
             stop(&mut self.bridge.lock().expect("no command panicked"));
         }
@@ -84,7 +85,7 @@ impl Drop for BridgeControl {
 
 async fn run(bridge: Arc<Mutex<Bridge>>, command: fn(&mut Bridge)) -> StatusCode {
     let work = move || command(&mut bridge.lock().expect("no command panicked"));
-    spawn_blocking(work).await.expect("the command is done");
+    spawn_blocking(work).await.expect("the command does not panic");
     StatusCode::NO_CONTENT
 }
 

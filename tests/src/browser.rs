@@ -1,4 +1,4 @@
-//! Headless Chromium, driven through chromedriver, with a profile of its own.
+//! Headless Chromium with its own profile, driven through chromedriver.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::processes;
 use crate::program::Program;
 use crate::workspace;
 
-/// A browser; it ends when this is dropped, first the session, then its driver, then the profile.
+/// A browser. Dropping it ends the session, then the driver, and then deletes the profile.
 pub struct Browser {
     driver: WebDriver,
     chromedriver: Program,
@@ -36,7 +36,7 @@ impl Browser {
         for flag in FLAGS.into_iter().chain([profile_flag.as_str()]) {
             capabilities.add_arg(flag).expect("a flag");
         }
-        // A proxy that the environment names is not for addresses of this machine.
+        // The user's proxy must not get requests to this machine.
         let client = reqwest::Client::builder()
             .no_proxy()
             .timeout(2 * PAGE_LIMIT)
@@ -48,45 +48,45 @@ impl Browser {
             .await
             .expect("a headless Chromium");
         driver.set_page_load_timeout(PAGE_LIMIT).await.expect("a time limit");
-        let watch = json!({ "source": WATCH_PROBLEMS });
+        let script = json!({ "source": RECORD_PROBLEMS });
         let developer = driver.cdp();
-        let watching = developer.send_raw("Page.addScriptToEvaluateOnNewDocument", watch).await;
-        watching.expect("a script for every page");
+        let added = developer.send_raw("Page.addScriptToEvaluateOnNewDocument", script).await;
+        added.expect("a script for every page");
         Self { driver, chromedriver, _profile: profile }
     }
 
-    /// Ends it without keeping the thread waiting, on which what the browser talks to may run too.
+    /// Ends the browser without blocking the thread, which may also run the page's server.
     pub async fn quit(self) {
-        self.driver.clone().quit().await.expect("its end");
+        self.driver.clone().quit().await.expect("the browser quits");
     }
 
-    /// What drives it.
+    /// The WebDriver session.
     pub fn driver(&self) -> &WebDriver {
         &self.driver
     }
 
-    /// The processes that show pages: the one that is open, and some for pages to come.
+    /// The renderer processes: one for the open page, and spare ones.
     pub fn renderers(&self) -> Vec<u32> {
         let mut all = processes::descendants(self.chromedriver.pid());
-        // Their whole command line is one argument.
+        // Renderers put their whole command line into one argument.
         all.retain(|process| process.arguments.iter().any(|it| it.contains("--type=renderer")));
         all.into_iter().map(|process| process.pid).collect()
     }
 
-    /// Goes to a page.
+    /// Opens a page.
     pub async fn open(&self, url: &str) {
         self.driver.goto(url).await.expect("the page");
     }
 
-    /// The value of a JavaScript expression; `null` where it has none.
+    /// The value of a JavaScript expression, or `null` if it is undefined.
     pub async fn value_of(&self, expression: &str) -> Value {
         let script = format!("return ({expression}) ?? null");
         let value = self.driver.execute(script, Vec::new()).await;
         value.unwrap_or_else(|error| panic!("{expression}: {error}")).json().clone()
     }
 
-    /// Waits until a JavaScript expression has a value that is not null or false, and gives it.
-    /// Panics with a picture of the page and its text where that does not happen.
+    /// Waits until a JavaScript expression has a value other than null and false, and returns the
+    /// value. Otherwise it panics with the text of the page and saves a picture of it.
     pub async fn wait_for(&self, expression: &str) -> Value {
         let start = Instant::now();
         loop {
@@ -95,20 +95,20 @@ impl Browser {
                 return value;
             }
             if start.elapsed() > PAGE_LIMIT {
-                self.screenshot("what was waited for did not happen").await;
+                self.screenshot("wait for an expression timed out").await;
                 let text = self.value_of("document.body.innerText").await;
-                panic!("`{expression}` stays {value} on a page that says: {text}");
+                panic!("`{expression}` stays {value}; the page shows: {text}");
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// Clicks on the element that a CSS selector finds, as a person does.
+    /// Clicks on the element of a CSS selector, as a user does.
     pub async fn click(&self, selector: &str) {
         self.act(selector, async |element| element.click().await).await;
     }
 
-    /// Types into the field that a CSS selector finds, in place of what stands there.
+    /// Replaces the text in the field of a CSS selector.
     pub async fn fill(&self, selector: &str, text: &str) {
         self.act(selector, async |field| {
             field.clear().await?;
@@ -117,38 +117,38 @@ impl Browser {
         .await;
     }
 
-    /// Chooses a file in the field that a CSS selector finds.
+    /// Chooses a file in the field of a CSS selector.
     pub async fn choose_file(&self, selector: &str, file: &Path) {
         let file = file.to_str().expect("a path in UTF-8");
         self.act(selector, async |field| field.send_keys(file).await).await;
     }
 
-    /// Acts on an element. Like a person it tries again where the page has just put another element
-    /// in its place, or something before it.
+    /// Acts on an element. As a user does, it tries again if the page has just replaced the
+    /// element, or another element covers it.
     async fn act(&self, selector: &str, action: impl AsyncFn(WebElement) -> WebDriverResult<()>) {
         let start = Instant::now();
         loop {
             let done = async {
                 let element = self.element(selector).await?;
-                // The driver takes an element under a fixed bar for one that can be seen.
+                // The driver takes an element under the page's fixed bar for visible.
                 element.scroll_into_view().await?;
                 action(element).await
             };
             let Err(error) = done.await else { return };
-            let passes = matches!(
+            let may_retry = matches!(
                 error.as_inner(),
                 WebDriverErrorInner::StaleElementReference(_)
                     | WebDriverErrorInner::ElementClickIntercepted(_)
             );
-            if !passes || start.elapsed() > PAGE_LIMIT {
-                self.screenshot("could not be acted on").await;
+            if !may_retry || start.elapsed() > PAGE_LIMIT {
+                self.screenshot("action failed").await;
                 panic!("{selector}: {error}");
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// Waits until a CSS selector finds something that is shown, and gives its text.
+    /// Waits until the element of a CSS selector is visible, and returns its text.
     pub async fn wait_for_shown(&self, selector: &str) -> String {
         let element = format!("document.querySelector({})", json!(selector));
         self.wait_for(&format!("{element}?.checkVisibility() && [{element}.innerText]")).await[0]
@@ -157,21 +157,21 @@ impl Browser {
             .to_owned()
     }
 
-    /// What went wrong on the page without anybody having caught it: exceptions, rejections, files that
-    /// could not be loaded, and what the page's security policy forbade.
+    /// The page's uncaught problems: exceptions, rejected promises, files that did not load, and
+    /// violations of the page's security policy.
     pub async fn problems(&self) -> Value {
         self.value_of("window.uncaughtProblems").await
     }
 
     async fn element(&self, selector: &str) -> WebDriverResult<WebElement> {
-        self.driver.query(By::Css(selector)).wait(PAGE_LIMIT, LOOK_EVERY).first().await
+        self.driver.query(By::Css(selector)).wait(PAGE_LIMIT, POLL_INTERVAL).first().await
     }
 
-    /// Keeps a picture of the whole page in `tests/artifacts`.
+    /// Saves a picture of the whole page in `tests/artifacts`.
     pub async fn screenshot(&self, name: &str) {
         let folder = workspace().join("tests/artifacts");
         std::fs::create_dir_all(&folder).expect("a folder");
-        // Where the page is scrolled, its fixed bar would stand in the middle of the picture.
+        // On a scrolled page the fixed bar would be in the middle of the picture.
         self.value_of("scrollTo({ top: 0, behavior: 'instant' })").await;
         let developer = self.driver.cdp();
         let sizes = developer.send_raw("Page.getLayoutMetrics", json!({})).await.expect("sizes");
@@ -187,13 +187,14 @@ impl Browser {
     }
 }
 
-/// The driver on a free port. It takes one that is free for IPv6 and then wants the same for IPv4, which
-/// another test may have got: then it ends, and is started again. Temporary files go to a folder of its own.
+/// Starts chromedriver on a free port. Chromedriver chooses a port that is free for IPv6, and exits
+/// if another test uses the port for IPv4. In that case this starts it again. `temporary` is the
+/// folder for its temporary files.
 fn start_chromedriver(temporary: &Path) -> (Program, String) {
     let mut failures = String::new();
     for _ in 0..10 {
         let mut command = Command::new(chromedriver());
-        // The browser leaves files behind there.
+        // The browser leaves temporary files behind.
         isolate(&mut command).arg("--port=0").env("TMPDIR", temporary);
         let mut driver = Program::start(&mut command);
         match driver.find_line("started successfully on port ") {
@@ -216,7 +217,7 @@ pub fn isolate(command: &mut Command) -> &mut Command {
 
 const LOOPBACK: &str = "127.0.0.1,localhost,::1";
 
-/// The driver that `CHROMEDRIVER` names, as for `wasm-pack`; otherwise the one that is installed.
+/// The driver that `CHROMEDRIVER` names, as for `wasm-pack`, or the installed one.
 pub fn chromedriver() -> OsString {
     std::env::var_os("CHROMEDRIVER").unwrap_or_else(|| "/usr/bin/chromedriver".into())
 }
@@ -224,19 +225,19 @@ pub fn chromedriver() -> OsString {
 /// How long a page may take to load on a machine that is busy with other tests.
 pub const PAGE_LIMIT: Duration = Duration::from_secs(60);
 
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-const WATCH_PROBLEMS: &str = r"{
+const RECORD_PROBLEMS: &str = r"{
     window.uncaughtProblems = [];
-    const keep = (text) => window.uncaughtProblems.push(String(text));
+    const record = (text) => window.uncaughtProblems.push(String(text));
     const file = ({ target }) => `not loaded: ${target.src ?? target.href}`;
-    addEventListener('error', (event) => keep(event.message ?? file(event)), true);
-    addEventListener('unhandledrejection', ({ reason }) => keep(reason?.stack ?? reason));
+    addEventListener('error', (event) => record(event.message ?? file(event)), true);
+    addEventListener('unhandledrejection', ({ reason }) => record(reason?.stack ?? reason));
     addEventListener('securitypolicyviolation', (event) =>
-        keep(`${event.violatedDirective} forbids ${event.blockedURI}`));
+        record(`${event.violatedDirective} forbids ${event.blockedURI}`));
 }";
 
-/// Everything that would reach out of this machine is switched off.
+/// The flags switch off everything that would contact other machines.
 const FLAGS: [&str; 9] = [
     "--headless=new",
     "--no-sandbox",

@@ -9,7 +9,7 @@ use crate::pinentry::Pinentry;
 use crate::processes::{self, Process};
 use crate::program::{Finished, Home, Program};
 
-/// A running demo; it ends when this is dropped.
+/// A running demo. Dropping it ends the demo.
 pub struct Demo {
     program: Program,
     home: Home,
@@ -18,13 +18,13 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Starts it where nobody can be asked, and waits until it has said where its page is and what its
-    /// PIN is.
+    /// Starts it without a pinentry, and waits until it has printed the address of its page
+    /// and its PIN.
     pub fn start() -> Self {
         Self::run(Home::new(), |command| command)
     }
 
-    /// Starts it with a pinentry that asks the user.
+    /// Starts it with a pinentry.
     pub fn with_pinentry(pinentry: &Pinentry) -> Self {
         Self::run(Home::new(), |command| command.env("PINENTRY_PROGRAM", pinentry.program()))
     }
@@ -49,27 +49,28 @@ impl Demo {
         &self.pin
     }
 
-    /// Where it puts its temporary files.
+    /// The folder for its temporary files.
     pub fn temporary(&self) -> PathBuf {
         self.home.temporary()
     }
 
-    /// The folders that stand in for the user's own.
+    /// The folders that replace those of the user.
     pub fn home(&self) -> &Home {
         &self.home
     }
 
-    /// What it has logged so far.
+    /// Its log so far.
     pub fn log(&self) -> String {
         self.program.stderr()
     }
 
-    /// The processes that it has started.
+    /// The processes that it started.
     pub fn processes(&self) -> Vec<Process> {
         processes::descendants(self.program.pid())
     }
 
-    /// Ends it as Ctrl-C does, and gives its folders to look at what it leaves there.
+    /// Ends it as Ctrl-C does. Returns its folders too, so that a test can see what
+    /// it leaves there.
     pub fn interrupt(self) -> (Finished, Home) {
         (self.program.stop_with(Signal::INT), self.home)
     }

@@ -1,11 +1,11 @@
-//! Hashes of messages, named as on the wire.
+//! Hashes of messages, with the names of the wire, and base64.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use sha2::Digest;
 
-/// The hash of `message` by the function whose name, such as `sha256` or `PS256`, ends in `1`,
-/// `256`, `384` or `512`.
+/// The hash of `message`. The name of the algorithm, such as `sha256` or `PS256`, ends in `1`,
+/// `256`, `384` or `512`, which selects the hash function.
 pub fn digest(algorithm: &str, message: &[u8]) -> Vec<u8> {
     let bits = algorithm.trim_start_matches(|c: char| !c.is_ascii_digit());
     match bits {
@@ -13,16 +13,16 @@ pub fn digest(algorithm: &str, message: &[u8]) -> Vec<u8> {
         "256" => sha2::Sha256::digest(message).to_vec(),
         "384" => sha2::Sha384::digest(message).to_vec(),
         "512" => sha2::Sha512::digest(message).to_vec(),
-        _ => panic!("`{algorithm}` names no hash"),
+        _ => panic!("`{algorithm}` does not name a hash function"),
     }
 }
 
-/// Standard base64, as bytes travel on the wire.
+/// Encodes bytes in standard base64, as on the wire.
 pub fn base64(bytes: &[u8]) -> String {
     BASE64_STANDARD.encode(bytes)
 }
 
-/// The bytes that a base64 text of the wire stands for.
+/// Decodes standard base64.
 pub fn from_base64(text: &str) -> Vec<u8> {
     BASE64_STANDARD.decode(text).expect("standard base64")
 }

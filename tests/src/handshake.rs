@@ -1,5 +1,5 @@
-//! The opening of a WebSocket (RFC 6455, section 4.1), with a free hand in everything that a browser
-//! would not let a page choose.
+//! The opening handshake of a WebSocket (RFC 6455, section 4.1). Tests choose every header, also
+//! those that a browser does not let a page choose.
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::socket::{Socket, within};
 
-/// The request for a WebSocket.
+/// The request of a WebSocket handshake.
 #[derive(Clone)]
 pub struct Handshake {
     address: SocketAddr,
@@ -23,7 +23,7 @@ pub struct Handshake {
 }
 
 impl Handshake {
-    /// One that lacks nothing but the origin.
+    /// A complete request, except for the origin.
     pub fn of(address: SocketAddr) -> Self {
         Self {
             address,
@@ -34,31 +34,32 @@ impl Handshake {
         }
     }
 
-    /// The header `Host`.
+    /// Sets the header `Host`.
     pub fn host(mut self, host: &str) -> Self {
         self.host = host.to_owned();
         self
     }
 
-    /// The header `Origin`.
+    /// Sets the header `Origin`.
     pub fn origin(mut self, origin: Option<&str>) -> Self {
         self.origin = origin.map(str::to_owned);
         self
     }
 
-    /// The header `Sec-WebSocket-Protocol`.
+    /// Sets the header `Sec-WebSocket-Protocol`.
     pub fn protocol(mut self, protocol: Option<&str>) -> Self {
         self.protocol = protocol.map(str::to_owned);
         self
     }
 
-    /// One more header.
+    /// Adds a header.
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
         self.more.push((name, value.to_owned()));
         self
     }
 
-    /// Opens the WebSocket. Fails with the HTTP status of a refusal; panics on anything else.
+    /// Opens the WebSocket. Returns the HTTP status if the bridge refuses it, and panics on any
+    /// other error.
     pub async fn open(self) -> Result<Socket, StatusCode> {
         let stream = TcpStream::connect(self.address).await.expect("the bridge listens");
         match self.upgrade(stream).await {
@@ -68,9 +69,9 @@ impl Handshake {
         }
     }
 
-    /// Opens the WebSocket on a socket that is connected to the bridge.
+    /// Opens the WebSocket on a connected socket.
     pub async fn upgrade(self, stream: TcpStream) -> Result<WebSocketStream<TcpStream>, Error> {
-        // As browsers do; otherwise a second small frame waits for the answer to the first.
+        // As browsers do. Otherwise a second small frame would wait for the answer to the first.
         stream.set_nodelay(true).expect("a socket option");
         let (stream, response) = within(client_async(self.request(), stream)).await?;
         let protocol = response.headers().get("sec-websocket-protocol");

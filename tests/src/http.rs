@@ -1,4 +1,4 @@
-//! One HTTP request with a path that is sent as it is written, `..` and all.
+//! One HTTP request. It sends the path unchanged, even with `..` in it.
 
 use axum::http::Request;
 use http_body_util::{BodyExt, Empty};
@@ -8,11 +8,11 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-/// The answer to a GET.
+/// The response to a GET request.
 pub struct Response {
-    /// The status.
+    /// The status code.
     pub status: u16,
-    /// The header `Content-Type`; empty where it is missing.
+    /// The header `Content-Type`, or an empty text without it.
     pub content_type: String,
     /// The content.
     pub body: Bytes,
@@ -25,12 +25,12 @@ impl Response {
     }
 }
 
-/// Gets a page of a server on this machine.
+/// Gets a page of a server on this machine. Panics if no server listens.
 pub async fn get(url: &str) -> Response {
-    try_get(url).await.unwrap_or_else(|| panic!("nobody listens at {url}"))
+    try_get(url).await.unwrap_or_else(|| panic!("no server listens at {url}"))
 }
 
-/// As [`get`]; `None` where nobody listens.
+/// As [`get`], but returns `None` if no server listens.
 pub async fn try_get(url: &str) -> Option<Response> {
     let rest = url.strip_prefix("http://").expect("an http address");
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));

@@ -1,7 +1,7 @@
-//! What the end-to-end tests stand on: real SoftHSM2 tokens, the real bridge, a raw WebSocket, an
-//! independent judge of signatures, and a real browser. Nothing here imitates what it tests; a person at
-//! a dialog, and cards that SoftHSM2 is not, are played. A fixture that cannot be had panics and says
-//! what is missing.
+//! The fixtures of the end-to-end tests: real SoftHSM2 tokens, the real bridge, raw WebSockets,
+//! OpenSSL as an independent verifier of signatures, and a real browser. Only two things are
+//! simulated: users at dialogs, and tokens with features that SoftHSM2 lacks. A fixture panics if
+//! it misses a program, and says which.
 
 pub mod approvals;
 pub mod bridge;
@@ -33,8 +33,8 @@ pub mod token;
 
 use std::path::{Path, PathBuf};
 
-/// The folder of the whole workspace.
+/// The folder of the workspace.
 pub fn workspace() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    tests.parent().expect("this crate stands in a workspace").to_owned()
+    tests.parent().expect("this crate is in a workspace").to_owned()
 }

@@ -1,6 +1,6 @@
-//! A load run: many pages of several origins on one bridge and a real SoftHSM2 token, each with many requests in
-//! flight, while workers are killed, connections cut off in the middle of a frame, and limits run into. What comes
-//! of every single request is kept account of, and every answer is compared with what was asked for.
+//! A load run on one bridge and a real SoftHSM2 token. Many pages of several origins keep many
+//! requests in flight. Meanwhile the run kills workers, cuts connections in the middle of a frame,
+//! and exceeds limits. It counts the outcome of every request and verifies every answer.
 
 mod chaos;
 mod connection;
@@ -24,7 +24,7 @@ use crate::bridge::{Setup, workers_of};
 use crate::processes;
 use chaos::Chaos;
 use counters::SharedCounters;
-use footprint::Watch;
+use footprint::FootprintSampler;
 use page::Page;
 use testbed::Testbed;
 
@@ -32,30 +32,31 @@ pub use counters::Counters;
 pub use footprint::{Footprint, Footprints};
 pub use report::Report;
 
-/// How much load, and for how long.
+/// The size and duration of a load run.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// How long requests are sent.
+    /// How long the pages send requests.
     pub duration: Duration,
-    /// How many origins there are.
+    /// The number of origins.
     pub origins: usize,
-    /// How many connections they have together.
+    /// The number of connections of all origins together.
     pub connections: usize,
-    /// How many requests are in flight on each.
+    /// The number of requests in flight on each connection.
     pub in_flight: usize,
-    /// How often a worker is killed, a connection cut off and a limit run into.
+    /// The time between two rounds of disruptions.
     pub disruption_interval: Duration,
 }
 
 impl Plan {
-    /// 64 connections of 8 origins, 32 requests in flight on each, and disruption every two seconds.
+    /// 64 connections of 8 origins, 32 requests in flight on each, and disruptions
+    /// every two seconds.
     pub fn of(duration: Duration) -> Self {
         let disruption_interval = Duration::from_secs(2);
         Self { duration, origins: 8, connections: 64, in_flight: 32, disruption_interval }
     }
 }
 
-/// Runs it, and returns when everything that it started has ended.
+/// Runs the load, and returns after everything that it started has ended.
 pub async fn run(plan: Plan) -> Report {
     let testbed = Arc::new(Testbed::new(plan.origins));
     let mut setup = Setup::new().token(&testbed.token).config(&testbed.configuration());
@@ -64,7 +65,7 @@ pub async fn run(plan: Plan) -> Report {
     }
     let bridge = setup.start();
     let counters = Arc::new(SharedCounters::default());
-    let watch = Watch::start(bridge.pid());
+    let sampler = FootprintSampler::start(bridge.pid());
 
     let stop = CancellationToken::new();
     let mut pages = Vec::new();
@@ -83,21 +84,21 @@ pub async fn run(plan: Plan) -> Report {
     }
     let elapsed = start.elapsed();
 
-    let left_over = left_over(bridge.pid()).await;
-    let footprints = watch.finish();
-    testbed.verifier.confirm_by_openssl(&testbed.token, &counters);
-    // Here, where a secret in what the bridge wrote fails the run.
+    let leftover_workers = leftover_workers(bridge.pid()).await;
+    let footprints = sampler.finish();
+    testbed.verifier.verify_sample_with_openssl(&testbed.token, &counters);
+    // Dropping the bridge fails the run if the bridge wrote a secret.
     drop(bridge);
-    Report { plan, elapsed, figures: counters.figures(), footprints, left_over }
+    Report { plan, elapsed, counters: counters.snapshot(), footprints, leftover_workers }
 }
 
-/// How many workers are left when all pages have gone and they have had time to end.
-async fn left_over(bridge: u32) -> usize {
-    let look = move || {
-        processes::wait_until(ENDING_LIMIT, || workers_of(bridge).is_empty());
+/// The number of workers that still run some time after all pages have closed.
+async fn leftover_workers(bridge: u32) -> usize {
+    let count = move || {
+        processes::wait_until(WORKER_END_LIMIT, || workers_of(bridge).is_empty());
         workers_of(bridge).len()
     };
-    tokio::task::spawn_blocking(look).await.expect("nobody panics")
+    tokio::task::spawn_blocking(count).await.expect("the task does not panic")
 }
 
-const ENDING_LIMIT: Duration = Duration::from_secs(30);
+const WORKER_END_LIMIT: Duration = Duration::from_secs(30);

@@ -1,4 +1,4 @@
-//! An independent judge of signatures, and a signer: the command line of OpenSSL.
+//! OpenSSL's command line, as an independent verifier and signer.
 
 use std::path::Path;
 
@@ -9,24 +9,24 @@ use crate::program::{run, tool};
 use crate::secrets;
 use crate::token::CertifiedKey;
 
-/// Whether a signature over a hash is that of a certificate's key. The scheme follows from the
-/// algorithm's name and the key: PSS for `PS…` with a salt as long as the hash, PKCS#1 v1.5 for
-/// other RSA keys, ECDSA in DER for EC keys.
+/// Whether a signature over a hash was made with a certificate's key. The algorithm's name and the
+/// key select the scheme: PSS for `PS…` with a salt as long as the hash, PKCS#1 v1.5 for other RSA
+/// keys, ECDSA in DER for EC keys.
 pub fn verifies(certificate: &Path, algorithm: &str, hash: &[u8], signature: &[u8]) -> bool {
     let digest = format!("digest:{}", function(hash));
     let mut options = vec!["-pkeyopt", &digest];
     if algorithm.starts_with("PS") {
         options.extend(["-pkeyopt", "rsa_padding_mode:pss", "-pkeyopt", "rsa_pss_saltlen:digest"]);
     }
-    judge(certificate, hash, signature, &options)
+    verify(certificate, hash, signature, &options)
 }
 
-/// Whether a signature over a message is that of a certificate's Ed25519 key.
+/// Whether a signature over a message was made with a certificate's Ed25519 key.
 pub fn verifies_message(certificate: &Path, message: &[u8], signature: &[u8]) -> bool {
-    judge(certificate, message, signature, &["-rawin"])
+    verify(certificate, message, signature, &["-rawin"])
 }
 
-fn judge(certificate: &Path, input: &[u8], signature: &[u8], options: &[&str]) -> bool {
+fn verify(certificate: &Path, input: &[u8], signature: &[u8], options: &[&str]) -> bool {
     secrets::register_data(input);
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str, content: &[u8]| {
@@ -38,21 +38,25 @@ fn judge(certificate: &Path, input: &[u8], signature: &[u8], options: &[&str]) -
     command.args(["pkeyutl", "-verify", "-certin", "-inkey"]).arg(certificate).args(options);
     command.arg("-in").arg(file("input", input)).arg("-sigfile").arg(file("signature", signature));
     let output = command.output().expect("openssl");
-    let said = String::from_utf8_lossy(&output.stdout);
-    let verified = said.contains("Signature Verified Successfully");
-    let refused = said.contains("Signature Verification Failure");
-    assert_ne!(verified, refused, "{command:?}: {said}{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout);
+    let verified = text.contains("Signature Verified Successfully");
+    let rejected = text.contains("Signature Verification Failure");
+    assert_ne!(
+        verified,
+        rejected,
+        "{command:?}: {text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     verified
 }
 
-/// A signature over a hash with a key that was issued, whether it is on a token or not: PKCS#1 v1.5,
-/// or ECDSA in DER.
-pub fn sign(issued: &CertifiedKey, hash: &[u8]) -> Vec<u8> {
+/// Signs a hash with the key file, without a token: PKCS#1 v1.5, or ECDSA in DER.
+pub fn sign(key: &CertifiedKey, hash: &[u8]) -> Vec<u8> {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("hash");
     std::fs::write(&file, hash).expect("a file");
     let mut command = tool("openssl");
-    command.args(["pkeyutl", "-sign", "-inkey"]).arg(issued.private_key()).arg("-in").arg(file);
+    command.args(["pkeyutl", "-sign", "-inkey"]).arg(key.private_key()).arg("-in").arg(file);
     command.args(["-pkeyopt", &format!("digest:{}", function(hash))]);
     let output = command.output().expect("openssl");
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -87,8 +91,7 @@ pub fn names(certificate: &Path) -> (String, String) {
     (name("-subject"), name("-issuer"))
 }
 
-/// An ECDSA signature in DER (`ECDSA-Sig-Value` of RFC 3279, section 2.2.3) out of r and s side by
-/// side.
+/// Converts an ECDSA signature from r and s to DER (`ECDSA-Sig-Value` of RFC 3279, section 2.2.3).
 pub fn der_of_raw_ecdsa(raw: &[u8]) -> Vec<u8> {
     assert_eq!(raw.len() % 2, 0, "r and s have the same length");
     let (r, s) = raw.split_at(raw.len() / 2);
@@ -96,14 +99,14 @@ pub fn der_of_raw_ecdsa(raw: &[u8]) -> Vec<u8> {
     EcdsaSigValue { r: integer(r), s: integer(s) }.to_der().expect("a signature in DER")
 }
 
-/// The name of the function that a hash is of.
+/// The name of the hash function for a length.
 fn function(hash: &[u8]) -> &'static str {
     match hash.len() {
         20 => "sha1",
         32 => "sha256",
         48 => "sha384",
         64 => "sha512",
-        len => panic!("no hash has {len} bytes"),
+        len => panic!("no hash function returns {len} bytes"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The npm package, as `make pkg` builds it and as `npm` packs it for those who install it.
+//! The npm package, as `make pkg` builds it and as `npm` packs it for its users.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,19 +8,19 @@ use tempfile::TempDir;
 use crate::program::run;
 use crate::workspace;
 
-/// Its folder. Panics where the package is not built, and says how to build it.
+/// The folder of the package. Panics if the package is not built.
 pub fn folder() -> PathBuf {
     let folder = workspace().join("pkg");
     let built = folder.join("dist/pkcs11_bridge_client_bg.wasm");
-    assert!(built.is_file(), "there is no {}: run `make pkg`", built.display());
+    assert!(built.is_file(), "{} is missing: run `make pkg`", built.display());
     folder
 }
 
-/// The package as a user has it: packed, and unpacked again.
+/// The package as a user gets it: packed and unpacked again.
 pub struct PackedPackage(TempDir);
 
 impl PackedPackage {
-    /// Packs what is built.
+    /// Packs the built package and unpacks it.
     pub fn new() -> Self {
         let to = tempfile::Builder::new()
             .prefix("pkcs11-bridge-test-package-")
@@ -38,12 +38,12 @@ impl PackedPackage {
         Self(to)
     }
 
-    /// The folder that `npm install` makes of it.
+    /// The folder of the unpacked package, as `npm install` makes it.
     pub fn folder(&self) -> PathBuf {
         self.0.path().join("package")
     }
 
-    /// The paths of its files below [`PackedPackage::folder`], in order.
+    /// The paths of its files, relative to [`PackedPackage::folder`], sorted.
     pub fn files(&self) -> Vec<String> {
         let mut files = Vec::new();
         list(&self.folder(), &self.folder(), &mut files);

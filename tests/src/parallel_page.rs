@@ -1,5 +1,6 @@
-//! A well-behaved page beside hostile ones: calls the bridge all the time, from a thread of its own, and keeps
-//! account of how long it was served, and of what the others cost the bridge meanwhile.
+//! A well-behaved page that runs in parallel with hostile ones. It calls the bridge all the
+//! time, from a thread of its own. It measures how long it waits, and the bridge's memory
+//! and file descriptors.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,81 +21,82 @@ use crate::processes;
 use crate::socket::Socket;
 use crate::token::{KeyType, TestToken};
 
-/// The page, which calls until it is asked how it was served.
+/// The page. It calls the bridge until [`ParallelPage::finish`].
 pub struct ParallelPage {
     bridge: u32,
-    over: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
     thread: JoinHandle<ServiceReport>,
 }
 
-/// How the page was served.
+/// What the page has measured.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceReport {
-    /// How often it called.
+    /// The number of its calls.
     pub calls: usize,
-    /// How many of the calls took longer than [`SERVED_WITHIN`].
+    /// The number of calls that took longer than [`SERVED_WITHIN`].
     pub slow_calls: usize,
-    /// The longest that it waited, and for what.
+    /// The longest wait, and what the page waited for.
     pub slowest: (Duration, &'static str),
-    /// How often a new connection of it was cut off before it was open, so that it tried again.
+    /// How often a new connection was cut before it was open. The page tried again.
     pub cut_off: usize,
-    /// The most memory that the bridge took, in bytes.
+    /// The peak memory of the bridge in bytes.
     pub memory: u64,
-    /// The most file descriptors that it had open.
+    /// The most open file descriptors of the bridge.
     pub file_descriptors: u64,
 }
 
-/// How long nine of ten calls of the page may take.
+/// The time limit for nine of ten calls of the page.
 pub const SERVED_WITHIN: Duration = Duration::from_secs(1);
 
-/// How long each call of the page may take, on a machine that is busy with other tests. A bridge that
-/// waits for a hostile peer until its time is over takes longer: the shortest of these limits is
-/// [`HANDSHAKE_SECONDS`].
+/// The time limit for each call of the page, on a machine that is busy with other tests. A bridge
+/// that waits for a hostile client until its time is over takes longer, because the shortest of
+/// these times is [`HANDSHAKE_SECONDS`].
 pub const MAX_WAIT: Duration = Duration::from_secs(HANDSHAKE_SECONDS - 1);
 
-/// How much memory the bridge may take.
+/// The most memory that the bridge may take.
 pub const MAX_MEMORY: u64 = 100_000_000;
 
-/// How many file descriptors it may have open: its connections, those that are being opened or closed, and
-/// its workers.
+/// The most file descriptors that the bridge may have open. They belong to connections, also those
+/// being opened or closed, and to workers.
 pub const MAX_FILE_DESCRIPTORS: u64 = 400;
 
 impl ParallelPage {
-    /// A page of an approved origin, which is logged in to a token, when this returns.
+    /// Starts a page of an approved origin and logs it in to a token.
     pub fn start(bridge: &Bridge, token: &TestToken, origin: &str) -> Self {
-        let over = Arc::new(AtomicBool::new(false));
+        let stop = Arc::new(AtomicBool::new(false));
         let (address, pid, origin) = (bridge.address(), bridge.pid(), origin.to_owned());
         let params = sign_data(token, KeyType::P256.id(), "sha256");
         let (ready, is_ready) = channel();
-        let until = Arc::clone(&over);
+        let stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let page =
-                Page { address, origin, bridge: pid, params, service: ServiceReport::default() };
-            runtime.expect("a runtime").block_on(page.run(&ready, &until))
+                Page { address, origin, bridge: pid, params, report: ServiceReport::default() };
+            runtime.expect("a runtime").block_on(page.run(&ready, &stopped))
         });
-        is_ready.recv().expect("the page is served before the others come");
-        Self { bridge: pid, over, thread }
+        is_ready.recv().expect("the page starts");
+        Self { bridge: pid, stop, thread }
     }
 
-    /// Ends it, and says how it was served.
+    /// Ends the page and returns its measurements.
     pub fn finish(self) -> ServiceReport {
-        self.over.store(true, Ordering::Relaxed);
-        let mut service = self.thread.join().expect("the page was served");
-        service.memory = processes::memory(self.bridge).expect("the bridge runs").1;
-        println!("{service:?}");
-        service
+        self.stop.store(true, Ordering::Relaxed);
+        let mut report = self.thread.join().expect("the page does not panic");
+        report.memory = processes::memory(self.bridge).expect("the bridge runs").1;
+        println!("{report:?}");
+        report
     }
 
-    /// Ends it. Panics where it had to wait, or where the bridge took too much.
+    /// Ends the page. Panics if it waited too long or the bridge used too much.
     #[track_caller]
     pub fn expect_served(self) {
-        let service = self.finish();
-        assert!(service.slowest.0 < MAX_WAIT, "the page had to wait: {service:?}");
-        assert!(service.slow_calls * 10 <= service.calls, "the page had to wait: {service:?}");
-        assert!(service.memory < MAX_MEMORY, "the bridge took too much memory: {service:?}");
-        let bounded = service.file_descriptors < MAX_FILE_DESCRIPTORS;
-        assert!(bounded, "the bridge took too many file descriptors: {service:?}");
+        let report = self.finish();
+        assert!(report.slowest.0 < MAX_WAIT, "the page waited too long: {report:?}");
+        let mostly_fast = report.slow_calls * 10 <= report.calls;
+        assert!(mostly_fast, "the page waited too long too often: {report:?}");
+        assert!(report.memory < MAX_MEMORY, "the bridge used too much memory: {report:?}");
+        let bounded = report.file_descriptors < MAX_FILE_DESCRIPTORS;
+        assert!(bounded, "the bridge opened too many file descriptors: {report:?}");
     }
 }
 
@@ -103,29 +105,29 @@ struct Page {
     origin: String,
     bridge: u32,
     params: Value,
-    service: ServiceReport,
+    report: ServiceReport,
 }
 
 impl Page {
-    async fn run(mut self, ready: &Sender<()>, over: &AtomicBool) -> ServiceReport {
+    async fn run(mut self, ready: &Sender<()>, stopped: &AtomicBool) -> ServiceReport {
         let mut page = self.open().await;
         page.result("signData", self.params.clone()).await;
         let sign = without(&self.params, "pin");
-        self.service = ServiceReport::default();
+        self.report = ServiceReport::default();
         ready.send(()).expect("the test waits");
         loop {
             self.call(&mut page, "hello", json!({})).await;
             self.call(&mut page, "slots", json!({})).await;
             self.call(&mut page, "signData", sign.clone()).await;
             let start = Instant::now();
-            let mut another = self.open().await;
-            another.result("hello", json!({})).await;
-            self.waited(start, "a connection");
-            another.close().await;
+            let mut extra = self.open().await;
+            extra.result("hello", json!({})).await;
+            self.record_wait(start, "a connection");
+            extra.close().await;
             let open = processes::file_descriptors(self.bridge).unwrap_or_default();
-            self.service.file_descriptors = self.service.file_descriptors.max(open);
-            if over.load(Ordering::Relaxed) {
-                return self.service;
+            self.report.file_descriptors = self.report.file_descriptors.max(open);
+            if stopped.load(Ordering::Relaxed) {
+                return self.report;
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -134,10 +136,10 @@ impl Page {
     async fn call(&mut self, page: &mut Socket, method: &'static str, params: Value) {
         let start = Instant::now();
         page.result(method, params).await;
-        self.waited(start, method);
+        self.record_wait(start, method);
     }
 
-    /// A new connection. One that is cut off before it is open is tried again at once.
+    /// Opens a connection. Tries again at once if it is cut before it is open.
     async fn open(&mut self) -> Socket {
         loop {
             let socket = TcpStream::connect(self.address).await.expect("the bridge listens");
@@ -145,16 +147,16 @@ impl Page {
             match handshake.upgrade(socket).await {
                 Ok(socket) => return Socket::new(socket),
                 Err(Error::Http(response)) => panic!("refused with {}", response.status()),
-                Err(_) => self.service.cut_off += 1,
+                Err(_) => self.report.cut_off += 1,
             }
         }
     }
 
-    fn waited(&mut self, start: Instant, what: &'static str) {
-        let waited = start.elapsed();
-        self.service.calls += 1;
-        self.service.slow_calls += usize::from(waited > SERVED_WITHIN);
-        self.service.slowest = self.service.slowest.max((waited, what));
+    fn record_wait(&mut self, start: Instant, what: &'static str) {
+        let wait = start.elapsed();
+        self.report.calls += 1;
+        self.report.slow_calls += usize::from(wait > SERVED_WITHIN);
+        self.report.slowest = self.report.slowest.max((wait, what));
     }
 }
 

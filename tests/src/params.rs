@@ -1,11 +1,11 @@
-//! The parameters of calls that sign and verify, right in every point, for tests to bend.
+//! Valid parameters of `signData` and `verifySignedData`, and functions to change them.
 
 use serde_json::{Value, json};
 
 use crate::digest::{base64, digest};
 use crate::token::{PIN, TestToken};
 
-/// What most tests sign.
+/// The message that most tests sign.
 pub const MESSAGE: &[u8] = b"a message to be signed";
 
 /// Parameters of `signData` for the hash of [`MESSAGE`], with the PIN.
@@ -19,19 +19,19 @@ pub fn sign_data(token: &TestToken, cert_id: &str, algorithm: &str) -> Value {
     })
 }
 
-/// Parameters of `verifySignedData` that belong to those of a `signData` that gave `signature`.
+/// Parameters of `verifySignedData` for the parameters of a `signData` and its signature.
 pub fn verify_signed_data(sign_data: &Value, signature: &Value) -> Value {
     with(&without(sign_data, "pin"), "signature", signature.clone())
 }
 
-/// The parameters with one more, or with another value of one.
+/// A copy of the parameters with one parameter added or changed.
 pub fn with(params: &Value, name: &str, value: impl Into<Value>) -> Value {
     let mut params = params.clone();
     params[name] = value.into();
     params
 }
 
-/// The parameters but one.
+/// A copy of the parameters without one of them.
 pub fn without(params: &Value, name: &str) -> Value {
     let mut params = params.clone();
     params.as_object_mut().expect("an object").remove(name).expect("a parameter of that name");

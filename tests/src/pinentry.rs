@@ -1,5 +1,5 @@
-//! A pinentry without a person, for bridges of tests: its script, and the dialogs that it was asked to
-//! show. What it does to its client's mistakes, and how it misbehaves, stands in the crate `pinentry`.
+//! A scripted pinentry for the bridges of tests: its script, and the dialogs that it was asked to
+//! show. The crate `pinentry` defines how it checks its client, and how it misbehaves.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -19,8 +19,8 @@ use crate::program::built;
 use crate::secrets;
 use crate::workspace;
 
-/// A scripted pinentry. What it has running still is killed when this is dropped, which panics where
-/// the bridge did what a real one does not bear, or a script had an answer to another question.
+/// A scripted pinentry. Dropping it kills its processes. It panics if the bridge did what a real
+/// pinentry does not accept, or if the script answered another question.
 pub struct Pinentry {
     folder: TempDir,
     script: Script,
@@ -35,7 +35,7 @@ enum Problems {
 }
 
 impl Pinentry {
-    /// One with an empty script, which answers that everything was cancelled.
+    /// A pinentry with an empty script. It answers that the user cancelled.
     pub fn new() -> Self {
         let folder = tempfile::Builder::new()
             .prefix("pkcs11-bridge-test-pinentry-")
@@ -47,12 +47,12 @@ impl Pinentry {
         Self { folder, script, answers: AtomicU32::new(0), problems: Problems::Unexpected }
     }
 
-    /// The path for `PINENTRY_PROGRAM`, see [`Setup::pinentry`](crate::bridge::Setup::pinentry).
+    /// The path for `PINENTRY_PROGRAM`. See [`Setup::pinentry`](crate::bridge::Setup::pinentry).
     pub fn program(&self) -> PathBuf {
         self.folder.path().join(LINK)
     }
 
-    /// Appends an answer to the script, at any time.
+    /// Appends an answer to the script. Tests may do so at any time.
     pub fn answer(&self, answer: Answer) -> ScriptedAnswer<'_> {
         answer.secret().into_iter().for_each(secrets::register);
         let number = self.answers.fetch_add(1, Ordering::Relaxed);
@@ -60,7 +60,7 @@ impl Pinentry {
         ScriptedAnswer { pinentry: self, number }
     }
 
-    /// The dialogs so far, in the order in which they were opened.
+    /// The dialogs so far, in the order of their opening.
     pub fn dialogs(&self) -> Vec<Dialog> {
         let mut dialogs: Vec<Dialog> = Vec::new();
         for line in self.transcript() {
@@ -86,7 +86,8 @@ impl Pinentry {
         dialogs
     }
 
-    /// Waits until that many dialogs have been opened, and gives them. Panics where more were.
+    /// Waits until this number of dialogs has been opened, and returns them. Panics if
+    /// the number differs.
     #[track_caller]
     pub fn wait_for_dialogs(&self, count: usize) -> Vec<Dialog> {
         wait_until(LIMIT, || self.dialogs().len() >= count);
@@ -95,18 +96,19 @@ impl Pinentry {
         dialogs
     }
 
-    /// Asserts that there were that many dialogs, and that nothing of the script is left.
+    /// Asserts the number of dialogs, and that all answers of the script were used.
+    /// Returns the dialogs.
     #[track_caller]
     pub fn assert_dialogs(&self, count: usize) -> Vec<Dialog> {
         let dialogs = self.dialogs();
         assert_eq!(dialogs.len(), count, "dialogs: {dialogs:#?}");
-        let left = self.script.left().expect("a script");
-        assert!(left.is_empty(), "nobody asked for the answers {left:?}");
+        let unused = self.script.remaining().expect("a script");
+        assert!(unused.is_empty(), "no dialog used the answers {unused:?}");
         dialogs
     }
 
-    /// How many dialogs were open at a time, at most. One whose program was killed meanwhile counts only
-    /// at the moment when it was opened, because nobody wrote down its end.
+    /// The most dialogs that were open at the same time. A dialog whose program was killed counts
+    /// only at the moment of its opening, because the transcript does not contain its end.
     pub fn max_open_dialogs(&self) -> usize {
         let dialogs = self.dialogs();
         let end_of = |dialog: &Dialog| match &dialog.answered {
@@ -121,13 +123,13 @@ impl Pinentry {
         dialogs.iter().map(|dialog| open_at(dialog.opened_at)).max().unwrap_or(0)
     }
 
-    /// How often the program was started.
+    /// How often the program started.
     pub fn start_count(&self) -> usize {
         let is_start = |line: &Line| matches!(line.event, Event::Started { .. });
         self.transcript().iter().filter(|line| is_start(line)).count()
     }
 
-    /// Those of its processes that run.
+    /// Its running processes.
     pub fn processes(&self) -> Vec<Process> {
         let mut pids: Vec<u32> = self.transcript().iter().map(|line| line.pid).collect();
         pids.sort_unstable();
@@ -139,21 +141,21 @@ impl Pinentry {
         pids.into_iter().filter_map(processes::find).filter(is_ours).collect()
     }
 
-    /// Waits until none of its processes runs. Panics where one goes on.
+    /// Waits until it has no running process. Panics if one keeps running.
     #[track_caller]
     pub fn expect_no_process(&self) {
         let ended = wait_until(LIMIT, || self.processes().is_empty());
-        assert!(ended, "it goes on: {:?}", self.processes());
+        assert!(ended, "the pinentry still runs: {:?}", self.processes());
     }
 
-    /// What its client did wrong, such as a line of more than 1000 bytes, and where the script did not
-    /// fit. Whoever asks expects some, and dropping this does not panic for them any more.
+    /// The mistakes of its client, such as a line of more than 1000 bytes, and script entries that
+    /// did not match. After this call, dropping the pinentry does not panic because of them.
     pub fn problems(&mut self) -> Vec<String> {
         self.problems = Problems::Expected;
-        self.problems_so_far()
+        self.read_problems()
     }
 
-    fn problems_so_far(&self) -> Vec<String> {
+    fn read_problems(&self) -> Vec<String> {
         let problem = |line: Line| match line.event {
             Event::Problem(problem) => Some(problem),
             _ => None,
@@ -184,7 +186,7 @@ impl Drop for Pinentry {
             secrets::assert_no_pin_in("a dialog", &format!("{:?}", dialog.settings));
         }
         if self.problems == Problems::Unexpected {
-            assert_eq!(self.problems_so_far(), [""; 0], "problems of the pinentry");
+            assert_eq!(self.read_problems(), [""; 0], "problems of the pinentry");
         }
     }
 }
@@ -197,19 +199,19 @@ pub struct ScriptedAnswer<'a> {
 }
 
 impl ScriptedAnswer<'_> {
-    /// The dialog that gets this answer, once it is open. Panics where none is opened.
+    /// Waits until the dialog of this answer opens, and returns it. Panics if it does not open.
     #[track_caller]
     pub fn opened(self) -> Dialog {
-        self.dialog_when(|_| true).expect("a dialog is opened")
+        self.dialog_when(|_| true).expect("a dialog opens")
     }
 
-    /// The dialog that got this answer, once it has. Panics where it does not.
+    /// Waits until the dialog of this answer is answered, and returns it. Panics if it is not.
     #[track_caller]
     pub fn answered(self) -> Dialog {
         self.dialog_when(|dialog| dialog.answered.is_some()).expect("a dialog is answered")
     }
 
-    /// Lets a held dialog go on.
+    /// Releases a held dialog.
     pub fn release(self) {
         self.pinentry.script.release(self.number).expect("a file");
     }
@@ -225,18 +227,18 @@ impl ScriptedAnswer<'_> {
     }
 }
 
-/// What a user would have seen.
+/// A dialog as the user would have seen it.
 #[derive(Clone, Debug)]
 pub struct Dialog {
-    /// The process that showed it.
+    /// The id of its process.
     pub pid: u32,
-    /// What it asked for.
+    /// The kind of its question.
     pub kind: Kind,
-    /// When it was opened, in microseconds since 1970.
+    /// The time of its opening, in microseconds since 1970.
     pub opened_at: u64,
-    /// How it was answered, in a word, and when; `None` where it is open or its process was killed.
+    /// The name of its answer, and the time. `None` if it is open, or if its process was killed.
     pub answered: Option<(String, u64)>,
-    /// Everything that was set, decoded, in the order in which it was said.
+    /// All its settings, decoded, in their order.
     pub settings: Vec<(String, String)>,
     number: Option<u32>,
 }
@@ -247,7 +249,7 @@ impl Dialog {
         self.setting("SETTITLE")
     }
 
-    /// `SETDESC`; empty where it is missing.
+    /// `SETDESC`, or an empty text without it.
     pub fn description(&self) -> &str {
         self.setting("SETDESC").unwrap_or_default()
     }
@@ -262,7 +264,7 @@ impl Dialog {
         self.setting("SETERROR")
     }
 
-    /// The texts of the buttons, by `SETOK`, `SETNOTOK` and `SETCANCEL`.
+    /// The texts of the buttons from `SETOK`, `SETNOTOK` and `SETCANCEL`.
     pub fn buttons(&self) -> [Option<&str>; 3] {
         ["SETOK", "SETNOTOK", "SETCANCEL"].map(|command| self.setting(command))
     }
@@ -273,24 +275,24 @@ impl Dialog {
         Some(Duration::from_secs(seconds.parse().expect("a number of seconds")))
     }
 
-    /// The latest parameter of a command.
+    /// The last parameter of a command.
     pub fn setting(&self, command: &str) -> Option<&str> {
         let mut latest = self.settings.iter().rev();
         latest.find(|(name, _)| name == command).map(|(_, parameter)| parameter.as_str())
     }
 
-    /// How it was answered, in a word; empty where it was not.
+    /// The name of its answer, or an empty text without an answer.
     pub fn answer(&self) -> &str {
         self.answered.as_ref().map_or("", |(answer, _)| answer)
     }
 
-    /// Whether a user would see it now.
+    /// Whether the dialog is open now.
     pub fn is_open(&self) -> bool {
         self.answered.is_none() && processes::is_running(self.pid)
     }
 }
 
-/// The program, built.
+/// Builds the program and returns its path.
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
@@ -300,12 +302,12 @@ fn binary() -> &'static Path {
                 .package("pkcs11-bridge-test-pinentry")
                 .bin("scripted-pinentry")
                 .run()
-                .expect("`cargo build -p pkcs11-bridge-test-pinentry` says why it does not build")
+                .expect("a build; `cargo build -p pkcs11-bridge-test-pinentry` shows its errors")
                 .path()
                 .to_owned()
         })
     })
 }
 
-/// How long a dialog may take on a machine that is busy with other tests.
+/// The time limit for a dialog on a machine that is busy with other tests.
 const LIMIT: Duration = Duration::from_secs(60);

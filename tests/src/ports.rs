@@ -5,7 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 
 use pkcs11_bridge_protocol::PORTS;
 
-/// Keeps other tests off the default ports, in whatever process they run, until it is dropped.
+/// Reserves the default ports for this test, also against other processes, until the
+/// file is dropped.
 pub fn reserve_default_range() -> File {
     let user = rustix::process::getuid().as_raw();
     let lock = std::env::temp_dir().join(format!("pkcs11-bridge-tests-{user}.lock"));

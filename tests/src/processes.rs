@@ -1,5 +1,4 @@
-//! The operating system's view of processes: who is whose child, by `/proc`. Ends only processes
-//! that a test started.
+//! Processes as Linux shows them in `/proc`. It ends only processes that a test started.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -9,15 +8,15 @@ use rustix::process::{Pid, Signal, kill_process};
 /// A running process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
-    /// Its id.
+    /// The process id.
     pub pid: u32,
-    /// The id of its parent.
+    /// The process id of its parent.
     pub parent: u32,
     /// Its command line.
     pub arguments: Vec<String>,
 }
 
-/// The children of a process, their children, and so on.
+/// The children of a process, and all their descendants.
 pub fn descendants(ancestor: u32) -> Vec<Process> {
     let all: Vec<Process> = fs::read_dir("/proc")
         .expect("/proc")
@@ -35,22 +34,22 @@ pub fn descendants(ancestor: u32) -> Vec<Process> {
     found
 }
 
-/// When a process was started, in ticks of a clock that starts with the system (proc_pid_stat(5)).
+/// The start time of a process, in clock ticks since the boot (proc_pid_stat(5)).
 pub fn start_time(pid: u32) -> Option<u64> {
     stat(pid)?.get(22 - FIRST_FIELD)?.parse().ok()
 }
 
-/// The fields of proc_pid_stat(5) from the state on, which is number [`FIRST_FIELD`].
+/// The fields of proc_pid_stat(5) from the state on, which is field [`FIRST_FIELD`].
 fn stat(pid: u32) -> Option<Vec<String>> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may itself hold spaces and parentheses.
+    // The name in parentheses may itself contain spaces and parentheses.
     let (_, after_name) = stat.rsplit_once(')')?;
     Some(after_name.split_whitespace().map(str::to_owned).collect())
 }
 
 const FIRST_FIELD: usize = 3;
 
-/// Memory of a process that is not swapped out, in bytes: now, and at most since its start.
+/// The resident memory of a process in bytes: the current value, and the peak.
 pub fn memory(pid: u32) -> Option<(u64, u64)> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let kibibytes = |name: &str| -> Option<u64> {
@@ -60,23 +59,24 @@ pub fn memory(pid: u32) -> Option<(u64, u64)> {
     Some((kibibytes("VmRSS:")? << 10, kibibytes("VmHWM:")? << 10))
 }
 
-/// Has the system forget how much memory a process has taken, so that [`memory`] tells the most from now on
-/// (proc_pid_clear_refs(5)).
+/// Resets the peak of [`memory`] to the current value (proc_pid_clear_refs(5)).
 pub fn reset_peak_memory(pid: u32) {
     fs::write(format!("/proc/{pid}/clear_refs"), "5").expect("a process of our own");
 }
 
-/// How many file descriptors a process has open.
+/// The number of open file descriptors of a process.
 pub fn file_descriptors(pid: u32) -> Option<u64> {
     let folder = format!("/proc/{pid}/fd");
     match fs::read_dir(&folder) {
         Ok(entries) => Some(entries.count() as u64),
-        // The bridge does not let other programs of the user look into it; Linux tells the number still.
+        // The bridge hides its descriptors from other programs of the user. Linux still reports
+        // their number.
         Err(_) => fs::metadata(&folder).ok().map(|folder| folder.len()),
     }
 }
 
-/// How long a process has run on a processor, in ticks of 10 ms, and how often it went to sleep by itself.
+/// The processor time of a process in ticks of 10 ms, and the number of its
+/// voluntary context switches.
 pub fn activity(pid: u32) -> Option<(u64, u64)> {
     let fields = stat(pid)?;
     let field = |number: usize| fields.get(number - FIRST_FIELD)?.parse::<u64>().ok();
@@ -90,18 +90,18 @@ pub fn activity(pid: u32) -> Option<(u64, u64)> {
     Some((ticks, switches))
 }
 
-/// Whether a process is there and has not ended.
+/// Whether a process runs.
 pub fn is_running(pid: u32) -> bool {
     find(pid).is_some()
 }
 
-/// Sends a signal. A process that has ended already is no error.
+/// Sends a signal to a process. Does nothing if the process has ended.
 pub fn signal(pid: u32, signal: Signal) {
     let pid = Pid::from_raw(pid.try_into().expect("a process id")).expect("a process id");
     let _ = kill_process(pid, signal);
 }
 
-/// Waits until something holds, looking often. Says whether it came to hold in time.
+/// Polls a condition until it holds. Returns whether it held in time.
 pub fn wait_until(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     while !holds() {
@@ -113,7 +113,7 @@ pub fn wait_until(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
     true
 }
 
-/// A process by its id; `None` where it is not there or only waits for its parent to notice its end.
+/// Finds a process by its id. Returns `None` if it does not exist or is a zombie.
 pub fn find(pid: u32) -> Option<Process> {
     let fields = stat(pid)?;
     let [state, parent, ..] = &fields[..] else { return None };

@@ -1,5 +1,5 @@
-//! The bridge's binary and the run of a program: its environment, which holds nothing of the
-//! user's, its two streams, and its end. What a program has started is ended with it.
+//! The bridge's binary, and running programs: an environment without anything of the user, standard
+//! output and standard error, and the end. The processes that a program has started end with it.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
@@ -16,11 +16,11 @@ use tempfile::TempDir;
 
 use crate::{processes, secrets, workspace};
 
-/// How long a program may take to get ready, on a machine that is busy with other tests.
+/// The time limit for the start of a program on a machine that is busy with other tests.
 pub const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// How long a program may take to stop by itself before it is killed: a bridge answers what is in flight for
-/// 5 s, says goodbye for 1, and gives its workers 2.
+/// The time limit for the stop of a program, before it is killed. A bridge answers open requests
+/// for 5 s, closes connections for 1 s, and ends its workers within 2 s.
 pub const STOP_LIMIT: Duration = Duration::from_secs(15);
 
 /// The bridge: the program that `PKCS11_BRIDGE_BIN` names, or else the one of this workspace.
@@ -34,7 +34,7 @@ pub fn binary() -> &'static Path {
                 .package("pkcs11-bridge")
                 .bin("pkcs11-bridge")
                 .run()
-                .expect("the bridge builds; `cargo build -p pkcs11-bridge` says why it does not")
+                .expect("a build; `cargo build -p pkcs11-bridge` shows its errors")
                 .path()
                 .to_owned()
         }),
@@ -61,7 +61,7 @@ pub fn tool(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Runs a command to its end. Panics with its own words where it fails.
+/// Runs a command to its end and returns its output. Panics with its error output if it fails.
 pub fn run(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -69,13 +69,13 @@ pub fn run(command: &mut Command) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Folders that stand in for the user's own.
+/// Folders that replace those of the user.
 pub struct Home {
     folder: TempDir,
 }
 
 impl Home {
-    /// An empty one.
+    /// Empty folders.
     pub fn new() -> Self {
         let folder = tempfile::Builder::new()
             .prefix("pkcs11-bridge-test-home-")
@@ -87,12 +87,12 @@ impl Home {
         Self { folder }
     }
 
-    /// The folder itself.
+    /// The parent folder.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Where programs that run here put their temporary files.
+    /// The folder for temporary files.
     pub fn temporary(&self) -> PathBuf {
         self.path().join("tmp")
     }
@@ -104,7 +104,7 @@ impl Home {
         self.command_of(binary())
     }
 
-    /// [`Home::command`] of a binary that is not that of all tests.
+    /// As [`Home::command`], for another binary.
     pub fn command_of(&self, binary: &Path) -> Command {
         let mut command = tool(binary);
         command
@@ -140,13 +140,13 @@ impl Default for Home {
 
 /// How a program ended.
 pub struct Finished {
-    /// Its exit status; `None` where a signal ended it.
+    /// The exit status. `None` if a signal ended the program.
     pub code: Option<i32>,
-    /// Whether the system has written its memory to a file or given it to a crash reporter.
+    /// Whether the system wrote a core dump or passed it to a crash reporter.
     pub core_dumped: bool,
-    /// What it wrote to standard output.
+    /// The standard output.
     pub stdout: String,
-    /// What it wrote to standard error.
+    /// The standard error output.
     pub stderr: String,
 }
 
@@ -160,12 +160,12 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts it.
+    /// Starts a program without standard input.
     pub fn start(command: &mut Command) -> Self {
         Self::start_reading(command, Stdio::null())
     }
 
-    /// Starts it with something to read on standard input.
+    /// Starts a program with a standard input.
     pub fn start_reading(command: &mut Command, stdin: impl Into<Stdio>) -> Self {
         let mut child = command
             .stdin(stdin)
@@ -174,8 +174,8 @@ impl Program {
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let (sender, lines) = channel();
-        let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
-        let mut errors = child.stderr.take().expect("it is piped");
+        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut errors = child.stderr.take().expect("a pipe");
         let stderr = Arc::new(Mutex::new(Vec::new()));
         let collected = Arc::clone(&stderr);
         let readers = vec![
@@ -184,15 +184,16 @@ impl Program {
                 while let Ok(1..) = stdout.read_until(b'\n', &mut line) {
                     let text = String::from_utf8_lossy(&line);
                     let text = text.trim_end_matches(['\r', '\n']);
-                    // Where nobody waits for a line any more it is read all the same.
+                    // Reading goes on even if the receiver is gone, so that the program
+                    // does not block.
                     let _ = sender.send(text.to_owned());
                     line.clear();
                 }
             }),
             std::thread::spawn(move || {
-                let mut piece = [0; 4096];
-                while let Ok(len @ 1..) = errors.read(&mut piece) {
-                    collected.lock().expect("no reader panics").extend_from_slice(&piece[..len]);
+                let mut chunk = [0; 4096];
+                while let Ok(len @ 1..) = errors.read(&mut chunk) {
+                    collected.lock().expect("no reader panics").extend_from_slice(&chunk[..len]);
                 }
             }),
         ];
@@ -204,13 +205,15 @@ impl Program {
         self.child.id()
     }
 
-    /// Waits for a line on standard output that holds `text`, and gives what follows it there. Lines
-    /// may come in any order. Panics with the program's own words where it ends or keeps silent.
+    /// Waits for a line on standard output that contains `text`, and returns the rest of the
+    /// line after it. Lines may come in any order. Panics with the program's output if the line
+    /// does not come.
     pub fn expect_line(&mut self, text: &str) -> String {
         self.find_line(text).unwrap_or_else(|failure| panic!("{failure}"))
     }
 
-    /// [`Program::expect_line`] where the program may fail; the error has its own words.
+    /// As [`Program::expect_line`], but returns an error with the program's output if the line does
+    /// not come.
     pub fn find_line(&mut self, text: &str) -> Result<String, String> {
         let start = Instant::now();
         loop {
@@ -223,33 +226,35 @@ impl Program {
                     self.seen.push(line);
                     continue;
                 }
-                Err(RecvTimeoutError::Timeout) => "kept silent",
+                Err(RecvTimeoutError::Timeout) => "timed out",
                 Err(RecvTimeoutError::Disconnected) => "ended",
             };
-            let said = self.seen.join("\n");
+            let stdout = self.seen.join("\n");
             let stderr = self.stderr();
             return Err(format!(
-                "the program {reason} before it wrote `{text}`:\n{said}\n{stderr}"
+                "the program {reason} before it wrote `{text}`:\n{stdout}\n{stderr}"
             ));
         }
     }
 
-    /// What it has written to standard error so far.
+    /// The standard error output so far.
     pub fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.stderr.lock().expect("no reader panics")).into_owned()
     }
 
-    /// Sends a signal and waits for the end. Panics where the program does not end by itself.
+    /// Sends a signal and waits for the end. Panics if the program does not end.
     pub fn stop_with(mut self, signal: Signal) -> Finished {
         processes::signal(self.pid(), signal);
         let status = self.wait(STOP_LIMIT);
-        self.finished(status.unwrap_or_else(|| panic!("it goes on after {signal:?}")))
+        self.finished(status.unwrap_or_else(|| panic!("the program still runs after {signal:?}")))
     }
 
-    /// Waits until it ends by itself. Panics where it does not.
+    /// Waits until the program ends by itself. Panics if it does not.
     pub fn run_to_end(mut self) -> Finished {
         let status = self.wait(START_LIMIT);
-        self.finished(status.unwrap_or_else(|| panic!("it goes on:\n{}", self.stderr())))
+        self.finished(
+            status.unwrap_or_else(|| panic!("the program still runs:\n{}", self.stderr())),
+        )
     }
 
     fn finished(&mut self, status: ExitStatus) -> Finished {
@@ -266,7 +271,7 @@ impl Program {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
-        // Only what still is the process that it was: ids are given anew.
+        // The system may reuse a process id, so that this compares the command line too.
         for child in children {
             if processes::find(child.pid).is_some_and(|now| now.arguments == child.arguments) {
                 processes::signal(child.pid, Signal::KILL);
@@ -275,7 +280,7 @@ impl Program {
     }
 
     fn read_to_end(&mut self) {
-        // A child that outlives the program would keep its streams open.
+        // The wait has a limit, because a child that outlives the program keeps its pipes open.
         processes::wait_until(STOP_LIMIT, || self.readers.iter().all(JoinHandle::is_finished));
         self.seen.extend(self.lines.try_iter());
     }
@@ -283,14 +288,14 @@ impl Program {
     fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
         let mut status = None;
         processes::wait_until(limit, || {
-            status = self.child.try_wait().expect("our own child");
+            status = self.child.try_wait().expect("a child process");
             status.is_some()
         });
         status
     }
 }
 
-/// What runs is ended. Whatever it was, nothing that it wrote may hold a secret.
+/// Ends the program if it runs. Panics if its output contains a secret.
 impl Drop for Program {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {

@@ -1,5 +1,5 @@
-//! A peer of the bridge that keeps to no protocol: bytes go out as they are, and what comes back is told apart
-//! only into how the bridge took its leave.
+//! A raw TCP connection to the bridge. It sends any bytes, and reports how the bridge
+//! ended the connection.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -7,30 +7,30 @@ use std::time::Duration;
 
 use pkcs11_bridge_protocol::SUBPROTOCOL;
 
-/// A socket that is connected to the bridge.
+/// A raw TCP connection to the bridge.
 pub struct RawConnection {
     socket: TcpStream,
     received: Vec<u8>,
 }
 
-/// How the bridge took its leave of a peer.
+/// How the bridge ended a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// With an answer of HTTP, which has this status.
+    /// With an HTTP response of this status.
     HttpStatus(u16),
-    /// With a close frame, which has this code (RFC 6455, section 7.4).
+    /// With a close frame of this code (RFC 6455, section 7.4).
     CloseCode(u16),
-    /// The socket was closed without a word.
+    /// By closing the socket, without a response or close frame.
     Dropped,
 }
 
-/// What a peer was sent until the bridge took its leave.
+/// What the bridge sent until it ended the connection.
 pub struct Received {
     /// The payloads of the text frames.
     pub texts: Vec<String>,
-    /// How many pongs there were.
+    /// The number of pongs.
     pub pongs: usize,
-    /// How it ended.
+    /// How the connection ended.
     pub ending: Ending,
 }
 
@@ -44,10 +44,10 @@ pub mod opcode {
     pub const PING: u8 = 9;
 }
 
-/// The bit of the last frame of a message.
+/// The bit in the first byte that marks the last frame of a message.
 pub const FIN: u8 = 0x80;
 
-/// The head of a frame: its first byte, and the length of its payload; masked, by zeros.
+/// The header of a frame with this first byte and payload length. The frame is masked with zeros.
 pub fn header(first: u8, len: u64) -> Vec<u8> {
     let mut head = vec![first];
     match len {
@@ -65,7 +65,7 @@ pub fn header(first: u8, len: u64) -> Vec<u8> {
     head
 }
 
-/// A masked frame that is the last of its message.
+/// A masked frame that ends its message.
 pub fn frame(opcode: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
     frame_with_first_byte(FIN | opcode, payload)
 }
@@ -78,7 +78,7 @@ pub fn frame_with_first_byte(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
     frame
 }
 
-/// The request for a WebSocket, right in every point.
+/// A valid request of a WebSocket handshake.
 pub fn upgrade(address: SocketAddr, origin: &str) -> String {
     format!(
         "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -88,23 +88,23 @@ pub fn upgrade(address: SocketAddr, origin: &str) -> String {
 }
 
 impl RawConnection {
-    /// A socket that has said nothing yet.
+    /// Connects without sending anything.
     pub fn connect(address: SocketAddr) -> Self {
         let socket = TcpStream::connect(address).expect("the bridge listens");
         socket.set_nodelay(true).expect("a socket option");
         Self { socket, received: Vec::new() }
     }
 
-    /// An open WebSocket.
+    /// Connects and opens a WebSocket.
     pub fn open(address: SocketAddr, origin: &str) -> Self {
-        let mut peer = Self::connect(address);
-        peer.send(upgrade(address, origin)).expect("the bridge takes it");
-        let answer = peer.read_head();
-        assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
-        peer
+        let mut connection = Self::connect(address);
+        connection.send(upgrade(address, origin)).expect("the bridge reads");
+        let response = connection.read_headers();
+        assert!(response.starts_with("HTTP/1.1 101"), "{response}");
+        connection
     }
 
-    /// Sends bytes; fails where the bridge has closed the socket.
+    /// Sends bytes. Fails if the bridge has closed the socket.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.socket.write_all(bytes.as_ref())
     }
@@ -114,37 +114,38 @@ impl RawConnection {
         &self.socket
     }
 
-    /// Reads until the bridge takes its leave. Panics where it does not within a minute.
+    /// Reads until the bridge ends the connection. Panics if it does not within a minute.
     pub fn read_to_end(&mut self) -> Received {
-        self.read_for(READ_LIMIT).expect("the bridge takes its leave")
+        self.read_for(READ_LIMIT).expect("the bridge ends the connection")
     }
 
-    /// Reads until the bridge takes its leave; `None` where it has not after a while of silence.
+    /// Reads until the bridge ends the connection. Returns `None` if nothing arrives for
+    /// the given time.
     pub fn read_for(&mut self, silence: Duration) -> Option<Received> {
         self.socket.set_read_timeout(Some(silence)).expect("a socket option");
-        // What was read before an error is kept.
+        // `read_to_end` keeps what it has read before an error.
         match self.socket.read_to_end(&mut self.received) {
-            Ok(_) => Some(received(&self.received)),
-            Err(error) if is_end(&error) => Some(received(&self.received)),
+            Ok(_) => Some(decode(&self.received)),
+            Err(error) if is_end(&error) => Some(decode(&self.received)),
             Err(error) if error.kind() == ErrorKind::WouldBlock => None,
-            Err(error) => panic!("a socket that cannot be read: {error}"),
+            Err(error) => panic!("cannot read from the socket: {error}"),
         }
     }
 
-    /// How the bridge takes its leave. Panics where it does not within a minute.
+    /// Waits until the bridge ends the connection. Panics if it does not within a minute.
     pub fn ending(&mut self) -> Ending {
         self.read_to_end().ending
     }
 
-    fn read_head(&mut self) -> String {
-        let mut answer = Vec::new();
+    fn read_headers(&mut self) -> String {
+        let mut headers = Vec::new();
         let mut byte = [0];
-        while !answer.ends_with(b"\r\n\r\n")
+        while !headers.ends_with(b"\r\n\r\n")
             && self.socket.read(&mut byte).is_ok_and(|len| len == 1)
         {
-            answer.push(byte[0]);
+            headers.push(byte[0]);
         }
-        String::from_utf8(answer).expect("an answer of HTTP")
+        String::from_utf8(headers).expect("an HTTP response")
     }
 }
 
@@ -152,8 +153,8 @@ fn is_end(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
 }
 
-/// An answer of HTTP, where there is one, and the frames of the bridge, which are not masked.
-fn received(mut bytes: &[u8]) -> Received {
+/// Decodes an HTTP response, if any, and the bridge's frames, which are not masked.
+fn decode(mut bytes: &[u8]) -> Received {
     let mut received = Received { texts: Vec::new(), pongs: 0, ending: Ending::Dropped };
     if let Some(rest) = bytes.strip_prefix(b"HTTP/1.1 ") {
         let status = rest.get(..3).and_then(|status| std::str::from_utf8(status).ok());
@@ -181,7 +182,7 @@ fn received(mut bytes: &[u8]) -> Received {
     received
 }
 
-/// The first byte and the payload of the frame that bytes begin with, and what follows it.
+/// Splits off the first frame. Returns its first byte, its payload, and the rest.
 fn split(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (head, rest) = bytes.split_at_checked(2)?;
     let (len, rest) = match head[1] {

@@ -1,8 +1,8 @@
 //! The secrets that the tests of this process have used: PINs, and data to be signed. The fixtures
-//! register each one where it is sent, and search for all of them wherever a bridge writes something:
-//! its two streams, its errors, its dialogs, its files.
+//! register each secret when they send it. They look for all of them in everything that a bridge
+//! writes: its output, its errors, its dialogs, its files.
 //!
-//! One of less than eight bytes is not searched for: it would be found by chance.
+//! Secrets of less than eight bytes are left out, because they would be found by chance.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -25,38 +25,38 @@ pub fn register_data(data: impl AsRef<[u8]>) {
     registered().data.add(forms(data.as_ref()));
 }
 
-/// Registers what the parameters of a call hold: `pin`, and `data`, which may be a list.
+/// Registers the secrets in the parameters of a call: `pin`, and `data`, which may be a list.
 pub fn register_params(params: &Value) {
     params["pin"].as_str().into_iter().for_each(register);
     let one = params["data"].as_str();
     let many = params["data"].as_array().into_iter().flatten().filter_map(Value::as_str);
     for data in one.into_iter().chain(many) {
-        // What is no base64 is refused, and not to be echoed either.
+        // The bridge refuses data that is not base64. It must not echo that either.
         register_data(BASE64_STANDARD.decode(data).unwrap_or_else(|_| data.into()));
     }
 }
 
-/// Panics where a text holds a secret, and says in which line of which place.
+/// Panics if a text contains a secret. The message names the place and the line.
 #[track_caller]
 pub fn assert_none_in(place: &str, text: &str) {
     let secrets = registered();
     let found = find("a PIN", &secrets.pins, text);
     let found = found.or_else(|| find("data to be signed", &secrets.data, text));
     drop(secrets);
-    found.inspect(|found| panic!("{place} holds {found}"));
+    found.inspect(|found| panic!("{place} contains {found}"));
 }
 
-/// Panics where a text holds a PIN. Data to be signed may be shown to the user.
+/// Panics if a text contains a PIN. It may contain data to be signed, which the user may see.
 #[track_caller]
 pub fn assert_no_pin_in(place: &str, text: &str) {
     let found = find("a PIN", &registered().pins, text);
-    found.inspect(|found| panic!("{place} holds {found}"));
+    found.inspect(|found| panic!("{place} contains {found}"));
 }
 
-/// Panics where a file of a folder, or of a folder in it, holds a secret.
+/// Panics if a file in a folder or its subfolders contains a secret.
 #[track_caller]
 pub fn assert_none_below(folder: &Path) {
-    // What runs there still may remove what has just been listed.
+    // A program may still run there and remove files after they are listed.
     let Ok(entries) = fs::read_dir(folder) else { return };
     for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
         let Ok(kind) = path.symlink_metadata() else { continue };
@@ -75,20 +75,19 @@ struct Secrets {
     data: Forms,
 }
 
-/// Texts by their first bytes, so that where they are searched for is gone through once, however many
-/// they are.
+/// The texts to look for, by their first bytes. One pass over a text finds all of them.
 #[derive(Default)]
 struct Forms(HashMap<[u8; SHORTEST], BTreeSet<String>>);
 
 impl Forms {
     fn add(&mut self, forms: impl IntoIterator<Item = String>) {
         for form in forms {
-            let start = *form.as_bytes().first_chunk().expect("none is shorter");
+            let start = *form.as_bytes().first_chunk().expect("at least SHORTEST bytes");
             self.0.entry(start).or_default().insert(form);
         }
     }
 
-    /// The first of them in a text, and where it stands there.
+    /// Finds the first of them in a text, with its position.
     fn find_in(&self, text: &str) -> Option<(&str, usize)> {
         let text = text.as_bytes();
         text.windows(SHORTEST).enumerate().find_map(|(at, start)| {
@@ -106,13 +105,14 @@ static SECRETS: LazyLock<Mutex<Secrets>> = LazyLock::new(|| {
 });
 
 fn registered() -> MutexGuard<'static, Secrets> {
-    SECRETS.lock().expect("nobody panics with it")
+    SECRETS.lock().expect("no holder panics")
 }
 
+/// The least length of a secret.
 const SHORTEST: usize = 8;
 
-/// As much of a secret as is searched for in other forms than its own; a multiple of three, so that
-/// it ends in base64 where the secret goes on.
+/// How much of a secret is looked for in encoded forms. It is a multiple of three, so that the
+/// base64 of this part is the start of the base64 of the whole.
 const LONGEST: usize = 48;
 
 fn forms_of_pin(pin: &str) -> Vec<String> {
@@ -123,7 +123,7 @@ fn forms_of_pin(pin: &str) -> Vec<String> {
     forms
 }
 
-/// The forms in which bytes are usually written: base64, hexadecimal digits, Rust's `Debug`.
+/// The usual encodings of bytes: base64, hexadecimal digits, and Rust's `Debug`.
 fn forms(secret: &[u8]) -> Vec<String> {
     if secret.len() < SHORTEST {
         return Vec::new();
@@ -138,7 +138,7 @@ fn forms(secret: &[u8]) -> Vec<String> {
     ]
 }
 
-/// What was found and where, without the secret itself.
+/// Describes a secret in a text and its line, without the secret itself.
 fn find(kind: &str, secrets: &Forms, text: &str) -> Option<String> {
     let (secret, at) = secrets.find_in(text)?;
     let number = text[..at].matches('\n').count() + 1;

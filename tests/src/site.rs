@@ -1,4 +1,4 @@
-//! Web pages out of folders, served on a loopback port: the origin of a browser test.
+//! A web site for browser tests: it serves folders on a loopback port.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -12,21 +12,21 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tower_http::services::ServeDir;
 
-/// A web site; it ends when this is dropped.
+/// A running web site. Dropping it ends the site.
 pub struct Site {
     address: SocketAddr,
     server: JoinHandle<()>,
 }
 
 impl Site {
-    /// Takes a port, so that the origin is known before there is anything to serve.
+    /// Reserves a port, so that the origin is known before the site is complete.
     pub async fn reserve() -> ReservedSite {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
         ReservedSite { listener, address, routes: Router::new() }
     }
 
-    /// The address of a page.
+    /// The URL of a page.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
@@ -38,7 +38,7 @@ impl Drop for Site {
     }
 }
 
-/// A site that does not serve yet.
+/// A site that has a port but does not serve yet.
 pub struct ReservedSite {
     listener: TcpListener,
     address: SocketAddr,
@@ -53,7 +53,7 @@ impl ReservedSite {
 
     /// Serves the files of a folder under a path that ends in `/`.
     pub fn folder(mut self, path: &str, folder: &Path) -> Self {
-        assert!(folder.is_dir(), "there is no folder {}", folder.display());
+        assert!(folder.is_dir(), "{} is not a folder", folder.display());
         let files = ServeDir::new(folder);
         self.routes = match path {
             "/" => self.routes.fallback_service(files),
@@ -70,8 +70,8 @@ impl ReservedSite {
         self
     }
 
-    /// Isolates the pages served so far from other origins, for which browsers give them a clock that counts
-    /// every 5 µs instead of every 100.
+    /// Isolates the pages added so far from other origins. Browsers give such pages a clock with a
+    /// resolution of 5 µs instead of 100 µs.
     pub fn isolated(mut self) -> Self {
         self.routes = self.routes.layer(map_response(async |response: Response| {
             let opener = ("cross-origin-opener-policy", "same-origin");
@@ -81,7 +81,7 @@ impl ReservedSite {
         self
     }
 
-    /// Starts to serve.
+    /// Starts the server.
     pub fn serve(self) -> Site {
         let Self { listener, address, routes } = self;
         let serving = async move { axum::serve(listener, routes).await.expect("a server") };

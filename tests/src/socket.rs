@@ -1,4 +1,4 @@
-//! An open WebSocket: calls and replies, raw frames, and how it ends.
+//! An open WebSocket: calls and replies, raw frames, and the end of the connection.
 
 use std::collections::HashSet;
 use std::fmt::Debug;
@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use crate::outcome::Outcome;
 use crate::secrets;
 
-/// How long an answer may take on a machine that is busy with other tests.
+/// The time limit for an answer on a machine that is busy with other tests.
 pub const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
 /// An open connection.
@@ -36,16 +36,16 @@ impl Socket {
     pub async fn call(&mut self, method: &str, params: Value) -> Outcome {
         let id = self.request(method, params).await;
         let (replied, outcome) = self.reply().await;
-        assert_eq!(replied, json!(id), "a reply to another request");
+        assert_eq!(replied, json!(id), "the reply belongs to another request");
         outcome
     }
 
-    /// Calls a method that is expected to succeed.
+    /// Calls a method and returns its result. Panics on an error.
     pub async fn result(&mut self, method: &str, params: Value) -> Value {
         self.call(method, params).await.unwrap_or_else(|error| panic!("{method}: {error:?}"))
     }
 
-    /// Sends a request without waiting for the reply, and gives its id.
+    /// Sends a request without waiting for the reply, and returns its id.
     pub async fn request(&mut self, method: &str, params: Value) -> u64 {
         self.last_id += 1;
         let id = self.last_id;
@@ -53,7 +53,7 @@ impl Socket {
         id
     }
 
-    /// Sends many requests in one go, and gives their ids.
+    /// Sends many requests in one write, and returns their ids.
     pub async fn request_many(
         &mut self,
         method: &str,
@@ -71,7 +71,7 @@ impl Socket {
         ids
     }
 
-    /// Calls a method without parameters; `None` where the bridge has closed the connection.
+    /// Calls a method without parameters. Returns `None` if the bridge has closed the connection.
     pub async fn call_if_open(&mut self, method: &str) -> Option<Outcome> {
         self.last_id += 1;
         self.send(Message::text(request(self.last_id, method, &json!({})))).await.ok()?;
@@ -81,44 +81,44 @@ impl Socket {
         }
     }
 
-    /// The next reply, of whatever request, and its id. Events are passed over.
+    /// Waits for the next reply of any request, and returns it with its id. Skips events.
     pub async fn reply(&mut self) -> (Value, Outcome) {
         self.reply_after_events().await.1
     }
 
-    /// The events that come before the next reply, as they are, and that reply.
+    /// Waits for the next reply. Returns the events before it as well.
     pub async fn reply_after_events(&mut self) -> (Vec<Value>, (Value, Outcome)) {
         let mut events = Vec::new();
         loop {
             let text = match self.next().await {
                 Some(Ok(Message::Text(text))) => text,
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
-                other => panic!("no reply but {}", describe(other)),
+                other => panic!("expected a reply, got {}", describe(other)),
             };
             match decode(&text) {
                 Some(reply) => return (events, reply),
-                None => events.push(serde_json::from_str(&text).expect("it was decoded before")),
+                None => events.push(serde_json::from_str(&text).expect("JSON")),
             }
         }
     }
 
-    /// The next message, which has to be an event.
+    /// Waits for the next message, which must be an event.
     pub async fn event(&mut self) -> Value {
         match self.next().await {
             Some(Ok(Message::Text(text))) if decode(&text).is_none() => {
-                serde_json::from_str(&text).expect("it was decoded before")
+                serde_json::from_str(&text).expect("JSON")
             }
-            other => panic!("no event but {}", describe(other)),
+            other => panic!("expected an event, got {}", describe(other)),
         }
     }
 
-    /// Sends a text frame as it is and waits for what is replied to it, with the id.
+    /// Sends a text frame unchanged and waits for the reply, which it returns with the id.
     pub async fn exchange(&mut self, text: &str) -> (Value, Outcome) {
         self.send_text(text).await;
         self.reply().await
     }
 
-    /// Sends a text frame as it is.
+    /// Sends a text frame unchanged.
     pub async fn send_text(&mut self, text: &str) {
         if let Ok(request) = serde_json::from_str::<Value>(text) {
             secrets::register_params(&request["params"]);
@@ -132,39 +132,40 @@ impl Socket {
     }
 
     /// Sends a text message in several frames (RFC 6455, section 5.4).
-    pub async fn send_fragments(&mut self, pieces: &[&str]) {
-        for (number, piece) in pieces.iter().enumerate() {
+    pub async fn send_fragments(&mut self, fragments: &[&str]) {
+        for (number, fragment) in fragments.iter().enumerate() {
             let data = if number == 0 { Data::Text } else { Data::Continue };
-            let last = number + 1 == pieces.len();
-            let frame = Frame::message(piece.as_bytes().to_vec(), OpCode::Data(data), last);
-            // The bridge may hang up before all of it is sent.
+            let last = number + 1 == fragments.len();
+            let frame = Frame::message(fragment.as_bytes().to_vec(), OpCode::Data(data), last);
+            // The bridge may close the connection before the last fragment.
             let _ = self.send(Message::Frame(frame)).await;
         }
     }
 
-    /// Sends a text frame that need not be text.
+    /// Sends bytes as a text frame, even if they are not UTF-8.
     pub async fn send_bytes_as_text(&mut self, bytes: &[u8]) {
         let frame = Frame::message(bytes.to_vec(), OpCode::Data(Data::Text), true);
         self.send(Message::Frame(frame)).await.expect("the connection is open");
     }
 
-    /// Sends any message; fails where the bridge has closed the connection already.
+    /// Sends any message. Fails if the bridge has closed the connection.
     pub async fn send(&mut self, message: Message) -> Result<(), Error> {
         within(self.stream.send(message)).await
     }
 
-    /// Waits until the bridge closes the connection and gives the code (RFC 6455, section 7.4).
+    /// Waits until the bridge closes the connection, and returns the close code (RFC
+    /// 6455, section 7.4).
     pub async fn close_code(&mut self) -> u16 {
         loop {
             match self.next().await {
                 Some(Ok(Message::Close(Some(frame)))) => return frame.code.into(),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                other => panic!("no close code but {}", describe(other)),
+                other => panic!("expected a close code, got {}", describe(other)),
             }
         }
     }
 
-    /// Closes the connection as a page that goes away does.
+    /// Closes the connection, as a browser does when the user leaves the page.
     pub async fn close(mut self) {
         within(self.stream.close(None)).await.expect("the connection is open");
         while let Some(Ok(_)) = self.next().await {}
@@ -175,7 +176,7 @@ impl Socket {
     }
 }
 
-/// Waits for an answer, and panics where none comes.
+/// Waits for an answer. Panics if it does not come in time.
 pub(crate) async fn within<T>(answer: impl Future<Output = T>) -> T {
     timeout(ANSWER_LIMIT, answer).await.expect("an answer in time")
 }
@@ -185,7 +186,7 @@ fn request(id: u64, method: &str, params: &Value) -> String {
     json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string()
 }
 
-/// A reply with the id of its request; `None` for an event.
+/// Decodes a reply with the id of its request. Returns `None` for an event.
 fn decode(text: &str) -> Option<(Value, Outcome)> {
     let mut message: Value = serde_json::from_str(text).expect("a message in JSON");
     assert_eq!(message["jsonrpc"], "2.0", "{message}");
@@ -193,7 +194,7 @@ fn decode(text: &str) -> Option<(Value, Outcome)> {
     match (message.get("result"), message.get("error")) {
         (Some(_), None) => Some((id, Ok(message["result"].take()))),
         (None, Some(error)) => Some((id, Err(error_object(error)))),
-        _ => panic!("neither a result nor an error, or both: {message}"),
+        _ => panic!("expected either a result or an error: {message}"),
     }
 }
 
@@ -204,7 +205,7 @@ fn error_object(error: &Value) -> ErrorObject {
 
 fn describe(message: Option<Result<impl Debug, Error>>) -> String {
     match message {
-        None => "the end".to_owned(),
+        None => "the end of the connection".to_owned(),
         Some(Ok(message)) => format!("{message:?}"),
         Some(Err(error)) => error.to_string(),
     }

@@ -1,5 +1,4 @@
-//! A terminal without a person: a pseudo terminal (pty(7)) that a bridge is started in, what is shown in
-//! it, and what is typed.
+//! A pseudo terminal (pty(7)) in which a bridge runs. A test reads what it shows, and types.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -14,41 +13,41 @@ use crate::processes::wait_until;
 use crate::program::{Program, tool};
 use crate::secrets;
 
-/// A terminal. Dropping the last one of it panics where a PIN was shown.
+/// A terminal. Dropping its last handle panics if it has shown a PIN.
 #[derive(Clone)]
-pub struct Terminal(Arc<Sides>);
+pub struct Terminal(Arc<Ends>);
 
-struct Sides {
-    /// The person's side.
+struct Ends {
+    /// The user's end.
     master: File,
-    /// The program's side.
+    /// The program's end.
     device: File,
     shown: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Terminal {
-    /// One in which nothing runs.
+    /// A terminal in which no program runs.
     pub fn new() -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let master = openpt(flags).expect("a pseudo terminal");
         grantpt(&master).expect("a pseudo terminal");
         unlockpt(&master).expect("a pseudo terminal");
-        let device = File::from(ioctl_tiocgptpeer(&master, flags).expect("its other side"));
+        let device = File::from(ioctl_tiocgptpeer(&master, flags).expect("the program's end"));
         let master = File::from(master);
         let shown = Arc::new(Mutex::new(Vec::new()));
         let (mut screen, collected) = (master.try_clone().expect("a handle"), Arc::clone(&shown));
-        // Ends with the last program that has the terminal.
+        // The thread ends when the last program closes the terminal.
         std::thread::spawn(move || {
-            let mut piece = [0; 4096];
-            while let Ok(len @ 1..) = screen.read(&mut piece) {
-                collected.lock().expect("no reader panics").extend_from_slice(&piece[..len]);
+            let mut chunk = [0; 4096];
+            while let Ok(len @ 1..) = screen.read(&mut chunk) {
+                collected.lock().expect("no reader panics").extend_from_slice(&chunk[..len]);
             }
         });
-        Self(Arc::new(Sides { master, device, shown }))
+        Self(Arc::new(Ends { master, device, shown }))
     }
 
-    /// Starts a program as a shell would: standard input is the terminal, and the program is in its
-    /// foreground.
+    /// Starts a program as a shell does: the terminal is its standard input, and the program is in
+    /// the foreground.
     pub fn start(&self, command: &Command) -> Program {
         let mut started = tool("setsid");
         started.arg("--ctty").arg(command.get_program()).args(command.get_args());
@@ -56,31 +55,31 @@ impl Terminal {
         Program::start_reading(&mut started, self.0.device.try_clone().expect("a handle"))
     }
 
-    /// Types something; `\n` is the enter key.
+    /// Types a text. `\n` is the enter key.
     pub fn type_text(&self, text: &str) {
         (&self.0.master).write_all(text.as_bytes()).expect("the terminal");
     }
 
-    /// What has been shown so far, typed characters that are echoed among it.
+    /// The text on the terminal so far, with the echo of typed characters.
     pub fn shown(&self) -> String {
         self.0.shown()
     }
 
-    /// Waits until a text has been shown so many times. Panics where it is not.
+    /// Waits until the terminal has shown a text `times` times. Panics if it does not.
     #[track_caller]
     pub fn wait_for(&self, text: &str, times: usize) {
         let found = wait_until(LIMIT, || self.shown().matches(text).count() >= times);
-        assert!(found, "`{text}` is not shown {times} times:\n{}", self.shown());
+        assert!(found, "the terminal did not show `{text}` {times} times:\n{}", self.shown());
     }
 
-    /// Waits until what is typed is echoed or not. Panics where that does not come to be.
+    /// Waits until the echo of typed characters is on or off. Panics if it stays the other way.
     #[track_caller]
     pub fn wait_for_echo(&self, echo: Echo) {
         let reached = wait_until(LIMIT, || self.echo() == echo);
         assert!(reached, "the echo is {:?}:\n{}", self.echo(), self.shown());
     }
 
-    /// Its settings, in words that can be compared.
+    /// The settings of the terminal, as a text to compare.
     pub fn settings(&self) -> String {
         format!("{:?}", tcgetattr(&self.0.device).expect("a terminal"))
     }
@@ -97,22 +96,22 @@ impl Default for Terminal {
     }
 }
 
-/// Whether what is typed is shown.
+/// Whether the terminal echoes typed characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Echo {
-    /// As it usually is.
+    /// The normal state.
     On,
-    /// As it should be where a PIN is typed.
+    /// The state for typing a PIN.
     Off,
 }
 
-impl Sides {
+impl Ends {
     fn shown(&self) -> String {
         String::from_utf8_lossy(&self.shown.lock().expect("no reader panics")).into_owned()
     }
 }
 
-impl Drop for Sides {
+impl Drop for Ends {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             secrets::assert_no_pin_in("a terminal", &self.shown());
@@ -120,5 +119,5 @@ impl Drop for Sides {
     }
 }
 
-/// How long something may take on a machine that is busy with other tests.
+/// The time limit on a machine that is busy with other tests.
 const LIMIT: Duration = Duration::from_secs(60);

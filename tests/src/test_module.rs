@@ -1,5 +1,5 @@
-//! The PKCS#11 module of the tests, over SoftHSM2's: it records every call, and does what a test tells it
-//! while the bridge runs. What it can be told stands in the crate `rules`.
+//! The PKCS#11 test module, which wraps SoftHSM2's. It records every call and follows the rules of
+//! a test while the bridge runs. The crate `rules` defines the rules.
 
 use std::collections::BTreeSet;
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
@@ -27,10 +27,10 @@ use crate::secrets;
 use crate::token::{MODULE, TestToken};
 use crate::workspace;
 
-/// The name that the module has in [`TestModule::configuration`].
+/// The name of the module in [`TestModule::configuration`].
 pub const NAME: &str = "test-module";
 
-/// The module with its rules and its record, over the tokens of a [`TestToken`].
+/// The test module with its rules and its record. It wraps SoftHSM2 with a [`TestToken`].
 pub struct TestModule {
     folder: TempDir,
     rules: Mutex<Rules>,
@@ -39,7 +39,7 @@ pub struct TestModule {
 }
 
 impl TestModule {
-    /// Changes nothing yet.
+    /// A module without rules.
     pub fn wrapping(token: &TestToken) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("pkcs11-bridge-test-module-")
@@ -58,8 +58,9 @@ impl TestModule {
         Self { folder, rules: Mutex::new(rules), slot, softhsm }
     }
 
-    /// The entry of the bridge's `config.toml` that names it, its rules and its tokens. It is the default
-    /// module where it is the first. See [`Setup::on_test_module`](crate::bridge::Setup::on_test_module).
+    /// The entry for the bridge's `config.toml`, with the module's path and environment. The first
+    /// entry is the default module. See
+    /// [`Setup::on_test_module`](crate::bridge::Setup::on_test_module).
     pub fn configuration(&self) -> String {
         let text = |value: &Path| json!(value.to_str().expect("a path in UTF-8"));
         format!(
@@ -70,54 +71,54 @@ impl TestModule {
         )
     }
 
-    /// Puts a rule in force, behind those that are.
+    /// Adds a rule after the existing ones.
     pub fn add(&self, rule: Rule) -> ActiveRule<'_> {
         let id = rule.id();
         self.change(|rules| rules.rules.push(rule));
         ActiveRule { module: self, id }
     }
 
-    /// Changes what the token plays. It keeps the wrong PINs that it has counted.
+    /// Changes the simulation of the token. Its count of wrong PINs stays.
     pub fn simulate(&self, change: impl FnOnce(&mut SimulatedToken)) {
         self.change(|rules| change(rules.simulated_tokens.entry(self.slot).or_default()));
     }
 
-    /// Puts a token that plays nothing, and has counted nothing, in the place of the one that was played.
+    /// Ends the simulation of the token. Its count of wrong PINs is lost.
     pub fn stop_simulation(&self) {
         self.change(|rules| drop(rules.simulated_tokens.remove(&self.slot)));
     }
 
-    /// Has the person at a pinpad that is held go on.
+    /// Releases a held pinpad.
     pub fn release_pinpad(&self) {
-        self.simulate(|card| card.pinpad = card.pinpad.take().map(Pinpad::released));
+        self.simulate(|token| token.pinpad = token.pinpad.take().map(Pinpad::released));
     }
 
-    /// Takes the token out of its slot.
+    /// Removes the token from its slot.
     pub fn remove_token(&self) {
         self.simulate(SimulatedToken::remove);
     }
 
-    /// Puts the token back into its slot.
+    /// Inserts the token into its slot again.
     pub fn insert_token(&self) {
         self.simulate(SimulatedToken::insert);
     }
 
-    /// Plays so many certificates more, all with that value. `unreadable` is what each is read with, where it
-    /// cannot be read.
+    /// Adds `count` simulated certificates with the same value. If `unreadable` is set, reading
+    /// them returns this `CKR_*`.
     pub fn simulate_certificates(&self, count: u32, value: &[u8], unreadable: Option<u64>) {
-        self.simulate(|card| {
-            let file = self.folder.path().join(format!("value-{}", card.certificates.len()));
+        self.simulate(|token| {
+            let file = self.folder.path().join(format!("value-{}", token.certificates.len()));
             std::fs::write(&file, value).expect("a file");
-            card.certificates.push(Certificates { count, value: file, unreadable });
+            token.certificates.push(Certificates { count, value: file, unreadable });
         });
     }
 
-    /// Sets what `C_WaitForSlotEvent` does.
-    pub fn set_slot_events(&self, how: SlotEvents) {
-        self.change(|rules| rules.slot_events = how);
+    /// Sets the behaviour of `C_WaitForSlotEvent`.
+    pub fn set_slot_events(&self, events: SlotEvents) {
+        self.change(|rules| rules.slot_events = events);
     }
 
-    /// The calls that have returned, in that order.
+    /// The calls that have returned, in the order of their return.
     pub fn calls(&self) -> Vec<Call> {
         let returned = |line| if let Line::Returned(call) = line { Some(call) } else { None };
         self.record().into_iter().filter_map(returned).collect()
@@ -130,48 +131,48 @@ impl TestModule {
         calls
     }
 
-    /// How many calls of a function have returned.
+    /// The number of calls of a function that have returned.
     pub fn count(&self, function: &str) -> usize {
         self.calls_of(function).len()
     }
 
-    /// The `C_Login`s by which the token, or a card that is played, was asked about a PIN.
+    /// The calls of `C_Login` that reached the real or the simulated token.
     pub fn logins(&self) -> Vec<Call> {
         let mut calls = self.calls_of("C_Login");
         calls.retain(Call::reached_token);
         calls
     }
 
-    /// Asserts how many PINs the token was asked about.
+    /// Asserts the number of calls of `C_Login` that reached the token.
     #[track_caller]
     pub fn assert_logins(&self, count: usize) {
         let logins = self.logins();
         assert_eq!(logins.len(), count, "logins that reached the token: {logins:#?}");
     }
 
-    /// Waits until that many calls of a function have returned. Panics where they do not.
+    /// Waits until this number of calls of a function has returned. Panics if they do not.
     #[track_caller]
     pub fn wait_for(&self, function: &str, count: usize) {
         let reached = wait_until(LIMIT, || self.count(function) >= count);
-        assert!(reached, "{count} calls of {function}, and there are {}", self.count(function));
+        assert!(reached, "expected {count} calls of {function}, found {}", self.count(function));
     }
 
-    /// How many calls of a function, from the beginning, have been made to wait: by a rule, for a person at the
-    /// pinpad or for a slot event; or do not come back.
+    /// The number of calls of a function that had to wait so far: because of a rule, for the user
+    /// at the pinpad, or for a slot event. Calls that never return count too.
     pub fn blocked(&self, function: &str) -> usize {
-        let waiting =
+        let is_blocked =
             |line: &Line| matches!(line, Line::Blocked(call) if call.function == function);
-        self.record().iter().filter(|line| waiting(line)).count()
+        self.record().iter().filter(|line| is_blocked(line)).count()
     }
 
-    /// Waits until there are so many [`TestModule::blocked`]. Panics where they do not come.
+    /// Waits until [`TestModule::blocked`] reaches this number. Panics if it does not.
     #[track_caller]
     pub fn wait_until_blocked(&self, function: &str, count: usize) {
         let reached = || self.blocked(function) >= count;
-        assert!(wait_until(LIMIT, reached), "no {count} calls of {function} wait");
+        assert!(wait_until(LIMIT, reached), "expected {count} blocked calls of {function}");
     }
 
-    /// Runs OpenSC's `pkcs11-tool`, an independent user, on this module.
+    /// Runs OpenSC's `pkcs11-tool`, an independent program, on this module.
     pub fn pkcs11_tool(&self, arguments: &[&str]) -> Output {
         self.pkcs11_tool_command(arguments).output().expect("pkcs11-tool")
     }
@@ -183,7 +184,7 @@ impl TestModule {
         command
     }
 
-    /// A command that is told of this module by `--module`.
+    /// A command of a program with the option `--module`.
     pub fn command(&self, program: &str) -> Command {
         let mut command = tool(program);
         command.env(FOLDER, self.folder.path()).env("SOFTHSM2_CONF", &self.softhsm);
@@ -191,7 +192,7 @@ impl TestModule {
         command
     }
 
-    /// Its folder of rules, which is the working folder after [`Fault::ChangeFolderAndLocale`].
+    /// The folder of its rules. It is the working folder after [`Fault::ChangeFolderAndLocale`].
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -203,9 +204,9 @@ impl TestModule {
     fn change(&self, change: impl FnOnce(&mut Rules)) {
         let mut rules = self.rules.lock().expect("no change panics");
         change(&mut rules);
-        for card in rules.simulated_tokens.values() {
-            card.always_authenticate.iter().for_each(|pin| secrets::register(pin));
-            for entry in card.pinpad.iter().flat_map(Pinpad::entries) {
+        for token in rules.simulated_tokens.values() {
+            token.always_authenticate.iter().for_each(|pin| secrets::register(pin));
+            for entry in token.pinpad.iter().flat_map(Pinpad::entries) {
                 if let Entry::Pin(pin) = entry {
                     secrets::register(pin);
                 }
@@ -215,7 +216,7 @@ impl TestModule {
     }
 }
 
-/// A rule that is in force.
+/// A rule that the module follows.
 #[derive(Clone, Copy)]
 pub struct ActiveRule<'a> {
     module: &'a TestModule,
@@ -223,20 +224,20 @@ pub struct ActiveRule<'a> {
 }
 
 impl ActiveRule<'_> {
-    /// Lets the calls go on that it has made to wait, and those that follow.
+    /// Lets the waiting calls go on. Later calls do not wait.
     pub fn release(self) {
         self.module.change(|rules| {
             rules.rules.iter_mut().filter(|rule| rule.id() == self.id).for_each(Rule::release);
         });
     }
 
-    /// Puts it out of force.
+    /// Removes the rule.
     pub fn remove(self) {
         self.module.change(|rules| rules.rules.retain(|rule| rule.id() != self.id));
     }
 }
 
-/// The pipes that this process was started with, and hands on to those that it starts.
+/// The pipes that this process has inherited, and that its child processes inherit too.
 fn inherited_pipes() -> &'static BTreeSet<String> {
     static PIPES: OnceLock<BTreeSet<String>> = OnceLock::new();
     PIPES.get_or_init(|| {
@@ -247,7 +248,7 @@ fn inherited_pipes() -> &'static BTreeSet<String> {
     })
 }
 
-/// The module, built.
+/// Builds the module and returns its path.
 fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
@@ -255,15 +256,15 @@ fn library() -> &'static Path {
         if let Some(library) = built(&file) {
             return library;
         }
-        let says = "`cargo build -p pkcs11-bridge-test-module` says why it does not build";
+        let hint = "a build; `cargo build -p pkcs11-bridge-test-module` shows its errors";
         let build = escargot::CargoBuild::new()
             .manifest_path(workspace().join("Cargo.toml"))
             .package("pkcs11-bridge-test-module")
             .exec()
-            .expect(says);
+            .expect(hint);
         let mut files = Vec::new();
         for message in build {
-            let message = message.expect(says);
+            let message = message.expect(hint);
             if let Message::CompilerArtifact(artifact) = message.decode().expect("cargo's JSON")
                 && artifact.target.crate_types.iter().any(|kind| kind == "cdylib")
             {
@@ -274,5 +275,5 @@ fn library() -> &'static Path {
     })
 }
 
-/// How long a call may take to come on a machine that is busy with other tests.
+/// The time limit for a call on a machine that is busy with other tests.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -1,5 +1,5 @@
-//! Real SoftHSM2 tokens, each test's own: a copy of a template that is made once, in a temporary
-//! folder that `SOFTHSM2_CONF` names. The user's own tokens are never touched.
+//! Real SoftHSM2 tokens. Each test gets a copy of a template, in a temporary folder that
+//! `SOFTHSM2_CONF` names. The tests never touch the user's own tokens.
 
 mod certified_key;
 mod template;
@@ -21,24 +21,24 @@ pub const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 /// The label of the token.
 pub const LABEL: &str = "Test token";
 
-/// The user's PIN. Long, so that a search of a log finds it only where it was written.
+/// The user's PIN. It is long, so that a search in a log does not find it by chance.
 pub const PIN: &str = "73915046";
 
-/// A PIN that is nobody's.
+/// A wrong PIN.
 pub const WRONG_PIN: &str = "90817263";
 
 /// The PIN of the security officer.
 pub const SO_PIN: &str = "60482957";
 
-/// A folder of tokens. One of them has every [`KeyType`], each with a certificate; the slot that
-/// SoftHSM keeps free for the next token is there too.
+/// A folder of tokens. One token has a key and a certificate of every [`KeyType`]. SoftHSM also has
+/// a free slot for a new token.
 pub struct TestToken {
     folder: TempDir,
     slot: u64,
 }
 
 impl TestToken {
-    /// A token of its own.
+    /// A new copy of the template.
     pub fn new() -> Self {
         let folder = tempfile::Builder::new()
             .prefix("pkcs11-bridge-test-token-")
@@ -50,13 +50,13 @@ impl TestToken {
         Self { slot: slot.parse().expect("a slot id"), folder }
     }
 
-    /// A token that lacks a mechanism of PKCS#11.
+    /// A token without a mechanism.
     pub fn without_mechanism(mechanism: &str) -> Self {
         let token = Self::new();
-        // SoftHSM passes over the name that stands right behind the minus sign.
-        let lacking = format!("slots.mechanisms = -CKM_NONE,{mechanism}\n");
+        // SoftHSM ignores the first name after the minus sign.
+        let line = format!("slots.mechanisms = -CKM_NONE,{mechanism}\n");
         let configuration = token.configuration();
-        let text = fs::read_to_string(&configuration).expect("a file") + lacking.as_str();
+        let text = fs::read_to_string(&configuration).expect("a file") + line.as_str();
         fs::write(configuration, text).expect("a file");
         token
     }
@@ -66,7 +66,7 @@ impl TestToken {
         self.slot
     }
 
-    /// The slot that has no token set up.
+    /// The slot without an initialized token.
     pub fn free_slot(&self) -> u64 {
         let slots = self.pkcs11_tool(["--list-slots"]);
         let (before, _) = slots.split_once("uninitialized").expect("SoftHSM's free slot");
@@ -80,38 +80,41 @@ impl TestToken {
         self.folder.path().join(CONFIGURATION)
     }
 
-    /// What the token was given for a type of key.
+    /// The files of a key on the token, with its certificate.
     pub fn certified_key(&self, key_type: KeyType) -> CertifiedKey {
-        CertifiedKey::read(&self.folder.path().join(template::ISSUED), key_type.name())
+        CertifiedKey::read(&self.folder.path().join(template::KEYS), key_type.name())
     }
 
-    /// Makes a key and a certificate of it, which are not on the token yet.
+    /// Generates a key and a certificate as files. They are not on the token yet.
     pub fn generate_key(&self, key_type: KeyType, name: &str) -> CertifiedKey {
-        CertifiedKey::make(&self.folder.path().join(template::ISSUED), key_type, name)
+        CertifiedKey::generate(&self.folder.path().join(template::KEYS), key_type, name)
     }
 
-    /// Puts a certificate on the token, with a `CKA_ID` in hexadecimal digits or an empty one.
-    pub fn write_certificate(&self, issued: &CertifiedKey, id: Option<&str>) {
-        self.write(issued.certificate_der(), "cert", issued.name(), id, &[]);
+    /// Writes a certificate to the token. `id` is its `CKA_ID` in hexadecimal digits, or
+    /// empty if `None`.
+    pub fn write_certificate(&self, key: &CertifiedKey, id: Option<&str>) {
+        self.write(key.certificate_der(), "cert", key.name(), id, &[]);
     }
 
-    /// Puts a private key on the token, with a `CKA_ID` in hexadecimal digits or an empty one.
-    pub fn write_private_key(&self, issued: &CertifiedKey, id: Option<&str>) {
-        self.write(issued.private_key_der(), "privkey", issued.name(), id, &[]);
+    /// Writes a private key to the token. `id` is its `CKA_ID` in hexadecimal digits, or
+    /// empty if `None`.
+    pub fn write_private_key(&self, key: &CertifiedKey, id: Option<&str>) {
+        self.write(key.private_key_der(), "privkey", key.name(), id, &[]);
     }
 
-    /// Puts a private key on the token that wants the PIN for each use (`CKA_ALWAYS_AUTHENTICATE`).
+    /// Writes a private key to the token that needs the PIN for each use
+    /// (`CKA_ALWAYS_AUTHENTICATE`).
     pub fn write_private_key_that_always_authenticates(
         &self,
-        issued: &CertifiedKey,
+        key: &CertifiedKey,
         id: Option<&str>,
     ) {
-        self.write(issued.private_key_der(), "privkey", issued.name(), id, &["--always-auth"]);
+        self.write(key.private_key_der(), "privkey", key.name(), id, &["--always-auth"]);
     }
 
-    /// Puts a public key on the token.
-    pub fn write_public_key(&self, issued: &CertifiedKey, id: Option<&str>) {
-        self.write(issued.public_key_der(), "pubkey", issued.name(), id, &[]);
+    /// Writes a public key to the token.
+    pub fn write_public_key(&self, key: &CertifiedKey, id: Option<&str>) {
+        self.write(key.public_key_der(), "pubkey", key.name(), id, &[]);
     }
 
     fn write(&self, file: PathBuf, class: &str, label: &str, id: Option<&str>, more: &[&str]) {
@@ -125,23 +128,23 @@ impl TestToken {
         run(&mut command);
     }
 
-    /// Sets up a second token beside the first and gives its slot.
+    /// Initializes one more token and returns its slot.
     pub fn add_token(&self, label: &str) -> u64 {
-        initialise(self.command("softhsm2-util"), label)
+        initialize(self.command("softhsm2-util"), label)
     }
 
-    /// What OpenSC's `pkcs11-tool` says of this folder of tokens: an independent reader.
+    /// Runs OpenSC's `pkcs11-tool`, an independent reader, on these tokens and returns its output.
     pub fn pkcs11_tool<const N: usize>(&self, arguments: [&str; N]) -> String {
         run(self.command("pkcs11-tool").args(["--module", MODULE]).args(arguments))
     }
 
-    /// A certificate of the token by its `CKA_ID`, in DER, as `pkcs11-tool` reads it.
+    /// Reads a certificate of the token by its `CKA_ID` with `pkcs11-tool`, in DER.
     pub fn certificate_by_pkcs11_tool(&self, id: &str) -> Vec<u8> {
         let file = self.folder.path().join(format!("read-{id}.der"));
         let mut command = self.command("pkcs11-tool");
         command.args(["--module", MODULE, "--token-label", LABEL, "--read-object"]);
         run(command.args(["--type", "cert", "--id", id, "--output-file"]).arg(&file));
-        fs::read(file).expect("what pkcs11-tool has written")
+        fs::read(file).expect("the output file of pkcs11-tool")
     }
 
     fn command(&self, program: &str) -> Command {
@@ -155,14 +158,14 @@ impl Default for TestToken {
     }
 }
 
-/// The id by which the bridge names a certificate whose `CKA_ID` is empty or not unique.
+/// The bridge's id for a certificate whose `CKA_ID` is empty or not unique.
 pub fn fingerprint_id(certificate_der: &[u8]) -> String {
     format!("sha256:{}", const_hex::encode(digest::digest("sha256", certificate_der)))
 }
 
 const CONFIGURATION: &str = "softhsm2.conf";
 
-/// Writes SoftHSM's configuration for the tokens of a folder.
+/// Writes SoftHSM's configuration for a folder of tokens.
 fn configure(folder: &Path) {
     let tokens = folder.join(template::TOKENS);
     let text = format!(
@@ -172,17 +175,17 @@ fn configure(folder: &Path) {
     fs::write(folder.join(CONFIGURATION), text).expect("a file");
 }
 
-/// A command that works on the tokens of a folder.
+/// A command with SoftHSM's configuration for a folder of tokens.
 fn command_on(folder: &Path, program: &str) -> Command {
     let mut command = tool(program);
     command.env("SOFTHSM2_CONF", folder.join(CONFIGURATION));
     command
 }
 
-/// Sets up the token in the free slot and gives the slot that it is in from then on.
-fn initialise(mut softhsm2_util: Command, label: &str) -> u64 {
+/// Initializes a token in the free slot and returns its new slot.
+fn initialize(mut softhsm2_util: Command, label: &str) -> u64 {
     let pins = ["--pin", PIN, "--so-pin", SO_PIN];
-    let said = run(softhsm2_util.args(["--init-token", "--free", "--label", label]).args(pins));
-    let (_, slot) = said.rsplit_once("reassigned to slot ").expect("the slot of the new token");
+    let output = run(softhsm2_util.args(["--init-token", "--free", "--label", label]).args(pins));
+    let (_, slot) = output.rsplit_once("reassigned to slot ").expect("the slot of the new token");
     slot.trim().parse().expect("a slot id")
 }

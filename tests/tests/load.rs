@@ -14,8 +14,8 @@ async fn no_request_is_lost_or_answered_twice_or_mixed_up() {
         assert_eq!(figure, 0, "{name}:\n{report}");
     }
     // Each kind of disruption has happened, so the zeros are significant.
-    for (name, count) in report.figures.disruptions.certain() {
+    for (name, count) in report.counters.disruptions.guaranteed() {
         assert!(count > 0, "{name}: none:\n{report}");
     }
-    assert!(report.figures.confirmed_by_openssl > 0, "{report}");
+    assert!(report.counters.verified_by_openssl > 0, "{report}");
 }

@@ -1,6 +1,6 @@
-//! Private keys that want the PIN for each signature (PKCS#11 3.2, section 4.9, `CKA_ALWAYS_AUTHENTICATE`),
-//! played on a token whose keys do not. A search for objects by that attribute still gets what the module
-//! below says.
+//! Simulates private keys that need the PIN for each signature (PKCS#11 3.2, section 4.9,
+//! `CKA_ALWAYS_AUTHENTICATE`) on a token whose keys do not. A search for objects by that attribute
+//! still returns the wrapped module's result.
 
 use cryptoki_sys::{
     CK_ATTRIBUTE, CK_ATTRIBUTE_TYPE, CK_BBOOL, CK_BYTE, CK_MECHANISM, CK_OBJECT_CLASS,
@@ -9,10 +9,10 @@ use cryptoki_sys::{
     CKR_OPERATION_NOT_INITIALIZED, CKR_PIN_INCORRECT, CKR_USER_NOT_LOGGED_IN,
 };
 
-use crate::below::below;
+use crate::intercept::{CallInfo, InterceptedCall, forward, intercept};
 use crate::objects;
-use crate::sessions::{Signature, card_of, sessions};
-use crate::wrap::{About, Passing, pass_on, wrap};
+use crate::sessions::{Signature, sessions, simulated_token_of};
+use crate::wrapped_module::wrapped_module;
 
 pub(crate) unsafe extern "C" fn C_GetAttributeValue(
     session: CK_SESSION_HANDLE,
@@ -20,32 +20,34 @@ pub(crate) unsafe extern "C" fn C_GetAttributeValue(
     template: *mut CK_ATTRIBUTE,
     count: CK_ULONG,
 ) -> CK_RV {
-    wrap(About::of("C_GetAttributeValue").session(session), |passing| {
+    intercept(CallInfo::of("C_GetAttributeValue").session(session), |call| {
         let attributes = match template.is_null() {
             true => &mut [],
-            // SAFETY: the caller promises so many attributes.
+            // SAFETY: the caller passes `count` attributes.
             false => unsafe { std::slice::from_raw_parts_mut(template, count as usize) },
         };
         let result = match objects::find(session, object) {
-            Some(played) => played.read(attributes),
-            None => pass_on!(passing, C_GetAttributeValue(session, object, template, count)),
+            Some(certificate) => certificate.read(attributes),
+            None => forward!(call, C_GetAttributeValue(session, object, template, count)),
         };
-        if is_played(session, object) {
-            attributes.iter_mut().for_each(say_always);
+        if is_simulated(session, object) {
+            attributes.iter_mut().for_each(set_always_authenticate);
         }
         attributes.iter_mut().filter(|attribute| attribute.type_ == CKA_VALUE).for_each(|value| {
-            // SAFETY: the length stands in the attribute itself.
-            unsafe { passing.tell(result, !value.pValue.is_null(), &raw mut value.ulValueLen) };
+            // SAFETY: the pointer leads to the attribute's own field.
+            unsafe {
+                call.apply_wrong_length(result, !value.pValue.is_null(), &raw mut value.ulValueLen)
+            };
         });
         result
     })
 }
 
-fn say_always(attribute: &mut CK_ATTRIBUTE) {
+fn set_always_authenticate(attribute: &mut CK_ATTRIBUTE) {
     const KIND: CK_ATTRIBUTE_TYPE = CKA_ALWAYS_AUTHENTICATE;
     let has_value = attribute.ulValueLen != CK_UNAVAILABLE_INFORMATION;
     if attribute.type_ == KIND && has_value && !attribute.pValue.is_null() {
-        // SAFETY: the module below has just written a `CK_BBOOL` there.
+        // SAFETY: the wrapped module has just written a `CK_BBOOL` there.
         unsafe { attribute.pValue.cast::<CK_BBOOL>().write(CK_TRUE) };
     }
 }
@@ -55,9 +57,9 @@ pub(crate) unsafe extern "C" fn C_SignInit(
     mechanism: *mut CK_MECHANISM,
     key: CK_OBJECT_HANDLE,
 ) -> CK_RV {
-    wrap(About::of("C_SignInit").session(session), |passing| {
-        let result = pass_on!(passing, C_SignInit(session, mechanism, key));
-        if result == CKR_OK && is_played(session, key) {
+    intercept(CallInfo::of("C_SignInit").session(session), |call| {
+        let result = forward!(call, C_SignInit(session, mechanism, key));
+        if result == CKR_OK && is_simulated(session, key) {
             set(session, Signature::NeedsPin);
         }
         result
@@ -71,14 +73,14 @@ pub(crate) unsafe extern "C" fn C_Sign(
     signature: *mut CK_BYTE,
     signature_len: *mut CK_ULONG,
 ) -> CK_RV {
-    wrap(About::of("C_Sign").session(session), |passing| {
+    intercept(CallInfo::of("C_Sign").session(session), |call| {
         if lacks_pin(session) {
             return CKR_USER_NOT_LOGGED_IN;
         }
-        let result = pass_on!(passing, C_Sign(session, data, data_len, signature, signature_len));
-        note_end(session, result, signature);
-        // SAFETY: the module below has just written the length there.
-        unsafe { passing.tell(result, !signature.is_null(), signature_len) };
+        let result = forward!(call, C_Sign(session, data, data_len, signature, signature_len));
+        track_end(session, result, signature);
+        // SAFETY: the wrapped module has just written the length there.
+        unsafe { call.apply_wrong_length(result, !signature.is_null(), signature_len) };
         result
     })
 }
@@ -88,11 +90,11 @@ pub(crate) unsafe extern "C" fn C_SignUpdate(
     part: *mut CK_BYTE,
     part_len: CK_ULONG,
 ) -> CK_RV {
-    wrap(About::of("C_SignUpdate").session(session), |passing| {
+    intercept(CallInfo::of("C_SignUpdate").session(session), |call| {
         if lacks_pin(session) {
             return CKR_USER_NOT_LOGGED_IN;
         }
-        pass_on!(passing, C_SignUpdate(session, part, part_len))
+        forward!(call, C_SignUpdate(session, part, part_len))
     })
 }
 
@@ -101,59 +103,64 @@ pub(crate) unsafe extern "C" fn C_SignFinal(
     signature: *mut CK_BYTE,
     signature_len: *mut CK_ULONG,
 ) -> CK_RV {
-    wrap(About::of("C_SignFinal").session(session), |passing| {
+    intercept(CallInfo::of("C_SignFinal").session(session), |call| {
         if lacks_pin(session) {
             return CKR_USER_NOT_LOGGED_IN;
         }
-        let result = pass_on!(passing, C_SignFinal(session, signature, signature_len));
-        note_end(session, result, signature);
+        let result = forward!(call, C_SignFinal(session, signature, signature_len));
+        track_end(session, result, signature);
         result
     })
 }
 
-/// Judges the PIN for the signature that a session has begun.
-pub(crate) fn judge(passing: &mut Passing, session: CK_SESSION_HANDLE, right: bool) -> CK_RV {
-    if signature_of(session) == Signature::Free {
+/// Answers the PIN for the signature that a session has started.
+pub(crate) fn verify_pin(
+    call: &mut InterceptedCall,
+    session: CK_SESSION_HANDLE,
+    is_right: bool,
+) -> CK_RV {
+    if signature_of(session) == Signature::Idle {
         return CKR_OPERATION_NOT_INITIALIZED;
     }
-    passing.played();
-    if !right {
+    call.mark_simulated();
+    if !is_right {
         return CKR_PIN_INCORRECT;
     }
     set(session, Signature::HasPin);
     CKR_OK
 }
 
-/// Whether the signature was begun and nobody has given the PIN. Then it is over, below too.
+/// Whether a started signature has no PIN yet. If so, this ends the signature, in the wrapped
+/// module too.
 fn lacks_pin(session: CK_SESSION_HANDLE) -> bool {
     if signature_of(session) != Signature::NeedsPin {
         return false;
     }
-    set(session, Signature::Free);
-    let mut unseen = vec![0; 1 << 16];
-    let mut len = unseen.len() as CK_ULONG;
-    let below = below();
-    if let Some(sign) = below.C_Sign {
-        // SAFETY: data of no bytes, and a buffer of `len` bytes.
-        unsafe { sign(session, [0].as_mut_ptr(), 0, unseen.as_mut_ptr(), &raw mut len) };
+    set(session, Signature::Idle);
+    let mut discarded = vec![0; 1 << 16];
+    let mut len = discarded.len() as CK_ULONG;
+    let module = wrapped_module();
+    if let Some(sign) = module.C_Sign {
+        // SAFETY: the data is empty, and the buffer has `len` bytes.
+        unsafe { sign(session, [0].as_mut_ptr(), 0, discarded.as_mut_ptr(), &raw mut len) };
     }
     true
 }
 
-/// A signature is over unless only its length was asked for (PKCS#11 3.2, section 5.2).
-fn note_end(session: CK_SESSION_HANDLE, result: CK_RV, signature: *mut CK_BYTE) {
-    let goes_on = match result {
+/// Ends the signature, unless the caller only asked for its length (PKCS#11 3.2, section 5.2).
+fn track_end(session: CK_SESSION_HANDLE, result: CK_RV, signature: *mut CK_BYTE) {
+    let continues = match result {
         CKR_OK => signature.is_null(),
         CKR_BUFFER_TOO_SMALL => true,
         _ => false,
     };
-    if !goes_on {
-        set(session, Signature::Free);
+    if !continues {
+        set(session, Signature::Idle);
     }
 }
 
 fn signature_of(session: CK_SESSION_HANDLE) -> Signature {
-    sessions().get(&session).map_or(Signature::Free, |session| session.signature)
+    sessions().get(&session).map_or(Signature::Idle, |session| session.signature)
 }
 
 fn set(session: CK_SESSION_HANDLE, signature: Signature) {
@@ -162,9 +169,9 @@ fn set(session: CK_SESSION_HANDLE, signature: Signature) {
     }
 }
 
-/// Whether an object is a private key of a card whose keys always authenticate.
-fn is_played(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE) -> bool {
-    card_of(session).is_some_and(|card| card.always_authenticate.is_some())
+/// Whether an object is a private key of a simulated token whose keys always authenticate.
+fn is_simulated(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE) -> bool {
+    simulated_token_of(session).is_some_and(|token| token.always_authenticate.is_some())
         && is_private_key(session, object)
 }
 
@@ -175,9 +182,9 @@ fn is_private_key(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE) -> bool 
         pValue: (&raw mut class).cast(),
         ulValueLen: size_of::<CK_OBJECT_CLASS>() as CK_ULONG,
     };
-    let below = below();
-    let Some(read) = below.C_GetAttributeValue else { return false };
-    // SAFETY: one attribute, with room for its value.
+    let module = wrapped_module();
+    let Some(read) = module.C_GetAttributeValue else { return false };
+    // SAFETY: the template is one attribute with a buffer for its value.
     let result = unsafe { read(session, object, &raw mut template, 1) };
     result == CKR_OK && class == CKO_PRIVATE_KEY
 }

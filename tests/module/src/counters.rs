@@ -1,5 +1,5 @@
-//! What is counted across all processes that have loaded this module: calls that fit a rule, entries at
-//! a pinpad, wrong PINs. It outlives them, because workers are ended and started again.
+//! Counters shared by all processes that load this module: calls that match a rule, entries at a
+//! pinpad, wrong PINs. They stand in a file, because the bridge ends workers and starts new ones.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::folder::folder;
 
-/// The counts, each by the id of what it belongs to.
+/// The counts, by the id of the rule, pinpad or token.
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Counters {
     calls: BTreeMap<u64, u64>,
@@ -18,40 +18,40 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    /// The number of this call among those that fit a rule, beginning with 0.
+    /// The number of this call among those that match a rule, from 0.
     pub(crate) fn next_call(rule: u64) -> u64 {
-        Self::with(|counters| {
+        Self::update(|counters| {
             let count = counters.calls.entry(rule).or_default();
             *count += 1;
             *count - 1
         })
     }
 
-    /// The number of this entry at a pinpad, beginning with 0.
+    /// The number of this entry at a pinpad, from 0.
     pub(crate) fn next_entry(pinpad: u64) -> usize {
-        Self::with(|counters| {
+        Self::update(|counters| {
             let count = counters.entries.entry(pinpad).or_default();
             *count += 1;
             *count - 1
         })
     }
 
-    /// How many wrong PINs in a row a card has got.
-    pub(crate) fn wrong_pins(card: u64) -> u32 {
-        Self::with(|counters| counters.wrong_pins.get(&card).copied().unwrap_or(0))
+    /// The number of consecutive wrong PINs on a token.
+    pub(crate) fn wrong_pins(token: u64) -> u32 {
+        Self::update(|counters| counters.wrong_pins.get(&token).copied().unwrap_or(0))
     }
 
     /// Counts a wrong PIN.
-    pub(crate) fn wrong_pin(card: u64) {
-        Self::with(|counters| *counters.wrong_pins.entry(card).or_default() += 1);
+    pub(crate) fn wrong_pin(token: u64) {
+        Self::update(|counters| *counters.wrong_pins.entry(token).or_default() += 1);
     }
 
-    /// Forgets the wrong PINs.
-    pub(crate) fn right_pin(card: u64) {
-        Self::with(|counters| counters.wrong_pins.remove(&card));
+    /// Resets the count of wrong PINs.
+    pub(crate) fn right_pin(token: u64) {
+        Self::update(|counters| counters.wrong_pins.remove(&token));
     }
 
-    fn with<T>(work: impl FnOnce(&mut Self) -> T) -> T {
+    fn update<T>(work: impl FnOnce(&mut Self) -> T) -> T {
         let mut file = lock("counters");
         let mut text = Vec::new();
         file.read_to_end(&mut text).expect("counters");
@@ -67,12 +67,13 @@ impl Counters {
     }
 }
 
-/// Keeps other logins to cards with few tries out, as a real card does, while it is held.
-pub(crate) fn one_login_at_a_time() -> File {
+/// Keeps other logins out until the file is dropped. A real token processes one PIN at a time.
+pub(crate) fn lock_logins() -> File {
     lock("login")
 }
 
-/// A file of the folder, locked against all threads of all processes until it is closed.
+/// Opens a file of the folder and locks it against all other threads and processes until
+/// it is closed.
 fn lock(name: &str) -> File {
     let mut options = File::options();
     let file = options.read(true).write(true).create(true).truncate(false);

@@ -1,4 +1,4 @@
-//! The folder of this module's rules and record, and the rules as they are now.
+//! The module's folder, which holds the rules and the record of calls, and the current rules.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use pkcs11_bridge_test_rules::{FOLDER, Rules};
 
-/// The folder, which the environment names.
+/// The folder that the environment names.
 pub(crate) fn folder() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
@@ -17,13 +17,13 @@ pub(crate) fn folder() -> &'static Path {
     })
 }
 
-/// The rules as they are now.
+/// The current rules. They are read again only after the file has changed.
 pub(crate) fn rules() -> Arc<Rules> {
     static LATEST: Mutex<Option<(Stamp, Arc<Rules>)>> = Mutex::new(None);
     let mut latest = LATEST.lock().expect("no reader panics");
     let stamp = Stamp::now();
     match &*latest {
-        Some((of, rules)) if *of == stamp => Arc::clone(rules),
+        Some((read, rules)) if *read == stamp => Arc::clone(rules),
         _ => {
             let rules = Arc::new(Rules::read(folder()).expect("rules"));
             *latest = Some((stamp, Arc::clone(&rules)));
@@ -32,15 +32,16 @@ pub(crate) fn rules() -> Arc<Rules> {
     }
 }
 
-/// Waits as long as the rules say so. Somebody whose test has been killed waits no more in the end.
-pub(crate) fn wait_while(held: impl Fn(&Rules) -> bool) {
+/// Waits as long as `blocked` holds for the current rules. The wait has a limit, so that it ends
+/// after a test was killed.
+pub(crate) fn wait_while(blocked: impl Fn(&Rules) -> bool) {
     let start = Instant::now();
-    while start.elapsed() < LIMIT && held(&rules()) {
+    while start.elapsed() < LIMIT && blocked(&rules()) {
         sleep(Duration::from_millis(5));
     }
 }
 
-/// Differs with each file that is put in the place of another.
+/// Identifies one version of the file. It changes when the test replaces the file.
 #[derive(PartialEq, Eq)]
 struct Stamp {
     inode: u64,

@@ -1,5 +1,5 @@
-//! The list of all functions of PKCS#11 2.40. Most of them are passed on with nothing else done than for
-//! every call; the few with more to them stand in files of their own.
+//! The list of all functions of PKCS#11 2.40. Most of them only record the call, apply the rules
+//! and forward the call. The functions that do more have files of their own.
 
 use cryptoki_sys::{
     CK_ATTRIBUTE, CK_BYTE, CK_FUNCTION_LIST, CK_INFO, CK_MECHANISM, CK_MECHANISM_INFO,
@@ -11,42 +11,42 @@ use crate::C_GetFunctionList;
 use crate::always_authenticate::{
     C_GetAttributeValue, C_Sign, C_SignFinal, C_SignInit, C_SignUpdate,
 };
+use crate::intercept::{CallInfo, forward, intercept};
 use crate::login::C_Login;
 use crate::objects::{C_FindObjects, C_FindObjectsFinal, C_FindObjectsInit};
 use crate::sessions::{C_CloseAllSessions, C_CloseSession, C_OpenSession};
 use crate::slot_events::{C_Finalize, C_Initialize, C_WaitForSlotEvent};
 use crate::slots::{C_GetMechanismList, C_GetSlotInfo, C_GetSlotList};
 use crate::token_info::C_GetTokenInfo;
-use crate::wrap::{About, pass_on, wrap};
 
-/// Defines functions that are passed on. The first argument of each is what the heading says.
-macro_rules! forward {
+/// Defines forwarded functions. The heading names the kind of their first argument.
+macro_rules! define_forwarded {
     ($first:ident: $($name:ident($($letter:ident: $kind:ty),*);)*) => {$(
         unsafe extern "C" fn $name($($letter: $kind),*) -> CK_RV {
-            wrap(forward!(@about $first $name $($letter)*), |passing| {
-                pass_on!(passing, $name($($letter),*))
+            intercept(define_forwarded!(@about $first $name $($letter)*), |call| {
+                forward!(call, $name($($letter),*))
             })
         }
     )*};
-    (@about nothing $name:ident $($letter:ident)*) => { About::of(stringify!($name)) };
+    (@about nothing $name:ident $($letter:ident)*) => { CallInfo::of(stringify!($name)) };
     (@about slot $name:ident $slot:ident $($letter:ident)*) => {
-        About::of(stringify!($name)).slot($slot)
+        CallInfo::of(stringify!($name)).slot($slot)
     };
     (@about session $name:ident $session:ident $($letter:ident)*) => {
-        About::of(stringify!($name)).session($session)
+        CallInfo::of(stringify!($name)).session($session)
     };
 }
 
-forward! { nothing:
+define_forwarded! { nothing:
     C_GetInfo(a: *mut CK_INFO);
 }
 
-forward! { slot:
+define_forwarded! { slot:
     C_GetMechanismInfo(a: CK_SLOT_ID, b: CK_MECHANISM_TYPE, c: *mut CK_MECHANISM_INFO);
     C_InitToken(a: CK_SLOT_ID, b: *mut CK_UTF8CHAR, c: CK_ULONG, d: *mut CK_UTF8CHAR);
 }
 
-forward! { session:
+define_forwarded! { session:
     C_InitPIN(a: CK_SESSION_HANDLE, b: *mut CK_UTF8CHAR, c: CK_ULONG);
     C_SetPIN(
         a: CK_SESSION_HANDLE, b: *mut CK_UTF8CHAR, c: CK_ULONG, d: *mut CK_UTF8CHAR, e: CK_ULONG
@@ -140,7 +140,7 @@ forward! { session:
     C_CancelFunction(a: CK_SESSION_HANDLE);
 }
 
-/// What [`C_GetFunctionList`] gives.
+/// The list that [`C_GetFunctionList`] returns.
 pub(crate) static LIST: CK_FUNCTION_LIST = CK_FUNCTION_LIST {
     version: CK_VERSION { major: 2, minor: 40 },
     C_Initialize: Some(C_Initialize),

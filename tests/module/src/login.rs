@@ -1,4 +1,4 @@
-//! Logins: counted tries, PINs from a pinpad, and PINs for single signatures.
+//! Logins: the count of tries, PINs from a pinpad, and PINs for single signatures.
 
 use std::thread::sleep;
 
@@ -10,10 +10,10 @@ use pkcs11_bridge_test_rules::call::User;
 use pkcs11_bridge_test_rules::simulated_token::{Entry, Pinpad, SimulatedToken};
 
 use crate::always_authenticate;
-use crate::counters::{Counters, one_login_at_a_time};
+use crate::counters::{Counters, lock_logins};
 use crate::folder::wait_while;
-use crate::sessions::card_of;
-use crate::wrap::{About, Passing, pass_on, wrap};
+use crate::intercept::{CallInfo, InterceptedCall, forward, intercept};
+use crate::sessions::simulated_token_of;
 
 pub(crate) unsafe extern "C" fn C_Login(
     session: CK_SESSION_HANDLE,
@@ -27,18 +27,18 @@ pub(crate) unsafe extern "C" fn C_Login(
         CKU_CONTEXT_SPECIFIC => User::ContextSpecific,
         other => User::Other(other),
     };
-    let about = About::of("C_Login").session(session);
-    let about = about.login(user, (!pin.is_null()).then_some(pin_len));
-    wrap(about, |passing| match card_of(session) {
-        Some(card) if matches!(user, User::User | User::ContextSpecific) => {
+    let info = CallInfo::of("C_Login").session(session);
+    let info = info.login(user, (!pin.is_null()).then_some(pin_len));
+    intercept(info, |call| match simulated_token_of(session) {
+        Some(token) if matches!(user, User::User | User::ContextSpecific) => {
             let login = Login { session, user_type, pin, pin_len };
-            login.into_card(passing, &card)
+            login.count_tries(call, &token)
         }
-        _ => pass_on!(passing, C_Login(session, user_type, pin, pin_len)),
+        _ => forward!(call, C_Login(session, user_type, pin, pin_len)),
     })
 }
 
-/// What the caller gave, or a person has typed into the reader.
+/// A login with the PIN of the caller, or of the user at the pinpad.
 struct Login {
     session: CK_SESSION_HANDLE,
     user_type: CK_USER_TYPE,
@@ -47,64 +47,64 @@ struct Login {
 }
 
 impl Login {
-    fn into_card(self, passing: &mut Passing, card: &SimulatedToken) -> CK_RV {
-        let Some(tries) = card.tries else { return self.with_pin(passing, card) };
-        if Counters::wrong_pins(card.id()) >= tries {
+    fn count_tries(self, call: &mut InterceptedCall, token: &SimulatedToken) -> CK_RV {
+        let Some(tries) = token.tries else { return self.obtain_pin(call, token) };
+        if Counters::wrong_pins(token.id()) >= tries {
             return CKR_PIN_LOCKED;
         }
-        let _other_logins_wait = one_login_at_a_time();
-        // Another may have used up the last one meanwhile.
-        if Counters::wrong_pins(card.id()) >= tries {
+        let _other_logins_wait = lock_logins();
+        // Another login may have used the last try meanwhile.
+        if Counters::wrong_pins(token.id()) >= tries {
             return CKR_PIN_LOCKED;
         }
-        let result = self.with_pin(passing, card);
+        let result = self.obtain_pin(call, token);
         match result {
-            CKR_OK => Counters::right_pin(card.id()),
-            CKR_PIN_INCORRECT => Counters::wrong_pin(card.id()),
+            CKR_OK => Counters::right_pin(token.id()),
+            CKR_PIN_INCORRECT => Counters::wrong_pin(token.id()),
             _ => {}
         }
         result
     }
 
-    fn with_pin(self, passing: &mut Passing, card: &SimulatedToken) -> CK_RV {
-        let Some(pinpad) = &card.pinpad else { return self.judge(passing, card) };
-        // PKCS#11 3.2, section 5.6.8: the reader takes the PIN, and nobody else.
+    fn obtain_pin(self, call: &mut InterceptedCall, token: &SimulatedToken) -> CK_RV {
+        let Some(pinpad) = &token.pinpad else { return self.verify_pin(call, token) };
+        // PKCS#11 3.2, section 5.6.8: with a pinpad the caller passes no PIN.
         if !self.pin.is_null() {
             return CKR_ARGUMENTS_BAD;
         }
-        match ask_at(pinpad, passing) {
+        match enter_at(pinpad, call) {
             Entry::Pin(typed) => {
                 let mut typed = typed.clone().into_bytes();
                 let pin_len = typed.len() as CK_ULONG;
                 let pin = typed.as_mut_ptr();
-                Self { pin, pin_len, ..self }.judge(passing, card)
+                Self { pin, pin_len, ..self }.verify_pin(call, token)
             }
             Entry::Fail(ckr) => *ckr,
         }
     }
 
-    fn judge(self, passing: &mut Passing, card: &SimulatedToken) -> CK_RV {
+    fn verify_pin(self, call: &mut InterceptedCall, token: &SimulatedToken) -> CK_RV {
         let Self { session, user_type, pin, pin_len } = self;
-        match &card.always_authenticate {
+        match &token.always_authenticate {
             Some(right) if user_type == CKU_CONTEXT_SPECIFIC => {
                 if pin.is_null() {
                     return CKR_ARGUMENTS_BAD;
                 }
-                // SAFETY: the caller of `C_Login` promises that so many bytes stand there.
+                // SAFETY: the caller of `C_Login` passes `pin_len` bytes.
                 let pin = unsafe { std::slice::from_raw_parts(pin, pin_len as usize) };
-                always_authenticate::judge(passing, session, pin == right.as_bytes())
+                always_authenticate::verify_pin(call, session, pin == right.as_bytes())
             }
-            _ => pass_on!(passing, C_Login(session, user_type, pin, pin_len)),
+            _ => forward!(call, C_Login(session, user_type, pin, pin_len)),
         }
     }
 }
 
-/// What a person does at the pinpad.
-fn ask_at<'a>(pinpad: &'a Pinpad, passing: &Passing) -> &'a Entry {
-    passing.waits();
+/// Waits for the user at the pinpad and returns what the user does.
+fn enter_at<'a>(pinpad: &'a Pinpad, call: &InterceptedCall) -> &'a Entry {
+    call.record_blocked();
     sleep(pinpad.delay());
     wait_while(|rules| {
-        let pinpads = rules.simulated_tokens.values().filter_map(|card| card.pinpad.as_ref());
+        let pinpads = rules.simulated_tokens.values().filter_map(|token| token.pinpad.as_ref());
         pinpads.filter(|other| other.id() == pinpad.id()).any(Pinpad::is_held)
     });
     pinpad.entry(Counters::next_entry(pinpad.id()))

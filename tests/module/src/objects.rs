@@ -1,4 +1,4 @@
-//! Certificate objects that a card plays, beside those of the token (PKCS#11 3.2, section 4.6.3).
+//! Simulated certificate objects, in addition to those of the token (PKCS#11 3.2, section 4.6.3).
 
 use std::fs;
 
@@ -10,24 +10,25 @@ use cryptoki_sys::{
 };
 use pkcs11_bridge_test_rules::simulated_token::Certificates;
 
-use crate::sessions::{card_of, sessions};
-use crate::wrap::{About, pass_on, wrap};
+use crate::intercept::{CallInfo, forward, intercept};
+use crate::sessions::{sessions, simulated_token_of};
 
 pub(crate) unsafe extern "C" fn C_FindObjectsInit(
     session: CK_SESSION_HANDLE,
     template: *mut CK_ATTRIBUTE,
     count: CK_ULONG,
 ) -> CK_RV {
-    wrap(About::of("C_FindObjectsInit").session(session), |passing| {
-        let result = pass_on!(passing, C_FindObjectsInit(session, template, count));
+    intercept(CallInfo::of("C_FindObjectsInit").session(session), |call| {
+        let result = forward!(call, C_FindObjectsInit(session, template, count));
         if result == CKR_OK {
             let wanted = match template.is_null() {
                 true => &[],
-                // SAFETY: the caller promises so many attributes.
+                // SAFETY: the caller passes `count` attributes.
                 false => unsafe { std::slice::from_raw_parts(template, count as usize) },
             };
-            let found =
-                all(session).filter(|object| object.fits(wanted)).map(|object| object.handle());
+            let found = certificates(session)
+                .filter(|object| object.matches(wanted))
+                .map(|object| object.handle());
             let found = found.collect();
             if let Some(session) = sessions().get_mut(&session) {
                 session.found = found;
@@ -40,75 +41,80 @@ pub(crate) unsafe extern "C" fn C_FindObjectsInit(
 pub(crate) unsafe extern "C" fn C_FindObjects(
     session: CK_SESSION_HANDLE,
     objects: *mut CK_OBJECT_HANDLE,
-    room: CK_ULONG,
+    max_count: CK_ULONG,
     count: *mut CK_ULONG,
 ) -> CK_RV {
-    wrap(About::of("C_FindObjects").session(session), |passing| {
-        let result = pass_on!(passing, C_FindObjects(session, objects, room, count));
+    intercept(CallInfo::of("C_FindObjects").session(session), |call| {
+        let result = forward!(call, C_FindObjects(session, objects, max_count, count));
         if result == CKR_OK
             && let Some(session) = sessions().get_mut(&session)
         {
-            // SAFETY: the module below has just written there.
+            // SAFETY: the wrapped module has just written the count.
             let len = unsafe { &mut *count };
-            while *len < room
+            while *len < max_count
                 && let Some(object) = session.found.pop_front()
             {
-                // SAFETY: the caller promises room for so many.
+                // SAFETY: the caller's array has `max_count` places.
                 unsafe { objects.add(*len as usize).write(object) };
                 *len += 1;
             }
         }
-        // SAFETY: the count has just been written there.
-        unsafe { passing.tell(result, true, count) };
+        // SAFETY: the count was just written.
+        unsafe { call.apply_wrong_length(result, true, count) };
         result
     })
 }
 
 pub(crate) unsafe extern "C" fn C_FindObjectsFinal(session: CK_SESSION_HANDLE) -> CK_RV {
-    wrap(About::of("C_FindObjectsFinal").session(session), |passing| {
+    intercept(CallInfo::of("C_FindObjectsFinal").session(session), |call| {
         if let Some(session) = sessions().get_mut(&session) {
             session.found.clear();
         }
-        pass_on!(passing, C_FindObjectsFinal(session))
+        forward!(call, C_FindObjectsFinal(session))
     })
 }
 
-/// A certificate that is played.
-pub(crate) struct Played {
+/// A simulated certificate.
+pub(crate) struct SimulatedCertificate {
     number: u32,
-    of: Certificates,
+    group: Certificates,
 }
 
-/// The one of that handle.
-pub(crate) fn find(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE) -> Option<Played> {
+/// Finds the simulated certificate with a handle.
+pub(crate) fn find(
+    session: CK_SESSION_HANDLE,
+    object: CK_OBJECT_HANDLE,
+) -> Option<SimulatedCertificate> {
     let number = u32::try_from(object.checked_sub(FIRST)?).ok()?;
     let mut before = 0;
-    for of in card_of(session)?.certificates {
-        before += of.count;
+    for group in simulated_token_of(session)?.certificates {
+        before += group.count;
         if number < before {
-            return Some(Played { number, of });
+            return Some(SimulatedCertificate { number, group });
         }
     }
     None
 }
 
-/// All that the card in the slot of a session plays.
-fn all(session: CK_SESSION_HANDLE) -> impl Iterator<Item = Played> {
-    let certificates = card_of(session).map(|card| card.certificates).unwrap_or_default();
-    let each = certificates.into_iter().flat_map(|of| (0..of.count).map(move |_| of.clone()));
-    (0..).zip(each).map(|(number, of)| Played { number, of })
+/// All simulated certificates of the token in a session's slot.
+fn certificates(session: CK_SESSION_HANDLE) -> impl Iterator<Item = SimulatedCertificate> {
+    let certificates =
+        simulated_token_of(session).map(|token| token.certificates).unwrap_or_default();
+    let each =
+        certificates.into_iter().flat_map(|group| (0..group.count).map(move |_| group.clone()));
+    (0..).zip(each).map(|(number, group)| SimulatedCertificate { number, group })
 }
 
-impl Played {
+impl SimulatedCertificate {
     fn handle(&self) -> CK_OBJECT_HANDLE {
         FIRST + CK_OBJECT_HANDLE::from(self.number)
     }
 
-    fn fits(&self, wanted: &[CK_ATTRIBUTE]) -> bool {
+    fn matches(&self, wanted: &[CK_ATTRIBUTE]) -> bool {
         wanted.iter().all(|wanted| {
             let value: &[u8] = match wanted.pValue.is_null() {
                 true => &[],
-                // SAFETY: the caller promises that so many bytes stand there.
+                // SAFETY: the caller passes `ulValueLen` bytes.
                 false => unsafe {
                     std::slice::from_raw_parts(wanted.pValue.cast(), wanted.ulValueLen as usize)
                 },
@@ -119,7 +125,7 @@ impl Played {
 
     /// Fills in a template (PKCS#11 3.2, section 5.7.5).
     pub(crate) fn read(&self, template: &mut [CK_ATTRIBUTE]) -> CK_RV {
-        if let Some(ckr) = self.of.unreadable {
+        if let Some(ckr) = self.group.unreadable {
             return ckr;
         }
         let mut result = CKR_OK;
@@ -136,7 +142,7 @@ impl Played {
                 }
                 Some(value) => {
                     let to = wanted.pValue.cast::<u8>();
-                    // SAFETY: the caller promises room for so many bytes.
+                    // SAFETY: the caller's buffer is long enough, as checked above.
                     unsafe { to.copy_from_nonoverlapping(value.as_ptr(), value.len()) };
                 }
             }
@@ -156,14 +162,14 @@ impl Played {
             CKA_TOKEN => Some(vec![ALWAYS]),
             CKA_PRIVATE => Some(vec![NEVER]),
             CKA_ID => Some((ID | self.number).to_be_bytes().into()),
-            CKA_LABEL => Some(format!("Played {}", self.number).into_bytes()),
-            CKA_VALUE => Some(fs::read(&self.of.value).unwrap_or_default()),
+            CKA_LABEL => Some(format!("Simulated {}", self.number).into_bytes()),
+            CKA_VALUE => Some(fs::read(&self.group.value).unwrap_or_default()),
             _ => None,
         }
     }
 }
 
-/// Far above the handles of the module below.
+/// The first handle, far above the handles of the wrapped module.
 const FIRST: CK_OBJECT_HANDLE = 0x7000_0000;
-/// None that a test gives a key.
+/// The upper bits of `CKA_ID`, which no key of a test has.
 const ID: u32 = 0xf000_0000;

@@ -1,5 +1,5 @@
-//! Tokens that were taken out, and slots that are gone: which calls are refused for it. Sessions and the login
-//! of a token end when it is pulled, in the module below too.
+//! Removed tokens and slots: which calls fail because of them. Removing a token ends its sessions
+//! and its login, in the wrapped module too.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};
@@ -11,50 +11,51 @@ use cryptoki_sys::{
 use pkcs11_bridge_test_rules::call::Call;
 use pkcs11_bridge_test_rules::simulated_token::SimulatedToken;
 
-use crate::below::below_alone;
 use crate::folder::rules;
 use crate::sessions::sessions;
+use crate::wrapped_module::wrapped_module_exclusive;
 
-/// How often the token of a slot was pulled and put back.
-pub(crate) fn moves_of(slot: CK_SLOT_ID) -> u64 {
+/// How often the token of a slot was removed or inserted.
+pub(crate) fn presence_changes_of(slot: CK_SLOT_ID) -> u64 {
     rules().simulated_tokens.get(&slot).map_or(0, SimulatedToken::presence_changes)
 }
 
-/// What a call is answered with because of what was taken out, if anything was.
-pub(crate) fn refusal(call: &Call) -> Option<CK_RV> {
-    end_sessions_below();
+/// The error of a call that concerns a removed token or slot.
+pub(crate) fn error(call: &Call) -> Option<CK_RV> {
+    end_wrapped_sessions();
     let slot = call.slot?;
     let rules = rules();
-    let card = rules.simulated_tokens.get(&slot);
-    if card.is_some_and(|card| card.missing_slot.is_some()) {
+    let token = rules.simulated_tokens.get(&slot);
+    if token.is_some_and(|token| token.missing_slot.is_some()) {
         return Some(CKR_SLOT_ID_INVALID);
     }
-    let is_out = card.is_some_and(SimulatedToken::is_removed);
+    let is_removed = token.is_some_and(SimulatedToken::is_removed);
     let Some(session) = call.session else {
-        // The slot itself is still there to be asked about.
-        return (is_out && call.function != "C_GetSlotInfo").then_some(CKR_TOKEN_NOT_PRESENT);
+        // The slot itself still exists.
+        return (is_removed && call.function != "C_GetSlotInfo").then_some(CKR_TOKEN_NOT_PRESENT);
     };
-    let opened = sessions().get(&session)?.moves;
-    if is_out {
+    let opened = sessions().get(&session)?.presence_changes;
+    if is_removed {
         Some(CKR_DEVICE_REMOVED)
     } else {
-        (opened != card.map_or(0, SimulatedToken::presence_changes))
+        (opened != token.map_or(0, SimulatedToken::presence_changes))
             .then_some(CKR_SESSION_HANDLE_INVALID)
     }
 }
 
-/// Ends what the module below has of tokens that have been pulled since: it does not know of it.
-fn end_sessions_below() {
+/// Ends the sessions of removed tokens in the wrapped module, which does not know of the removal.
+fn end_wrapped_sessions() {
     static SEEN: LazyLock<Mutex<HashMap<CK_SLOT_ID, u64>>> = LazyLock::new(Mutex::default);
-    let mut seen = SEEN.lock().expect("nobody panics with it");
-    for (slot, card) in &rules().simulated_tokens {
+    let mut seen = SEEN.lock().expect("no holder panics");
+    for (slot, token) in &rules().simulated_tokens {
         let seen = seen.entry(*slot).or_default();
-        if *seen != card.presence_changes()
-            && let Some(close) = below_alone().C_CloseAllSessions
+        if *seen != token.presence_changes()
+            && let Some(close) = wrapped_module_exclusive().C_CloseAllSessions
         {
-            // SAFETY: nobody else is in the module. One that is not initialised says so.
+            // SAFETY: no other call is in the module. If it is not initialized, it
+            // returns an error.
             unsafe { close(*slot) };
-            *seen = card.presence_changes();
+            *seen = token.presence_changes();
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What this module has to remember of each session: its slot and the token in it, the played objects that
-//! it has found, and whether its signature needs the PIN.
+//! What this module remembers of each session: its slot, the token in it, the simulated objects
+//! that it has found, and whether its signature needs the PIN.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{LazyLock, Mutex, MutexGuard};
@@ -10,33 +10,33 @@ use cryptoki_sys::{
 use pkcs11_bridge_test_rules::simulated_token::SimulatedToken;
 
 use crate::folder::rules;
-use crate::removal::moves_of;
-use crate::wrap::{About, pass_on, wrap};
+use crate::intercept::{CallInfo, forward, intercept};
+use crate::removal::presence_changes_of;
 
-/// A session.
+/// An open session.
 pub(crate) struct Session {
     pub(crate) slot: CK_SLOT_ID,
     pub(crate) signature: Signature,
-    /// How often the token had been pulled and put back when the session was opened.
-    pub(crate) moves: u64,
-    /// The played objects that the search still has to give.
+    /// How often the token had been removed or inserted when the session was opened.
+    pub(crate) presence_changes: u64,
+    /// The simulated objects that the search has still to return.
     pub(crate) found: VecDeque<CK_OBJECT_HANDLE>,
 }
 
-/// Where a signature with a key that always authenticates stands.
+/// The state of a signature with a key that always authenticates.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signature {
-    /// There is none, or one with another key.
-    Free,
+    /// No such signature is in progress.
+    Idle,
     NeedsPin,
     HasPin,
 }
 
-/// All that are open.
+/// All open sessions.
 pub(crate) fn sessions() -> MutexGuard<'static, HashMap<CK_SESSION_HANDLE, Session>> {
     static SESSIONS: LazyLock<Mutex<HashMap<CK_SESSION_HANDLE, Session>>> =
         LazyLock::new(Mutex::default);
-    SESSIONS.lock().expect("nobody panics with it")
+    SESSIONS.lock().expect("no holder panics")
 }
 
 /// The slot of a session.
@@ -44,8 +44,8 @@ pub(crate) fn slot_of(session: CK_SESSION_HANDLE) -> Option<CK_SLOT_ID> {
     sessions().get(&session).map(|session| session.slot)
 }
 
-/// What the token of a session plays.
-pub(crate) fn card_of(session: CK_SESSION_HANDLE) -> Option<SimulatedToken> {
+/// The simulation of the token of a session.
+pub(crate) fn simulated_token_of(session: CK_SESSION_HANDLE) -> Option<SimulatedToken> {
     rules().simulated_tokens.get(&slot_of(session)?).cloned()
 }
 
@@ -56,25 +56,29 @@ pub(crate) unsafe extern "C" fn C_OpenSession(
     notify: CK_NOTIFY,
     session: *mut CK_SESSION_HANDLE,
 ) -> CK_RV {
-    wrap(About::of("C_OpenSession").slot(slot), |passing| {
-        // Before: a session that was opened while the token was pulled is none of the new one.
-        let moves = moves_of(slot);
-        let result = pass_on!(passing, C_OpenSession(slot, flags, application, notify, session));
+    intercept(CallInfo::of("C_OpenSession").slot(slot), |call| {
+        // Read before the call: a session that was opened during a removal is not valid for
+        // the new token.
+        let presence_changes = presence_changes_of(slot);
+        let result = forward!(call, C_OpenSession(slot, flags, application, notify, session));
         if result == CKR_OK {
-            // SAFETY: the module below has just written there.
+            // SAFETY: the wrapped module has just written the handle.
             let handle = unsafe { session.read() };
             let found = VecDeque::new();
-            sessions().insert(handle, Session { slot, signature: Signature::Free, moves, found });
+            sessions().insert(
+                handle,
+                Session { slot, signature: Signature::Idle, presence_changes, found },
+            );
         }
         result
     })
 }
 
 pub(crate) unsafe extern "C" fn C_CloseSession(session: CK_SESSION_HANDLE) -> CK_RV {
-    wrap(About::of("C_CloseSession").session(session), |passing| {
-        // Before it is closed: the handle may be given anew at once.
+    intercept(CallInfo::of("C_CloseSession").session(session), |call| {
+        // Removed before the call, because the module may reuse the handle at once.
         let known = sessions().remove(&session);
-        let result = pass_on!(passing, C_CloseSession(session));
+        let result = forward!(call, C_CloseSession(session));
         if result != CKR_OK {
             sessions().extend(known.map(|known| (session, known)));
         }
@@ -83,8 +87,8 @@ pub(crate) unsafe extern "C" fn C_CloseSession(session: CK_SESSION_HANDLE) -> CK
 }
 
 pub(crate) unsafe extern "C" fn C_CloseAllSessions(slot: CK_SLOT_ID) -> CK_RV {
-    wrap(About::of("C_CloseAllSessions").slot(slot), |passing| {
+    intercept(CallInfo::of("C_CloseAllSessions").slot(slot), |call| {
         sessions().retain(|_, session| session.slot != slot);
-        pass_on!(passing, C_CloseAllSessions(slot))
+        forward!(call, C_CloseAllSessions(slot))
     })
 }

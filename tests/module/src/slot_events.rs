@@ -1,5 +1,4 @@
-//! Tokens that are pulled or put back, as `C_WaitForSlotEvent` tells of them, from `C_Initialize` to
-//! `C_Finalize`.
+//! `C_WaitForSlotEvent` for removed and inserted tokens, from `C_Initialize` to `C_Finalize`.
 
 use std::collections::BTreeMap;
 use std::ffi::c_void;
@@ -12,24 +11,24 @@ use pkcs11_bridge_test_rules::Rules;
 use pkcs11_bridge_test_rules::slot_events::SlotEvents;
 
 use crate::folder::{rules, wait_while};
+use crate::intercept::{CallInfo, InterceptedCall, forward, intercept};
 use crate::sessions::sessions;
-use crate::wrap::{About, Passing, pass_on, wrap};
 
 pub(crate) unsafe extern "C" fn C_Initialize(arguments: *mut c_void) -> CK_RV {
-    wrap(About::of("C_Initialize"), |passing| {
-        let result = pass_on!(passing, C_Initialize(arguments));
+    intercept(CallInfo::of("C_Initialize"), |call| {
+        let result = forward!(call, C_Initialize(arguments));
         if result == CKR_OK {
-            *told() = Some(moves(&rules()));
+            *reported() = Some(presence_changes(&rules()));
         }
         result
     })
 }
 
 pub(crate) unsafe extern "C" fn C_Finalize(reserved: *mut c_void) -> CK_RV {
-    wrap(About::of("C_Finalize"), |passing| {
+    intercept(CallInfo::of("C_Finalize"), |call| {
         sessions().clear();
-        *told() = None;
-        pass_on!(passing, C_Finalize(reserved))
+        *reported() = None;
+        forward!(call, C_Finalize(reserved))
     })
 }
 
@@ -38,24 +37,24 @@ pub(crate) unsafe extern "C" fn C_WaitForSlotEvent(
     slot: *mut CK_SLOT_ID,
     reserved: *mut c_void,
 ) -> CK_RV {
-    wrap(About::of("C_WaitForSlotEvent"), |passing| {
+    intercept(CallInfo::of("C_WaitForSlotEvent"), |call| {
         let event = match rules().slot_events {
             SlotEvents::Forwarded => {
-                return pass_on!(passing, C_WaitForSlotEvent(flags, slot, reserved));
+                return forward!(call, C_WaitForSlotEvent(flags, slot, reserved));
             }
-            SlotEvents::Working => next_event(passing, flags),
+            SlotEvents::Working => next_event(call, flags),
             SlotEvents::HoldingLock => {
                 let _others_wait = LOCK.write().unwrap_or_else(PoisonError::into_inner);
-                next_event(passing, flags)
+                next_event(call, flags)
             }
             SlotEvents::Spurious => {
                 Ok(rules().simulated_tokens.keys().next().copied().unwrap_or(0))
             }
         };
         match event {
-            Ok(of) => {
-                // SAFETY: the caller promises that a slot can be written there.
-                unsafe { slot.write(of) };
+            Ok(event) => {
+                // SAFETY: the caller passes a valid pointer for the slot.
+                unsafe { slot.write(event) };
                 CKR_OK
             }
             Err(ckr) => ckr,
@@ -63,21 +62,21 @@ pub(crate) unsafe extern "C" fn C_WaitForSlotEvent(
     })
 }
 
-/// Waits as long as another call holds a lock.
+/// Waits as long as a call of `C_WaitForSlotEvent` holds the module's lock.
 pub(crate) fn wait_for_lock(function: &str) {
     if function != "C_WaitForSlotEvent" {
         drop(LOCK.read().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
-/// The slot of a change that was not told of yet. Waits for one where that is wanted.
-fn next_event(passing: &Passing, flags: CK_FLAGS) -> Result<CK_SLOT_ID, CK_RV> {
+/// The slot of a change that was not reported yet. Waits for a change unless the flags forbid it.
+fn next_event(call: &InterceptedCall, flags: CK_FLAGS) -> Result<CK_SLOT_ID, CK_RV> {
     let mut event = take_event();
     if event == Err(CKR_NO_EVENT) && flags & CKF_DONT_BLOCK == 0 {
-        passing.waits();
+        call.record_blocked();
         wait_while(|rules| {
-            told().as_ref().is_some_and(|told| {
-                rules.slot_events != SlotEvents::Forwarded && *told == moves(rules)
+            reported().as_ref().is_some_and(|reported| {
+                rules.slot_events != SlotEvents::Forwarded && *reported == presence_changes(rules)
             })
         });
         event = take_event();
@@ -86,25 +85,25 @@ fn next_event(passing: &Passing, flags: CK_FLAGS) -> Result<CK_SLOT_ID, CK_RV> {
 }
 
 fn take_event() -> Result<CK_SLOT_ID, CK_RV> {
-    let mut told = told();
-    let told = told.as_mut().ok_or(CKR_CRYPTOKI_NOT_INITIALIZED)?;
-    for (slot, moves) in moves(&rules()) {
-        if told.insert(slot, moves).unwrap_or(0) != moves {
+    let mut reported = reported();
+    let reported = reported.as_mut().ok_or(CKR_CRYPTOKI_NOT_INITIALIZED)?;
+    for (slot, presence_changes) in presence_changes(&rules()) {
+        if reported.insert(slot, presence_changes).unwrap_or(0) != presence_changes {
             return Ok(slot);
         }
     }
     Err(CKR_NO_EVENT)
 }
 
-fn moves(rules: &Rules) -> BTreeMap<CK_SLOT_ID, u64> {
-    rules.simulated_tokens.iter().map(|(slot, card)| (*slot, card.presence_changes())).collect()
+fn presence_changes(rules: &Rules) -> BTreeMap<CK_SLOT_ID, u64> {
+    rules.simulated_tokens.iter().map(|(slot, token)| (*slot, token.presence_changes())).collect()
 }
 
-/// The changes that were told of; `None` where the module is not initialised.
-fn told() -> MutexGuard<'static, Option<BTreeMap<CK_SLOT_ID, u64>>> {
-    static TOLD: Mutex<Option<BTreeMap<CK_SLOT_ID, u64>>> = Mutex::new(None);
-    TOLD.lock().expect("nobody panics with it")
+/// The changes that were reported, by slot; `None` if the module is not initialized.
+fn reported() -> MutexGuard<'static, Option<BTreeMap<CK_SLOT_ID, u64>>> {
+    static REPORTED: Mutex<Option<BTreeMap<CK_SLOT_ID, u64>>> = Mutex::new(None);
+    REPORTED.lock().expect("no holder panics")
 }
 
-/// What a module takes that lets nobody else in while it waits.
+/// The lock of a module that accepts no other call while it waits.
 static LOCK: RwLock<()> = RwLock::new(());

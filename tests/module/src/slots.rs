@@ -1,4 +1,4 @@
-//! The lists of slots and of what a token can do, and what a slot says of itself.
+//! The lists of slots and of mechanisms, and the information on a slot.
 
 use cryptoki_sys::{
     CK_BBOOL, CK_FALSE, CK_MECHANISM_TYPE, CK_RV, CK_SLOT_ID, CK_SLOT_INFO, CK_ULONG,
@@ -7,92 +7,94 @@ use cryptoki_sys::{
 };
 use pkcs11_bridge_test_rules::simulated_token::{MissingSlot, SimulatedToken};
 
-use crate::below::below;
 use crate::folder::rules;
-use crate::wrap::{About, pass_on, wrap};
+use crate::intercept::{CallInfo, forward, intercept};
+use crate::wrapped_module::wrapped_module;
 
 pub(crate) unsafe extern "C" fn C_GetSlotList(
     with_token: CK_BBOOL,
     list: *mut CK_SLOT_ID,
     count: *mut CK_ULONG,
 ) -> CK_RV {
-    wrap(About::of("C_GetSlotList"), |passing| {
-        let result = if rules().simulated_tokens.values().any(|card| is_left_out(card, with_token))
+    intercept(CallInfo::of("C_GetSlotList"), |call| {
+        let result = if rules().simulated_tokens.values().any(|token| is_hidden(token, with_token))
         {
             if count.is_null() {
                 return CKR_ARGUMENTS_BAD;
             }
-            match slots_below(with_token, list.is_null()) {
-                // SAFETY: the caller promises a count, and a list with room for so many.
-                Ok(slots) => unsafe { give(&slots, list, count) },
+            match wrapped_slots(with_token, list.is_null()) {
+                // SAFETY: the caller passes a count, and a list with that many places.
+                Ok(slots) => unsafe { return_list(&slots, list, count) },
                 Err(ckr) => ckr,
             }
         } else {
-            pass_on!(passing, C_GetSlotList(with_token, list, count))
+            forward!(call, C_GetSlotList(with_token, list, count))
         };
-        // SAFETY: the count has just been written there.
-        unsafe { passing.tell(result, !list.is_null(), count) };
+        // SAFETY: the count was just written.
+        unsafe { call.apply_wrong_length(result, !list.is_null(), count) };
         result
     })
 }
 
-fn is_left_out(card: &SimulatedToken, with_token: CK_BBOOL) -> bool {
-    card.missing_slot == Some(MissingSlot::Unlisted) || with_token != CK_FALSE && card.is_removed()
+fn is_hidden(token: &SimulatedToken, with_token: CK_BBOOL) -> bool {
+    token.missing_slot == Some(MissingSlot::Unlisted)
+        || with_token != CK_FALSE && token.is_removed()
 }
 
-/// The slots that are listed. The module below looks for new ones where it is asked for their number.
-fn slots_below(with_token: CK_BBOOL, look: bool) -> Result<Vec<CK_SLOT_ID>, CK_RV> {
-    let below = below();
-    let read = below.C_GetSlotList.ok_or(CKR_FUNCTION_NOT_SUPPORTED)?;
+/// The slots of the wrapped module without the hidden ones. If `refresh` is set, this first asks
+/// for their number, which makes the wrapped module look for new slots.
+fn wrapped_slots(with_token: CK_BBOOL, refresh: bool) -> Result<Vec<CK_SLOT_ID>, CK_RV> {
+    let module = wrapped_module();
+    let read = module.C_GetSlotList.ok_or(CKR_FUNCTION_NOT_SUPPORTED)?;
     let mut slots = vec![0; MAX_SLOTS];
     let mut count = MAX_SLOTS as CK_ULONG;
-    if look {
-        // SAFETY: it is asked for the number only.
+    if refresh {
+        // SAFETY: without a list the module only writes the number.
         match unsafe { read(with_token, std::ptr::null_mut(), &raw mut count) } {
             CKR_OK => count = MAX_SLOTS as CK_ULONG,
             ckr => return Err(ckr),
         }
     }
-    // SAFETY: there is room for so many.
+    // SAFETY: the list has `count` places.
     match unsafe { read(with_token, slots.as_mut_ptr(), &raw mut count) } {
         CKR_OK => slots.truncate(count as usize),
         ckr => return Err(ckr),
     }
     let rules = rules();
-    let left_out = |card: &SimulatedToken| is_left_out(card, with_token);
-    slots.retain(|slot| !rules.simulated_tokens.get(slot).is_some_and(left_out));
+    let hidden = |token: &SimulatedToken| is_hidden(token, with_token);
+    slots.retain(|slot| !rules.simulated_tokens.get(slot).is_some_and(hidden));
     Ok(slots)
 }
 
-/// Gives a list to a caller by the convention of PKCS#11 3.2, section 5.2.
+/// Returns a list to the caller by the convention of PKCS#11 3.2, section 5.2.
 ///
 /// # Safety
-/// `count` can be read and written, and where `list` is not null so many can be written there.
-unsafe fn give(slots: &[CK_SLOT_ID], list: *mut CK_SLOT_ID, count: *mut CK_ULONG) -> CK_RV {
-    // SAFETY: the caller's promise.
-    let room = unsafe { count.replace(slots.len() as CK_ULONG) };
+/// `count` is valid for reads and writes. `list` is null or has `count` places.
+unsafe fn return_list(slots: &[CK_SLOT_ID], list: *mut CK_SLOT_ID, count: *mut CK_ULONG) -> CK_RV {
+    // SAFETY: the caller passes a valid `count`.
+    let places = unsafe { count.replace(slots.len() as CK_ULONG) };
     if list.is_null() {
         return CKR_OK;
     }
-    if room < slots.len() as CK_ULONG {
+    if places < slots.len() as CK_ULONG {
         return CKR_BUFFER_TOO_SMALL;
     }
-    // SAFETY: there is room for them.
+    // SAFETY: the list has enough places, as checked above.
     unsafe { list.copy_from_nonoverlapping(slots.as_ptr(), slots.len()) };
     CKR_OK
 }
 
 pub(crate) unsafe extern "C" fn C_GetSlotInfo(slot: CK_SLOT_ID, info: *mut CK_SLOT_INFO) -> CK_RV {
-    wrap(About::of("C_GetSlotInfo").slot(slot), |passing| {
-        let result = pass_on!(passing, C_GetSlotInfo(slot, info));
+    intercept(CallInfo::of("C_GetSlotInfo").slot(slot), |call| {
+        let result = forward!(call, C_GetSlotInfo(slot, info));
         if result == CKR_OK
-            && let Some(card) = rules().simulated_tokens.get(&slot)
-            && card.presence_changes() > 0
+            && let Some(token) = rules().simulated_tokens.get(&slot)
+            && token.presence_changes() > 0
         {
-            // SAFETY: the module below has just written there.
+            // SAFETY: the wrapped module has just written the information.
             let info = unsafe { &mut *info };
             info.flags |= CKF_REMOVABLE_DEVICE;
-            if card.is_removed() {
+            if token.is_removed() {
                 info.flags &= !CKF_TOKEN_PRESENT;
             }
         }
@@ -105,10 +107,10 @@ pub(crate) unsafe extern "C" fn C_GetMechanismList(
     list: *mut CK_MECHANISM_TYPE,
     count: *mut CK_ULONG,
 ) -> CK_RV {
-    wrap(About::of("C_GetMechanismList").slot(slot), |passing| {
-        let result = pass_on!(passing, C_GetMechanismList(slot, list, count));
-        // SAFETY: the module below has just written the count there.
-        unsafe { passing.tell(result, !list.is_null(), count) };
+    intercept(CallInfo::of("C_GetMechanismList").slot(slot), |call| {
+        let result = forward!(call, C_GetMechanismList(slot, list, count));
+        // SAFETY: the wrapped module has just written the count.
+        unsafe { call.apply_wrong_length(result, !list.is_null(), count) };
         result
     })
 }

@@ -1,4 +1,4 @@
-//! What a played card says of itself.
+//! The information on a simulated token.
 
 use cryptoki_sys::{
     CK_RV, CK_SLOT_ID, CK_TOKEN_INFO, CKF_PROTECTED_AUTHENTICATION_PATH, CKF_USER_PIN_COUNT_LOW,
@@ -8,45 +8,45 @@ use pkcs11_bridge_test_rules::simulated_token::SimulatedToken;
 
 use crate::counters::Counters;
 use crate::folder::rules;
-use crate::wrap::{About, pass_on, wrap};
+use crate::intercept::{CallInfo, forward, intercept};
 
 pub(crate) unsafe extern "C" fn C_GetTokenInfo(
     slot: CK_SLOT_ID,
     info: *mut CK_TOKEN_INFO,
 ) -> CK_RV {
-    wrap(About::of("C_GetTokenInfo").slot(slot), |passing| {
-        let result = pass_on!(passing, C_GetTokenInfo(slot, info));
+    intercept(CallInfo::of("C_GetTokenInfo").slot(slot), |call| {
+        let result = forward!(call, C_GetTokenInfo(slot, info));
         if result == CKR_OK
-            && let Some(card) = rules().simulated_tokens.get(&slot)
+            && let Some(token) = rules().simulated_tokens.get(&slot)
         {
-            // SAFETY: the module below has just written there.
-            change(unsafe { &mut *info }, card);
+            // SAFETY: the wrapped module has just written the information.
+            change(unsafe { &mut *info }, token);
         }
         result
     })
 }
 
-fn change(info: &mut CK_TOKEN_INFO, card: &SimulatedToken) {
-    if let Some(tries) = card.tries {
+fn change(info: &mut CK_TOKEN_INFO, token: &SimulatedToken) {
+    if let Some(tries) = token.tries {
         info.flags &= !(CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED);
-        info.flags |= pin_flags(Counters::wrong_pins(card.id()), tries);
+        info.flags |= pin_flags(Counters::wrong_pins(token.id()), tries);
     }
-    if card.pinpad.is_some() {
+    if token.pinpad.is_some() {
         info.flags |= CKF_PROTECTED_AUTHENTICATION_PATH;
     }
-    info.flags = info.flags & !card.clear_flags | card.set_flags;
-    if let Some(len) = card.min_pin_len {
+    info.flags = info.flags & !token.clear_flags | token.set_flags;
+    if let Some(len) = token.min_pin_len {
         info.ulMinPinLen = len;
     }
-    if let Some(len) = card.max_pin_len {
+    if let Some(len) = token.max_pin_len {
         info.ulMaxPinLen = len;
     }
-    if let Some(label) = &card.label {
+    if let Some(label) = &token.label {
         info.label.copy_from_slice(label);
     }
 }
 
-/// PKCS#11 3.2, section 3.2, table 10.
+/// The flags for a number of wrong PINs (PKCS#11 3.2, section 3.2, table 10).
 fn pin_flags(wrong: u32, tries: u32) -> u64 {
     let mut flags = 0;
     if wrong > 0 {

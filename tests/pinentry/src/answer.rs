@@ -1,28 +1,28 @@
-//! What the scripted pinentry does when its turn comes: answer as a person would, fail, or misbehave.
+//! The entries of the script: the pinentry answers as a user would, fails, or misbehaves.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// One turn of the script. It may hold a PIN, hence no `Debug`.
+/// One entry of the script. It may contain a PIN, therefore it has no `Debug`.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Answer {
-    pub(crate) at: Moment,
+    pub(crate) trigger: Trigger,
     pub(crate) wait: Wait,
-    pub(crate) act: Act,
-    pub(crate) goodbye: Goodbye,
+    pub(crate) action: Action,
+    pub(crate) shutdown: Shutdown,
 }
 
-/// When it is this answer's turn.
+/// When the pinentry uses an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Moment {
-    /// In place of the greeting.
+pub(crate) enum Trigger {
+    /// At the start, instead of the greeting.
     Start,
     /// At the next question: `GETPIN`, `CONFIRM` or `MESSAGE`.
     Question,
 }
 
-/// How long the dialog stays open before.
+/// How long the dialog stays open before the answer.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Wait {
     No,
@@ -31,18 +31,18 @@ pub(crate) enum Wait {
 }
 
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) enum Act {
-    /// To `CONFIRM`: the affirmative button.
+pub(crate) enum Action {
+    /// For `CONFIRM`: the affirmative button.
     Allow,
-    /// To `CONFIRM`: the other button.
+    /// For `CONFIRM`: the negative button.
     Deny,
-    /// To `MESSAGE`: its only button.
+    /// For `MESSAGE`: its only button.
     Acknowledge,
-    /// To `GETPIN`.
+    /// For `GETPIN`.
     Pin(String),
-    /// To any question: the window is closed.
+    /// For any question: the user closes the window.
     Cancel,
-    /// To any question.
+    /// For any question.
     Error {
         code: u32,
         text: String,
@@ -51,157 +51,163 @@ pub(crate) enum Act {
     Exit,
     Kill,
     Hang,
-    Say {
+    Write {
         bytes: Vec<u8>,
-        then: Then,
+        then: AfterWrite,
     },
 }
 
-/// What follows upon bytes that were said as they are.
+/// What the pinentry does after it has written bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Then {
-    GoOn,
+pub(crate) enum AfterWrite {
+    Continue,
     Hang,
-    SayItForEver,
+    RepeatForever,
 }
 
-/// What comes of `BYE` and a closed pipe.
+/// What the pinentry does on `BYE` and on a closed pipe.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Goodbye {
-    Leave,
+pub(crate) enum Shutdown {
+    Exit,
     Linger,
 }
 
 impl Answer {
-    /// To a confirmation: yes.
+    /// The user allows a confirmation.
     pub fn allow() -> Self {
-        Self::act(Act::Allow)
+        Self::action(Action::Allow)
     }
 
-    /// To a confirmation: no, by its button. As with real ones, that is "not confirmed" where there is
-    /// a third button, and "cancelled" where there are two.
+    /// The user denies a confirmation by its button. As a real pinentry does, this one reports "not
+    /// confirmed" if the dialog has a third button, otherwise "cancelled".
     pub fn deny() -> Self {
-        Self::act(Act::Deny)
+        Self::action(Action::Deny)
     }
 
-    /// To a message: seen.
+    /// The user acknowledges a message.
     pub fn acknowledge() -> Self {
-        Self::act(Act::Acknowledge)
+        Self::action(Action::Acknowledge)
     }
 
-    /// To a request for a PIN, which may be empty.
+    /// The user enters a PIN, which may be empty.
     pub fn pin(pin: &str) -> Self {
-        Self::act(Act::Pin(pin.to_owned()))
+        Self::action(Action::Pin(pin.to_owned()))
     }
 
-    /// To any question: the window is closed.
+    /// The user closes the window of any question.
     pub fn cancel() -> Self {
-        Self::act(Act::Cancel)
+        Self::action(Action::Cancel)
     }
 
-    /// To any question: nobody was there in time.
+    /// The user does not answer any question in time.
     pub fn time_out() -> Self {
         Self::error(TIMEOUT, "Timeout <Pinentry>")
     }
 
-    /// To any question: an error of libgpg-error, its source in the upper bits.
+    /// An error of libgpg-error for any question. The upper bits of `code` are the source.
     pub fn error(code: u32, text: &str) -> Self {
-        Self::act(Act::Error { code, text: text.to_owned() })
+        Self::action(Action::Error { code, text: text.to_owned() })
     }
 
-    /// What real ones say to any question where they have neither display nor terminal.
+    /// The error of a real pinentry that has neither a display nor a terminal.
     pub fn no_display() -> Self {
-        Self::act(Act::NoDisplay)
+        Self::action(Action::NoDisplay)
     }
 
-    /// Ends without a word.
+    /// Exits without an answer.
     pub fn exit() -> Self {
-        Self::act(Act::Exit)
+        Self::action(Action::Exit)
     }
 
-    /// Is killed, by itself.
+    /// Kills itself.
     pub fn killed() -> Self {
-        Self::act(Act::Kill)
+        Self::action(Action::Kill)
     }
 
-    /// Says nothing for ever. A closed pipe does not end it, nor does its own time limit.
+    /// Hangs. Neither a closed pipe nor the time limit of the dialog ends it.
     pub fn hang() -> Self {
-        Self::act(Act::Hang)
+        Self::action(Action::Hang)
     }
 
-    /// Says some bytes in place of an answer, then goes on as if nothing had happened.
+    /// Writes bytes instead of an answer, then continues normally.
     pub fn write(bytes: impl AsRef<[u8]>) -> Self {
-        Self::act(Act::Say { bytes: bytes.as_ref().to_vec(), then: Then::GoOn })
+        Self::action(Action::Write { bytes: bytes.as_ref().to_vec(), then: AfterWrite::Continue })
     }
 
-    /// Says some bytes in place of an answer, then hangs.
+    /// Writes bytes instead of an answer, then hangs.
     pub fn write_and_hang(bytes: impl AsRef<[u8]>) -> Self {
-        Self::act(Act::Say { bytes: bytes.as_ref().to_vec(), then: Then::Hang })
+        Self::action(Action::Write { bytes: bytes.as_ref().to_vec(), then: AfterWrite::Hang })
     }
 
-    /// A line that never ends, 4 MB of it each second.
+    /// Writes an endless line, 4 MB per second.
     pub fn endless_line() -> Self {
-        Self::act(Act::Say { bytes: vec![b'x'; 64 * 1024], then: Then::SayItForEver })
+        Self::action(Action::Write {
+            bytes: vec![b'x'; 64 * 1024],
+            then: AfterWrite::RepeatForever,
+        })
     }
 
-    /// Short comment lines (`# …`) without an end, 4 MB of them each second.
+    /// Writes short comment lines (`# …`) without end, 4 MB per second.
     pub fn endless_comments() -> Self {
-        Self::act(Act::Say { bytes: b"# still thinking\n".repeat(3855), then: Then::SayItForEver })
+        Self::action(Action::Write {
+            bytes: b"# still thinking\n".repeat(3855),
+            then: AfterWrite::RepeatForever,
+        })
     }
 
-    /// Every byte there is, line ends among them.
+    /// Writes every byte value, line ends among them.
     pub fn binary() -> Self {
         Self::write((0..=u8::MAX).rev().collect::<Vec<_>>())
     }
 
-    /// A PIN that is not UTF-8.
+    /// Answers with a PIN that is not UTF-8.
     pub fn invalid_utf8() -> Self {
         Self::write(b"D \xff\xfe\xc3\x28\nOK\n")
     }
 
-    /// A PIN of a megabyte.
+    /// Answers with a PIN of one megabyte.
     pub fn megabyte() -> Self {
         Self::write([b"D ", "7".repeat(1 << 20).as_bytes(), b"\nOK\n"].concat())
     }
 
-    /// It is its turn when the program starts, before the greeting, and not at a question.
+    /// Uses this answer at the start of the program, instead of the greeting.
     pub fn at_start(self) -> Self {
-        Self { at: Moment::Start, ..self }
+        Self { trigger: Trigger::Start, ..self }
     }
 
-    /// The dialog stays open for a while first. Like a real one it gives up at the time limit that it
-    /// was given.
+    /// Keeps the dialog open for a while first. As a real one, it ends at the time limit
+    /// of the dialog.
     pub fn after(self, time: Duration) -> Self {
         let millis = time.as_millis().try_into().expect("a short time");
         Self { wait: Wait::Millis(millis), ..self }
     }
 
-    /// The dialog stays open until the test releases it. Like a real one it gives up at the time limit
-    /// that it was given.
+    /// Keeps the dialog open until the test releases it. As a real one, it ends at the time limit
+    /// of the dialog.
     pub fn held(self) -> Self {
         Self { wait: Wait::UntilReleased, ..self }
     }
 
-    /// Having answered, it neither answers `BYE` nor ends.
+    /// After the answer, the program neither answers `BYE` nor exits.
     pub fn lingering(self) -> Self {
-        Self { goodbye: Goodbye::Linger, ..self }
+        Self { shutdown: Shutdown::Linger, ..self }
     }
 
-    /// The PIN, for those who search for it where it must not be.
+    /// The PIN, so that the tests can look for it in places where it must not be.
     pub fn secret(&self) -> Option<&str> {
-        match &self.act {
-            Act::Pin(pin) => Some(pin),
+        match &self.action {
+            Action::Pin(pin) => Some(pin),
             _ => None,
         }
     }
 
-    fn act(act: Act) -> Self {
-        Self { at: Moment::Question, wait: Wait::No, act, goodbye: Goodbye::Leave }
+    fn action(action: Action) -> Self {
+        Self { trigger: Trigger::Question, wait: Wait::No, action, shutdown: Shutdown::Exit }
     }
 }
 
-impl Act {
-    /// What stands in the transcript.
+impl Action {
+    /// The name in the transcript.
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Allow => "allow".to_owned(),
@@ -215,15 +221,15 @@ impl Act {
             Self::Exit => "exit".to_owned(),
             Self::Kill => "kill".to_owned(),
             Self::Hang => "hang".to_owned(),
-            Self::Say { .. } => "say".to_owned(),
+            Self::Write { .. } => "write".to_owned(),
         }
     }
 }
 
-/// The transcript's name for a dialog that reached its time limit.
+/// The name in the transcript for a dialog that reached its time limit.
 pub(crate) const TIME_OUT_NAME: &str = "time-out";
 
-/// `GPG_ERR_TIMEOUT` of libgpg-error, as the pinentry says it, as are the next ones.
+/// `GPG_ERR_TIMEOUT` of libgpg-error, with the pinentry as its source. So are the next codes.
 pub const TIMEOUT: u32 = PINENTRY + 62;
 
 /// `GPG_ERR_CANCELED`.
@@ -232,14 +238,14 @@ pub const CANCELED: u32 = PINENTRY + 99;
 /// `GPG_ERR_NOT_CONFIRMED`.
 pub const NOT_CONFIRMED: u32 = PINENTRY + 114;
 
-/// `GPG_ERR_ENXIO`, where the terminal cannot be opened.
+/// `GPG_ERR_ENXIO`: the terminal cannot be opened.
 pub const NO_TERMINAL: u32 = PINENTRY + 32_872;
 
 /// `GPG_ERR_UNKNOWN_OPTION`
 pub(crate) const UNKNOWN_OPTION: u32 = PINENTRY + 174;
 
-/// `GPG_ERR_ASS_UNKNOWN_CMD`, whose source is the one that users define.
+/// `GPG_ERR_ASS_UNKNOWN_CMD`, with the source `GPG_ERR_SOURCE_USER_1`.
 pub(crate) const UNKNOWN_COMMAND: u32 = (32 << 24) + 275;
 
-/// `GPG_ERR_SOURCE_PINENTRY` in its place.
+/// `GPG_ERR_SOURCE_PINENTRY` in the upper bits.
 const PINENTRY: u32 = 5 << 24;

@@ -1,9 +1,9 @@
-//! The lines of the Assuan protocol, as far as a pinentry has to do with them
+//! The lines of the Assuan protocol, as far as a pinentry needs them
 //! (<https://www.gnupg.org/documentation/manuals/assuan/>).
 
 use std::io::{self, BufRead, Read};
 
-/// What a client may put into one line, without its end.
+/// The most bytes in a line of the client, without the line end.
 const LINE_LIMIT: usize = 1000;
 
 /// A line of the client.
@@ -12,14 +12,14 @@ pub(crate) enum Received {
     Command {
         name: String,
         parameter: String,
-        /// Bytes that are no UTF-8 stand in `parameter` as U+FFFD.
+        /// If this is false, `parameter` contains U+FFFD instead of the invalid bytes.
         is_utf8: bool,
     },
     TooLong,
     Closed,
 }
 
-/// Reads the next line, and no more of it than a line may have.
+/// Reads the next line up to the limit.
 pub(crate) fn receive(input: &mut impl BufRead) -> io::Result<Received> {
     let mut line = Vec::new();
     let limit = u64::try_from(LINE_LIMIT + 1).unwrap_or(u64::MAX);
@@ -42,7 +42,7 @@ pub(crate) fn receive(input: &mut impl BufRead) -> io::Result<Received> {
     })
 }
 
-/// A data line with what has to be escaped in it.
+/// Encodes a data line with the necessary escapes.
 pub(crate) fn data_line(data: &str) -> Vec<u8> {
     let mut line = b"D ".to_vec();
     for byte in data.bytes() {
@@ -55,20 +55,19 @@ pub(crate) fn data_line(data: &str) -> Vec<u8> {
     line
 }
 
-/// Takes `%XX` for a byte. As in a real pinentry, a percent sign with anything else behind it stands
-/// for itself.
+/// Decodes `%XX` to a byte. As in a real pinentry, any other percent sign stays.
 fn unescape(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
-    while let [first, behind @ ..] = rest {
-        if let (b'%', [high, low, ..]) = (first, behind)
+    while let [first, after @ ..] = rest {
+        if let (b'%', [high, low, ..]) = (first, after)
             && let (Some(high), Some(low)) = (digit(*high), digit(*low))
         {
             bytes.push(high << 4 | low);
-            rest = &behind[2..];
+            rest = &after[2..];
         } else {
             bytes.push(*first);
-            rest = behind;
+            rest = after;
         }
     }
     bytes
@@ -87,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_taken_apart() {
+    fn lines_are_split_into_command_and_parameter() {
         let mut input: &[u8] = b"getpin\nSETDESC a%0Ab 100%25 %zz %\r\nOPTION \n\nBYE";
         for expected in [
             command("GETPIN", ""),
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_at_most_a_thousand_bytes() {
+    fn a_line_has_at_most_1000_bytes() {
         let longest = format!("SETDESC {}\n", "x".repeat(992));
         assert_eq!(receive(&mut longest.as_bytes()).unwrap(), command("SETDESC", &"x".repeat(992)));
         for too_long in [1001, 1002, 5000] {
@@ -113,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn data_is_escaped() {
+    fn data_lines_escape_percent_signs_and_line_ends() {
         assert_eq!(data_line("1%2\r\n\\ü"), "D 1%252%0D%0A\\ü\n".as_bytes());
     }
 }

@@ -1,60 +1,60 @@
-//! One conversation with a client, from the greeting to the goodbye.
+//! One conversation with a client, from the greeting to the end.
 
 use std::io::{BufReader, Stdout, Write, stdin, stdout};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::answer::{Goodbye, Moment, UNKNOWN_COMMAND, UNKNOWN_OPTION};
+use crate::answer::{Shutdown, Trigger, UNKNOWN_COMMAND, UNKNOWN_OPTION};
 use crate::assuan::{Received, receive};
-use crate::play::{Asked, hang, play};
+use crate::reply::{Awaited, hang, reply};
 use crate::script::Script;
 use crate::transcript::{self, Event, Kind};
 
-/// What this program says and remembers.
+/// The state of a conversation.
 pub(crate) struct Conversation {
     folder: PathBuf,
     pub(crate) script: Script,
     output: Stdout,
     settings: Vec<(String, String)>,
-    goodbye: Goodbye,
+    shutdown: Shutdown,
 }
 
-/// Holds it until the client says goodbye or closes its pipe.
-pub(crate) fn hold(folder: &Path) {
+/// Serves the client until it sends `BYE` or closes its pipe.
+pub(crate) fn run(folder: &Path) {
     let mut conversation = Conversation {
         folder: folder.to_owned(),
         script: Script::open(folder),
         output: stdout(),
         settings: Vec::new(),
-        goodbye: Goodbye::Leave,
+        shutdown: Shutdown::Exit,
     };
     conversation.greet();
     let mut input = BufReader::new(stdin().lock());
-    while conversation.hear(receive(&mut input).unwrap_or(Received::Closed)) == Next::Listen {}
-    conversation.note(Event::Ended);
+    while conversation.handle(receive(&mut input).unwrap_or(Received::Closed)) == Next::Continue {}
+    conversation.record(Event::Ended);
 }
 
 #[derive(PartialEq, Eq)]
 enum Next {
-    Listen,
-    Leave,
+    Continue,
+    Exit,
 }
 
 impl Conversation {
-    /// Says something as it is. A client that does not listen any more ends the program.
-    pub(crate) fn say(&mut self, bytes: &[u8]) {
+    /// Writes bytes to the client. If the client has closed its pipe, the program exits.
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
         if self.output.write_all(bytes).and_then(|()| self.output.flush()).is_err() {
-            self.note(Event::Ended);
+            self.record(Event::Ended);
             std::process::exit(0);
         }
     }
 
-    pub(crate) fn say_error(&mut self, code: u32, text: &str) {
-        self.say(format!("ERR {code} {text}\n").as_bytes());
+    pub(crate) fn write_error(&mut self, code: u32, text: &str) {
+        self.write(format!("ERR {code} {text}\n").as_bytes());
     }
 
-    /// Writes an event down. Where the test is over there is nobody to write for.
-    pub(crate) fn note(&self, event: Event) {
+    /// Records an event in the transcript. If the test has deleted the folder, the program exits.
+    pub(crate) fn record(&self, event: Event) {
         if transcript::write(&self.folder, event).is_err() {
             std::process::exit(1);
         }
@@ -65,7 +65,7 @@ impl Conversation {
         self.setting("SETNOTOK").is_some()
     }
 
-    /// After how long a dialog gives up.
+    /// The time limit of a dialog.
     pub(crate) fn time_limit(&self) -> Option<Duration> {
         let seconds = self.setting("SETTIMEOUT")?.parse().ok().filter(|seconds| *seconds > 0);
         seconds.map(Duration::from_secs)
@@ -77,87 +77,87 @@ impl Conversation {
     }
 
     fn greet(&mut self) {
-        let turn = self.script.take(Moment::Start).expect("a script that can be read");
-        self.note(Event::Started { answer: turn.as_ref().map(|turn| turn.number) });
-        match turn {
-            None => self.say(b"OK Pleased to meet you\n"),
-            Some(turn) => {
-                self.goodbye = turn.answer.goodbye;
-                play(self, turn, Asked::Nothing);
+        let entry = self.script.take(Trigger::Start).expect("a readable script");
+        self.record(Event::Started { answer: entry.as_ref().map(|entry| entry.number) });
+        match entry {
+            None => self.write(b"OK Pleased to meet you\n"),
+            Some(entry) => {
+                self.shutdown = entry.answer.shutdown;
+                reply(self, entry, Awaited::Greeting);
             }
         }
     }
 
-    fn hear(&mut self, received: Received) -> Next {
+    fn handle(&mut self, received: Received) -> Next {
         let (name, parameter) = match received {
             Received::Command { name, parameter, is_utf8 } => {
                 if !is_utf8 {
-                    self.note(Event::Problem(format!("{name} {parameter}: not UTF-8")));
+                    self.record(Event::Problem(format!("{name} {parameter}: not UTF-8")));
                 }
                 (name, parameter)
             }
             Received::TooLong => {
-                // Real ones end there and then, with these words on standard error.
-                self.note(Event::Problem("Line passed to IPC too long".to_owned()));
-                return Next::Leave;
+                // A real pinentry exits here, with this text on standard error.
+                self.record(Event::Problem("Line passed to IPC too long".to_owned()));
+                return Next::Exit;
             }
-            Received::Closed => return self.part(),
+            Received::Closed => return self.shut_down(),
         };
         match name.as_str() {
-            "GETPIN" => self.ask(Kind::Pin),
-            "CONFIRM" if parameter == "--one-button" => self.ask(Kind::Message),
-            "CONFIRM" => self.ask(Kind::Confirmation),
-            "MESSAGE" => self.ask(Kind::Message),
+            "GETPIN" => self.show_dialog(Kind::Pin),
+            "CONFIRM" if parameter == "--one-button" => self.show_dialog(Kind::Message),
+            "CONFIRM" => self.show_dialog(Kind::Confirmation),
+            "MESSAGE" => self.show_dialog(Kind::Message),
             "BYE" => {
-                let next = self.part();
-                self.say(b"OK closing connection\n");
+                let next = self.shut_down();
+                self.write(b"OK closing connection\n");
                 return next;
             }
             "OPTION" if !OPTIONS.contains(&parameter.split('=').next().unwrap_or_default()) => {
-                self.note(Event::Problem(format!("OPTION {parameter}")));
-                self.say_error(UNKNOWN_OPTION, "Unknown option <Pinentry>");
+                self.record(Event::Problem(format!("OPTION {parameter}")));
+                self.write_error(UNKNOWN_OPTION, "Unknown option <Pinentry>");
             }
             "RESET" => {
                 self.settings.clear();
-                self.say(b"OK\n");
+                self.write(b"OK\n");
             }
             _ if SETTINGS.contains(&name.as_str()) => {
                 self.settings.push((name, parameter));
-                self.say(b"OK\n");
+                self.write(b"OK\n");
             }
-            "" | "NOP" => self.say(b"OK\n"),
+            "" | "NOP" => self.write(b"OK\n"),
             _ => {
-                self.note(Event::Problem(format!("{name}: no command of a pinentry")));
-                self.say_error(UNKNOWN_COMMAND, "Unknown IPC command <User defined source 1>");
+                self.record(Event::Problem(format!("{name}: not a pinentry command")));
+                self.write_error(UNKNOWN_COMMAND, "Unknown IPC command <User defined source 1>");
             }
         }
-        Next::Listen
+        Next::Continue
     }
 
-    fn ask(&mut self, kind: Kind) {
-        let turn = self.script.take(Moment::Question).expect("a script that can be read");
-        let answer = turn.as_ref().map(|turn| turn.number);
-        self.note(Event::Opened { kind, settings: self.settings.clone(), answer });
-        match turn {
-            Some(turn) => {
-                self.goodbye = turn.answer.goodbye;
-                play(self, turn, Asked::Question(kind));
+    fn show_dialog(&mut self, kind: Kind) {
+        let entry = self.script.take(Trigger::Question).expect("a readable script");
+        let answer = entry.as_ref().map(|entry| entry.number);
+        self.record(Event::Opened { kind, settings: self.settings.clone(), answer });
+        match entry {
+            Some(entry) => {
+                self.shutdown = entry.answer.shutdown;
+                reply(self, entry, Awaited::Answer(kind));
             }
             None => {
-                self.note(Event::Answered("cancel: the script is at its end".to_owned()));
-                self.say_error(crate::answer::CANCELED, CANCELLED_TEXT);
+                self.record(Event::Answered("cancel: no script entry left".to_owned()));
+                self.write_error(crate::answer::CANCELED, CANCELLED_TEXT);
             }
         }
-        // A real one shows an error once.
+        // A real pinentry shows an error only once.
         self.settings.retain(|(name, _)| name != "SETERROR");
     }
 
-    /// What comes of a goodbye.
-    fn part(&mut self) -> Next {
-        if self.goodbye == Goodbye::Linger {
+    /// Ends the conversation, or hangs if the script says so.
+    fn shut_down(&mut self) -> Next {
+        if self.shutdown == Shutdown::Linger {
             hang(&self.script);
         }
-        Next::Leave
+        Next::Exit
     }
 }
 
@@ -181,7 +181,7 @@ const SETTINGS: [&str; 15] = [
     "SETKEYINFO",
 ];
 
-/// Those that pinentry 1.2 knows and a client such as ours may use.
+/// The options of pinentry 1.2 that a client may use.
 const OPTIONS: [&str; 16] = [
     "ttyname",
     "ttytype",

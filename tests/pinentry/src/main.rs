@@ -1,4 +1,4 @@
-//! The program: see the library.
+//! The program `scripted-pinentry`. The library describes it.
 
 fn main() {
     pkcs11_bridge_test_pinentry::run();

@@ -1,30 +1,30 @@
-//! The answers that are still to be given, each a file of its own, so that a test can append to them
-//! while the program runs and no answer is given twice.
+//! The script: the answers still to use. Each is a file, so that a test can append answers while
+//! programs run, and no two programs use the same answer.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::answer::{Answer, Moment};
+use crate::answer::{Answer, Trigger};
 
-/// The script in a folder.
+/// The script of a folder.
 #[derive(Clone, Debug)]
 pub struct Script {
     folder: PathBuf,
 }
 
-/// An answer that was taken from the script.
-pub(crate) struct Turn {
+/// An answer that a program has taken from the script.
+pub(crate) struct Entry {
     pub(crate) number: u32,
     pub(crate) answer: Answer,
 }
 
 impl Script {
-    /// Makes an empty one.
+    /// Creates an empty script.
     pub fn create(folder: &Path) -> io::Result<Self> {
         let script = Self { folder: folder.to_owned() };
-        for place in [WAITING, TAKEN, RELEASED] {
-            fs::create_dir(script.folder.join(place))?;
+        for state in [WAITING, TAKEN, RELEASED] {
+            fs::create_dir(script.folder.join(state))?;
         }
         Ok(script)
     }
@@ -33,20 +33,20 @@ impl Script {
         Self { folder: folder.to_owned() }
     }
 
-    /// Appends an answer, under a number that is greater than all before.
+    /// Appends an answer. Its number must be greater than all before.
     pub fn append(&self, number: u32, answer: &Answer) -> io::Result<()> {
         let unfinished = self.folder.join("unfinished");
         fs::write(&unfinished, serde_json::to_vec(answer)?)?;
-        fs::rename(unfinished, self.place(WAITING, number))
+        fs::rename(unfinished, self.path(WAITING, number))
     }
 
-    /// Lets a held dialog go on.
+    /// Releases a held dialog.
     pub fn release(&self, number: u32) -> io::Result<()> {
-        fs::write(self.place(RELEASED, number), "")
+        fs::write(self.path(RELEASED, number), "")
     }
 
-    /// The numbers of the answers that nobody has taken.
-    pub fn left(&self) -> io::Result<Vec<u32>> {
+    /// The numbers of the answers that no program has taken.
+    pub fn remaining(&self) -> io::Result<Vec<u32>> {
         let mut numbers = Vec::new();
         for entry in fs::read_dir(self.folder.join(WAITING))? {
             let name = entry?.file_name();
@@ -57,32 +57,32 @@ impl Script {
     }
 
     pub(crate) fn is_released(&self, number: u32) -> bool {
-        self.place(RELEASED, number).exists()
+        self.path(RELEASED, number).exists()
     }
 
-    /// Whether the test is over and nobody waits for this program any more.
-    pub(crate) fn is_gone(&self) -> bool {
+    /// Whether the test has deleted the folder at its end.
+    pub(crate) fn is_deleted(&self) -> bool {
         !self.folder.exists()
     }
 
-    /// Takes the next answer if now is its turn. Of several programs only one gets it.
-    pub(crate) fn take(&self, at: Moment) -> io::Result<Option<Turn>> {
-        for number in self.left()? {
-            let waiting = self.place(WAITING, number);
+    /// Takes the next answer if its trigger matches. Of several programs only one gets it.
+    pub(crate) fn take(&self, trigger: Trigger) -> io::Result<Option<Entry>> {
+        for number in self.remaining()? {
+            let waiting = self.path(WAITING, number);
             let Ok(text) = fs::read(&waiting) else { continue };
             let answer: Answer = serde_json::from_slice(&text)?;
-            if answer.at != at {
+            if answer.trigger != trigger {
                 return Ok(None);
             }
-            if fs::rename(&waiting, self.place(TAKEN, number)).is_ok() {
-                return Ok(Some(Turn { number, answer }));
+            if fs::rename(&waiting, self.path(TAKEN, number)).is_ok() {
+                return Ok(Some(Entry { number, answer }));
             }
         }
         Ok(None)
     }
 
-    fn place(&self, place: &str, number: u32) -> PathBuf {
-        self.folder.join(place).join(number.to_string())
+    fn path(&self, state: &str, number: u32) -> PathBuf {
+        self.folder.join(state).join(number.to_string())
     }
 }
 

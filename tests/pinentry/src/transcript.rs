@@ -1,5 +1,5 @@
-//! What the program was asked and how it answered: one JSON line for each event, in the order in which
-//! they happened, whatever number of programs run at a time. It never holds a PIN.
+//! The transcript: what the programs were asked and what they answered. Each event is one JSON
+//! line, in the order of the events of all programs. It never contains a PIN.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 /// A line of the transcript.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
-    /// When it was written, in microseconds since 1970.
+    /// The time of the event, in microseconds since 1970.
     pub at: u64,
-    /// The process that wrote it.
+    /// The id of the process.
     pub pid: u32,
     /// What happened.
     pub event: Event,
@@ -22,25 +22,26 @@ pub struct Line {
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
-    /// The program was started; an answer that is not for a question was given there and then.
+    /// A program started. It may have given an answer instead of the greeting.
     Started {
-        /// That answer's number.
+        /// The number of that answer.
         answer: Option<u32>,
     },
-    /// A dialog was opened.
+    /// A program opened a dialog.
     Opened {
-        /// The question.
+        /// The kind of question.
         kind: Kind,
-        /// What had been set by then, in the order in which it was said: command and decoded parameter.
+        /// The settings so far, in their order: the command and its decoded parameter.
         settings: Vec<(String, String)>,
-        /// The number of the answer that it is going to get.
+        /// The number of the answer that it will get.
         answer: Option<u32>,
     },
-    /// The dialog that this process had open was closed.
+    /// A program closed its dialog.
     Answered(String),
-    /// The client said goodbye or closed the pipe.
+    /// The client sent `BYE` or closed the pipe.
     Ended,
-    /// The client did what a real one does not bear, or the script had an answer to another question.
+    /// The client did what a real pinentry does not accept, or the script
+    /// answered another question.
     Problem(String),
 }
 
@@ -55,7 +56,7 @@ pub enum Kind {
     Message,
 }
 
-/// Writes a line of this process, in one go.
+/// Appends a line of this process in one write.
 pub(crate) fn write(folder: &Path, event: Event) -> io::Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let line = Line {
@@ -65,21 +66,21 @@ pub(crate) fn write(folder: &Path, event: Event) -> io::Result<()> {
     };
     let mut text = serde_json::to_vec(&line)?;
     text.push(b'\n');
-    // Not created: where the test is over there is no folder any more, and nobody to read it.
+    // The file is not created, because the folder does not exist any more after the test.
     OpenOptions::new().append(true).open(folder.join(FILE))?.write_all(&text)
 }
 
-/// Makes an empty one.
+/// Creates an empty transcript.
 pub fn create(folder: &Path) -> io::Result<()> {
     fs::write(folder.join(FILE), "")
 }
 
-/// What has been written so far.
+/// Reads all lines so far.
 pub fn read(folder: &Path) -> io::Result<Vec<Line>> {
     let text = fs::read_to_string(folder.join(FILE))?;
-    // The last line may not be whole yet.
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    whole.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+    // The last line may be incomplete.
+    let complete = text.rfind('\n').map_or("", |end| &text[..end]);
+    complete.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
 }
 
 const FILE: &str = "transcript";

@@ -1,5 +1,5 @@
-//! The record of the calls: one JSON line for each, appended in one go when it returns, and one before
-//! it where it is made to wait. No PIN is in it.
+//! The record of the calls: one JSON line for each call, appended when it returns. If the call has
+//! to wait, a second line comes before it. The record contains no PIN.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -7,46 +7,47 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-/// A line of the record.
+/// One line of the record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Line {
-    /// A call waits, by a rule, for a person at the pinpad or for a slot event; or it never comes back.
+    /// A call waits because of a rule, for the user at the pinpad, or for a slot event. Or
+    /// it never returns.
     Blocked(Call),
     /// A call has returned.
     Returned(Call),
 }
 
-/// A call of a function.
+/// A call of a PKCS#11 function.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {
-    /// When it began, in microseconds since 1970.
+    /// The start of the call, in microseconds since 1970.
     pub at: u64,
-    /// The process.
+    /// The process id of the caller.
     pub pid: u32,
     /// The function, such as `C_Login`.
     pub function: String,
-    /// The slot, also where only the session is given to the function.
+    /// The slot, or the slot of the session.
     pub slot: Option<u64>,
     /// The session.
     pub session: Option<u64>,
-    /// The type of user of a `C_Login`.
+    /// The user type of a `C_Login`.
     pub user: Option<User>,
-    /// The length of the PIN that a `C_Login` was called with; `None` where it had none.
+    /// The length of the PIN of a `C_Login`; `None` without a PIN.
     pub pin_len: Option<u64>,
-    /// Who has answered. In [`Line::Blocked`] nobody has yet.
+    /// What answered the call. Not yet valid in [`Line::Blocked`].
     pub answered_by: AnsweredBy,
     /// The `CKR_*`; 0 in [`Line::Blocked`].
     pub result: u64,
 }
 
 impl Call {
-    /// Whether the token has heard of it, be it the real one or a card that is played.
+    /// Whether the call reached the real token or a simulated one.
     pub fn reached_token(&self) -> bool {
         self.answered_by != AnsweredBy::TestModule
     }
 }
 
-/// Types of users (PKCS#11 3.2, section 3.4).
+/// The types of users (PKCS#11 3.2, section 3.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum User {
     /// `CKU_SO`
@@ -55,39 +56,39 @@ pub enum User {
     User,
     /// `CKU_CONTEXT_SPECIFIC`
     ContextSpecific,
-    /// None of the standard's.
+    /// A type that PKCS#11 does not define.
     Other(u64),
 }
 
-/// How far a call got.
+/// What answered a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AnsweredBy {
-    /// The module of the tests has answered; the token never heard of it.
+    /// The test module. The call did not reach the token.
     TestModule,
-    /// The module of the tests has answered as a card that it plays, which has judged a PIN.
+    /// A simulated token, which has checked a PIN.
     SimulatedToken,
-    /// The module below was called. Its answer may have been changed.
+    /// The wrapped module. A rule may have changed its answer.
     RealModule,
 }
 
-/// Appends a line.
+/// Appends a line to the record.
 pub fn append(folder: &Path, line: &Line) -> io::Result<()> {
     let mut text = serde_json::to_vec(line)?;
     text.push(b'\n');
     OpenOptions::new().append(true).open(folder.join(FILE))?.write_all(&text)
 }
 
-/// Makes an empty record.
+/// Creates an empty record.
 pub fn create(folder: &Path) -> io::Result<()> {
     fs::write(folder.join(FILE), "")
 }
 
-/// What has been recorded so far.
+/// Reads all lines so far.
 pub fn read(folder: &Path) -> io::Result<Vec<Line>> {
     let text = fs::read_to_string(folder.join(FILE))?;
-    // The last line may not be whole yet.
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    whole.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+    // The last line may be incomplete.
+    let complete = text.rfind('\n').map_or("", |end| &text[..end]);
+    complete.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
 }
 
 const FILE: &str = "calls";

@@ -1,37 +1,37 @@
-//! What a faulty module does to its own process during a call, beside answering it or instead.
+//! What a faulty module does: to its own process, and to the lengths that it returns.
 
 use serde::{Deserialize, Serialize};
 
-/// A fault of a module.
+/// A fault that the module causes in its own process during a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fault {
-    /// Writes to memory that is not its own.
+    /// Writes to an invalid address.
     Segfault,
     /// Calls `abort`.
     Abort,
     /// Calls `exit` with a status.
     Exit(i32),
-    /// Never answers, and waits.
+    /// Never returns, and sleeps.
     Hang,
-    /// Never answers, and uses all of a processor.
+    /// Never returns, and keeps a processor busy.
     Spin,
     /// Writes bytes to standard output.
     Print(Vec<u8>),
-    /// Writes bytes to standard output and to every pipe that it finds open, but for those that are spared.
+    /// Writes bytes to standard output and to every open pipe that is not excluded.
     WriteGarbage(Vec<u8>),
-    /// Keeps so many bytes, which it has written to.
+    /// Leaks this many bytes of memory.
     Leak(usize),
-    /// Starts so many threads, which never end.
+    /// Starts this many threads, which never end.
     StartThreads(usize),
-    /// Makes the folder of the rules the working folder, and sets another locale.
+    /// Changes the working folder to that of the rules, and changes the locale.
     ChangeFolderAndLocale,
-    /// Handles signals that are the program's to handle: those that end it pass by, and of a crash it says
-    /// [`CRASH_REPORT`] before the process ends by it.
+    /// Installs signal handlers, which is the program's right. It ignores signals that would end
+    /// the process. On a crash it writes [`CRASH_REPORT`] before the process ends.
     HandleSignals,
 }
 
 impl Fault {
-    /// Whether the call comes back from it.
+    /// Whether the call returns after the fault.
     pub fn returns(&self) -> bool {
         match self {
             Self::Segfault | Self::Abort | Self::Exit(_) | Self::Hang | Self::Spin => false,
@@ -45,28 +45,29 @@ impl Fault {
     }
 }
 
-/// What a module that handles signals writes to standard error when it crashes.
+/// What a module with signal handlers writes to standard error on a crash.
 pub const CRASH_REPORT: &str = "the vendor's crash reporter was here";
 
-/// What a module says instead of a length or count that it was asked for: of a signature
-/// (`C_Sign`), of `CKA_VALUE` (`C_GetAttributeValue`), of slots, mechanisms or objects.
+/// A wrong length or count that the module returns: of a signature (`C_Sign`), of `CKA_VALUE`
+/// (`C_GetAttributeValue`), of slots, mechanisms or objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WrongLength {
-    /// It announces another one to a caller that has given no room yet.
+    /// Returned if the caller passes no buffer, to ask for the length.
     Announced(u64),
-    /// It says that it has written so much, whatever it has.
+    /// Returned as the length written to the caller's buffer.
     Written(u64),
-    /// It says that it has written so much more than it has.
+    /// Added to the length written to the caller's buffer.
     WrittenMore(u64),
 }
 
 impl WrongLength {
-    /// What it says instead of `truth`, where there was room or not.
-    pub fn instead_of(self, truth: u64, room: bool) -> u64 {
-        match (self, room) {
+    /// The value to return instead of `right`. `has_buffer` says whether the caller
+    /// passed a buffer.
+    pub fn instead_of(self, right: u64, has_buffer: bool) -> u64 {
+        match (self, has_buffer) {
             (Self::Announced(len), false) | (Self::Written(len), true) => len,
-            (Self::WrittenMore(more), true) => truth.saturating_add(more),
-            _ => truth,
+            (Self::WrittenMore(more), true) => right.saturating_add(more),
+            _ => right,
         }
     }
 }

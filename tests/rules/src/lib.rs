@@ -1,6 +1,6 @@
-//! What passes between a test and the PKCS#11 module of the tests, as files in a folder: the rules, which
-//! the test may change at any time, and the record of the calls, which the module only appends to.
-//! PINs may stand in the rules, and never in the record.
+//! The interface between a test and the PKCS#11 module of the tests. It consists of files in a
+//! folder: the rules, which the test may change at any time, and the record of calls, to which the
+//! module appends. The rules may contain PINs, the record must not.
 
 pub mod call;
 pub mod fault;
@@ -20,44 +20,46 @@ use rule::Rule;
 use simulated_token::SimulatedToken;
 use slot_events::SlotEvents;
 
-/// The variable of the environment that names the folder to the module.
+/// The environment variable that names the folder to the module.
 pub const FOLDER: &str = "PKCS11_BRIDGE_TEST_MODULE";
 
-/// Everything that the module is told.
+/// The rules for the module.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Rules {
-    /// The path of the module that calls are passed on to. Read once.
+    /// The path of the module that gets all calls. The module reads it only once.
     pub wrapped_module: PathBuf,
-    /// All that fit a call take part in it, in their order.
+    /// Rules for single functions. All that match a call apply, in their order.
     pub rules: Vec<Rule>,
-    /// What the tokens in some slots play, by the id of the slot.
+    /// The simulated tokens by slot id.
     pub simulated_tokens: BTreeMap<u64, SimulatedToken>,
-    /// Pipes of whoever runs the tests, as `/proc` names them: no rubbish is written to those.
+    /// Pipes of the test process, as `/proc` names them. [`fault::Fault::WriteGarbage`] does not
+    /// write to them.
     pub excluded_pipes: BTreeSet<String>,
-    /// What `C_WaitForSlotEvent` does.
+    /// The behaviour of `C_WaitForSlotEvent`.
     pub slot_events: SlotEvents,
 }
 
 impl Rules {
-    /// The file that holds them.
+    /// The path of the rules file.
     pub fn file(folder: &Path) -> PathBuf {
         folder.join("rules.json")
     }
 
-    /// Puts them in force with the next call. Whoever reads sees the old ones or the new ones whole.
+    /// Writes the rules file. It replaces the file in one step, so that the module reads either
+    /// version whole. The rules apply from the next call on.
     pub fn write(&self, folder: &Path) -> io::Result<()> {
         let unfinished = folder.join("rules.unfinished");
         fs::write(&unfinished, serde_json::to_vec(self)?)?;
         fs::rename(unfinished, Self::file(folder))
     }
 
-    /// Reads them.
+    /// Reads the rules file.
     pub fn read(folder: &Path) -> io::Result<Self> {
         Ok(serde_json::from_slice(&fs::read(Self::file(folder))?)?)
     }
 }
 
-/// Under which the module counts, and another for each thing that it counts.
+/// A new id, under which the module counts.
 fn new_id() -> u64 {
     static LAST: AtomicU64 = AtomicU64::new(0);
     LAST.fetch_add(1, Ordering::Relaxed)

@@ -1,4 +1,5 @@
-//! Rules for single functions: wait, be faulty, refuse, change the outcome.
+//! Rules for single functions. A rule can delay a call, cause faults, make the call fail, and
+//! change its result.
 
 use std::time::Duration;
 
@@ -8,42 +9,42 @@ use crate::call::{Call, User};
 use crate::fault::{Fault, WrongLength};
 use crate::new_id;
 
-/// What is done with calls of one function.
+/// What the module does with calls of one function.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Rule {
     id: u64,
     function: String,
     user: Option<User>,
     slot: Option<u64>,
-    /// So many calls go by first.
+    /// The number of calls before the rule applies.
     skip: u64,
-    /// To so many calls it applies; `None` for all that follow.
+    /// The number of calls to which the rule applies; `None` for all.
     times: Option<u64>,
-    /// How long the module waits first, in milliseconds.
+    /// The delay before the call, in milliseconds.
     sleep: u64,
-    /// Whether the module waits until the rule is changed or gone.
+    /// Whether the call waits until the test releases or removes the rule.
     held: bool,
-    /// What it does then to its own process.
+    /// The faults after the delay.
     faults: Vec<Fault>,
-    /// What it does with the call at last.
+    /// The effect on the call itself.
     effect: Effect,
 }
 
-/// What becomes of a call.
+/// The effect of a rule on a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {
-    /// It is passed on.
+    /// The wrapped module answers it.
     Forward,
-    /// It is answered with a `CKR_*` and not passed on.
+    /// It returns this `CKR_*` without reaching the wrapped module.
     FailBefore(u64),
-    /// It is passed on, and then answered with a `CKR_*` all the same.
+    /// The wrapped module answers it, and then it returns this `CKR_*`.
     FailAfter(u64),
-    /// It is passed on, and then answered with another length or count.
+    /// The wrapped module answers it, and then it returns a wrong length or count.
     WrongLength(WrongLength),
 }
 
 impl Rule {
-    /// A rule for all calls of a function, such as `C_Sign`, that does nothing yet.
+    /// A rule without effect for all calls of a function, such as `C_Sign`.
     pub fn on(function: &str) -> Self {
         Self {
             id: new_id(),
@@ -59,70 +60,70 @@ impl Rule {
         }
     }
 
-    /// A rule for all `C_Login`s of a type of user.
+    /// A rule without effect for all calls of `C_Login` with this user type.
     pub fn on_login(user: User) -> Self {
         Self { user: Some(user), ..Self::on("C_Login") }
     }
 
-    /// Only for calls that concern a slot, be it by a session on it.
+    /// Limits the rule to calls on a slot or on its sessions.
     pub fn slot(self, slot: u64) -> Self {
         Self { slot: Some(slot), ..self }
     }
 
-    /// Only for the `n`th such call from now on, beginning with 1.
+    /// Limits the rule to the `n`th matching call from now on, from 1.
     pub fn nth(self, n: u64) -> Self {
         Self { skip: n.checked_sub(1).expect("calls are counted from 1"), times: Some(1), ..self }
     }
 
-    /// Only for the next `n` such calls.
+    /// Limits the rule to the next `n` matching calls.
     pub fn next(self, n: u64) -> Self {
         Self { times: Some(n), ..self }
     }
 
-    /// The module waits first.
+    /// Delays the call.
     pub fn sleep(self, time: Duration) -> Self {
         Self { sleep: time.as_millis().try_into().expect("a short time"), ..self }
     }
 
-    /// The module waits first until the test releases the call.
+    /// Makes the call wait until the test releases the rule.
     pub fn held(self) -> Self {
         Self { held: true, ..self }
     }
 
-    /// Shows a fault, after those that it shows already. The call goes on where it comes back.
+    /// Adds a fault. The call continues after a fault that returns.
     pub fn fault(mut self, fault: Fault) -> Self {
         self.faults.push(fault);
         self
     }
 
-    /// Answers with a `CKR_*` and does not pass the call on.
+    /// Returns a `CKR_*` without calling the wrapped module.
     pub fn fail_before(self, ckr: u64) -> Self {
         Self { effect: Effect::FailBefore(ckr), ..self }
     }
 
-    /// Passes the call on and answers with a `CKR_*` all the same.
+    /// Calls the wrapped module, and then returns a `CKR_*`.
     pub fn fail_after(self, ckr: u64) -> Self {
         Self { effect: Effect::FailAfter(ckr), ..self }
     }
 
-    /// Passes the call on and lies about the length or count that was asked for.
+    /// Calls the wrapped module, and then returns a wrong length or count.
     pub fn wrong_length(self, length: WrongLength) -> Self {
         Self { effect: Effect::WrongLength(length), ..self }
     }
 
-    /// Under which the module counts the calls that fit.
+    /// The id under which the module counts matching calls.
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// Whether it speaks of such a call.
-    pub fn fits(&self, call: &Call) -> bool {
+    /// Whether the rule matches a call.
+    pub fn matches(&self, call: &Call) -> bool {
         self.function == call.function
             && (self.user.is_none() || self.user == call.user)
             && (self.slot.is_none() || self.slot == call.slot)
     }
 
-    /// Which of the calls that fit it applies to, beginning with 0; `None` for all.
+    /// The numbers of the matching calls to which the rule applies, from 0; `None` for all.
     pub fn window(&self) -> Option<std::ops::Range<u64>> {
         match (self.skip, self.times) {
             (0, None) => None,
@@ -130,27 +131,27 @@ impl Rule {
         }
     }
 
-    /// How long the module waits first.
+    /// The delay before the call.
     pub fn pause(&self) -> Duration {
         Duration::from_millis(self.sleep)
     }
 
-    /// Whether the module waits until the test releases the call.
+    /// Whether the call waits for the test.
     pub fn is_held(&self) -> bool {
         self.held
     }
 
-    /// What it does to its own process, one after the other.
+    /// The faults in their order.
     pub fn faults(&self) -> &[Fault] {
         &self.faults
     }
 
-    /// What becomes of the call.
+    /// The effect on the call.
     pub fn effect(&self) -> Effect {
         self.effect
     }
 
-    /// Has calls wait no more.
+    /// Lets the waiting calls go on.
     pub fn release(&mut self) {
         self.held = false;
     }

@@ -1,5 +1,5 @@
-//! What the token in a slot plays: a card with few tries, a pinpad, keys that want the PIN for each use,
-//! more certificates than it has, and being taken out.
+//! The simulation of a token in a slot: few PIN tries, a pinpad, keys that need the PIN for each
+//! use, more certificates, and removal.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,37 +8,38 @@ use serde::{Deserialize, Serialize};
 
 use crate::new_id;
 
-/// A token that is played. One that plays nothing is what the module below says of it.
+/// A simulated token. Whatever is not set comes from the wrapped module.
 ///
-/// It holds PINs, hence no `Debug`.
+/// It contains PINs, therefore it has no `Debug`.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct SimulatedToken {
     id: u64,
-    /// Bits set in `CK_TOKEN_INFO.flags`, after all others.
+    /// Bits to set in `CK_TOKEN_INFO.flags`, applied last.
     pub set_flags: u64,
-    /// Bits cleared in `CK_TOKEN_INFO.flags`, after all others but those of `set_flags`.
+    /// Bits to clear in `CK_TOKEN_INFO.flags`, applied before `set_flags`.
     pub clear_flags: u64,
     /// `CK_TOKEN_INFO.ulMinPinLen`
     pub min_pin_len: Option<u64>,
     /// `CK_TOKEN_INFO.ulMaxPinLen`
     pub max_pin_len: Option<u64>,
-    /// `CK_TOKEN_INFO.label`: 32 bytes, whatever they are.
+    /// `CK_TOKEN_INFO.label`: any 32 bytes.
     pub label: Option<Vec<u8>>,
-    /// The wrong PINs in a row, of the user and for single keys together, after which the PIN is locked.
+    /// The number of consecutive wrong PINs that locks the PIN. PINs for the login and for single
+    /// keys count together.
     pub tries: Option<u32>,
-    /// A reader that takes the PIN itself.
+    /// A reader with a pinpad.
     pub pinpad: Option<Pinpad>,
-    /// Makes all private keys such as want this PIN for each use (`CKA_ALWAYS_AUTHENTICATE`).
+    /// The PIN that all private keys need for each use (`CKA_ALWAYS_AUTHENTICATE`).
     pub always_authenticate: Option<String>,
-    /// Certificates beside those of the token, for everybody to read.
+    /// Certificates in addition to those of the token, readable without a login.
     pub certificates: Vec<Certificates>,
-    /// That the slot itself is gone.
+    /// Set if the slot itself does not exist any more.
     pub missing_slot: Option<MissingSlot>,
-    /// How often it was pulled and put back.
+    /// How often it was removed or inserted.
     presence_changes: u64,
 }
 
-/// A slot that is gone: every call that names it is answered with `CKR_SLOT_ID_INVALID`.
+/// A slot that does not exist any more. Every call that names it returns `CKR_SLOT_ID_INVALID`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MissingSlot {
     /// `C_GetSlotList` does not list it.
@@ -47,19 +48,19 @@ pub enum MissingSlot {
     StillListed,
 }
 
-/// So many certificate objects, each with a `CKA_ID` of its own.
+/// A number of certificate objects, each with a different `CKA_ID`.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Certificates {
-    /// How many.
+    /// The number of objects.
     pub count: u32,
-    /// The file with the value of each.
+    /// The file with the `CKA_VALUE` of each object.
     pub value: PathBuf,
-    /// The `CKR_*` that each is read with, where it cannot be read.
+    /// If set, reading an object returns this `CKR_*`.
     pub unreadable: Option<u64>,
 }
 
 impl SimulatedToken {
-    /// One that plays nothing yet, and on which no wrong PIN has been tried.
+    /// A token without any simulation, and without a wrong PIN so far.
     pub fn new() -> Self {
         Self {
             id: new_id(),
@@ -77,29 +78,29 @@ impl SimulatedToken {
         }
     }
 
-    /// Takes it out of its slot.
+    /// Removes the token from its slot.
     pub fn remove(&mut self) {
-        assert!(!self.is_removed(), "it is out already");
+        assert!(!self.is_removed(), "the token is already removed");
         self.presence_changes += 1;
     }
 
-    /// Puts it back into its slot.
+    /// Inserts the token into its slot again.
     pub fn insert(&mut self) {
-        assert!(self.is_removed(), "it is in its slot");
+        assert!(self.is_removed(), "the token is already in its slot");
         self.presence_changes += 1;
     }
 
-    /// Whether it is out of its slot.
+    /// Whether the token is removed.
     pub fn is_removed(&self) -> bool {
         !self.presence_changes.is_multiple_of(2)
     }
 
-    /// How often it was pulled and put back. Sessions and logins end with each.
+    /// How often the token was removed or inserted. Each change ends its sessions and its login.
     pub fn presence_changes(&self) -> u64 {
         self.presence_changes
     }
 
-    /// Under which the module counts the wrong PINs.
+    /// The id under which the module counts wrong PINs.
     pub fn id(&self) -> u64 {
         self.id
     }
@@ -120,64 +121,64 @@ pub struct Pinpad {
     held: bool,
 }
 
-/// What a person does at a pinpad.
+/// What the user does at a pinpad.
 #[derive(Clone, Serialize, Deserialize)]
 pub enum Entry {
-    /// Types a PIN, right or wrong.
+    /// Types a PIN.
     Pin(String),
-    /// Does something else, which the reader answers with a `CKR_*`.
+    /// Does something else. The reader returns this `CKR_*`.
     Fail(u64),
 }
 
 impl Pinpad {
-    /// One at which a person types the same PIN each time.
+    /// A pinpad at which the user types the same PIN each time.
     pub fn typing(pin: &str) -> Self {
         Self::with_entries([Entry::Pin(pin.to_owned())])
     }
 
-    /// One at which a person does one thing after the other, and the last one again and again.
+    /// A pinpad with a list of entries. The user repeats the last one.
     pub fn with_entries(entries: impl Into<Vec<Entry>>) -> Self {
         let entries = entries.into();
-        assert!(!entries.is_empty(), "a pinpad without a person");
+        assert!(!entries.is_empty(), "a pinpad needs at least one entry");
         Self { id: new_id(), entries, delay: 0, held: false }
     }
 
-    /// The person takes that time for each.
+    /// Sets the time that the user takes for each entry.
     pub fn after(self, time: Duration) -> Self {
         Self { delay: time.as_millis().try_into().expect("a short time"), ..self }
     }
 
-    /// The person waits until the test says so.
+    /// Makes the user wait until the test releases the pinpad.
     pub fn held(self) -> Self {
         Self { held: true, ..self }
     }
 
-    /// The person waits no more.
+    /// Lets the user go on.
     pub fn released(self) -> Self {
         Self { held: false, ..self }
     }
 
-    /// Under which the module counts the entries.
+    /// The id under which the module counts entries.
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// What is done at the `n`th time, beginning with 0.
+    /// The entry number `n`, from 0.
     pub fn entry(&self, n: usize) -> &Entry {
         &self.entries[n.min(self.entries.len() - 1)]
     }
 
-    /// What is done, one after the other.
+    /// All entries in their order.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// How long the person takes.
+    /// The time that the user takes.
     pub fn delay(&self) -> Duration {
         Duration::from_millis(self.delay)
     }
 
-    /// Whether the person waits for the test.
+    /// Whether the user waits for the test.
     pub fn is_held(&self) -> bool {
         self.held
     }

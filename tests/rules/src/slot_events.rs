@@ -1,18 +1,18 @@
-//! What `C_WaitForSlotEvent` (PKCS#11 3.2, section 5.5.4) does.
+//! The behaviour of `C_WaitForSlotEvent` (PKCS#11 3.2, section 5.5.4).
 
 use serde::{Deserialize, Serialize};
 
-/// How a module tells of tokens that are pulled or put back. None of them ever tells of a change that was
-/// made before the process initialised the module.
+/// How the module reports removed and inserted tokens. It never reports a change from before the
+/// process initialized the module.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SlotEvents {
-    /// As the module below does: SoftHSM does not support it.
+    /// Forwards the call to the wrapped module. SoftHSM does not support it.
     #[default]
     Forwarded,
-    /// By the standard: it waits for the next change where it may.
+    /// Waits for the next change, as PKCS#11 demands, unless the flags forbid it.
     Working,
-    /// As `Working`, and every other call waits until it returns.
+    /// As `Working`, but every other call waits until it returns.
     HoldingLock,
-    /// It returns at once and says that something has changed, whatever has.
+    /// Returns at once and reports a change, even if there was no change.
     Spurious,
 }

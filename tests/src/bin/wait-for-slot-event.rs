@@ -1,14 +1,14 @@
-//! Waits for a slot event in one thread of a module and makes another call in a second one, which
-//! `pkcs11-tool` cannot.
+//! Waits for a slot event in one thread and makes another call in a second thread. `pkcs11-tool`
+//! cannot do that.
 //!
-//! `wait-for-slot-event --module PATH`: calls `C_WaitForSlotEvent` at once and `C_GetInfo` at the end of its
-//! standard input, and ends when both have returned.
+//! `wait-for-slot-event --module PATH` calls `C_WaitForSlotEvent` at once, and `C_GetInfo` at the
+//! end of its standard input. It exits when both have returned.
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [_, path] = &arguments[..] else { panic!("wait-for-slot-event --module PATH") };
+    let [_, path] = &arguments[..] else { panic!("usage: wait-for-slot-event --module PATH") };
     let module = Pkcs11::new(path).expect("a module");
     let flags = CInitializeFlags::OS_LOCKING_OK;
     module.initialize(CInitializeArgs::new(flags)).expect("a module");

@@ -1,8 +1,8 @@
-//! Puts a certificate on a token of SoftHSM, however long its subject is: `pkcs11-tool` takes none of
-//! more than 512 bytes.
+//! Writes a certificate to a SoftHSM token. `pkcs11-tool` does not write certificates with a
+//! subject of more than 512 bytes.
 //!
-//! `write-certificate ID FILE`: a `CKA_ID` in hexadecimal digits and a certificate in DER. The
-//! environment says which tokens SoftHSM has.
+//! `write-certificate ID FILE` takes a `CKA_ID` in hexadecimal digits and a certificate in DER. The
+//! environment names SoftHSM's configuration.
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::object::{Attribute, CertificateType, ObjectClass};
@@ -11,13 +11,13 @@ use pkcs11_bridge_tests::token::{LABEL, MODULE, PIN};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [id, file] = &arguments[..] else { panic!("write-certificate ID FILE") };
+    let [id, file] = &arguments[..] else { panic!("usage: write-certificate ID FILE") };
     let module = Pkcs11::new(MODULE).expect("SoftHSM");
     let flags = CInitializeFlags::OS_LOCKING_OK;
     module.initialize(CInitializeArgs::new(flags)).expect("a module");
-    let is_ours = |slot: &_| module.get_token_info(*slot).expect("a token").label() == LABEL;
+    let is_test_token = |slot: &_| module.get_token_info(*slot).expect("a token").label() == LABEL;
     let slots = module.get_slots_with_token().expect("slots");
-    let slot = slots.into_iter().find(is_ours).expect("the token");
+    let slot = slots.into_iter().find(is_test_token).expect("the token");
     let session = module.open_rw_session(slot).expect("a session");
     session.login(UserType::User, Some(&PIN.to_owned().into())).expect("a login");
     session
@@ -28,7 +28,7 @@ fn main() {
             Attribute::Private(false),
             Attribute::Id(const_hex::decode(id).expect("hexadecimal digits")),
             Attribute::Label(b"long".to_vec()),
-            // SoftHSM wants one, and nobody reads it.
+            // SoftHSM requires a subject. No test reads it.
             Attribute::Subject(b"\x30\x00".to_vec()),
             Attribute::Value(std::fs::read(file).expect("a certificate")),
         ])

@@ -1,5 +1,5 @@
-//! One connection of a page, from its opening to its end: requests are written as long as there is room in
-//! flight, and what comes is read, side by side.
+//! One connection of a page, from its opening to its end. It sends requests while permits are free,
+//! and receives at the same time.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -17,31 +17,31 @@ use tokio_tungstenite::tungstenite::Message;
 use super::counters::{Counters, SharedCounters};
 use super::in_flight::{InFlight, Unanswered};
 use super::page::Opened;
-use super::request::{Aim, Expected, Request};
+use super::request::{Expected, Purpose, Request};
 use super::sender::{Input, Sender};
 use super::testbed::Testbed;
 
 pub(super) struct Connection<'a> {
     pub(super) testbed: &'a Testbed,
     pub(super) counters: &'a SharedCounters,
-    /// One permit for each request that may be in flight.
-    pub(super) room: Arc<Semaphore>,
-    /// A limit was broken for which the bridge closes the connection.
-    pub(super) provoked: AtomicBool,
+    /// One permit for each request in flight.
+    pub(super) permits: Arc<Semaphore>,
+    /// Whether this run exceeded a limit for which the bridge closes the connection.
+    pub(super) limit_broken: AtomicBool,
     origin: usize,
     in_flight: Mutex<InFlight>,
 }
 
-/// How a connection ended.
+/// Why a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum Ending {
     /// The run is over.
     Done,
-    /// By this run.
+    /// This run cut the connection.
     CutOff,
-    /// There were as many connections as there may be.
-    NoRoom,
-    /// By the bridge, for no reason that this run gave it.
+    /// The bridge had the most connections that it accepts.
+    TooManyConnections,
+    /// The bridge closed the connection with this code, and this run gave it no reason.
     Closed(u16),
 }
 
@@ -52,31 +52,34 @@ impl<'a> Connection<'a> {
         testbed: &'a Testbed,
         counters: &'a SharedCounters,
     ) -> Self {
-        let room = Arc::new(Semaphore::new(in_flight));
-        let provoked = AtomicBool::new(false);
-        Self { testbed, counters, room, provoked, origin, in_flight: Mutex::default() }
+        let permits = Arc::new(Semaphore::new(in_flight));
+        let limit_broken = AtomicBool::new(false);
+        Self { testbed, counters, permits, limit_broken, origin, in_flight: Mutex::default() }
     }
 
-    pub(super) async fn run(self, (socket, second): Opened, input: Input<'_>) -> End {
+    pub(super) async fn run(self, (socket, raw_socket): Opened, input: Input<'_>) -> Ending {
         let (sink, stream) = socket.split();
-        let sender = Sender::new(&self, sink, second, input);
+        let sender = Sender::new(&self, sink, raw_socket, input);
         let end = tokio::select! {
             end = self.read(stream) => end,
             end = sender.write() => end,
         };
         let unanswered = match end {
-            End::Done | End::Closed(_) => Unanswered::Lost,
-            End::CutOff | End::NoRoom => Unanswered::CutOff,
+            Ending::Done | Ending::Closed(_) => Unanswered::Lost,
+            Ending::CutOff | Ending::TooManyConnections => Unanswered::CutOff,
         };
         self.in_flight().close(self.counters, unanswered);
         end
     }
 
     pub(super) fn in_flight(&self) -> MutexGuard<'_, InFlight> {
-        self.in_flight.lock().expect("nobody panics with it")
+        self.in_flight.lock().expect("no holder panics")
     }
 
-    async fn read(&self, mut stream: SplitStream<WebSocketStream<tokio::net::TcpStream>>) -> End {
+    async fn read(
+        &self,
+        mut stream: SplitStream<WebSocketStream<tokio::net::TcpStream>>,
+    ) -> Ending {
         loop {
             match stream.next().await {
                 Some(Ok(Message::Text(text))) => self.receive(&text),
@@ -89,14 +92,14 @@ impl<'a> Connection<'a> {
         }
     }
 
-    fn closed(&self, code: u16) -> End {
+    fn closed(&self, code: u16) -> Ending {
         match code {
-            TOO_LONG if self.provoked.load(Ordering::Relaxed) => {
-                self.counters.count(|figures| figures.disruptions.too_long_frames += 1);
-                End::CutOff
+            MESSAGE_TOO_BIG if self.limit_broken.load(Ordering::Relaxed) => {
+                self.counters.update(|counters| counters.disruptions.too_long_frames += 1);
+                Ending::CutOff
             }
-            TRY_LATER => End::NoRoom,
-            code => End::Closed(code),
+            TRY_AGAIN_LATER => Ending::TooManyConnections,
+            code => Ending::Closed(code),
         }
     }
 
@@ -105,29 +108,29 @@ impl<'a> Connection<'a> {
             Ok(Incoming::Reply { id, outcome }) => {
                 let outcome = outcome.map(ToOwned::to_owned);
                 let request =
-                    self.in_flight().answer(self.testbed, self.counters, id.as_ref(), &outcome);
+                    self.in_flight().resolve(self.testbed, self.counters, id.as_ref(), &outcome);
                 if let Some(request) = request {
-                    self.learn(&request, &outcome);
+                    self.update_state(&request, &outcome);
                 }
             }
             Ok(Incoming::Event { method, .. }) => {
                 let method = method.into_owned();
-                self.counters.count(|figures| *figures.events.entry(method).or_default() += 1);
+                self.counters.update(|counters| *counters.events.entry(method).or_default() += 1);
             }
-            Err(_) => self.counters.count(|figures| figures.anothers += 1),
+            Err(_) => self.counters.update(|counters| counters.mismatched += 1),
         }
     }
 
-    /// What a page does differently after an answer.
-    fn learn(&self, request: &Request, outcome: &Result<Box<RawValue>, ErrorObject>) {
+    /// Updates what the page knows of the module after an answer.
+    fn update_state(&self, request: &Request, outcome: &Result<Box<RawValue>, ErrorObject>) {
         let error = outcome.as_ref().err();
-        self.counters.count(|figures| count_refusal(figures, request, error));
+        self.counters.update(|counters| count_disruption(counters, request, error));
         let Some(module) = request.module else { return };
         if let Some(error) = error
-            && request.aim == Aim::Work
+            && request.purpose == Purpose::Work
             && (error.is(ErrorCode::ModuleUnavailable) || error.is(ErrorCode::TooManyRequests))
         {
-            self.testbed.leave_alone(self.origin, module);
+            self.testbed.pause_module(self.origin, module);
         }
         match (&request.expected, error) {
             (Expected::Signature { .. }, None) => {
@@ -144,24 +147,26 @@ impl<'a> Connection<'a> {
     }
 }
 
-fn count_refusal(figures: &mut Counters, request: &Request, error: Option<&ErrorObject>) {
-    let is_of = |row| error.is_some_and(|error| error.is(row));
-    let disruptions = &mut figures.disruptions;
-    match request.aim {
-        Aim::OneTooManyInFlight if is_of(ErrorCode::TooManyRequests) => {
+fn count_disruption(counters: &mut Counters, request: &Request, error: Option<&ErrorObject>) {
+    let has_code = |code| error.is_some_and(|error| error.is(code));
+    let disruptions = &mut counters.disruptions;
+    match request.purpose {
+        Purpose::ExceedInFlight if has_code(ErrorCode::TooManyRequests) => {
             disruptions.too_many_in_flight += 1
         }
-        Aim::OneTooManyWorkers if is_of(ErrorCode::TooManyRequests) => {
+        Purpose::ExceedWorkers if has_code(ErrorCode::TooManyRequests) => {
             disruptions.too_many_workers += 1
         }
-        Aim::TooLongBatch if is_of(ErrorCode::BadArgument) => disruptions.too_long_batches += 1,
-        Aim::Work if is_of(ErrorCode::ModuleUnavailable) => disruptions.set_aside += 1,
+        Purpose::ExceedBatch if has_code(ErrorCode::BadArgument) => {
+            disruptions.too_long_batches += 1
+        }
+        Purpose::Work if has_code(ErrorCode::ModuleUnavailable) => disruptions.set_aside += 1,
         _ => {}
     }
 }
 
 // Close codes of RFC 6455, section 7.4.1, and of IANA's registry.
-const TOO_LONG: u16 = 1009;
-const TRY_LATER: u16 = 1013;
-/// There was none.
+const MESSAGE_TOO_BIG: u16 = 1009;
+const TRY_AGAIN_LATER: u16 = 1013;
+/// The connection ended without a close code.
 const NO_CODE: u16 = 0;

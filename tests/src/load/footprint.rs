@@ -1,4 +1,4 @@
-//! What the bridge takes of the system: memory, file descriptors, workers; before, at most, and afterwards.
+//! The bridge's memory, file descriptors and workers: before, during and after a run.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,34 +8,34 @@ use std::time::Duration;
 use crate::bridge::workers_of;
 use crate::processes;
 
-/// What it takes at one time.
+/// The resources of the bridge at one time.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Footprint {
-    /// Memory of the bridge in bytes, as far as it is not swapped out.
+    /// The resident memory of the bridge in bytes.
     pub memory: u64,
-    /// That of its workers together.
+    /// The resident memory of all its workers in bytes.
     pub workers_memory: u64,
-    /// File descriptors of the bridge.
+    /// The number of open file descriptors of the bridge.
     pub file_descriptors: u64,
-    /// Its workers.
+    /// The number of its workers.
     pub workers: u64,
 }
 
-/// What it takes during a run.
+/// The resources of the bridge during a run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Footprints {
     /// Before the first connection.
     pub start: Footprint,
-    /// The most of each.
+    /// The highest value of each.
     pub peak: Footprint,
     /// After all connections have ended.
     pub end: Footprint,
 }
 
-/// Looks at a bridge now and then.
-pub(super) struct Watch {
+/// Samples the resources of a bridge in a thread.
+pub(super) struct FootprintSampler {
     bridge: u32,
-    over: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
     thread: JoinHandle<Footprints>,
 }
 
@@ -51,7 +51,7 @@ impl Footprint {
         }
     }
 
-    fn at_most(self, other: Self) -> Self {
+    fn max(self, other: Self) -> Self {
         Self {
             memory: self.memory.max(other.memory),
             workers_memory: self.workers_memory.max(other.workers_memory),
@@ -61,27 +61,27 @@ impl Footprint {
     }
 }
 
-impl Watch {
+impl FootprintSampler {
     pub(super) fn start(bridge: u32) -> Self {
-        let over = Arc::new(AtomicBool::new(false));
+        let stop = Arc::new(AtomicBool::new(false));
         let start = Footprint::of(bridge);
-        let until = Arc::clone(&over);
+        let stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             let mut footprints = Footprints { start, peak: start, end: start };
-            while !until.load(Ordering::Relaxed) {
+            while !stopped.load(Ordering::Relaxed) {
                 std::thread::sleep(INTERVAL);
-                footprints.peak = footprints.peak.at_most(Footprint::of(bridge));
+                footprints.peak = footprints.peak.max(Footprint::of(bridge));
             }
             footprints
         });
-        Self { bridge, over, thread }
+        Self { bridge, stop, thread }
     }
 
     pub(super) fn finish(self) -> Footprints {
-        self.over.store(true, Ordering::Relaxed);
-        let mut footprints = self.thread.join().expect("it does not panic");
+        self.stop.store(true, Ordering::Relaxed);
+        let mut footprints = self.thread.join().expect("the thread does not panic");
         footprints.end = Footprint::of(self.bridge);
-        // The system has seen what lies between two looks.
+        // The operating system also knows the peak between two samples.
         let peak = processes::memory(self.bridge).map_or(0, |(_, peak)| peak);
         footprints.peak.memory = footprints.peak.memory.max(peak);
         footprints

@@ -1,5 +1,6 @@
-//! The requests of one connection that have no answer yet. Ids are counted up on each connection from 1, so that
-//! an answer that went to the wrong connection finds a request there, and is told by what it says.
+//! The requests of one connection that have no answer yet. Each connection counts its ids from 1.
+//! An answer on the wrong connection therefore finds a request with its id there, and the content
+//! shows the mistake.
 
 use std::collections::HashMap;
 
@@ -18,7 +19,7 @@ pub(super) struct InFlight {
     last: u64,
 }
 
-/// Why requests that are still open get no answer.
+/// Why open requests got no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unanswered {
     CutOff,
@@ -26,12 +27,8 @@ pub(super) enum Unanswered {
 }
 
 impl InFlight {
-    /// A request that is about to be sent. The permit is given back with the answer.
-    pub(super) fn enter(
-        &mut self,
-        request: Request,
-        permit: Option<OwnedSemaphorePermit>,
-    ) -> String {
+    /// Adds a request and returns the text to send. The answer frees the permit.
+    pub(super) fn add(&mut self, request: Request, permit: Option<OwnedSemaphorePermit>) -> String {
         self.last += 1;
         let id = id(self.last);
         let text = request.encode(&id);
@@ -39,8 +36,8 @@ impl InFlight {
         text
     }
 
-    /// Counts an answer, and gives the request that it belongs to.
-    pub(super) fn answer(
+    /// Counts an answer and returns its request.
+    pub(super) fn resolve(
         &mut self,
         testbed: &Testbed,
         counters: &SharedCounters,
@@ -48,63 +45,65 @@ impl InFlight {
         outcome: &Result<Box<RawValue>, ErrorObject>,
     ) -> Option<Request> {
         let Some((request, _)) = id.and_then(|id| self.open.remove(id)) else {
-            let had_one = id.is_some_and(|id| number(id).is_some_and(|n| n <= self.last));
-            counters.count(|figures| {
-                figures.answered_twice += u64::from(had_one);
-                figures.anothers += u64::from(!had_one);
-                figures.wrong_answer(format!("an answer to nothing that is open: {id:?}"));
+            let was_answered = id.is_some_and(|id| number(id).is_some_and(|n| n <= self.last));
+            counters.update(|counters| {
+                counters.answered_twice += u64::from(was_answered);
+                counters.mismatched += u64::from(!was_answered);
+                counters.wrong_answer(format!("an answer without an open request: {id:?}"));
             });
             return None;
         };
         let verdict = match outcome {
             Ok(result) => match request.verify_result(testbed, result) {
-                Verdict::WrongSignature if self.is_of_another(testbed, result) => Verdict::Anothers,
+                Verdict::WrongSignature if self.answers_another_request(testbed, result) => {
+                    Verdict::Mismatch
+                }
                 verdict => verdict,
             },
             Err(error) => request.verify_error(error),
         };
-        counters.count(|figures| {
+        counters.update(|counters| {
             if verdict != Verdict::Right {
-                let came =
+                let answer =
                     outcome.as_ref().map_or_else(|error| &*error.message, |result| result.get());
-                figures.wrong_answer(format!("{verdict:?}: {}: {came}", request.method));
+                counters.wrong_answer(format!("{verdict:?}: {}: {answer}", request.method));
             }
-            figures.wrong_signature += u64::from(verdict == Verdict::WrongSignature);
-            figures.anothers += u64::from(verdict == Verdict::Anothers);
+            counters.wrong_signature += u64::from(verdict == Verdict::WrongSignature);
+            counters.mismatched += u64::from(verdict == Verdict::Mismatch);
             match outcome {
                 Ok(result) => {
-                    figures.answered += 1;
-                    count_content(figures, &request.expected, result);
+                    counters.answered += 1;
+                    count_content(counters, &request.expected, result);
                 }
-                Err(error) => figures.error(error),
+                Err(error) => counters.error(error),
             }
         });
         Some(request)
     }
 
-    /// A batch that is in flight.
+    /// The id of a batch that is in flight.
     pub(super) fn batch(&self) -> Option<&Id> {
         let is_batch =
             |(request, _): &&(Request, _)| matches!(request.expected, Expected::Signatures { .. });
         self.open.iter().find(|(_, open)| is_batch(open)).map(|(id, _)| id)
     }
 
-    /// How many are in flight.
+    /// The number of requests in flight.
     pub(super) fn len(&self) -> usize {
         self.open.len()
     }
 
-    /// Counts what is still open.
+    /// Counts the requests that are still open.
     pub(super) fn close(&mut self, counters: &SharedCounters, unanswered: Unanswered) {
         let count = self.open.drain().count() as u64;
-        counters.count(|figures| match unanswered {
-            Unanswered::CutOff => figures.cut_off += count,
-            Unanswered::Lost => figures.lost += count,
+        counters.update(|counters| match unanswered {
+            Unanswered::CutOff => counters.cut_off += count,
+            Unanswered::Lost => counters.lost += count,
         });
     }
 
-    /// Whether a signature is the answer to another request of the connection.
-    fn is_of_another(&self, testbed: &Testbed, result: &RawValue) -> bool {
+    /// Whether a signature answers another request of the connection.
+    fn answers_another_request(&self, testbed: &Testbed, result: &RawValue) -> bool {
         let signatures = self
             .open
             .values()
@@ -115,25 +114,25 @@ impl InFlight {
     }
 }
 
-fn count_content(figures: &mut Counters, expected: &Expected, result: &RawValue) {
+fn count_content(counters: &mut Counters, expected: &Expected, result: &RawValue) {
     match expected {
-        Expected::Signature { .. } => figures.signatures += 1,
+        Expected::Signature { .. } => counters.signatures += 1,
         Expected::Signatures { messages, .. } => {
             let failed = result.get().matches(r#"{"error":"#).count() as u64;
             let cancelled = result.get().contains(r#""code":"803""#);
-            figures.signatures += (messages.len() as u64).saturating_sub(failed);
-            figures.failed_in_batches += failed;
-            figures.disruptions.cancelled_batches += u64::from(cancelled);
+            counters.signatures += (messages.len() as u64).saturating_sub(failed);
+            counters.failed_in_batches += failed;
+            counters.disruptions.cancelled_batches += u64::from(cancelled);
         }
         Expected::Tokens => {
             let tokens = result.get().matches(r#""slot_id":"#).count();
-            figures.tokens_left_out += u64::from(tokens < ALL_SLOTS);
+            counters.incomplete_token_lists += u64::from(tokens < ALL_SLOTS);
         }
         _ => {}
     }
 }
 
-/// Ids of both kinds.
+/// Makes an id: a number, or a string for every fourth request.
 fn id(number: u64) -> Id {
     if number.is_multiple_of(4) { Id::String(format!("load-{number}")) } else { Id::Number(number) }
 }

@@ -1,4 +1,5 @@
-//! A page of a load run: opens its connection, and opens it anew when it was cut off, until the run stops.
+//! A page of a load run. It opens a connection, and opens it again after a cut, until
+//! the run stops.
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_util::sync::CancellationToken;
 
 use super::chaos::Disruption;
-use super::connection::{Connection, End};
+use super::connection::{Connection, Ending};
 use super::counters::SharedCounters;
 use super::sender::Input;
 use super::testbed::Testbed;
@@ -26,11 +27,11 @@ pub(super) struct Page {
     disruptions: mpsc::Receiver<Disruption>,
 }
 
-/// A connection, and a second handle of its socket.
+/// A connection and a second handle of its socket.
 pub(super) type Opened = (WebSocketStream<tokio::net::TcpStream>, TcpStream);
 
 impl Page {
-    /// The page, and the way to have it make disruption.
+    /// The page, and a sender for its disruptions.
     pub(super) fn new(
         number: usize,
         in_flight: usize,
@@ -52,28 +53,28 @@ impl Page {
                 Connection::new(self.origin, self.in_flight, &self.testbed, &self.counters);
             let (workload, disruptions, stop) = (&mut self.workload, &mut self.disruptions, &stop);
             match connection.run(opened, Input { workload, disruptions, stop }).await {
-                End::Done => return,
-                End::CutOff => {}
-                End::Closed(code) => {
-                    self.counters.count(|figures| *figures.closed.entry(code).or_default() += 1);
+                Ending::Done => return,
+                Ending::CutOff => {}
+                Ending::Closed(code) => {
+                    self.counters.update(|counters| *counters.closed.entry(code).or_default() += 1);
                 }
-                End::NoRoom => tokio::time::sleep(NO_ROOM_PAUSE).await,
+                Ending::TooManyConnections => tokio::time::sleep(RETRY_PAUSE).await,
             }
-            self.counters.count(|figures| figures.disruptions.opened_anew += 1);
+            self.counters.update(|counters| counters.disruptions.reopened += 1);
         }
     }
 
     async fn open(&self) -> Opened {
         let socket = TcpStream::connect(self.address).expect("the bridge listens");
         socket.set_nonblocking(true).expect("a socket option");
-        let second = socket.try_clone().expect("a second handle");
+        let raw_socket = socket.try_clone().expect("a second handle");
         let socket = tokio::net::TcpStream::from_std(socket).expect("a socket");
         let handshake =
             Handshake::of(self.address).origin(Some(&self.testbed.origins[self.origin]));
-        let upgraded = handshake.upgrade(socket).await.expect("the bridge lets it in");
-        (upgraded, second)
+        let upgraded = handshake.upgrade(socket).await.expect("the bridge accepts the connection");
+        (upgraded, raw_socket)
     }
 }
 
-/// The bridge may take a moment to notice that a connection was cut off.
-const NO_ROOM_PAUSE: Duration = Duration::from_millis(50);
+/// The bridge may take a moment to notice that a connection was cut.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);

@@ -1,4 +1,4 @@
-//! What a load run found, as a table for people and as JSON.
+//! The report of a load run, as a table for people and as JSON.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,48 +7,48 @@ use serde_json::{Value, json};
 
 use super::{Counters, Footprint, Footprints, Plan};
 
-/// The outcome of a run.
+/// The results of a run.
 pub struct Report {
-    /// What was run.
+    /// The plan of the run.
     pub plan: Plan,
-    /// How long requests were sent and answered.
+    /// How long the pages sent requests and received answers.
     pub elapsed: Duration,
-    /// What came of them.
-    pub figures: Counters,
-    /// What the bridge took of the system.
+    /// The outcomes of the requests.
+    pub counters: Counters,
+    /// The resources of the bridge.
     pub footprints: Footprints,
-    /// Workers that did not end when all pages had gone.
-    pub left_over: usize,
+    /// The number of workers that did not end after all pages had closed.
+    pub leftover_workers: usize,
 }
 
 impl Report {
-    /// The figures that have to be zero, with their names.
+    /// The counts that must be zero, with their names.
     pub fn must_be_zero(&self) -> Vec<(&'static str, u64)> {
-        let mut figures = self.figures.must_be_zero().to_vec();
-        figures.push(("workers left over", self.left_over as u64));
-        figures
+        let mut counters = self.counters.must_be_zero().to_vec();
+        counters.push(("workers left over", self.leftover_workers as u64));
+        counters
     }
 
-    /// Whether all of them are.
+    /// Whether all of those are zero.
     pub fn is_clean(&self) -> bool {
         self.must_be_zero().iter().all(|(_, figure)| *figure == 0)
     }
 
-    /// Requests that were answered in a second.
+    /// The number of answers per second.
     pub fn per_second(&self) -> f64 {
-        (self.figures.answered + self.figures.failed) as f64 / self.elapsed.as_secs_f64()
+        (self.counters.answered + self.counters.failed) as f64 / self.elapsed.as_secs_f64()
     }
 
-    /// All of it, for programs.
+    /// The report in JSON.
     pub fn to_json(&self) -> Value {
-        let Self { plan, figures, footprints, .. } = self;
-        let disruptions: serde_json::Map<_, _> = figures
+        let Self { plan, counters, footprints, .. } = self;
+        let disruptions: serde_json::Map<_, _> = counters
             .disruptions
             .all()
             .into_iter()
             .map(|(name, count)| (name.to_owned(), json!(count)))
             .collect();
-        let errors = figures.errors.iter().map(|((status, code, kind), count)| {
+        let errors = counters.errors.iter().map(|((status, code, kind), count)| {
             json!({ "status": status, "code": code, "kind": kind, "count": count })
         });
         let errors: Vec<_> = errors.collect();
@@ -60,34 +60,34 @@ impl Report {
                 "in_flight": plan.in_flight,
             },
             "requests": {
-                "sent": figures.sent,
-                "answered": figures.answered,
-                "failed": figures.failed,
-                "cut_off": figures.cut_off,
-                "lost": figures.lost,
-                "answered_twice": figures.answered_twice,
-                "answered_with_anothers": figures.anothers,
+                "sent": counters.sent,
+                "answered": counters.answered,
+                "failed": counters.failed,
+                "cut_off": counters.cut_off,
+                "lost": counters.lost,
+                "answered_twice": counters.answered_twice,
+                "mismatched": counters.mismatched,
                 "per_second": self.per_second(),
-                "by_method": figures.methods,
+                "by_method": counters.methods,
             },
             "signatures": {
-                "checked": figures.signatures,
-                "wrong": figures.wrong_signature,
-                "confirmed_by_openssl": figures.confirmed_by_openssl,
-                "failed_in_batches": figures.failed_in_batches,
+                "checked": counters.signatures,
+                "wrong": counters.wrong_signature,
+                "verified_by_openssl": counters.verified_by_openssl,
+                "failed_in_batches": counters.failed_in_batches,
             },
             "errors": errors,
-            "wrong_answers": figures.wrong_answers,
-            "closed_by_the_bridge": figures.closed,
-            "events": figures.events,
-            "tokens_left_out": figures.tokens_left_out,
+            "wrong_answers": counters.wrong_answers,
+            "closed_by_the_bridge": counters.closed,
+            "events": counters.events,
+            "incomplete_token_lists": counters.incomplete_token_lists,
             "disruptions": disruptions,
             "footprint": {
                 "start": of_footprint(&footprints.start),
                 "peak": of_footprint(&footprints.peak),
                 "end": of_footprint(&footprints.end),
             },
-            "workers_left_over": self.left_over,
+            "workers_left_over": self.leftover_workers,
         })
     }
 }
@@ -103,7 +103,7 @@ fn of_footprint(footprint: &Footprint) -> Value {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { plan, figures, footprints, .. } = self;
+        let Self { plan, counters, footprints, .. } = self;
         writeln!(
             f,
             "{} connections of {} origins on SoftHSM2, {} requests in flight on each, for {:.0} s",
@@ -115,42 +115,46 @@ impl fmt::Display for Report {
         let mut line = |name: &str, figure: u64, note: &str| {
             writeln!(f, "  {name:<40}{:>12}  {note}", grouped(figure))
         };
-        line("requests sent", figures.sent, "")?;
+        line("requests sent", counters.sent, "")?;
         line(
             "  answered",
-            figures.answered,
-            &format!("{:.0} a second with those below", self.per_second()),
+            counters.answered,
+            &format!("{:.0} per second, errors included", self.per_second()),
         )?;
-        line("  answered with an error", figures.failed, "")?;
-        for ((status, code, kind), count) in &figures.errors {
+        line("  answered with an error", counters.failed, "")?;
+        for ((status, code, kind), count) in &counters.errors {
             line(&format!("    {status}/{code}"), *count, kind)?;
         }
-        line("  cut off by this run", figures.cut_off, "")?;
+        line("  cut off by this run", counters.cut_off, "")?;
         for (name, figure) in self.must_be_zero() {
             line(
                 &format!("  {name}"),
                 figure,
-                if figure == 0 { "as it has to be" } else { "HAS TO BE 0" },
+                if figure == 0 { "as required" } else { "MUST BE 0" },
             )?;
         }
-        for answer in &figures.wrong_answers {
-            line("  wrong", 1, answer)?;
+        for answer in &counters.wrong_answers {
+            line("  wrong answer", 1, answer)?;
         }
-        line("signatures checked", figures.signatures, "each against its certificate and hash")?;
-        line("  of them by OpenSSL too", figures.confirmed_by_openssl, "")?;
-        line("  failed in batches", figures.failed_in_batches, "")?;
-        line("lists without a token", figures.tokens_left_out, "which SoftHSM could not read")?;
-        for (name, count) in &figures.events {
+        line("signatures checked", counters.signatures, "each with its certificate and hash")?;
+        line("  of these, by OpenSSL too", counters.verified_by_openssl, "")?;
+        line("  failed in batches", counters.failed_in_batches, "")?;
+        line(
+            "lists without a token",
+            counters.incomplete_token_lists,
+            "which SoftHSM could not read",
+        )?;
+        for (name, count) in &counters.events {
             line(&format!("events `{name}`"), *count, "")?;
         }
-        for (name, figure) in figures.disruptions.all() {
+        for (name, figure) in counters.disruptions.all() {
             line(name, figure, "")?;
         }
-        for (code, count) in &figures.closed {
+        for (code, count) in &counters.closed {
             line(
                 &format!("closed by the bridge with {code}"),
                 *count,
-                "for no reason that this run gave",
+                "without a reason from this run",
             )?;
         }
         writeln!(f, "  {:<40}{:>12}{:>12}{:>12}", "", "start", "peak", "end")?;
@@ -169,7 +173,7 @@ fn mebibytes(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
-/// The digits in groups of three.
+/// Writes a number with commas between groups of three digits.
 fn grouped(figure: u64) -> String {
     let digits = figure.to_string();
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! One request of a load run, with what tells its own answer from that of any other request.
+//! One request of a load run, and the verification of its answer.
 
 use pkcs11_bridge_protocol::call::Call;
 use pkcs11_bridge_protocol::error_code::ErrorCode;
@@ -7,28 +7,28 @@ use pkcs11_bridge_protocol::message::Id;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::testbed::{MODULES, ONE_TOO_MANY, Testbed};
+use super::testbed::{EXTRA_MODULES, MODULES, Testbed};
 use crate::token::KeyType;
 
 pub(super) struct Request {
     pub(super) method: String,
     pub(super) params: Value,
     pub(super) expected: Expected,
-    /// Which of [`MODULES`] it is about.
+    /// The index of its module in [`MODULES`].
     pub(super) module: Option<usize>,
-    pub(super) aim: Aim,
+    pub(super) purpose: Purpose,
 }
 
-/// Whether it is a page's own or is meant to run into a limit.
+/// Whether a request is a page's normal work or exceeds a limit on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Aim {
+pub(super) enum Purpose {
     Work,
-    OneTooManyInFlight,
-    OneTooManyWorkers,
-    TooLongBatch,
+    ExceedInFlight,
+    ExceedWorkers,
+    ExceedBatch,
 }
 
-/// What the answer has to be, as far as the request is answered with a result.
+/// The expected answer.
 pub(super) enum Expected {
     Hello,
     Modules,
@@ -49,36 +49,36 @@ pub(super) enum Expected {
         key: KeyType,
         messages: Vec<Vec<u8>>,
     },
-    Verdict(bool),
-    Either,
-    /// An error of that row with the name that was asked for.
-    Refusal(ErrorCode, String),
+    Verified(bool),
+    AnyBool,
+    /// An error with this code and a text that contains this name.
+    Error(ErrorCode, String),
 }
 
-/// What an answer turned out to be.
+/// The outcome of the verification of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Right,
     WrongSignature,
-    /// It belongs to another request.
-    Anothers,
+    /// The answer belongs to another request.
+    Mismatch,
 }
 
 impl Request {
     pub(super) fn new(method: &str, params: Value, expected: Expected) -> Self {
         let module = params["module"].as_str();
         let module = module.and_then(|name| MODULES.iter().position(|of| *of == name));
-        Self { method: method.to_owned(), params, expected, module, aim: Aim::Work }
+        Self { method: method.to_owned(), params, expected, module, purpose: Purpose::Work }
     }
 
-    pub(super) fn aiming_at(self, aim: Aim) -> Self {
-        Self { aim, ..self }
+    pub(super) fn with_purpose(self, purpose: Purpose) -> Self {
+        Self { purpose, ..self }
     }
 
-    /// The name of the method, where there is one of that name.
-    pub(super) fn counted_as(&self) -> String {
+    /// The name under which the request is counted.
+    pub(super) fn counted_method(&self) -> String {
         let known = Call::METHODS.contains(&self.method.as_str());
-        if known { self.method.clone() } else { "no such method".to_owned() }
+        if known { self.method.clone() } else { "unknown method".to_owned() }
     }
 
     pub(super) fn encode(&self, id: &Id) -> String {
@@ -89,27 +89,27 @@ impl Request {
     pub(super) fn verify_result(&self, testbed: &Testbed, result: &RawValue) -> Verdict {
         if let Expected::Signature { key, message } = &self.expected {
             let Ok(signature) = serde_json::from_str(result.get()) else {
-                return Verdict::Anothers;
+                return Verdict::Mismatch;
             };
             return self.verify_signature(testbed, *key, message, signature);
         }
-        let result: Value = serde_json::from_str(result.get()).expect("it was decoded before");
+        let result: Value = serde_json::from_str(result.get()).expect("JSON");
         if let Expected::Signatures { key, messages } = &self.expected {
             return self.verify_batch(testbed, *key, messages, &result);
         }
-        if self.is_right(testbed, &result) { Verdict::Right } else { Verdict::Anothers }
+        if self.is_right(testbed, &result) { Verdict::Right } else { Verdict::Mismatch }
     }
 
-    /// An error that names another module or method than the request is that of another request.
+    /// An error that names another module or method belongs to another request.
     pub(super) fn verify_error(&self, error: &ErrorObject) -> Verdict {
         let names = |name: &&str| error.message.contains(&format!("`{name}`"));
         let own = self.params["module"].as_str();
-        let mut others = MODULES.iter().chain(&ONE_TOO_MANY).filter(|name| Some(**name) != own);
+        let mut others = MODULES.iter().chain(&EXTRA_MODULES).filter(|name| Some(**name) != own);
         let right = match &self.expected {
-            Expected::Refusal(row, name) => error.is(*row) && error.message.contains(name),
+            Expected::Error(row, name) => error.is(*row) && error.message.contains(name),
             _ => error.code != ErrorCode::UnknownMethod.rpc_code() && !others.any(names),
         };
-        if right { Verdict::Right } else { Verdict::Anothers }
+        if right { Verdict::Right } else { Verdict::Mismatch }
     }
 
     fn verify_signature(
@@ -119,7 +119,7 @@ impl Request {
         message: &[u8],
         signature: &str,
     ) -> Verdict {
-        if testbed.verifier.accepts(key, message, signature) {
+        if testbed.verifier.verify(key, message, signature) {
             Verdict::Right
         } else {
             Verdict::WrongSignature
@@ -134,13 +134,13 @@ impl Request {
         result: &Value,
     ) -> Verdict {
         let Some(items) = result.as_array().filter(|items| items.len() == messages.len()) else {
-            return Verdict::Anothers;
+            return Verdict::Mismatch;
         };
         for (item, message) in items.iter().zip(messages) {
             let verdict = match (item["signature"].as_str(), item.get("error")) {
                 (Some(signature), None) => self.verify_signature(testbed, key, message, signature),
                 (None, Some(_)) => Verdict::Right,
-                _ => Verdict::Anothers,
+                _ => Verdict::Mismatch,
             };
             if verdict != Verdict::Right {
                 return verdict;
@@ -162,12 +162,13 @@ impl Request {
             Expected::Hello => result["name"] == "pkcs11-bridge" && result["methods"].is_array(),
             Expected::Modules => {
                 let all = result.as_array().into_iter().flatten();
-                all.map(|one| &one["name"]).eq(MODULES.iter().chain(&ONE_TOO_MANY))
+                all.map(|one| &one["name"]).eq(MODULES.iter().chain(&EXTRA_MODULES))
             }
             Expected::Info => result["manufacturer_id"] == "SoftHSM",
             Expected::Slots => slots(result).len() == ALL_SLOTS,
             Expected::Token { slot } => result["slot_id"] == *slot && is_token(result),
-            // One that cannot be read is left out, which happens to SoftHSM's while another process writes.
+            // SoftHSM sometimes cannot read a token while another process writes to it. The bridge
+            // leaves out that token.
             Expected::Tokens => result.as_array().is_some_and(|all| all.iter().all(is_token)),
             Expected::Certificates { slot } => {
                 let all = result.as_array().into_iter().flatten();
@@ -179,14 +180,12 @@ impl Request {
                 result.is_array()
                     && all.into_iter().eq(issued.filter(|_| *slot == testbed.token.slot()))
             }
-            Expected::Verdict(is_right) => result == is_right,
-            Expected::Either => result.is_boolean(),
-            Expected::Signature { .. } | Expected::Signatures { .. } | Expected::Refusal(..) => {
-                false
-            }
+            Expected::Verified(is_right) => result == is_right,
+            Expected::AnyBool => result.is_boolean(),
+            Expected::Signature { .. } | Expected::Signatures { .. } | Expected::Error(..) => false,
         }
     }
 }
 
-/// Those of both tokens, and the one that SoftHSM keeps for the next.
+/// The slots of both tokens, and SoftHSM's slot for a new token.
 pub(super) const ALL_SLOTS: usize = 3;

@@ -1,35 +1,35 @@
-//! What a load run stands on: the token, the modules and origins, and what is known of them beforehand, so
-//! that every answer can be compared with it.
+//! What a load run starts with: the token, the modules and the origins. The verifier compares every
+//! answer with what is known of them.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::verifier::{Known, Verifier};
+use super::verifier::{KnownSignature, Verifier};
 use crate::token::{KeyType, LABEL, MODULE, TestToken};
 
-/// The modules that pages work with. All of them are SoftHSM2, each with workers of its own.
+/// The modules that the pages use. Both are SoftHSM2, each with workers of its own.
 pub(super) const MODULES: [&str; 2] = ["first", "second"];
 
-/// Modules beyond those, whose workers are one too many while the others are in use.
-pub(super) const ONE_TOO_MANY: [&str; 2] = ["third", "fourth"];
+/// More modules. Their workers exceed the limit of workers while the others are in use.
+pub(super) const EXTRA_MODULES: [&str; 2] = ["third", "fourth"];
 
 pub(super) struct Testbed {
     pub(super) token: TestToken,
-    /// The slot of a second token, which has nothing on it.
+    /// The slot of a second, empty token.
     pub(super) second_slot: u64,
     pub(super) origins: Vec<String>,
     pub(super) verifier: Verifier,
-    standings: Vec<[Standing; MODULES.len()]>,
+    module_states: Vec<[ModuleState; MODULES.len()]>,
 }
 
-/// How an origin stands with a module, as far as its pages know.
+/// What the pages of an origin know of a module.
 #[derive(Default)]
-struct Standing {
+struct ModuleState {
     logged_in: Mutex<bool>,
-    left_alone_until: Mutex<Option<Instant>>,
+    paused_until: Mutex<Option<Instant>>,
 }
 
-/// The keys that sign: those that most cards have.
+/// The keys that sign: the types that most tokens have.
 pub(super) const KEYS: [KeyType; 2] = [KeyType::P256, KeyType::Rsa2048];
 
 impl Testbed {
@@ -39,38 +39,38 @@ impl Testbed {
         let verifier = Verifier::of(&token);
         let origins = (1..=origins).map(|number| format!("https://load-{number}.example"));
         let origins: Vec<_> = origins.collect();
-        let standings = origins.iter().map(|_| Default::default()).collect();
-        Self { token, second_slot, origins, verifier, standings }
+        let module_states = origins.iter().map(|_| Default::default()).collect();
+        Self { token, second_slot, origins, verifier, module_states }
     }
 
-    /// A worker that nobody needs makes room soon, so that one too many is not one too many for ever.
+    /// The bridge's configuration. Idle workers end soon, so that the limit of workers is not
+    /// exceeded for ever.
     pub(super) fn configuration(&self) -> String {
         let mut text = "worker_idle_seconds = 2\n".to_owned();
-        for name in MODULES.iter().chain(&ONE_TOO_MANY) {
+        for name in MODULES.iter().chain(&EXTRA_MODULES) {
             text += &format!("[[modules]]\nname = \"{name}\"\npath = \"{MODULE}\"\n");
         }
         text
     }
 
     pub(super) fn is_logged_in(&self, origin: usize, module: usize) -> bool {
-        *self.standings[origin][module].logged_in.lock().expect("nobody panics with it")
+        *self.module_states[origin][module].logged_in.lock().expect("no holder panics")
     }
 
     pub(super) fn set_logged_in(&self, origin: usize, module: usize, logged_in: bool) {
-        *self.standings[origin][module].logged_in.lock().expect("nobody panics with it") =
-            logged_in;
+        *self.module_states[origin][module].logged_in.lock().expect("no holder panics") = logged_in;
     }
 
-    /// Whether an origin's pages use a module. One that was set aside, or had no room, is left alone for a
-    /// while.
+    /// Whether an origin's pages use a module now. They pause after the bridge suspended the module
+    /// or had too many workers.
     pub(super) fn is_usable(&self, origin: usize, module: usize) -> bool {
-        let until = &self.standings[origin][module].left_alone_until;
-        until.lock().expect("nobody panics with it").is_none_or(|until| until <= Instant::now())
+        let until = &self.module_states[origin][module].paused_until;
+        until.lock().expect("no holder panics").is_none_or(|until| until <= Instant::now())
     }
 
-    pub(super) fn leave_alone(&self, origin: usize, module: usize) {
-        let until = &self.standings[origin][module].left_alone_until;
-        *until.lock().expect("nobody panics with it") = Some(Instant::now() + LEFT_ALONE);
+    pub(super) fn pause_module(&self, origin: usize, module: usize) {
+        let until = &self.module_states[origin][module].paused_until;
+        *until.lock().expect("no holder panics") = Some(Instant::now() + MODULE_PAUSE);
     }
 
     /// The label of the token in a slot.
@@ -82,10 +82,10 @@ impl Testbed {
         }
     }
 
-    pub(super) fn known(&self) -> &[Known] {
-        self.verifier.known()
+    pub(super) fn known_signatures(&self) -> &[KnownSignature] {
+        self.verifier.known_signatures()
     }
 }
 
 const SECOND_LABEL: &str = "Second token";
-const LEFT_ALONE: Duration = Duration::from_millis(500);
+const MODULE_PAUSE: Duration = Duration::from_millis(500);

@@ -1,18 +1,18 @@
-//! What pages ask for: all methods, most often those that pages call most.
+//! The requests of the pages: all methods, most often those that real pages call most.
 
 use pkcs11_bridge_protocol::MAX_BATCH;
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::message::Id;
 use serde_json::{Value, json};
 
-use super::request::{Aim, Expected, Request};
-use super::testbed::{KEYS, MODULES, ONE_TOO_MANY, Testbed};
+use super::request::{Expected, Purpose, Request};
+use super::testbed::{EXTRA_MODULES, KEYS, MODULES, Testbed};
 use super::verifier::ALGORITHM;
 use crate::digest::{base64, digest};
 use crate::secrets;
 use crate::token::{KeyType, PIN};
 
-/// The choices of one page.
+/// Generates the requests of one page.
 pub(super) struct Workload {
     page: usize,
     origin: usize,
@@ -26,14 +26,14 @@ impl Workload {
         Self { page, origin, asked: 0, random }
     }
 
-    /// The next request. `batch` is one that can be cancelled.
+    /// The next request. `batch` is the id of a batch that it may cancel.
     pub(super) fn next(&mut self, testbed: &Testbed, batch: Option<&Id>) -> Request {
-        let Some(module) = self.module(testbed) else { return self.of_the_bridge() };
+        let Some(module) = self.module(testbed) else { return self.bridge_request() };
         let with = |params: Value| with_module(params, module);
         let slot = testbed.token.slot();
-        let either_slot = if self.random.bool() { slot } else { testbed.second_slot };
+        let any_slot = if self.random.bool() { slot } else { testbed.second_slot };
         match self.random.u32(..100) {
-            0..10 => self.of_the_bridge(),
+            0..10 => self.bridge_request(),
             10..16 => Request::new("info", with(json!({})), Expected::Info),
             16..24 => {
                 let token_present = self.random.bool();
@@ -41,13 +41,13 @@ impl Workload {
                 Request::new("slots", params, Expected::Slots)
             }
             24..32 => {
-                let expected = Expected::Token { slot: either_slot };
-                Request::new("token", with(json!({ "slot_id": either_slot })), expected)
+                let expected = Expected::Token { slot: any_slot };
+                Request::new("token", with(json!({ "slot_id": any_slot })), expected)
             }
             32..36 => Request::new("token", with(json!({})), Expected::Tokens),
             36..42 => {
-                let expected = Expected::Certificates { slot: either_slot };
-                Request::new("certificates", with(json!({ "slot_id": either_slot })), expected)
+                let expected = Expected::Certificates { slot: any_slot };
+                Request::new("certificates", with(json!({ "slot_id": any_slot })), expected)
             }
             42..62 => self.sign(testbed, module, KeyType::P256),
             62..74 => self.sign(testbed, module, KeyType::Rsa2048),
@@ -58,42 +58,42 @@ impl Workload {
             }
             90..93 => {
                 let id = batch.cloned().unwrap_or(Id::Number(0));
-                Request::new("cancel", json!({ "id": id }), Expected::Either)
+                Request::new("cancel", json!({ "id": id }), Expected::AnyBool)
             }
-            93..96 => Request::new("watchSlots", with(json!({})), Expected::Either),
-            96..98 => Request::new("unwatchSlots", with(json!({})), Expected::Either),
+            93..96 => Request::new("watchSlots", with(json!({})), Expected::AnyBool),
+            96..98 => Request::new("unwatchSlots", with(json!({})), Expected::AnyBool),
             98 if self.random.u32(..10) == 0 => {
-                Request::new("logout", with(json!({})), Expected::Either)
+                Request::new("logout", with(json!({})), Expected::AnyBool)
             }
-            _ => self.misspelt(),
+            _ => self.unknown_method(),
         }
     }
 
-    /// More than may be in flight, all of them slow.
-    pub(super) fn one_too_many_in_flight(&mut self, testbed: &Testbed) -> Request {
-        self.sign(testbed, 0, KeyType::Rsa2048).aiming_at(Aim::OneTooManyInFlight)
+    /// A slow request, to exceed the limit of requests in flight.
+    pub(super) fn request_over_in_flight_limit(&mut self, testbed: &Testbed) -> Request {
+        self.sign(testbed, 0, KeyType::Rsa2048).with_purpose(Purpose::ExceedInFlight)
     }
 
-    pub(super) fn too_long_batch(&mut self, testbed: &Testbed) -> Request {
-        self.sign_batch(testbed, 0, MAX_BATCH + 1).aiming_at(Aim::TooLongBatch)
+    pub(super) fn batch_over_limit(&mut self, testbed: &Testbed) -> Request {
+        self.sign_batch(testbed, 0, MAX_BATCH + 1).with_purpose(Purpose::ExceedBatch)
     }
 
-    pub(super) fn one_too_many_workers() -> impl Iterator<Item = Request> {
-        ONE_TOO_MANY.into_iter().map(|name| {
+    pub(super) fn requests_over_worker_limit() -> impl Iterator<Item = Request> {
+        EXTRA_MODULES.into_iter().map(|name| {
             let request = Request::new("info", json!({ "module": name }), Expected::Info);
-            request.aiming_at(Aim::OneTooManyWorkers)
+            request.with_purpose(Purpose::ExceedWorkers)
         })
     }
 
     fn module(&mut self, testbed: &Testbed) -> Option<usize> {
-        // One of them has most of the work.
+        // One module gets most of the requests.
         let module = usize::from(self.random.u32(..4) == 0);
         let usable = |module: &usize| testbed.is_usable(self.origin, *module);
         [module, 1 - module].into_iter().find(usable)
     }
 
-    /// What the bridge answers by itself.
-    fn of_the_bridge(&mut self) -> Request {
+    /// A request that the bridge answers without a worker.
+    fn bridge_request(&mut self) -> Request {
         if self.random.bool() {
             Request::new("hello", json!({}), Expected::Hello)
         } else {
@@ -116,7 +116,7 @@ impl Workload {
         Request::new("signDataBatch", params, Expected::Signatures { key, messages })
     }
 
-    /// With the PIN where the origin is not logged in.
+    /// Contains the PIN if the origin is not logged in.
     fn signing_params(&self, testbed: &Testbed, module: usize, key: KeyType, data: Value) -> Value {
         let mut params = json!({
             "slot_id": testbed.token.slot(),
@@ -131,7 +131,7 @@ impl Workload {
     }
 
     fn verify(&mut self, testbed: &Testbed, module: usize) -> Request {
-        let known = testbed.known();
+        let known = testbed.known_signatures();
         let one = &known[self.random.usize(..known.len())];
         let other = &known[self.random.usize(..known.len())];
         let params = json!({
@@ -143,26 +143,26 @@ impl Workload {
             "signature_format": "der",
         });
         let is_right = params["signature"] == one.signature.as_str();
-        Request::new("verifySignedData", with_module(params, module), Expected::Verdict(is_right))
+        Request::new("verifySignedData", with_module(params, module), Expected::Verified(is_right))
     }
 
-    /// A method that there is not, whose name the answer has to hold.
-    fn misspelt(&mut self) -> Request {
+    /// A method that does not exist. The error must name it.
+    fn unknown_method(&mut self) -> Request {
         let name = format!("sign{}-{}", self.page, self.asked);
         self.asked += 1;
         let named = format!("`{name}`");
-        Request::new(&name, json!({}), Expected::Refusal(ErrorCode::UnknownMethod, named))
+        Request::new(&name, json!({}), Expected::Error(ErrorCode::UnknownMethod, named))
     }
 
     fn key(&mut self) -> KeyType {
         KEYS[self.random.usize(..KEYS.len())]
     }
 
-    /// One that no other request signs.
+    /// A message that no other request signs.
     fn message(&mut self) -> Vec<u8> {
         self.asked += 1;
         let message = format!("message {} of page {}", self.asked, self.page).into_bytes();
-        if self.asked <= REGISTERED {
+        if self.asked <= MAX_REGISTERED {
             secrets::register_data(digest(ALGORITHM, &message));
         }
         message
@@ -178,5 +178,6 @@ fn hash_of(message: &[u8]) -> String {
     base64(&digest(ALGORITHM, message))
 }
 
-/// How many of a page's hashes are searched for in what the bridge writes; all of them would take too long.
-const REGISTERED: u64 = 20;
+/// How many of a page's hashes the run looks for in what the bridge writes. All would
+/// take too long.
+const MAX_REGISTERED: u64 = 20;

@@ -1,15 +1,15 @@
-//! Keys and their certificates as files, made by `openssl`, so that a test can ask an independent
-//! judge about what the token was given.
+//! Keys and certificates as files, made by `openssl`. Tests use them to verify with OpenSSL what
+//! the token does.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::program::{run, tool};
 
-/// Types of keys.
+/// The types of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyType {
-    /// RSA with 1024 bits, which [`KeyType::ALL`] leaves out
+    /// RSA with 1024 bits, not in [`KeyType::ALL`]
     Rsa1024,
     /// RSA with 2048 bits
     Rsa2048,
@@ -26,7 +26,7 @@ pub enum KeyType {
 }
 
 impl KeyType {
-    /// Those that the token has, in the order of their ids.
+    /// The keys of the token, in the order of their ids.
     pub const ALL: [Self; 6] =
         [Self::Rsa2048, Self::Rsa3072, Self::P256, Self::P384, Self::P521, Self::Ed25519];
 
@@ -43,7 +43,8 @@ impl KeyType {
         }
     }
 
-    /// The usual name, which is the label of key and certificate and the subject's common name.
+    /// The usual name. It is also the label of key and certificate, and the common name
+    /// of the subject.
     pub fn name(self) -> &'static str {
         match self {
             Self::Rsa1024 => "RSA-1024",
@@ -74,28 +75,28 @@ impl KeyType {
     }
 }
 
-/// A private key and its certificate, as files of one name.
+/// A private key and its certificate, as files with the same name.
 pub struct CertifiedKey {
     folder: PathBuf,
     name: String,
 }
 
 impl CertifiedKey {
-    /// Those that a folder holds under a name.
+    /// The existing files with a name in a folder.
     pub(super) fn read(folder: &Path, name: &str) -> Self {
         Self { folder: folder.to_owned(), name: name.to_owned() }
     }
 
-    /// Makes them.
-    pub(super) fn make(folder: &Path, key_type: KeyType, name: &str) -> Self {
-        let issued = Self::read(folder, name);
-        let key = issued.private_key();
+    /// Generates the files.
+    pub(super) fn generate(folder: &Path, key_type: KeyType, name: &str) -> Self {
+        let files = Self::read(folder, name);
+        let key = files.private_key();
         run(openssl(&["genpkey", "-quiet"]).args(key_type.genpkey()).arg("-out").arg(&key));
         let convert = |arguments: &[&str], from: PathBuf, to: PathBuf| {
             run(openssl(arguments).arg("-in").arg(from).arg("-out").arg(to));
         };
-        convert(&["pkey", "-outform", "DER"], key.clone(), issued.private_key_der());
-        convert(&["pkey", "-pubout", "-outform", "DER"], key.clone(), issued.public_key_der());
+        convert(&["pkey", "-outform", "DER"], key.clone(), files.private_key_der());
+        convert(&["pkey", "-pubout", "-outform", "DER"], key.clone(), files.public_key_der());
         let subject = format!("/C=BE/O=pkcs11-bridge/CN={name}");
         run(openssl(&["req", "-new", "-x509", "-days", "3650", "-subj", &subject])
             .args(["-addext", "keyUsage=critical,digitalSignature,nonRepudiation"])
@@ -103,12 +104,12 @@ impl CertifiedKey {
             .arg("-key")
             .arg(&key)
             .arg("-out")
-            .arg(issued.certificate()));
-        convert(&["x509", "-outform", "DER"], issued.certificate(), issued.certificate_der());
-        issued
+            .arg(files.certificate()));
+        convert(&["x509", "-outform", "DER"], files.certificate(), files.certificate_der());
+        files
     }
 
-    /// The name of the files, which is the label on the token too.
+    /// The name of the files, and the label on the token.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -141,8 +142,8 @@ impl CertifiedKey {
         self.file("pub.der")
     }
 
-    fn file(&self, ending: &str) -> PathBuf {
-        self.folder.join(format!("{}.{ending}", self.name))
+    fn file(&self, extension: &str) -> PathBuf {
+        self.folder.join(format!("{}.{extension}", self.name))
     }
 }
 

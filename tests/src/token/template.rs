@@ -1,39 +1,39 @@
-//! The token that every test gets a copy of. It is made once in the build folder, however many
-//! test processes and threads want it at the same time, and anew when this recipe changes.
+//! The template that every test copies. The first test makes it in the build folder, and locks out
+//! other processes and threads meanwhile. It is made again after this code changes.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 
-use super::{CertifiedKey, KeyType, LABEL, MODULE, PIN, command_on, configure, initialise};
+use super::{CertifiedKey, KeyType, LABEL, MODULE, PIN, command_on, configure, initialize};
 use crate::program::run;
 
-/// The folder of SoftHSM's tokens.
+/// The folder of the tokens.
 pub(super) const TOKENS: &str = "tokens";
 
 /// The folder of keys and certificates as files.
-pub(super) const ISSUED: &str = "issued";
+pub(super) const KEYS: &str = "keys";
 
-/// The file that holds the id of the token's slot.
+/// The file with the id of the token's slot.
 pub(super) const SLOT: &str = "slot";
 
 /// Copies the template into an empty folder.
 pub(super) fn copy_to(folder: &Path) {
-    copy(&made(), folder);
+    copy(&template(), folder);
 }
 
-/// The template's folder, which is there from then on and never changes.
-fn made() -> PathBuf {
+/// Makes the template if it does not exist. Returns its folder, which does not change any more.
+fn template() -> PathBuf {
     let program = std::env::current_exe().expect("this program's own path");
-    let shelf = program.parent().expect("the build folder").join("token-templates");
-    fs::create_dir_all(&shelf).expect("a folder");
-    let template = shelf.join(format!("{:016x}", recipe()));
+    let templates = program.parent().expect("the build folder").join("token-templates");
+    fs::create_dir_all(&templates).expect("a folder");
+    let template = templates.join(format!("{:016x}", version()));
     if !template.exists() {
-        let lock = File::create(shelf.join("lock")).expect("a file");
+        let lock = File::create(templates.join("lock")).expect("a file");
         lock.lock().expect("a lock");
         if !template.exists() {
-            let unfinished = tempfile::tempdir_in(&shelf).expect("a folder");
+            let unfinished = tempfile::tempdir_in(&templates).expect("a folder");
             make(unfinished.path());
             fs::rename(unfinished.keep(), &template).expect("a folder");
         }
@@ -42,29 +42,29 @@ fn made() -> PathBuf {
 }
 
 fn make(folder: &Path) {
-    for name in [TOKENS, ISSUED] {
+    for name in [TOKENS, KEYS] {
         fs::create_dir(folder.join(name)).expect("a folder");
     }
     configure(folder);
-    let slot = initialise(command_on(folder, "softhsm2-util"), LABEL);
+    let slot = initialize(command_on(folder, "softhsm2-util"), LABEL);
     fs::write(folder.join(SLOT), slot.to_string()).expect("a file");
     for key_type in KeyType::ALL {
         let (name, id) = (key_type.name(), key_type.id());
-        let issued = CertifiedKey::make(&folder.join(ISSUED), key_type, name);
+        let key = CertifiedKey::generate(&folder.join(KEYS), key_type, name);
         run(command_on(folder, "softhsm2-util")
             .arg("--import")
-            .arg(issued.private_key())
+            .arg(key.private_key())
             .args(["--token", LABEL, "--pin", PIN, "--label", name, "--id", id]));
         run(command_on(folder, "pkcs11-tool")
             .args(["--module", MODULE, "--token-label", LABEL, "--login", "--pin", PIN])
             .arg("--write-object")
-            .arg(issued.certificate_der())
+            .arg(key.certificate_der())
             .args(["--type", "cert", "--label", name, "--id", id]));
     }
 }
 
-/// A number that changes with what the template is made of.
-fn recipe() -> u64 {
+/// A number that changes with the code that makes the template.
+fn version() -> u64 {
     let mut hasher = DefaultHasher::new();
     for source in
         [include_str!("template.rs"), include_str!("certified_key.rs"), include_str!("../token.rs")]
