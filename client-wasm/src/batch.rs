@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use js_sys::{Array, Function};
+use js_sys::{Array, Function, JSON};
 use pkcs11_bridge_protocol::error_object::ErrorObject;
 use pkcs11_bridge_protocol::failure::Failure;
 use wasm_bindgen::prelude::*;
@@ -67,13 +67,17 @@ impl Batch {
             }
             let error = field(&item, "error");
             if !error.is_undefined() {
-                let error: ErrorObject =
-                    serde_wasm_bindgen::from_value(error).map_err(|_| unreadable())?;
+                let error = error_object(&error).ok_or_else(unreadable)?;
                 set(&item, "error", &RestException::from(error));
             }
         }
         Ok(items.into())
     }
+}
+
+/// The error of a hash, decoded as the error of a reply is.
+fn error_object(error: &JsValue) -> Option<ErrorObject> {
+    ErrorObject::decode(&JSON::stringify(error).ok()?.as_string()?)
 }
 
 /// Listens to the signal until it is dropped.

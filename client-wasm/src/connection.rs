@@ -131,13 +131,18 @@ impl Connection {
     /// step go to the end of the queue, and the outer step performs them.
     fn step<T>(&self, step: impl FnOnce(&mut Driver) -> T) -> T {
         let result = step(&mut self.driver.borrow_mut());
-        if !self.performing.replace(true) {
-            while let Some(effect) = self.next_effect() {
-                effect.perform(&self.events);
-            }
-            self.performing.set(false);
-        }
+        self.perform_effects();
         result
+    }
+
+    fn perform_effects(&self) {
+        if self.performing.replace(true) {
+            return;
+        }
+        while let Some(effect) = self.next_effect() {
+            effect.perform(&self.events);
+        }
+        self.performing.set(false);
     }
 
     fn next_effect(&self) -> Option<Effect> {

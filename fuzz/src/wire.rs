@@ -8,6 +8,7 @@ use pkcs11_bridge_protocol::event::{Event, Progress, Slot};
 use pkcs11_bridge_protocol::message::{Incoming, Notification, Reply, Request};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::{Decoded, utf8};
@@ -34,8 +35,13 @@ fn written(Request { id, call }: &Request) -> String {
 
 /// A reply or an event of the bridge.
 pub(crate) fn reply(bytes: &[u8]) -> Decoded {
-    match Incoming::decode(utf8(bytes)?).map_err(|error| error.to_string())? {
+    let text = utf8(bytes)?;
+    let incoming = Incoming::decode(text).map_err(|error| error.to_string())?;
+    compare_with_serde(text, &incoming);
+    match incoming {
         Incoming::Reply { id: Some(id), outcome: Ok(result) } => {
+            // The client leaves it to the browser to check the result.
+            let Ok(result) = serde_json::from_str::<&RawValue>(result) else { return Ok(()) };
             for check in RESULTS {
                 check(result);
             }
@@ -44,7 +50,7 @@ pub(crate) fn reply(bytes: &[u8]) -> Decoded {
             else {
                 panic!("{written} cannot be read")
             };
-            assert_eq!((again, same.get()), (Some(id), result.get()));
+            assert_eq!((again, same), (Some(id), result.get()));
         }
         Incoming::Reply { id, outcome: Err(error) } => {
             let reply = Reply::<()>::failure(id.clone(), error.clone());
@@ -68,14 +74,35 @@ pub(crate) fn reply(bytes: &[u8]) -> Decoded {
     Ok(())
 }
 
-fn event<E: Event>(params: &RawValue) {
-    let Ok(event) = serde_json::from_str::<E>(params.get()) else { return };
+/// If the whole text is JSON, the client's decoder and serde_json find the same members.
+fn compare_with_serde(text: &str, incoming: &Incoming<'_>) {
+    let Ok(message) = serde_json::from_str::<Value>(text) else { return };
+    let same =
+        |json: &str, name: &str| serde_json::from_str::<Value>(json).unwrap() == message[name];
+    match incoming {
+        Incoming::Reply { id, outcome: Ok(result) } => {
+            assert_eq!(serde_json::to_value(id).unwrap(), message["id"], "{text}");
+            assert!(same(result, "result"), "{text}");
+        }
+        Incoming::Reply { outcome: Err(error), .. } => {
+            assert_eq!(message["error"]["message"], error.message, "{text}");
+            assert_eq!(message["error"]["data"]["code"], error.data.code, "{text}");
+        }
+        Incoming::Event { method, params } => {
+            assert_eq!(message["method"], method.as_ref(), "{text}");
+            assert!(params.is_none_or(|params| same(params, "params")), "{text}");
+        }
+    }
+}
+
+fn event<E: Event>(params: &str) {
+    let Ok(event) = serde_json::from_str::<E>(params) else { return };
     let written = Notification::new(&event).encode().expect("it can be written");
     let Ok(Incoming::Event { method, params: Some(params) }) = Incoming::decode(&written) else {
         panic!("{written} cannot be read")
     };
     assert_eq!(method, E::NAME);
-    let again: E = serde_json::from_str(params.get()).expect("what was written can be read");
+    let again: E = serde_json::from_str(params).expect("what was written can be read");
     assert_eq!(Notification::new(&again).encode().expect("it can be written"), written);
 }
 

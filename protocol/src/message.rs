@@ -6,6 +6,7 @@
 mod json;
 mod reply;
 mod request;
+mod scan;
 
 use std::fmt;
 

@@ -117,7 +117,7 @@ fn assert_result<M: Method>(sample: &Sample) {
 fn decoded_result<M: Method>(sample: &Sample) -> (Id, M::Result) {
     match Incoming::decode(&sample.text) {
         Ok(Incoming::Reply { id: Some(id), outcome: Ok(result) }) => {
-            (id, serde_json::from_str(result.get()).unwrap())
+            (id, serde_json::from_str(result).unwrap())
         }
         other => panic!("{}: {other:?}", sample.path.display()),
     }
@@ -144,7 +144,7 @@ fn assert_event<E: Event>(sample: &Sample) {
         panic!("{} is not an event", sample.path.display());
     };
     assert_eq!(method, E::NAME);
-    let event: E = serde_json::from_str(params.get()).unwrap();
+    let event: E = serde_json::from_str(params).unwrap();
     sample.assert_equals(&Notification::new(&event).encode().unwrap());
 }
 

@@ -15,7 +15,6 @@ use pkcs11_bridge_protocol::error_object::ErrorObject;
 use pkcs11_bridge_protocol::event::{Event, Progress, Slot};
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::message::{Id, Incoming, NotAMessage};
-use serde_json::value::RawValue;
 use wasm_bindgen::prelude::*;
 
 use super::calls::{Call, Caller, Calls, Frame, Outcome};
@@ -268,10 +267,10 @@ impl Driver {
         }
     }
 
-    fn handle_event(&mut self, name: &str, params: &RawValue) {
+    fn handle_event(&mut self, name: &str, params: &str) {
         match name {
             Progress::NAME => {
-                if let Ok(progress) = serde_json::from_str::<Progress>(params.get())
+                if let Some(progress) = Progress::decode(params)
                     && let Id::Number(id) = progress.id
                     && let Some(call) = self.calls.in_flight(id)
                     && let Some(on_progress) = call.progressed(clock())
@@ -289,7 +288,7 @@ impl Driver {
         }
     }
 
-    fn finish(&mut self, id: u64, outcome: Result<&RawValue, ErrorObject>) {
+    fn finish(&mut self, id: u64, outcome: Result<&str, ErrorObject>) {
         let succeeded = outcome.is_ok();
         let caller = self.calls.finish(id);
         if caller.is_some() {
@@ -385,8 +384,8 @@ impl Driver {
 }
 
 /// The JavaScript value of a JSON text. `None` if the browser cannot read the text.
-fn parse(json: &RawValue) -> Option<JsValue> {
-    JSON::parse(json.get()).ok()
+fn parse(json: &str) -> Option<JsValue> {
+    JSON::parse(json).ok()
 }
 
 #[wasm_bindgen]

@@ -4,13 +4,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
+use serde::Serialize;
 
 use super::Id;
 use super::json::Version;
-use crate::error_object::ErrorObject;
-use crate::event::Event;
+use super::scan::{members, number, string};
+use crate::error_object::{ErrorData, ErrorObject};
+use crate::event::{Event, Progress};
 
 /// A reply, as the bridge sends it.
 #[derive(Serialize)]
@@ -68,7 +68,7 @@ impl<'a, E: Event> Notification<'a, E> {
 }
 
 /// A message that a client receives. Results and parameters stay encoded: the client passes them
-/// to the page as they are.
+/// to the page as they are. They may still turn out not to be JSON, if the bridge is broken.
 #[derive(Clone, Debug)]
 pub enum Incoming<'a> {
     /// The reply to a request (JSON-RPC 2.0, section 5).
@@ -76,14 +76,14 @@ pub enum Incoming<'a> {
         /// The id of the request. `None` if the bridge could not read it.
         id: Option<Id>,
         /// The encoded result, or the error.
-        outcome: Result<&'a RawValue, ErrorObject>,
+        outcome: Result<&'a str, ErrorObject>,
     },
     /// A notification (JSON-RPC 2.0, section 4.1).
     Event {
         /// The name of the event.
         method: Cow<'a, str>,
         /// The encoded parameters.
-        params: Option<&'a RawValue>,
+        params: Option<&'a str>,
     },
 }
 
@@ -91,13 +91,9 @@ impl<'a> Incoming<'a> {
     /// Decodes the text of a frame. Ignores members that it does not know: a later bridge may send
     /// them.
     pub fn decode(text: &'a str) -> Result<Self, NotAMessage> {
-        let message: IncomingMessage<'a> = serde_json::from_str(text).map_err(|_| NotAMessage)?;
-        match (message.method, message.result, message.error) {
-            (Some(method), None, None) => Ok(Self::Event { method, params: message.params }),
-            (None, Some(result), None) => Ok(Self::Reply { id: message.id, outcome: Ok(result) }),
-            (None, None, Some(error)) => Ok(Self::Reply { id: message.id, outcome: Err(error) }),
-            _ => Err(NotAMessage),
-        }
+        let mut message = Members::default();
+        members(text, |name, value| message.add(name, value)).ok_or(NotAMessage)?;
+        message.into_incoming().ok_or(NotAMessage)
     }
 }
 
@@ -114,25 +110,116 @@ impl fmt::Display for NotAMessage {
 
 impl std::error::Error for NotAMessage {}
 
-#[derive(Deserialize)]
-struct IncomingMessage<'a> {
-    #[serde(rename = "jsonrpc")]
-    _jsonrpc: Version,
-    #[serde(default)]
-    id: Option<Id>,
-    #[serde(default, borrow)]
-    method: Option<Cow<'a, str>>,
-    #[serde(default, borrow)]
-    params: Option<&'a RawValue>,
-    #[serde(default, borrow, deserialize_with = "present")]
-    result: Option<&'a RawValue>,
-    #[serde(default)]
-    error: Option<ErrorObject>,
+/// The encoded members of a message.
+#[derive(Default)]
+struct Members<'a> {
+    jsonrpc: Option<&'a str>,
+    id: Option<&'a str>,
+    method: Option<&'a str>,
+    params: Option<&'a str>,
+    result: Option<&'a str>,
+    error: Option<&'a str>,
 }
 
-/// Tells a result of `null` from a missing result.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
+impl<'a> Members<'a> {
+    /// Adds a member. `None` if it is there already.
+    fn add(&mut self, name: &str, value: &'a str) -> Option<()> {
+        let member = match name {
+            "jsonrpc" => &mut self.jsonrpc,
+            "id" => &mut self.id,
+            "method" => &mut self.method,
+            "params" => &mut self.params,
+            "result" => &mut self.result,
+            "error" => &mut self.error,
+            _ => return Some(()),
+        };
+        member.replace(value).is_none().then_some(())
+    }
+
+    fn into_incoming(self) -> Option<Incoming<'a>> {
+        if string(self.jsonrpc?)? != "2.0" {
+            return None;
+        }
+        // A result may be `null`. All other members are absent then.
+        let present = |member: Option<&'a str>| member.filter(|value| *value != "null");
+        match (present(self.method), self.result, present(self.error)) {
+            (Some(method), None, None) => {
+                let (method, params) = (string(method)?, present(self.params));
+                Some(Incoming::Event { method, params })
+            }
+            (None, Some(result), None) => {
+                Some(Incoming::Reply { id: id(present(self.id))?, outcome: Ok(result) })
+            }
+            (None, None, Some(error)) => Some(Incoming::Reply {
+                id: id(present(self.id))?,
+                outcome: Err(ErrorObject::decode(error)?),
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// Decodes an id. The outer `None` says that the value is not an id.
+fn id(value: Option<&str>) -> Option<Option<Id>> {
+    match value {
+        None => Some(None),
+        Some(value) if value.starts_with('"') => {
+            let id = string(value).filter(|id| id.len() <= Id::MAX_LEN)?;
+            Some(Some(Id::String(id.into_owned())))
+        }
+        Some(value) => Some(Some(Id::Number(number(value)?))),
+    }
+}
+
+impl ErrorObject {
+    /// Decodes the error of a reply or of an item of a batch. Ignores members that it does not
+    /// know.
+    pub fn decode(json: &str) -> Option<Self> {
+        let (mut code, mut message, mut data) = (None, None, None);
+        members(json, |name, value| {
+            match name {
+                "code" => code = Some(number(value)?),
+                "message" => message = Some(string(value)?.into_owned()),
+                "data" => data = Some(ErrorData::decode(value)?),
+                _ => {}
+            }
+            Some(())
+        })?;
+        Some(Self { code: code?, message: message?, data: data? })
+    }
+}
+
+impl ErrorData {
+    fn decode(json: &str) -> Option<Self> {
+        let (mut status, mut code, mut pkcs11) = (None, None, None);
+        members(json, |name, value| {
+            match name {
+                "status" => status = Some(number(value)?),
+                "code" => code = Some(string(value)?.into_owned()),
+                "pkcs11" if value != "null" => pkcs11 = Some(string(value)?.into_owned()),
+                _ => {}
+            }
+            Some(())
+        })?;
+        Some(Self { status: status?, code: code?, pkcs11 })
+    }
+}
+
+impl Progress {
+    /// Decodes the parameters of the event. Ignores members that it does not know.
+    pub fn decode(json: &str) -> Option<Self> {
+        let (mut request, mut done, mut total) = (None, None, None);
+        members(json, |name, value| {
+            match name {
+                "id" => request = id(Some(value))?,
+                "done" => done = Some(number(value)?),
+                "total" => total = Some(number(value)?),
+                _ => {}
+            }
+            Some(())
+        })?;
+        Some(Self { id: request?, done: done?, total: total? })
+    }
 }
 
 #[cfg(test)]
@@ -146,7 +233,7 @@ mod tests {
             panic!("not an event");
         };
         assert_eq!(method, "progress");
-        assert_eq!(params.unwrap().get(), r#"{"slot_id":1}"#);
+        assert_eq!(params.unwrap(), r#"{"slot_id":1}"#);
     }
 
     #[test]
@@ -156,7 +243,7 @@ mod tests {
             let Ok(Incoming::Reply { id, outcome: Ok(raw) }) = Incoming::decode(&text) else {
                 panic!("not a result: {text}");
             };
-            assert_eq!((id, raw.get()), (Some(Id::Number(1)), result));
+            assert_eq!((id, raw), (Some(Id::Number(1)), result));
         }
     }
 
@@ -188,6 +275,8 @@ mod tests {
             r#"{"jsonrpc":"2.0","id":1}"#,
             r#"{"jsonrpc":"2.0","id":1.5,"result":true}"#,
             r#"{"jsonrpc":"2.0","id":-1,"result":true}"#,
+            r#"{"jsonrpc":"2.0","id":+1,"result":true}"#,
+            r#"{"jsonrpc":"2.0","id":1,"id":1,"result":true}"#,
             r#"{"jsonrpc":"2.0","method":7}"#,
             r#"{"jsonrpc":"1.0","id":1,"result":true}"#,
             r#"{"id":1,"result":true}"#,

@@ -106,7 +106,9 @@ impl<'a> Connection<'a> {
     fn receive(&self, text: &str) {
         match Incoming::decode(text) {
             Ok(Incoming::Reply { id, outcome }) => {
-                let outcome = outcome.map(ToOwned::to_owned);
+                let outcome = outcome.map(|json| {
+                    RawValue::from_string(json.to_owned()).expect("JSON of the bridge")
+                });
                 let request =
                     self.in_flight().resolve(self.testbed, self.counters, id.as_ref(), &outcome);
                 if let Some(request) = request {
