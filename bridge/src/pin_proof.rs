@@ -1,5 +1,5 @@
-//! Remembers which PIN a login was made with, without keeping it: a keyed hash that only this process
-//! can make and that is gone with the login.
+//! Remembers a PIN without keeping it, so that a later PIN can be compared with it. A keyed hash
+//! stands for the PIN. Only this process has the key, and the key is dropped with the hash.
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
@@ -8,7 +8,7 @@ use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::pin::Pin;
 use secrecy::ExposeSecret;
 
-/// Tells whether a PIN is the one of the login.
+/// A keyed hash of a PIN.
 pub(crate) struct PinProof {
     key: hmac::Key,
     tag: hmac::Tag,
@@ -17,17 +17,21 @@ pub(crate) struct PinProof {
 impl PinProof {
     pub(crate) fn of(pin: &Pin) -> Result<Self, Failure> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
-            .map_err(|_| Failure::new(ErrorCode::Internal, "The system has no random numbers."))?;
+            .map_err(|_| Failure::new(ErrorCode::Internal, NO_RANDOMNESS))?;
         let tag = hmac::sign(&key, pin.secret().expose_secret().as_bytes());
         Ok(Self { key, tag })
     }
 
-    /// Compares in a time that does not tell how much is alike.
+    /// Whether `pin` is the remembered PIN. Compares in constant time, so that the duration does
+    /// not reveal how much of the PIN is right.
     pub(crate) fn matches(&self, pin: &Pin) -> bool {
         let pin = pin.secret().expose_secret().as_bytes();
         hmac::verify(&self.key, pin, self.tag.as_ref()).is_ok()
     }
 }
+
+const NO_RANDOMNESS: &str =
+    "The operating system gave the bridge no random numbers. Try again, or restart the computer.";
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-//! File descriptors on their way to another process (`SCM_RIGHTS`, unix(7)).
+//! Passes file descriptors to another process (`SCM_RIGHTS`, unix(7)).
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -11,10 +11,10 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 
-/// The most that are sent together.
+/// The most descriptors that are sent together.
 const MAX: usize = 16;
 
-/// Sends them, with one byte that carries them.
+/// Sends the descriptors, together with one byte: descriptors cannot be sent without data.
 pub(crate) fn send(socket: impl AsFd, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(MAX))];
     let mut control = SendAncillaryBuffer::new(&mut space);
@@ -25,7 +25,7 @@ pub(crate) fn send(socket: impl AsFd, descriptors: &[BorrowedFd<'_>]) -> io::Res
     Ok(())
 }
 
-/// Receives those of one [`send`]. No program that is started from here gets them.
+/// Receives the descriptors of one [`send`]. Programs that this process starts do not inherit them.
 pub(crate) fn receive(socket: impl AsFd) -> io::Result<Vec<OwnedFd>> {
     let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(MAX))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn they_come_in_order() {
+    fn descriptors_arrive_in_order() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let pairs = [UnixStream::pair().unwrap(), UnixStream::pair().unwrap()];
         send(&ours, &pairs.each_ref().map(|(_, far)| far.as_fd())).unwrap();

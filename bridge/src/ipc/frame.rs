@@ -1,7 +1,7 @@
 //! Frames on a pipe: a length (32 bits, little-endian) and that many bytes of JSON.
 //!
-//! Both ends are this program. A frame that cannot be decoded means that the module has damaged
-//! its process.
+//! This program is at both ends. If a frame cannot be decoded, a module has damaged the memory of
+//! its worker.
 
 use std::io::{self, Read, Write};
 
@@ -11,10 +11,10 @@ use tokio::io::AsyncRead;
 use tokio_util::codec::{FramedRead, LengthDelimitedCodec};
 use zeroize::{Zeroize, Zeroizing};
 
-/// Bytes ready to be written in one piece. Wiped when dropped, because they may hold a PIN.
+/// A whole frame, ready to be written. Wiped when dropped, because it may hold a PIN.
 pub(crate) type Frame = Zeroizing<Vec<u8>>;
 
-/// Frames without their length, as they come to the end that serves many workers.
+/// Yields the JSON of each frame. The bridge uses it, because it reads from many workers at once.
 pub type FrameReader<R> = FramedRead<R, LengthDelimitedCodec>;
 
 pub(crate) fn encode(message: &impl Serialize) -> io::Result<Frame> {
@@ -22,12 +22,14 @@ pub(crate) fn encode(message: &impl Serialize) -> io::Result<Frame> {
     frame.extend_from_slice(&[0; HEADER_LEN]);
     serde_json::to_writer(&mut *frame, message)?;
     let len = u32::try_from(frame.len() - HEADER_LEN).ok().filter(|len| *len <= MAX_LEN);
-    let len = len.ok_or_else(|| io::Error::other("the message is too long for the pipe"))?;
+    let len =
+        len.ok_or_else(|| io::Error::other(format!("the message exceeds {MAX_LEN} bytes")))?;
     frame[..HEADER_LEN].copy_from_slice(&len.to_le_bytes());
     Ok(frame)
 }
 
-/// Reads frames at the end that serves many workers. Giving up on the next frame loses nothing.
+/// A reader for the bridge, which reads from many workers at once. Dropping the future of the next
+/// frame loses no bytes.
 pub fn reader<R: AsyncRead>(input: R) -> FrameReader<R> {
     LengthDelimitedCodec::builder()
         .little_endian()
@@ -36,12 +38,13 @@ pub fn reader<R: AsyncRead>(input: R) -> FrameReader<R> {
         .new_read(input)
 }
 
-/// The message in a frame of a [`reader`]. The error says where it is none, and not what stands there: it
-/// may be a part of a PIN.
+/// Decodes the message in a frame of a [`reader`]. The error names the position of the fault and
+/// repeats no part of the frame, because the frame may hold a PIN.
 pub fn decode<M: DeserializeOwned>(frame: &[u8]) -> io::Result<M> {
     serde_json::from_slice(frame).map_err(|error| {
-        let place = format!("line {}, column {}", error.line(), error.column());
-        let problem = format!("a frame of {} bytes is no message ({place})", frame.len());
+        let (len, line, column) = (frame.len(), error.line(), error.column());
+        let problem =
+            format!("a frame of {len} bytes is malformed at line {line}, column {column}");
         io::Error::new(io::ErrorKind::InvalidData, problem)
     })
 }
@@ -52,10 +55,11 @@ pub(crate) fn write(writer: &mut impl Write, message: &impl Serialize) -> io::Re
     writer.flush()
 }
 
-/// Reads frames at the end that has nothing else to do: a short one, as most are, with a single system call.
+/// Reads frames from a blocking stream, for a thread that only waits for its next task. It reads a
+/// short frame, as most are, with a single system call.
 pub struct Input<R> {
     reader: R,
-    /// What has come and was not read yet. Wiped, because it may hold a PIN.
+    /// The bytes that were received and not decoded yet. Wiped, because they may hold a PIN.
     buffer: Zeroizing<Vec<u8>>,
 }
 
@@ -69,14 +73,14 @@ impl<R: Read> Input<R> {
         loop {
             let len = self.buffer.first_chunk().map(|header| body_len(*header)).transpose()?;
             let missing = match len {
-                None => PIECE_LEN,
+                None => CHUNK_LEN,
                 Some(len) if self.buffer.len() >= HEADER_LEN + len => {
                     return self.take(HEADER_LEN + len).map(Some);
                 }
                 Some(len) => HEADER_LEN + len - self.buffer.len(),
             };
-            // No more than a piece is reserved for what is only announced.
-            if self.fill(missing.min(PIECE_LEN))? == 0 {
+            // A header may claim any length. Reserve memory only as the bytes arrive.
+            if self.fill(missing.min(CHUNK_LEN))? == 0 {
                 return if len.is_none() {
                     Ok(None)
                 } else {
@@ -101,7 +105,7 @@ impl<R: Read> Input<R> {
 
     fn take<M: DeserializeOwned>(&mut self, len: usize) -> io::Result<M> {
         let message = decode(&self.buffer[HEADER_LEN..len]);
-        if self.buffer.len() > len || len > PIECE_LEN {
+        if self.buffer.len() > len || len > CHUNK_LEN {
             self.buffer = Zeroizing::new(self.buffer[len..].to_vec());
         } else {
             self.buffer.zeroize();
@@ -113,15 +117,16 @@ impl<R: Read> Input<R> {
 fn body_len(header: [u8; HEADER_LEN]) -> io::Result<usize> {
     let len = u32::from_le_bytes(header);
     if len > MAX_LEN {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "a frame of an impossible length"));
+        let problem = format!("a frame claims {len} bytes, and the limit is {MAX_LEN}");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
     }
     Ok(len as usize)
 }
 
 const HEADER_LEN: usize = 4;
-/// Room for most messages.
-const PIECE_LEN: usize = 8 << 10;
-/// Room for the certificates of a very full token.
+/// Enough for most messages.
+const CHUNK_LEN: usize = 8 << 10;
+/// Enough for the certificates of a very full token.
 const MAX_LEN: u32 = 64 << 20;
 
 #[cfg(test)]
@@ -131,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_follow_each_other() {
+    fn reads_one_frame_after_another() {
         let mut pipe = Vec::new();
         write(&mut pipe, &"one").unwrap();
         write(&mut pipe, &"two").unwrap();
@@ -142,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_may_come_in_any_pieces() {
+    fn reads_frames_that_arrive_byte_by_byte() {
         struct ByteByByte<'a>(&'a [u8]);
         impl Read for ByteByByte<'_> {
             fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -150,22 +155,22 @@ mod tests {
                 self.0.read(&mut buffer[..len])
             }
         }
-        let (short, long) = ("short".to_owned(), "long".repeat(PIECE_LEN));
+        let (short, long) = ("short".to_owned(), "long".repeat(CHUNK_LEN));
         let mut pipe = Vec::new();
         for text in [&short, &long, &short] {
             write(&mut pipe, text).unwrap();
         }
-        let mut pieces = Input::new(ByteByByte(&pipe));
+        let mut byte_by_byte = Input::new(ByteByByte(&pipe));
         let mut whole = Input::new(pipe.as_slice());
         for text in [&short, &long, &short] {
-            assert_eq!(pieces.next::<String>().unwrap().as_ref(), Some(text));
+            assert_eq!(byte_by_byte.next::<String>().unwrap().as_ref(), Some(text));
             assert_eq!(whole.next::<String>().unwrap().as_ref(), Some(text));
         }
-        assert!(pieces.next::<String>().unwrap().is_none());
+        assert!(byte_by_byte.next::<String>().unwrap().is_none());
     }
 
     #[tokio::test]
-    async fn both_ends_understand_each_other() {
+    async fn the_async_reader_reads_what_the_writer_wrote() {
         let mut pipe = Vec::new();
         write(&mut pipe, &"one").unwrap();
         write(&mut pipe, &"two").unwrap();
@@ -176,14 +181,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_frame_is_an_error() {
+    fn malformed_frames_are_errors() {
         for bytes in [&[0xff; 8][..], &[4, 0, 0, 0, b'"'], &[2, 0, 0, 0, b'"', b'x']] {
             assert!(Input::new(bytes).next::<String>().is_err(), "{bytes:?}");
         }
     }
 
     #[test]
-    fn a_decoding_error_repeats_no_value() {
+    fn decoding_errors_repeat_no_value() {
         #[derive(serde::Deserialize)]
         enum Secret {
             #[allow(dead_code)]

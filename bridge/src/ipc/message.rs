@@ -1,4 +1,4 @@
-//! What a worker says to the bridge.
+//! The messages that a worker sends to the bridge.
 
 use std::num::NonZeroU8;
 
@@ -10,10 +10,10 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::pin::{PinRefusal, PinRequest};
 
-/// The first message of a worker: whether it could load and initialise the module.
+/// The first message of a worker. It says whether the worker could load and initialise the module.
 #[derive(Serialize, Deserialize)]
 pub enum Greeting {
-    /// The worker takes tasks, and that many run side by side.
+    /// The worker is ready, and runs up to `threads` tasks at the same time.
     Ready {
         #[serde(deserialize_with = "thread_count")]
         threads: usize,
@@ -31,7 +31,7 @@ pub enum WorkerMessage {
     SlotEvent,
 }
 
-/// The outcome of the task with that id.
+/// The outcome of the task with this id.
 #[derive(Serialize, Deserialize)]
 pub struct Response {
     pub(crate) id: u64,
@@ -49,9 +49,9 @@ pub enum Outcome {
     PinNeeded(PinRequest),
     /// The worker sent the PIN, and the token did not accept it.
     PinRefused(PinRefusal),
-    /// Another task is logging in, which may take as long as a person does. The worker sent no PIN.
+    /// Another task is logging in, which may take as long as the user needs. The worker sent no PIN.
     LoggingIn,
-    /// The module says that it is not initialised any more. The task may be sent again.
+    /// The module says that it is no longer initialised. The bridge may send the task again.
     ModuleLost(Failure),
 }
 
@@ -65,9 +65,7 @@ impl Outcome {
             Self::Done(_) | Self::PinNeeded(_) | Self::LoggingIn => false,
         }
     }
-}
 
-impl Outcome {
     /// The result; `None` if the task waits for a login.
     pub(crate) fn completed(self) -> Result<Option<Box<RawValue>>, Failure> {
         match self {
@@ -84,13 +82,13 @@ impl Outcome {
     }
 }
 
-/// What a call gets whose login ended before it was done.
+/// The error of a call if the login ends before the call does.
 pub(crate) fn login_ended() -> Failure {
     Failure::with_rv(
         ErrorCode::SessionEnded,
         Rv::USER_NOT_LOGGED_IN,
-        "The login to the token ended while the call was carried out, because the token was taken \
-         out or reset. Sign again.",
+        "The login to the token ended during the call, because the token was removed or reset. \
+         Sign again.",
     )
 }
 
@@ -107,7 +105,8 @@ pub(crate) fn encode_result(result: &impl Serialize) -> Result<Box<RawValue>, Fa
     })
 }
 
-/// The bridge reserves memory for each thread, so a damaged worker must not name any number.
+/// Refuses numbers above 255. The bridge reserves memory for each thread, and a damaged worker
+/// could name any number.
 fn thread_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     NonZeroU8::deserialize(deserializer).map(|threads| threads.get().into())
 }

@@ -1,5 +1,5 @@
-//! How bridge and worker speak of PINs. The bridge decides which PIN may be tried, and the worker
-//! sends it to the token or does not.
+//! What the bridge and a worker tell each other about PINs. The bridge alone decides whether a PIN
+//! may be tried. The worker sends a PIN to the token only if the bridge permits it.
 
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::pin::Pin;
@@ -30,7 +30,7 @@ pub struct TokenPinState {
     pub(crate) max_length: Option<usize>,
 }
 
-/// How many tries are left, as far as the token's flags tell.
+/// How many tries are left, as far as the token's flags say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TriesLeft {
     /// The token sets none of the flags below.
@@ -70,19 +70,19 @@ pub enum PinReason {
     Signature,
 }
 
-/// What came of a PIN that the token did not accept.
+/// The token's answer to a PIN that it did not accept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PinRefusal {
     /// What `C_Login` returned.
     pub(crate) failure: Failure,
     pub(crate) token_label: String,
-    /// The tries that are left after a wrong PIN.
+    /// The tries left after a wrong PIN.
     pub(crate) tries: TriesLeft,
 }
 
 impl PinPermission {
-    /// Whether the permission holds for a token in that state. It does not hold for another token,
-    /// nor for a last try that the bridge did not know of.
+    /// Whether the permission holds for a token in this state. It does not hold for another token,
+    /// or for a last try that the bridge did not know about.
     pub(crate) fn covers(&self, now: &TokenPinState) -> bool {
         let (path, known) = match self {
             Self::None => return false,

@@ -1,4 +1,4 @@
-//! What the bridge asks of a worker.
+//! The tasks that the bridge sends to a worker.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pin::PinPermission;
 
-/// One task for the worker. The task and the permission are borrowed where they are sent.
+/// One task for the worker. The bridge sends borrowed values, and the worker receives owned ones.
 #[derive(Serialize, Deserialize)]
 pub struct TaskRequest<T = Task, P = PinPermission> {
     /// Chosen by the bridge. The response carries the same id.
@@ -42,7 +42,7 @@ pub enum Task {
     Verify(Verify),
     /// Log out of one slot, or of all.
     Logout { slot_id: Option<SlotId> },
-    /// Look once which token each slot holds.
+    /// Read once which token each slot holds.
     SnapshotTokens,
 }
 
@@ -54,7 +54,7 @@ pub struct KeyUse {
     pub(crate) algorithm: Algorithm,
 }
 
-/// [`Task::Sign`]
+/// The parameters of [`Task::Sign`].
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Sign {
     pub(crate) key: KeyUse,
@@ -65,7 +65,7 @@ pub struct Sign {
     pub(crate) pin: Option<Pin>,
 }
 
-/// [`Task::PrepareBatch`]
+/// The parameters of [`Task::PrepareBatch`].
 #[derive(Clone, Serialize, Deserialize)]
 pub struct PrepareBatch {
     pub(crate) key: KeyUse,
@@ -73,7 +73,7 @@ pub struct PrepareBatch {
     pub(crate) pin: Option<Pin>,
 }
 
-/// [`Task::Verify`]
+/// The parameters of [`Task::Verify`].
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Verify {
     pub(crate) key: KeyUse,
@@ -107,7 +107,7 @@ pub(crate) struct Deadlines {
 }
 
 impl Task {
-    /// The method of the wire that needs this task, for logs and error texts.
+    /// The wire method that the task serves, for logs and error texts.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Info => "info",
@@ -122,7 +122,7 @@ impl Task {
         }
     }
 
-    /// How long the worker may take once it has the task.
+    /// How long the worker may take, counted from when it receives the task.
     pub(crate) fn deadline(&self, deadlines: &Deadlines) -> Duration {
         match self {
             Self::Sign(_) | Self::PrepareBatch(_) => deadlines.sign,
