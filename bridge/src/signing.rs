@@ -1,4 +1,4 @@
-//! Calls that need a login: one signature, a batch, and the PIN that the token wants.
+//! The calls that need a login, `signData` and `signDataBatch`, and the PIN entry that they share.
 
 pub(crate) mod batch;
 mod login_task;

@@ -1,5 +1,5 @@
-//! `signDataBatch`: many signatures with one PIN. Each hash is a task of its own. The tasks run side
-//! by side, each with a signature or an error, and the page can cancel between any two.
+//! `signDataBatch`: many signatures with one PIN. Each hash is a task of its own, which gives a
+//! signature or an error. The tasks run concurrently, and the page can cancel those that remain.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub(crate) struct BatchControl<F> {
     pub(crate) cancelled: CancellationToken,
 }
 
-/// An element of the result, with the worker's own text of the signature.
+/// An element of the result. The signature is the JSON that the worker sent.
 type Item = BatchItem<Box<RawValue>>;
 
 /// Signs all hashes of the batch.
@@ -54,7 +54,7 @@ pub(crate) async fn sign(
         signature_format,
     } = params;
     if data.is_empty() {
-        return Err(Failure::bad_argument("data", "is empty; there is nothing to sign."));
+        return Err(Failure::bad_argument("data", "is empty. Pass at least one hash."));
     }
     let (count, algorithm) = (data.len(), algorithm_reference);
     let key = KeyUse { slot_id, cert_id, algorithm };
@@ -75,19 +75,19 @@ pub(crate) async fn sign(
         signature_format: signature_format.unwrap_or_default(),
         count,
         pin_for_each,
-        end: OnceLock::new(),
+        ended_by: OnceLock::new(),
     };
-    // Dialogs can only be shown one after the other.
-    let side_by_side = if pin_for_each { 1 } else { SIDE_BY_SIDE };
-    let mut reported = Instant::now();
+    // The bridge shows one dialog at a time.
+    let concurrency = if pin_for_each { 1 } else { MAX_CONCURRENCY };
+    let mut last_progress = Instant::now();
     let mut results = Vec::with_capacity(count);
-    let mut made = stream::iter(data.into_iter().enumerate())
+    let mut items = stream::iter(data.into_iter().enumerate())
         .map(|(index, data)| batch.item(index, data, &control.cancelled))
-        .buffered(side_by_side);
-    while let Some(item) = made.next().await {
+        .buffered(concurrency);
+    while let Some(item) = items.next().await {
         results.push(item);
-        if reported.elapsed() >= PROGRESS_INTERVAL || results.len() == count {
-            reported = Instant::now();
+        if last_progress.elapsed() >= PROGRESS_INTERVAL || results.len() == count {
+            last_progress = Instant::now();
             (control.progress)(results.len(), count).await;
         }
     }
@@ -108,8 +108,8 @@ struct Batch<'a> {
     count: usize,
     /// Whether the key wants a PIN for each signature.
     pin_for_each: bool,
-    /// The failure that ended the batch early, because all further signatures would fail too.
-    end: OnceLock<Failure>,
+    /// The failure that ended the batch early, because every later signature would fail too.
+    ended_by: OnceLock<Failure>,
 }
 
 impl Batch<'_> {
@@ -119,8 +119,8 @@ impl Batch<'_> {
         data: Base64Bytes,
         cancelled_by_page: &CancellationToken,
     ) -> Item {
-        if let Some(end) = self.end.get() {
-            return end.clone().into();
+        if let Some(failure) = self.ended_by.get() {
+            return failure.clone().into();
         }
         if cancelled_by_page.is_cancelled() {
             return cancelled().into();
@@ -130,20 +130,20 @@ impl Batch<'_> {
         let (key, signature_format) = (self.key.clone(), self.signature_format);
         let task = Task::Sign(Sign { key, data, signature_format, pin: None });
         let task = LoginTask { context: self.context, task: &task, purpose };
-        let made = if self.pin_for_each {
-            // The dialog closes with the batch.
+        let signed = if self.pin_for_each {
+            // A page that cancels the batch also closes the dialog.
             tokio::select! {
-                made = self.pins.execute(&task) => made,
+                signed = self.pins.execute(&task) => signed,
                 () = cancelled_by_page.cancelled() => Err(cancelled()),
             }
         } else {
             task.execute_logged_in().await
         };
-        match made {
+        match signed {
             Ok(signature) => Item::Signature(signature),
             Err(failure) => {
-                if !self.concerns_one(&failure) {
-                    let _ = self.end.set(failure.clone());
+                if !self.may_continue_after(&failure) {
+                    let _ = self.ended_by.set(failure.clone());
                 }
                 failure.into()
             }
@@ -151,10 +151,10 @@ impl Batch<'_> {
     }
 
     /// Whether the next signature may succeed although this one failed.
-    fn concerns_one(&self, failure: &Failure) -> bool {
+    fn may_continue_after(&self, failure: &Failure) -> bool {
         match failure.code {
             ErrorCode::BadArgument | ErrorCode::DeadlinePassed => true,
-            // A user who could not be asked cannot be asked again.
+            // If the bridge could not ask for this PIN, it cannot ask for the next one either.
             ErrorCode::Internal => !self.pin_for_each,
             _ => false,
         }
@@ -166,5 +166,5 @@ fn cancelled() -> Failure {
 }
 
 /// Enough to keep the worker's threads busy.
-const SIDE_BY_SIDE: usize = 32;
+const MAX_CONCURRENCY: usize = 32;
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);

@@ -1,5 +1,5 @@
-//! A task that needs a login, on its way to the worker. Without a PIN it ends with its caller. With
-//! a PIN it goes on even if the caller has gone.
+//! Sends tasks that need a login to the worker. A task without a PIN ends with its caller. A task
+//! with a PIN goes on after its caller has gone.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::ipc::task::Task;
 use crate::modules::{Module, ModuleName};
 use crate::supervisor::{OriginSession, Request, Supervisor, WorkerProcess};
 
-/// Who signs with which module.
+/// The origin that signs, and the module that it signs with.
 #[derive(Clone, Copy)]
 pub(crate) struct SigningContext<'a> {
     pub(crate) supervisor: &'a Arc<Supervisor>,
@@ -34,7 +34,7 @@ pub(crate) struct SigningContext<'a> {
 pub(super) struct LoginTask<'a> {
     pub(super) context: SigningContext<'a>,
     pub(super) task: &'a Task,
-    /// What the user is told about the signature.
+    /// What the dialogs say about the signature.
     pub(super) purpose: Purpose,
 }
 
@@ -70,7 +70,7 @@ impl<'a> LoginTask<'a> {
         supervisor.execute(session, module, &request).await
     }
 
-    /// The task with a PIN and a worker of its own hold, so that it can outlive its caller.
+    /// The task with a PIN. It owns all that it needs, so that it can outlive its caller.
     pub(super) async fn with_pin(&self, permission: PinPermission) -> Result<PinTask, Failure> {
         let SigningContext { supervisor, session, module, .. } = self.context;
         Ok(PinTask {
@@ -82,7 +82,7 @@ impl<'a> LoginTask<'a> {
     }
 }
 
-/// A task with a PIN. It keeps its worker.
+/// A task with a PIN, and the worker that executes it.
 pub(super) struct PinTask {
     worker: Arc<WorkerProcess>,
     stopping: CancellationToken,

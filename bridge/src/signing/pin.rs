@@ -1,8 +1,8 @@
 //! Gets the PIN that a token wants: from the reader's pinpad, from the user on the desktop, or from
-//! the page's call. Everything that decides whether a PIN may be tried stands here.
+//! the page's call. This module alone decides whether a PIN may be tried.
 //!
-//! Each origin has one PIN tried at a time, so that a page cannot try several at once. Each wrong PIN
-//! of a page makes the next one wait longer.
+//! An origin may try one PIN at a time. Each wrong PIN makes the origin wait longer for its next
+//! try.
 
 mod attempts;
 mod messages;
@@ -36,7 +36,7 @@ pub(crate) struct PinEntry {
     attempts: Attempts,
 }
 
-/// The right to have a PIN tried for the origin.
+/// The locked history of an origin. Only the call that holds it may try a PIN for the origin.
 type HeldHistory = OwnedMutexGuard<OriginHistory>;
 
 impl PinEntry {
@@ -60,7 +60,7 @@ impl PinEntry {
             outcome => return outcome.result(),
         }
         let history = self.history(task.context.origin).lock_owned().await;
-        // Another call may have logged in with the same PIN meanwhile, or had it refused.
+        // Meanwhile another call may have logged in, or the token may have refused the same PIN.
         let request = match task.execute_without_pin().await? {
             Outcome::PinNeeded(request) => request,
             outcome => return outcome.result(),
@@ -106,8 +106,8 @@ impl PinEntry {
         Arc::clone(origins.entry(origin.clone()).or_default())
     }
 
-    /// Has a PIN tried. The try goes on if its call is gone: a page that gives up the call does not
-    /// undo the try. Until the token has judged the PIN, no other origin may try one on it.
+    /// Tries a PIN. The try goes on even if the page gives up the call, because that does not undo
+    /// it. Until the token has judged the PIN, no other origin may try one on this token.
     async fn attempt(
         &self,
         task: &LoginTask<'_>,
@@ -138,8 +138,8 @@ impl PinEntry {
         self.dialogs.turn(Asking::Pin).await.map_err(|Busy| messages::busy())
     }
 
-    /// Tells the user to look at the reader, as long as the reader waits for the PIN. The reader
-    /// waits until the last page of the origin has gone, not only the page that called.
+    /// Shows a message that sends the user to the reader, while the reader waits for the PIN. The
+    /// wait ends if the last page of the origin goes, not if only the calling page goes.
     async fn by_pinpad(
         &self,
         task: &LoginTask<'_>,
@@ -155,7 +155,7 @@ impl PinEntry {
         let entered = tokio::spawn(async move {
             let shown = async {
                 if let Answer::Unavailable(reason) = turn.ask(&message).await {
-                    tracing::warn!(%reason, "the bridge cannot tell the user to use the reader's pinpad");
+                    tracing::warn!(%reason, "the bridge cannot point the user to the pinpad");
                 }
                 // A user who closes the message may still enter the PIN.
                 std::future::pending().await
@@ -171,7 +171,7 @@ impl PinEntry {
         Ok((history, outcome.and_then(Outcome::result)))
     }
 
-    /// Asks the user, and again after a wrong PIN, as long as more than one try is left.
+    /// Asks the user for the PIN. After a wrong PIN it asks again, if more than one try is left.
     async fn by_dialog(
         &self,
         task: &LoginTask<'_>,
@@ -189,7 +189,7 @@ impl PinEntry {
             let failure = match turn.ask(&question).await {
                 Answer::Pin(pin) => {
                     if policy::check_length(&pin, &request.token).is_err() {
-                        // The token may be another since the dialog was opened.
+                        // The user may have changed the token since the dialog opened.
                         if let Ok(Outcome::PinNeeded(now)) = task.execute_without_pin().await {
                             request = now;
                         }
@@ -240,7 +240,7 @@ fn refusal_to_failure(outcome: Outcome) -> Outcome {
     }
 }
 
-/// A user who has entered so many wrong PINs in a row has probably mistaken the card.
+/// After this many wrong PINs in a row, the user probably has the wrong card in the reader.
 const MAX_ENTRIES: usize = 3;
-/// How long an origin waits while another origin has a PIN tried on the same token.
+/// How long an origin waits while another origin tries a PIN on the same token.
 const ATTEMPT_WAIT: Duration = Duration::from_secs(60);

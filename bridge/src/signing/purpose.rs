@@ -1,4 +1,5 @@
-//! What the user reads in a dialog about a signature: who wants it, with which token, and of what.
+//! The text of the dialogs about a signature: which origin asks, which token signs, and what is
+//! signed.
 
 use aws_lc_rs::digest;
 use pkcs11_bridge_protocol::algorithm::Algorithm;
@@ -7,7 +8,7 @@ use crate::access::origin::RequestOrigin;
 use crate::dialog::text::{foreign, lines};
 use crate::ipc::pin::{PinReason, PinRequest, TriesLeft};
 
-/// What the user is told about the signature.
+/// What the dialogs say about the signature.
 #[derive(Clone, Copy)]
 pub(super) enum Purpose {
     /// One signature.
@@ -18,7 +19,7 @@ pub(super) enum Purpose {
     OneOf { algorithm: Algorithm, number: usize, count: usize },
 }
 
-/// A signature that a page asks for, with what the dialogs show of it.
+/// A signature that a page asks for, as the dialogs describe it.
 pub(super) struct SignatureQuestion<'a> {
     pub(super) origin: &'a RequestOrigin,
     pub(super) purpose: Purpose,
@@ -32,7 +33,7 @@ impl SignatureQuestion<'_> {
         self.text(request, tries(request.token.tries))
     }
 
-    /// The message that asks the user to look at the reader.
+    /// The text of the message that sends the user to the reader.
     pub(super) fn pinpad_text(&self, request: &PinRequest) -> String {
         let on_reader = "Enter the PIN on the keypad of the card reader.\n";
         self.text(request, &format!("{on_reader}{}", tries(request.token.tries)))
@@ -86,7 +87,7 @@ fn one(algorithm: Algorithm, data: &[u8]) -> String {
     }
 }
 
-/// In groups, so that the user can compare the hash and it fits into the window.
+/// Groups of eight digits, which the user can compare, and between which a dialog can break lines.
 fn hex(hash: &[u8]) -> String {
     hash.chunks(4).map(const_hex::encode).collect::<Vec<_>>().join(" ")
 }
@@ -100,7 +101,7 @@ fn many(algorithm: Algorithm) -> String {
 
 fn tries(tries: TriesLeft) -> &'static str {
     match tries {
-        // A locked PIN is not asked for.
+        // The bridge does not ask for a locked PIN.
         TriesLeft::Unknown | TriesLeft::Locked => "",
         TriesLeft::Low => "A wrong PIN was entered before; the token locks after a few.\n\n",
         TriesLeft::Final => "LAST TRY: if this PIN is wrong, the token locks.\n\n",

@@ -21,7 +21,7 @@ async fn with_native_pin_entry_a_pages_pin_is_refused_and_not_tried() {
     for pin in [PIN, "wrong-81726354", ""] {
         for (method, params) in [("signData", &fixture.with_pin), ("signDataBatch", &batch)] {
             let outcome = page.call(method, with(params, "pin", pin)).await;
-            let words = ["`pin` is not taken from pages", "desktop"];
+            let words = ["`pin` is not accepted from pages", "desktop"];
             assert_error(method, &outcome, (400, "801"), &words);
         }
     }

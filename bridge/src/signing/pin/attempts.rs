@@ -1,5 +1,6 @@
-//! One PIN at a time for each token, whatever origin it comes from: two origins that try a PIN at once
-//! could both be told that two tries are left. If a token does not tell, pages may be wrong twice.
+//! Lets one PIN at a time be tried on a token, whatever its origin. Otherwise two origins could
+//! both see that two tries are left, and use up both. If a token does not report its tries, pages
+//! may send two wrong PINs.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -21,19 +22,19 @@ pub(super) enum PinSource {
     User,
 }
 
-/// The tokens on which a PIN is tried or was wrong last.
+/// The tokens on which a PIN is being tried, or for which pages sent wrong PINs.
 #[derive(Default)]
 pub(super) struct Attempts(Mutex<HashMap<String, Arc<AsyncMutex<TokenAttempts>>>>);
 
 #[derive(Default)]
 pub(super) struct TokenAttempts {
-    /// Wrong PINs of pages since the last right one.
+    /// How many wrong PINs pages sent since the last right one.
     wrong_page_pins: u32,
 }
 
 impl Attempts {
-    /// Waits until no other PIN is tried on the token. The serial number tells tokens apart, because
-    /// several modules may reach the same token. A token without one is known by its module.
+    /// Waits until no other PIN is being tried on the token. The serial number identifies the
+    /// token, because several modules may reach it. If it has none, its module identifies it.
     pub(super) async fn turn(
         &self,
         token: &TokenPinState,
@@ -56,7 +57,7 @@ impl Attempts {
 }
 
 impl TokenAttempts {
-    /// Refuses a PIN of a page if it may be the last try and the token would not say so.
+    /// Refuses a PIN of a page if it may be the last try, and the token does not report its tries.
     pub(super) fn check(&self, token: &TokenPinState, source: PinSource) -> Result<(), Failure> {
         let may_be_last =
             token.tries == TriesLeft::Unknown && self.wrong_page_pins >= MAX_WRONG_IF_UNKNOWN;
@@ -80,5 +81,5 @@ impl TokenAttempts {
     }
 }
 
-/// Hardly any card gives fewer than three tries.
+/// Almost every card allows at least three tries.
 const MAX_WRONG_IF_UNKNOWN: u32 = 2;

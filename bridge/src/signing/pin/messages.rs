@@ -1,4 +1,4 @@
-//! What a page is told if the PIN entry fails.
+//! The errors that a page gets if the PIN entry fails.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use crate::ipc::pin::{PinRefusal, TriesLeft};
 use crate::signing::purpose::Purpose;
 
 pub(super) fn not_from_page() -> Failure {
-    let problem = "is not taken from pages by this bridge. Leave it out: the user is then asked on the \
-                   desktop.";
+    let problem = "is not accepted from pages by this bridge. Leave it out: the bridge then asks \
+                   the user on the desktop.";
     Failure::bad_argument("pin", problem)
 }
 
@@ -20,14 +20,14 @@ pub(super) fn tries_not_known(token_label: &str) -> Failure {
     Failure::new(
         ErrorCode::PinFinalTry,
         format!(
-            "Wrong PINs came from pages for the token \"{token_label}\", which does not tell how many \
-             tries are left: no further one is sent to it. Sign without `pin`: the user is then \
-             asked on the desktop."
+            "Pages sent wrong PINs for the token \"{token_label}\", which does not say how many \
+             tries are left. The bridge sends it no more PINs from pages. Sign without `pin`: the \
+             bridge then asks the user on the desktop."
         ),
     )
 }
 
-/// What a page gets for a PIN that the token refused.
+/// The error for a PIN that the token refused.
 pub(super) fn refused(refusal: PinRefusal) -> Failure {
     let PinRefusal { failure, token_label: label, tries } = refusal;
     if failure.rv != Some(Rv::PIN_INCORRECT) {
@@ -57,8 +57,8 @@ pub(super) fn final_try(token_label: &str) -> Failure {
     Failure::new(
         ErrorCode::PinFinalTry,
         format!(
-            "The token \"{token_label}\" has one try left before its PIN locks, so a PIN from a page \
-             is not sent to it. Sign without `pin`: the user is then asked on the desktop."
+            "The token \"{token_label}\" has one try left before its PIN locks, so a PIN from a \
+             page is not sent to it. Sign without `pin`: the user is then asked on the desktop."
         ),
     )
 }
@@ -68,8 +68,8 @@ pub(super) fn pin_locked(token_label: &str) -> Failure {
         ErrorCode::PinLocked,
         Rv::PIN_LOCKED,
         format!(
-            "The PIN of the token \"{token_label}\" is locked after too many wrong tries. Unlock it \
-             with the token's own software or its issuer."
+            "The PIN of the token \"{token_label}\" is locked after too many wrong tries. Unlock \
+             it with the token's own software or its issuer."
         ),
     )
 }
@@ -77,13 +77,13 @@ pub(super) fn pin_locked(token_label: &str) -> Failure {
 pub(super) fn stopping() -> Failure {
     Failure::new(
         ErrorCode::PinEntryCancelled,
-        "The bridge stops, so the user was not asked for the PIN.",
+        "The bridge is stopping, so it did not ask for the PIN. Nothing was signed.",
     )
 }
 
 pub(super) fn busy() -> Failure {
-    let message = "The user could not be asked for the PIN, because another question of the bridge was \
-                   not answered. Answer it and try again.";
+    let message = "The bridge could not ask for the PIN, because another of its questions was not \
+                   answered. Answer that question and try again.";
     Failure::new(ErrorCode::PinEntryTimedOut, message)
 }
 
@@ -104,8 +104,8 @@ pub(super) fn unavailable(label: &str, purpose: Purpose, policy: Policy) -> Fail
             Failure::bad_argument(
                 "pin",
                 format_args!(
-                    "is missing: the token \"{label}\" needs its PIN, and the bridge cannot ask the user \
-                 for it. {install}, or pass `pin`."
+                    "is missing: the token \"{label}\" needs its PIN, and the bridge cannot ask \
+                     the user for it. {install}, or pass `pin`."
                 ),
             )
         }

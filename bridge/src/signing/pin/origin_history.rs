@@ -1,5 +1,5 @@
-//! What an origin has done with PINs lately. The history outlives the origin's connections and
-//! workers, so that a page gains nothing by reconnecting.
+//! The recent PIN tries of an origin. The history outlives the origin's connections and workers, so
+//! that a page gains nothing by reconnecting.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use crate::ipc::message::Outcome;
 use crate::pin_proof::PinProof;
 use crate::signing::login_task::TokenSlot;
 
-/// The PIN tries of one origin. A call locks the history while it has a PIN tried.
+/// The PIN tries of one origin. A call locks the history while it tries a PIN.
 #[derive(Default)]
 pub(super) struct OriginHistory {
     /// Wrong PINs of the page, and dialogs without a right PIN, in a row for each slot. A right PIN
     /// for one token does not excuse wrong PINs for another.
     failures: HashMap<TokenSlot, u32>,
-    /// When the next PIN may be tried, or the user be asked again.
+    /// When the next PIN may be tried, or the user may be asked again.
     next_try: Option<Instant>,
     /// How the last PIN entry of the user ended, for the calls that waited for it.
     dismissed: HashMap<TokenSlot, (Instant, Failure)>,
@@ -43,7 +43,7 @@ impl OriginHistory {
         !self.failures.is_empty() || self.refused.values().any(is_recent)
     }
 
-    /// Waits as long as the failures demand.
+    /// Waits until the next PIN may be tried.
     pub(super) async fn pause(&self) {
         if let Some(next_try) = self.next_try {
             sleep_until(next_try).await;
@@ -95,13 +95,13 @@ impl OriginHistory {
         }
     }
 
-    /// Records that the user is asked. This counts as a failure until the right PIN has come,
-    /// because a page may withdraw the question and ask again.
+    /// Records that the bridge asks the user. The question counts as a failure until the user
+    /// enters the right PIN. Otherwise a page could cancel its call and ask again at once.
     pub(super) fn record_question(&mut self, slot: &TokenSlot) {
         self.record_failure(slot);
     }
 
-    /// Takes back [`OriginHistory::record_question`], because the user could not be asked.
+    /// Undoes [`OriginHistory::record_question`], because the bridge could not ask the user.
     pub(super) fn withdraw_question(&mut self, slot: &TokenSlot) {
         match self.failures.get_mut(slot) {
             Some(failures) if *failures > 1 => *failures -= 1,
@@ -109,8 +109,8 @@ impl OriginHistory {
         }
     }
 
-    /// Records that the user did not enter the PIN. The calls that were waiting get the same
-    /// answer, so that a cancelled dialog is not followed by another for each of them.
+    /// Records that the user did not enter the PIN. The calls that are waiting get the same error,
+    /// so that the user need not cancel a dialog for each of them.
     pub(super) fn record_dismissal(&mut self, slot: &TokenSlot, failure: &Failure) {
         self.dismissed.insert(slot.clone(), (Instant::now(), failure.clone()));
         let before = self.failures.get(slot).map_or(0, |failures| failures.saturating_sub(1));
@@ -136,7 +136,7 @@ impl OriginHistory {
     }
 }
 
-/// 1, 2, 4 … s, at most a minute.
+/// 1, 2, 4, 8 … seconds, at most a minute.
 fn pause_after(failures_before: u32) -> Duration {
     Duration::from_secs(1u64.checked_shl(failures_before).unwrap_or(u64::MAX).clamp(1, 60))
 }

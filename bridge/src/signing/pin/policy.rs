@@ -1,4 +1,4 @@
-//! Which PIN may be tried, as far as the token and the PIN alone decide.
+//! Decides whether a PIN may be tried, from the token's state and the PIN alone.
 
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
@@ -8,7 +8,7 @@ use pkcs11_bridge_protocol::rv::Rv;
 use super::messages;
 use crate::ipc::pin::{PinEntryPath, TokenPinState, TriesLeft};
 
-/// Fails if no PIN may be tried on a token in that state, or not the page's.
+/// Fails if no PIN may be tried on a token in this state, or if the page's PIN may not be tried.
 pub(super) fn check(token: &TokenPinState, page_pin: Option<&Pin>) -> Result<(), Failure> {
     let page_pin = page_pin.filter(|_| token.entry == PinEntryPath::Software);
     if let Some(pin) = page_pin {
@@ -16,13 +16,13 @@ pub(super) fn check(token: &TokenPinState, page_pin: Option<&Pin>) -> Result<(),
     }
     match (token.tries, page_pin) {
         (TriesLeft::Locked, _) => Err(messages::pin_locked(&token.label)),
-        // The last try belongs to the user.
+        // Only the user may use the last try.
         (TriesLeft::Final, Some(_)) => Err(messages::final_try(&token.label)),
         _ => Ok(()),
     }
 }
 
-/// A PIN that the token cannot take is not tried.
+/// Fails if the token does not take PINs of this length.
 pub(super) fn check_length(pin: &Pin, token: &TokenPinState) -> Result<(), Failure> {
     let (min, max) = (token.min_length.max(1), token.max_length.unwrap_or(usize::MAX));
     if (min..=max).contains(&pin.len()) {
@@ -30,16 +30,16 @@ pub(super) fn check_length(pin: &Pin, token: &TokenPinState) -> Result<(), Failu
     }
     let label = &token.label;
     let problem = if pin.is_empty() {
-        "The PIN is empty".to_owned()
+        format!("The PIN for the token \"{label}\" is empty")
     } else if pin.len() < min {
-        format!("The token \"{label}\" takes no PIN shorter than {min} bytes")
+        format!("The PIN is shorter than {min} bytes, the minimum of the token \"{label}\"")
     } else {
-        format!("The token \"{label}\" takes no PIN longer than {max} bytes")
+        format!("The PIN is longer than {max} bytes, the maximum of the token \"{label}\"")
     };
     Err(Failure::with_rv(
         ErrorCode::PinIncorrect,
         Rv::PIN_LEN_RANGE,
-        format!("{problem}, so it was not tried. No try was lost."),
+        format!("{problem}. The bridge did not send it. No try was lost."),
     ))
 }
 
@@ -55,14 +55,14 @@ pub(super) fn ends_entry(failure: &Failure) -> bool {
     )
 }
 
-/// Whether the user may enter the PIN once more: it was wrong or could not be tried, and as far as
-/// the token tells, more than one try is left.
+/// Whether the user may enter the PIN once more: it was wrong or could not be tried, and the token
+/// does not say that only one try is left.
 pub(super) fn may_enter_again(failure: &Failure) -> bool {
     failure.code == ErrorCode::PinIncorrect
         && matches!(failure.rv, Some(Rv::PIN_INCORRECT | Rv::PIN_INVALID | Rv::PIN_LEN_RANGE))
 }
 
-/// Whether the token refused the PIN, or nobody knows what the token said.
+/// Whether the token refused the PIN, or its answer is not known.
 pub(super) fn may_have_been_wrong(failure: &Failure) -> bool {
     failure.rv == Some(Rv::PIN_INCORRECT)
         || matches!(
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_try_and_a_locked_pin_are_not_for_pages() {
+    fn pages_get_no_last_try_and_a_locked_pin_is_never_tried() {
         use PinEntryPath::{Pinpad, Software};
         use TriesLeft::{Final, Locked, Low, Unknown};
         for (entry, tries, with_page_pin, without) in [
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pin_of_a_wrong_length_is_not_tried() {
+    fn a_page_pin_of_a_wrong_length_is_not_tried() {
         let software = token(PinEntryPath::Software, TriesLeft::Unknown);
         for (pin, taken) in
             [("", false), ("123", false), ("1234", true), ("12345678", true), ("123456789", false)]
