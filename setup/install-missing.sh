@@ -12,6 +12,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly WASM=wasm32-unknown-unknown
 readonly NODE_MIN=20.19
+# pkg/build.sh calls wasm-pack with --no-gitignore.
+readonly WASM_PACK_MIN=0.15.1
 readonly CHROMEDRIVERS=https://googlechromelabs.github.io/chrome-for-testing
 
 say() { printf 'set-up: %s\n' "$*"; }
@@ -61,6 +63,7 @@ is_there() {
     node) has node && has npm && at_least "v$NODE_MIN" "$(node --version)" ;;
     wasm-target) [ -d "$(rustc --print target-libdir --target $WASM)" ] ;;
     wasm-bindgen) [ "$(wasm-bindgen --version 2>&1)" = "wasm-bindgen $(bindgen_version)" ] ;;
+    wasm-pack) has wasm-pack && at_least $WASM_PACK_MIN "$(wasm-pack --version | cut -d' ' -f2)" ;;
     npm-packages) [ pkg/node_modules/.package-lock.json -nt pkg/package-lock.json ] ;;
     softhsm2) softhsm_is_there ;;
     opensc) has pkcs11-tool && pcsc_is_there ;;
