@@ -144,7 +144,7 @@ impl Conversation {
                 reply(self, entry, Awaited::Answer(kind));
             }
             None => {
-                self.record(Event::Answered("cancel: no script entry left".to_owned()));
+                self.record(Event::Answered("cancel: end of the script".to_owned()));
                 self.write_error(crate::answer::CANCELED, CANCELLED_TEXT);
             }
         }
