@@ -57,8 +57,8 @@ impl Server {
         Ok(Self { listener, bridge: Arc::new(Bridge::new(settings)) })
     }
 
-    /// The address that the bridge listens on. A second one is [`std::net::Ipv6Addr::LOCALHOST`] with
-    /// the same port.
+    /// The address that the bridge listens on. A second one is [`std::net::Ipv6Addr::LOCALHOST`]
+    /// with the same port.
     pub(crate) fn address(&self) -> SocketAddr {
         self.listener.address()
     }
@@ -68,7 +68,7 @@ impl Server {
         let bridge = Arc::clone(&self.bridge);
         tokio::select! {
             () = self.serve(stop) => {}
-            () = bridge.follow_approvals() => {}
+            () = bridge.watch_approvals() => {}
         }
         bridge.end_workers().await;
     }
@@ -138,7 +138,7 @@ async fn serve(
             // Closing takes a moment. Limit how many connections do so at the same time, because a
             // page may connect again and again.
             if let Some(_permit) = admission.permit_close() {
-                connection::refuse_for_now(socket).await;
+                connection::close_too_many(socket).await;
             }
         }
     }

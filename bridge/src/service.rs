@@ -1,5 +1,5 @@
-//! Answers calls: the bridge's own methods at once, all others through the worker of the origin that
-//! asks, once the user has allowed that origin.
+//! Answers calls. First asks the user for consent if the origin is not approved. Then answers the
+//! bridge's own methods directly, and all others through the origin's worker for the module.
 
 mod slot_events;
 
@@ -31,7 +31,7 @@ use crate::signing::{SigningContext, single};
 use crate::supervisor::{OriginSession, Request, Supervisor, revoked};
 use slot_events::SlotEvents;
 
-/// What all connections share.
+/// The state that all connections share.
 pub(crate) struct Bridge {
     modules: Modules,
     consent: Arc<Consent>,
@@ -41,11 +41,12 @@ pub(crate) struct Bridge {
     supervisor: Arc<Supervisor>,
 }
 
-/// The right of a connection to call: what keeps its origin's workers alive.
+/// A connection, as a caller of the bridge. The workers of its origin run while it has a caller.
 pub(crate) struct Caller {
     origin: RequestOrigin,
+    /// `None` for an opaque origin, which the user cannot approve.
     session: Option<Arc<OriginSession>>,
-    /// For an origin that cannot be approved, and so not be revoked.
+    /// Never cancelled. Used if there is no session, because then there is nothing to revoke.
     never: CancellationToken,
     slot_events: SlotEvents,
 }
@@ -55,7 +56,7 @@ impl Caller {
         &self.origin
     }
 
-    /// Cancelled when the origin is revoked: then the connection is to be closed.
+    /// Cancelled when the user revokes the origin. The connection must then close.
     pub(crate) fn revoked(&self) -> &CancellationToken {
         self.session.as_ref().map_or(&self.never, |session| session.revoked())
     }
@@ -86,7 +87,7 @@ impl Bridge {
         self.consent.approval(origin)
     }
 
-    /// The caller that a new connection of `origin` is, which hears of `events`.
+    /// The caller for a new connection of `origin`. The bridge sends `slot` events to `events`.
     pub(crate) fn caller(&self, origin: RequestOrigin, events: mpsc::Sender<String>) -> Caller {
         let session = match &origin {
             RequestOrigin::Tuple(origin) => Some(self.supervisor.session(origin)),
@@ -144,7 +145,7 @@ impl Bridge {
         let (module, task) = match call {
             Call::Hello(_) => return encode_result(&self.hello()),
             Call::Modules(_) => return encode_result(&self.list_modules(session)),
-            // The connection knows what is in flight, and cancels it.
+            // The connection handles `cancel`, because it knows its requests in flight.
             Call::Cancel(_) => return encode_result(&false),
             Call::SignData(params) => {
                 let context = signing(module(params.module.as_deref())?);
@@ -160,7 +161,7 @@ impl Bridge {
             }
             Call::UnwatchSlots(params) => {
                 let module = module(params.module.as_deref())?;
-                return encode_result(&caller.slot_events.end(&module.name));
+                return encode_result(&caller.slot_events.stop(&module.name));
             }
             Call::Logout(params) => {
                 let module = module(params.module.as_deref())?;
@@ -197,16 +198,16 @@ impl Bridge {
         module: &Arc<Module>,
     ) -> Result<Box<RawValue>, Failure> {
         let events = &caller.slot_events;
-        let began = !events.has(&module.name)
-            && events.begin(&module.name, self.supervisor.watch_slots(session, module).await?);
-        encode_result(&began)
+        let started = !events.has(&module.name)
+            && events.start(&module.name, self.supervisor.watch_slots(session, module).await?);
+        encode_result(&started)
     }
 
-    /// Follows the state file until the future is dropped: origins that are revoked there are cut off.
-    pub(crate) async fn follow_approvals(&self) {
+    /// Watches the state file until the future is dropped. Ends the sessions of revoked origins.
+    pub(crate) async fn watch_approvals(&self) {
         let Some(file) = self.approvals.file() else { return std::future::pending().await };
         loop {
-            // It is there before the file is read, so that no change goes unseen.
+            // Start the watch before reading the file, so that it does not miss a change.
             let watch = Watch::start(file);
             for origin in self.consent.reload() {
                 tracing::info!(%origin, "revoked");
@@ -215,19 +216,19 @@ impl Bridge {
             match watch {
                 Ok(watch) => watch.changed().await,
                 Err(error) => {
-                    tracing::warn!(%error, "the state file cannot be watched; it is read again in a while");
+                    tracing::warn!(%error, "cannot watch the state file; it is read again later");
                     tokio::time::sleep(UNWATCHED_PAUSE).await;
                 }
             }
         }
     }
 
-    /// Closes the dialogs and shows no more, because the bridge stops.
+    /// Closes all dialogs and shows no further one, because the bridge stops.
     pub(crate) fn close_dialogs(&self) {
         self.dialogs.close();
     }
 
-    /// Ends all workers, once the connections are gone, and returns when they have ended.
+    /// Ends all workers and waits for their end. Call this after all connections have closed.
     pub(crate) async fn end_workers(&self) {
         self.supervisor.end().await;
     }
@@ -269,5 +270,6 @@ impl Bridge {
 const UNWATCHED_PAUSE: Duration = Duration::from_secs(10);
 
 fn no_session() -> Failure {
-    Failure::new(ErrorCode::OriginNotApproved, "This page has no origin of its own.")
+    let message = "The user cannot approve this page, because it has no origin.";
+    Failure::new(ErrorCode::OriginNotApproved, message)
 }

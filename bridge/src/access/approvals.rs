@@ -1,5 +1,5 @@
-//! The origins that the user has approved, in memory. Other programs may change the state file while
-//! the bridge runs (`pkcs11-bridge origins`). Such changes take effect at once.
+//! The origins that the user has approved, in memory. Other programs may change the state file
+//! while the bridge runs (`pkcs11-bridge origins`). Such changes take effect at once.
 
 pub mod state_file;
 mod watch;

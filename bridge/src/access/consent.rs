@@ -168,8 +168,8 @@ impl Consent {
     fn question_about(&self, origin: &Origin) -> Question {
         let shown = text::foreign(origin.as_str(), MAX_ORIGIN);
         let punycode = if origin.as_str().contains("xn--") {
-            "\nA name with \"xn--\" has letters that may look like other letters. Make sure that this \
-             is the site that you mean.\n"
+            "\nA name with \"xn--\" has letters that may look like other letters. Make sure that \
+             this is the site that you mean.\n"
         } else {
             ""
         };
@@ -197,9 +197,9 @@ impl Consent {
                 return self.cooldown_failure(origin, cooldown.unwrap_or(Cooldown::Denied(DENIED)));
             }
             Verdict::NotAnswered => format!(
-                "The bridge asked the user whether {origin} may use tokens on this computer, and got \
-                 no answer within {} s. Try again in a minute, and look for the dialog: it may be \
-                 behind other windows.",
+                "The bridge asked the user whether {origin} may use tokens on this computer, and \
+                 got no answer within {} s. Try again in a minute, and look for the dialog: it may \
+                 be behind other windows.",
                 self.dialogs.limit().as_secs()
             ),
             Verdict::Busy => format!(
@@ -231,9 +231,9 @@ impl Consent {
         Failure::new(
             ErrorCode::OriginNotApproved,
             format!(
-                "The origin {origin} is not approved to use tokens on this computer, and the bridge \
-                 cannot ask the user: it has neither a working pinentry program nor a terminal. To \
-                 approve the origin, run {}",
+                "The origin {origin} is not approved to use tokens on this computer, and the \
+                 bridge cannot ask the user: it has neither a working pinentry program nor a \
+                 terminal. To approve the origin, run {}",
                 self.command_for_page(origin)
             ),
         )
@@ -244,8 +244,8 @@ impl Consent {
         Failure::new(
             ErrorCode::OriginNotApproved,
             format!(
-                "The user has not approved {origin} to use tokens on this computer, and is not asked \
-                 again for {minutes} min. To approve it, run {}",
+                "The user has not approved {origin} to use tokens on this computer, and is not \
+                 asked again for {minutes} min. To approve it, run {}",
                 self.command_for_page(origin)
             ),
         )

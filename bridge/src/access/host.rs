@@ -1,5 +1,5 @@
-//! The `Host` header of a handshake. The bridge accepts only a loopback name with its own port. This
-//! stops DNS rebinding: a page whose name resolves to 127.0.0.1 sends its own name in `Host`.
+//! The `Host` header of a handshake. The bridge accepts only a loopback name with its own port.
+//! This stops DNS rebinding: a page whose name resolves to 127.0.0.1 sends its own name in `Host`.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

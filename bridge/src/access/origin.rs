@@ -8,8 +8,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-/// An origin that the user can approve, in the form of the `Origin` header: lower case, punycode, no
-/// default port.
+/// An origin that the user can approve, in the form of the `Origin` header: lower case, punycode,
+/// no default port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(try_from = "String")]
 pub struct Origin(String);

@@ -72,9 +72,9 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), DemoError> {
     let page = page.serve(bridge.address().port(), stop.clone());
 
     print(&format!(
-        "\n  Page   {address}/\n  PIN    {}\n  Bridge ws://{}\n\nThe bridge asks you, on the desktop or \
-         here, whether the page may use tokens, and for the PIN.\nCtrl-C ends the demo and removes \
-         everything that it created.",
+        "\n  Page   {address}/\n  PIN    {}\n  Bridge ws://{}\n\nThe bridge asks you, on the \
+         desktop or here, whether the page may use tokens, and for the PIN.\nCtrl-C ends the demo \
+         and removes everything that it created.",
         token::PIN,
         bridge.address()
     ));

@@ -18,8 +18,8 @@ pub(crate) enum OriginsError {
     #[error("the user has no home folder for a state file; name a file with --state-file")]
     NoFile,
     #[error(
-        "{0} is not approved, so there is nothing to revoke; `pkcs11-bridge origins list` shows the \
-         approved sites"
+        "{0} is not approved, so there is nothing to revoke; `pkcs11-bridge origins list` shows \
+         the approved sites"
     )]
     NotApproved(Origin),
     #[error(

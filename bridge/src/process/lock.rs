@@ -1,4 +1,5 @@
-//! Locks a mutex even if another thread panicked. The bridge never leaves guarded data half changed.
+//! Locks a mutex even if another thread panicked. The bridge never leaves guarded data half
+//! changed.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

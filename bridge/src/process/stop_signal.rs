@@ -4,8 +4,8 @@ use std::io;
 
 use tokio_util::sync::CancellationToken;
 
-/// A token that the first signal cancels. Later signals have no effect: the clean stop has deadlines
-/// of its own.
+/// A token that the first signal cancels. Later signals have no effect: the clean stop has
+/// deadlines of its own.
 pub(crate) struct StopSignal(CancellationToken);
 
 impl StopSignal {

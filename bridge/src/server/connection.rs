@@ -1,5 +1,5 @@
-//! One WebSocket: requests in, replies out in any order. Whatever a peer sends gets an answer or a
-//! close code, and no peer can make it hold more than its limits.
+//! One WebSocket connection: receives requests and sends replies in any order. Every message gets a
+//! reply or a close code. Limits bound what a peer can make the bridge hold.
 
 use std::collections::HashMap;
 use std::io;
@@ -42,21 +42,21 @@ pub(super) struct Connection {
     caller: Arc<Caller>,
     calls: JoinSet<String>,
     in_flight: HashMap<tokio::task::Id, InFlight>,
-    /// The events of the calls, on their way to the page.
+    /// The events that wait to be sent to the page.
     events: (mpsc::Sender<String>, mpsc::Receiver<String>),
-    place: ConnectionPermit,
+    permit: ConnectionPermit,
 }
 
-/// A call that has no reply yet.
+/// A call without a reply yet.
 struct InFlight {
     id: Id,
-    /// The length of its frame.
+    /// The length of the request's frame in bytes.
     len: usize,
-    /// What gives up the rest of a batch; other calls cannot be given up.
+    /// Cancels the rest of a batch. `None` for other calls, which cannot be cancelled.
     cancelled: Option<CancellationToken>,
 }
 
-/// How a connection comes to its end: with a close frame, or without because the peer is gone.
+/// Whether the connection continues. `Break` holds the close frame; `None` if the peer is gone.
 type Flow = ControlFlow<Option<CloseFrame>>;
 
 impl Connection {
@@ -64,35 +64,37 @@ impl Connection {
         mut socket: WebSocketStream<LimitedSocket>,
         bridge: Arc<Bridge>,
         origin: RequestOrigin,
-        place: ConnectionPermit,
+        permit: ConnectionPermit,
     ) -> Self {
-        // The handshake had a limit of its own.
+        // The handshake had limits of its own, so start counting here.
         socket.get_mut().message_done();
         let events = mpsc::channel(MAX_EVENTS);
         let caller = Arc::new(bridge.caller(origin, events.0.clone()));
         let (calls, in_flight) = (JoinSet::new(), HashMap::new());
-        Self { socket, bridge, caller, calls, in_flight, events, place }
+        Self { socket, bridge, caller, calls, in_flight, events, permit }
     }
 
+    /// Serves the connection until it ends or `stop` is cancelled.
     pub(super) async fn run(mut self, stop: CancellationToken) {
-        let late = async {
+        let stop_deadline = async {
             stop.cancelled().await;
             sleep(STOP_GRACE + CLOSE_GRACE).await;
         };
         let end = tokio::select! {
-            end = self.talk(&stop) => end,
-            // A peer that takes its replies one by one keeps nobody from stopping.
-            () = late => None,
+            end = self.serve(&stop) => end,
+            // A peer that reads its replies slowly must not delay the stop of the bridge.
+            () = stop_deadline => None,
         };
-        // Whoever is gone needs no more results; what holds on to the origin's workers ends here.
+        // Nothing reads further results. The calls also keep the origin's workers alive.
         self.calls.shutdown().await;
         if let Some(frame) = end {
             close(self.socket, frame).await;
         }
     }
 
-    /// Answers until the connection comes to its end, and says how it does.
-    async fn talk(&mut self, stop: &CancellationToken) -> Option<CloseFrame> {
+    /// Serves until the connection ends. Returns the close frame to send, if the peer still
+    /// listens.
+    async fn serve(&mut self, stop: &CancellationToken) -> Option<CloseFrame> {
         let caller = Arc::clone(&self.caller);
         loop {
             let flow = tokio::select! {
@@ -100,7 +102,8 @@ impl Connection {
                 Some(done) = self.calls.join_next_with_id() => self.reply(done).await,
                 Some(event) = self.events.1.recv() => self.send(event).await,
                 () = caller.revoked().cancelled() => {
-                    return self.finish(close_frame(CloseCode::Policy, "the origin was revoked")).await;
+                    let end = close_frame(CloseCode::Policy, "the origin was revoked");
+                    return self.finish(end).await;
                 }
                 () = stop.cancelled() => {
                     return self.finish(close_frame(CloseCode::Away, "the bridge stops")).await;
@@ -136,7 +139,7 @@ impl Connection {
                 let failure = Failure::new(ErrorCode::NotRequest, message);
                 self.reject(Rejected { id: None, failure }).await
             }
-            // Its pong waits to be written; a peer that takes none has as long as for a reply.
+            // The WebSocket library has queued a pong. Flush it with the deadline of a reply.
             Some(Ok(Message::Ping(_))) => self.flush().await,
             Some(Ok(_)) => Flow::Continue(()),
             Some(Err(Error::Capacity(_))) => Flow::Break(Some(too_long())),
@@ -151,56 +154,56 @@ impl Connection {
                 Flow::Break(Some(too_long()))
             }
             Some(Err(Error::Io(error))) if error.kind() == io::ErrorKind::TimedOut => {
-                Flow::Break(Some(close_frame(CloseCode::Policy, "a message took too long to come")))
+                Flow::Break(Some(close_frame(CloseCode::Policy, "a message took too long")))
             }
             Some(Err(_)) | None => Flow::Break(None),
         }
     }
 
-    /// `len` is that of the frame.
+    /// Starts a call in a task of its own, within the limits. `len` is the length of the frame.
     async fn start(&mut self, request: Request, len: usize) -> Flow {
         let Request { id, call } = request;
-        if let Call::Cancel(Cancel { id: which }) = &call {
-            let found = self.in_flight.values().find(|call| call.id == *which);
+        if let Call::Cancel(Cancel { id: batch }) = &call {
+            let found = self.in_flight.values().find(|call| call.id == *batch);
             let found = found.and_then(|call| call.cancelled.as_ref());
             found.inspect(|cancelled| cancelled.cancel());
             return self.send(encode(&Reply::success(id, found.is_some()))).await;
         }
-        if self.in_flight.values().any(|taken| taken.id == id) {
-            let message = "A request of the same id is still in flight: give each its own.";
+        if self.in_flight.values().any(|call| call.id == id) {
+            let message = "A request with the same id is still in flight: use another id.";
             let failure = Failure::new(ErrorCode::NotRequest, message);
             return self.reject(Rejected { id: None, failure }).await;
         }
         if self.in_flight.len() >= MAX_IN_FLIGHT {
             let message = format!(
                 "More than {MAX_IN_FLIGHT} requests are in flight on this connection: wait for a \
-                 reply before you send the next."
+                 reply before you send the next request."
             );
             let failure = Failure::new(ErrorCode::TooManyRequests, message);
             return self.reject(Rejected { id: Some(id), failure }).await;
         }
-        if self.place.is_unapproved()
+        if self.permit.is_unapproved()
             && self.bridge.approval(self.caller.origin()) == Approval::Approved
         {
-            self.place.approve();
+            self.permit.approve();
         }
-        let (most, message) = if self.place.is_unapproved() {
-            let message = "The user is being asked whether this page may use tokens. Wait for that \
-                           before you send so much.";
+        let (max_len, message) = if self.permit.is_unapproved() {
+            let message = "The bridge is asking the user whether this page may use tokens: wait \
+                           for the answer before you send more than 256 KiB of requests.";
             (MAX_UNAPPROVED_LEN, message)
         } else {
             let message = "More than 1 MiB of requests is in flight on this connection: wait for a \
-                           reply before you send the next.";
+                           reply before you send the next request.";
             (MAX_IN_FLIGHT_LEN, message)
         };
-        let waiting: usize = self.in_flight.values().map(|call| call.len).sum();
-        if waiting + len > most {
+        let in_flight_len: usize = self.in_flight.values().map(|call| call.len).sum();
+        if in_flight_len + len > max_len {
             let failure = Failure::new(ErrorCode::TooManyRequests, message);
             return self.reject(Rejected { id: Some(id), failure }).await;
         }
         let (bridge, caller) = (Arc::clone(&self.bridge), Arc::clone(&self.caller));
         let (reply_to, cancelled) = (id.clone(), CancellationToken::new());
-        let control = self.control_of(&id, &cancelled);
+        let control = self.batch_control(&id, &cancelled);
         let cancelled = matches!(call, Call::SignDataBatch(_)).then_some(cancelled);
         let task = self.calls.spawn(async move {
             let method = call.method();
@@ -216,8 +219,8 @@ impl Connection {
         Flow::Continue(())
     }
 
-    /// How a batch reports to the page and hears of it.
-    fn control_of(
+    /// Connects a batch to the page: its progress events and its cancellation.
+    fn batch_control(
         &self,
         id: &Id,
         cancelled: &CancellationToken,
@@ -228,7 +231,7 @@ impl Connection {
             async move {
                 let event = Progress { id, done, total };
                 if let Ok(text) = Notification::new(&event).encode() {
-                    // The connection is gone where nobody takes it.
+                    // Sending fails if the connection is gone.
                     let _ = events.send(text).await;
                 }
             }
@@ -238,24 +241,25 @@ impl Connection {
     }
 
     async fn reject(&mut self, rejected: Rejected) -> Flow {
-        tracing::info!(origin = %self.caller.origin(), reason = %rejected.failure, "message rejected");
+        let (origin, reason) = (self.caller.origin(), &rejected.failure);
+        tracing::info!(%origin, %reason, "message rejected");
         self.send(encode(&Reply::<()>::failure(rejected.id, rejected.failure))).await
     }
 
-    /// Sends the reply of a call that is done, together with all others that are.
+    /// Sends the replies of all calls that are done.
     async fn reply(&mut self, done: Done) -> Flow {
-        // What a call has told comes before its reply.
+        // The events of a call come before its reply.
         while let Ok(event) = self.events.1.try_recv() {
             if self.feed(event).await.is_break() {
                 return Flow::Break(None);
             }
         }
-        let text = self.text_of(done);
+        let text = self.take_reply(done);
         if self.feed(text).await.is_break() {
             return Flow::Break(None);
         }
         while let Some(done) = self.calls.try_join_next_with_id() {
-            let text = self.text_of(done);
+            let text = self.take_reply(done);
             if self.feed(text).await.is_break() {
                 return Flow::Break(None);
             }
@@ -263,15 +267,16 @@ impl Connection {
         self.flush().await
     }
 
-    fn text_of(&mut self, done: Done) -> String {
+    /// Removes a finished call from the calls in flight. Returns the text of its reply.
+    fn take_reply(&mut self, done: Done) -> String {
         match done {
             Ok((task, text)) => {
                 self.in_flight.remove(&task);
                 text
             }
             Err(error) => {
-                tracing::error!(%error, "a call was not carried out");
-                let message = "The bridge failed on this call; its log says where. Try again.";
+                tracing::error!(%error, "a call panicked");
+                let message = "The bridge failed on this call. Try again. Its log has the details.";
                 let failure = Failure::new(ErrorCode::Internal, message);
                 let id = self.in_flight.remove(&error.id()).map(|call| call.id);
                 encode(&Reply::<()>::failure(id, failure))
@@ -279,7 +284,7 @@ impl Connection {
         }
     }
 
-    /// Answers what is in flight, for a while, and takes nothing new.
+    /// Waits for the calls in flight, up to a deadline. Takes no new requests.
     async fn finish(&mut self, end: CloseFrame) -> Option<CloseFrame> {
         let answered = timeout(STOP_GRACE, async {
             loop {
@@ -297,18 +302,17 @@ impl Connection {
         });
         let flow = match answered.await {
             Ok(flow) => flow,
-            // Nobody is left without a word.
-            Err(_) => timeout(CLOSE_GRACE, self.give_up()).await.unwrap_or(Flow::Break(None)),
+            Err(_) => timeout(CLOSE_GRACE, self.abort_calls()).await.unwrap_or(Flow::Break(None)),
         };
         flow.is_continue().then_some(end)
     }
 
-    /// Answers what is in flight still.
-    async fn give_up(&mut self) -> Flow {
+    /// Aborts the calls in flight and answers them with an error.
+    async fn abort_calls(&mut self) -> Flow {
         self.calls.abort_all();
         for (_, InFlight { id, .. }) in std::mem::take(&mut self.in_flight) {
-            let message = "The bridge was stopped before the module had answered. Whether the call was \
-                           carried out is not known.";
+            let message = "The bridge stopped before the module had answered. Whether the module \
+                           has executed the call is not known.";
             let failure = Failure::new(ErrorCode::Internal, message);
             self.feed(encode(&Reply::<()>::failure(Some(id), failure))).await?;
         }
@@ -323,47 +327,46 @@ impl Connection {
     }
 
     async fn feed(&mut self, text: String) -> Flow {
-        written(timeout(WRITE_DEADLINE, self.socket.feed(Message::text(text))).await)
+        flow(timeout(WRITE_DEADLINE, self.socket.feed(Message::text(text))).await)
     }
 
     async fn flush(&mut self) -> Flow {
-        written(timeout(WRITE_DEADLINE, self.socket.flush()).await)
+        flow(timeout(WRITE_DEADLINE, self.socket.flush()).await)
     }
 }
 
-/// Tells a peer that there are too many connections.
-pub(super) async fn refuse_for_now(socket: WebSocketStream<LimitedSocket>) {
-    close(socket, close_frame(CloseCode::Again, "the bridge serves as many connections as it can"))
-        .await;
+/// Closes a connection because there are too many.
+pub(super) async fn close_too_many(socket: WebSocketStream<LimitedSocket>) {
+    close(socket, close_frame(CloseCode::Again, "the bridge has too many connections")).await;
 }
 
-/// Sends a close frame and waits a little for the peer to close too: what it still has to send is
-/// thrown away, because a socket closed over unread bytes would take the close frame with it.
+/// Sends a close frame and waits a moment for the peer to close too. Until then it reads and drops
+/// what the peer sends: closing a socket with unread bytes resets it, and the close frame is lost.
 async fn close(mut socket: WebSocketStream<LimitedSocket>, frame: CloseFrame) {
-    let goodbye = async {
+    let closing = async {
         socket.close(Some(frame)).await.ok()?;
-        // What has come of a message goes at once, and its room with it.
+        // Drop an incomplete message at once, so that it no longer counts against the read budget.
         let mut socket = socket.into_inner().into_inner();
         let mut rest = [0; 16 << 10];
         while socket.read(&mut rest).await.ok()? > 0 {}
         Some(())
     };
-    let _ = timeout(CLOSE_GRACE, goodbye).await;
+    let _ = timeout(CLOSE_GRACE, closing).await;
 }
 
 type Done = Result<(tokio::task::Id, String), JoinError>;
 
-fn written<E>(result: Result<Result<(), E>, tokio::time::error::Elapsed>) -> Flow {
+/// The connection ends if writing failed or took too long: the peer is gone or does not read.
+fn flow<E>(result: Result<Result<(), E>, tokio::time::error::Elapsed>) -> Flow {
     match result {
         Ok(Ok(())) => Flow::Continue(()),
-        // It is gone, or does not read its replies.
         Ok(Err(_)) | Err(_) => Flow::Break(None),
     }
 }
 
 fn log_failure(origin: &RequestOrigin, method: &str, failure: &Failure) {
     if failure.code == ErrorCode::OriginNotApproved {
-        // Any page can cause these. Consent logs once how it decided.
+        // Any page can cause these failures. The consent module logs its decision once.
         tracing::debug!(%origin, method, "call of a page that is not approved");
         return;
     }
@@ -380,7 +383,7 @@ fn log_failure(origin: &RequestOrigin, method: &str, failure: &Failure) {
 
 fn encode<R: Serialize>(reply: &Reply<R>) -> String {
     reply.encode().unwrap_or_else(|error| {
-        tracing::error!(%error, "a reply cannot be encoded");
+        tracing::error!(%error, "cannot encode a reply");
         String::new()
     })
 }
@@ -395,6 +398,6 @@ fn close_frame(code: CloseCode, reason: &'static str) -> CloseFrame {
 
 const STOP_GRACE: Duration = Duration::from_secs(STOP_SECONDS);
 const CLOSE_GRACE: Duration = Duration::from_secs(1);
-/// Events that wait to be written; whoever has more waits with them.
+/// The most events that wait to be sent. A task with a further event waits.
 const MAX_EVENTS: usize = 64;
 const WRITE_DEADLINE: Duration = Duration::from_secs(WRITE_SECONDS);

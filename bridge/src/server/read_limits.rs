@@ -1,5 +1,5 @@
-//! Limits how long and how much the bridge reads for one message. It closes connections of peers that
-//! send one byte a second, half a frame, or endless fragments.
+//! Limits how long and how much the bridge reads for one message. It closes connections of peers
+//! that send one byte a second, half a frame, or endless fragments.
 
 use std::io;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! The `slot` events of one connection: what changes in the slots of the modules that its page watches.
+//! The `slot` events of one connection, for the modules that its page watches.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -14,15 +14,15 @@ use crate::process::lock::lock;
 use crate::supervisor::TokenSnapshots;
 
 pub(crate) struct SlotEvents {
-    /// The page's end.
+    /// The connection sends these events to the page.
     events: mpsc::Sender<String>,
-    watched: Mutex<HashMap<ModuleName, Watched>>,
+    watches: Mutex<HashMap<ModuleName, Watch>>,
 }
 
-/// A module whose slots are watched until this is dropped.
-struct Watched(AbortHandle);
+/// The task that sends the events of a module. Dropping this ends the task.
+struct Watch(AbortHandle);
 
-impl Drop for Watched {
+impl Drop for Watch {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -30,37 +30,42 @@ impl Drop for Watched {
 
 impl SlotEvents {
     pub(crate) fn new(events: mpsc::Sender<String>) -> Self {
-        Self { events, watched: Mutex::default() }
+        Self { events, watches: Mutex::default() }
     }
 
     /// Whether the page watches the module.
     pub(crate) fn has(&self, module: &ModuleName) -> bool {
-        lock(&self.watched).contains_key(module)
+        lock(&self.watches).contains_key(module)
     }
 
-    /// From now on the page hears of what changes. Says whether it did not before.
-    pub(crate) fn begin(&self, module: &ModuleName, seen: TokenSnapshots) -> bool {
-        let mut watched = lock(&self.watched);
-        if watched.contains_key(module) {
+    /// Starts the events of a module. Returns `false` if the page already has them.
+    pub(crate) fn start(&self, module: &ModuleName, snapshots: TokenSnapshots) -> bool {
+        let mut watches = lock(&self.watches);
+        if watches.contains_key(module) {
             return false;
         }
-        let passing = pass_on(module.clone(), seen, self.events.clone());
-        let task = tokio::spawn(passing).abort_handle();
-        watched.insert(module.clone(), Watched(task)).is_none()
+        let task = send_changes(module.clone(), snapshots, self.events.clone());
+        let task = tokio::spawn(task).abort_handle();
+        watches.insert(module.clone(), Watch(task)).is_none()
     }
 
-    /// The page hears no more. Says whether it did.
-    pub(crate) fn end(&self, module: &ModuleName) -> bool {
-        lock(&self.watched).remove(module).is_some()
+    /// Stops the events of a module. Returns `false` if the page did not have them.
+    pub(crate) fn stop(&self, module: &ModuleName) -> bool {
+        lock(&self.watches).remove(module).is_some()
     }
 }
 
-/// A page that takes its events slowly hears of what has changed since the last one.
-async fn pass_on(module: ModuleName, mut seen: TokenSnapshots, events: mpsc::Sender<String>) {
-    let mut told = Arc::clone(&seen.borrow_and_update());
-    while seen.changed().await.is_ok() {
-        let now = Arc::clone(&seen.borrow_and_update());
-        for Change { kind, slot, token } in changes(&told, &now) {
+/// Sends an event for each change between two snapshots. If the page takes its events slowly, this
+/// skips snapshots, and the next events report all changes since the last sent one.
+async fn send_changes(
+    module: ModuleName,
+    mut snapshots: TokenSnapshots,
+    events: mpsc::Sender<String>,
+) {
+    let mut sent = Arc::clone(&snapshots.borrow_and_update());
+    while snapshots.changed().await.is_ok() {
+        let now = Arc::clone(&snapshots.borrow_and_update());
+        for Change { kind, slot, token } in changes(&sent, &now) {
             let (module, token) = (module.to_string(), token.cloned());
             let event = Slot { kind, module, slot_id: slot, token };
             let Ok(text) = Notification::new(&event).encode() else { continue };
@@ -68,6 +73,6 @@ async fn pass_on(module: ModuleName, mut seen: TokenSnapshots, events: mpsc::Sen
                 return;
             }
         }
-        told = now;
+        sent = now;
     }
 }

@@ -16,8 +16,8 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Watches the folder, because a write replaces the file, and because the file may not exist yet.
-    /// If the system cannot report changes, the watch polls every two seconds.
+    /// Watches the folder, because a write replaces the file, and because the file may not exist
+    /// yet. If the system cannot report changes, the watch polls every two seconds.
     pub(crate) fn start(file: &StateFile) -> notify::Result<Self> {
         file.prepare_folder()?;
         let changed = Arc::new(Notify::new());

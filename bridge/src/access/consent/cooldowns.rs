@@ -56,8 +56,8 @@ impl Cooldowns {
         self.start(origin, NOT_ANSWERED, now);
     }
 
-    /// Starts a short cooldown because the bridge could not show the question. Each attempt starts a
-    /// process, so a page must not repeat it at will.
+    /// Starts a short cooldown because the bridge could not show the question. Each attempt starts
+    /// a process, so a page must not repeat it at will.
     pub(super) fn cannot_ask(&mut self, origin: &Origin, now: Instant) {
         if self.origins.get(origin).is_none_or(|entry| entry.next.is_none()) {
             self.origins.insert(origin.clone(), Entry { until: now + CANNOT_ASK, next: None });

@@ -1,5 +1,5 @@
-//! Serves the playground page, the npm package and the port of the bridge, on a loopback port of its
-//! own. Refuses requests whose `Host` is not that address.
+//! Serves the playground page, the npm package and the port of the bridge, on a loopback port of
+//! its own. Refuses requests whose `Host` is not that address.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -133,8 +133,8 @@ fn file(file: Option<EmbeddedFile>) -> Response {
     }
 }
 
-/// Allows only the page's own files and the bridge. Browsers need the import map inside the page, so
-/// the policy allows it by its hash.
+/// Allows only the page's own files and the bridge. Browsers need the import map inside the page,
+/// so the policy allows it by its hash.
 fn content_security_policy(bridge_port: u16) -> io::Result<HeaderValue> {
     let page = Www::get("index.html").ok_or_else(|| io::Error::other("index.html is missing"))?;
     let import_map =

@@ -21,8 +21,8 @@ use x509_cert::Certificate;
 
 use crate::worker::rsa_public_key::RsaPublicKey;
 
-/// The user's PIN of the token. It is not a secret: the token protects nothing and lasts only as long
-/// as the demo.
+/// The user's PIN of the token. It is not a secret: the token protects nothing and lasts only as
+/// long as the demo.
 pub(super) const PIN: &str = "123456";
 const SO_PIN: &str = "12345678";
 const LABEL: &str = "Demo token";
@@ -77,7 +77,8 @@ fn free_slot(module: &Pkcs11) -> Result<Slot, TokenError> {
     Err(TokenError::NoSlot)
 }
 
-/// Finds the demo token again, because SoftHSM2 moves a token to another slot when it is initialised.
+/// Finds the demo token again, because SoftHSM2 moves a token to another slot when it is
+/// initialised.
 fn demo_token_slot(module: &Pkcs11) -> Result<Slot, TokenError> {
     for slot in module.get_slots_with_initialized_token()? {
         let token = module.get_token_info(slot)?;

@@ -1,5 +1,5 @@
-//! Asks the kernel for the owner of one socket (sock_diag(7)). The time does not depend on the number
-//! of sockets, so a program that opens thousands does not slow down others.
+//! Asks the kernel for the owner of one socket (sock_diag(7)). The time does not depend on the
+//! number of sockets, so a program that opens thousands does not slow down others.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,8 +19,8 @@ pub(super) enum OwnerError {
     Unavailable,
 }
 
-/// The user id of the socket with the local address `peer` and the remote address `bridge`. A socket
-/// that is closed, or closed for one direction, has no owner.
+/// The user id of the socket with the local address `peer` and the remote address `bridge`. A
+/// socket that is closed, or closed for one direction, has no owner.
 pub(super) fn owner(peer: SocketAddr, bridge: SocketAddr) -> Result<u32, OwnerError> {
     /// A kernel without sock_diag answers like a kernel that does not find the socket. After the
     /// first success, the second case is certain.
