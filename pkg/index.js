@@ -1,4 +1,4 @@
-// The package's entry: loads the WebAssembly when it is first needed.
+// The entry of the package. Loads the WebAssembly at the first call.
 
 import load, * as client from "./dist/pkcs11_bridge_client.js";
 import { ModuleConfig, RestException } from "./dist/classes.js";
@@ -14,13 +14,13 @@ export async function connect(options) {
   return client.connect(options);
 }
 
-/** Hashes a Blob, a stream or bytes, and resolves to the base64 that `signData` takes. */
+/** Hashes a Blob, a stream or bytes. Resolves to the hash in base64, for `signData`. */
 export async function hash(source, algorithm, onProgress) {
   await loaded();
   return client.hash(source, algorithm, onProgress);
 }
 
-/** Loads the WebAssembly once. Where that failed, the next call tries again. */
+/** Loads the WebAssembly once. If that fails, the next call tries again. */
 function loaded() {
   loading ??= load({ module_or_path: wasm }).catch((cause) => {
     loading = undefined;

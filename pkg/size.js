@@ -1,4 +1,4 @@
-// Prints how large the WebAssembly is and what travels of it: for people, or with --json for programs.
+// Prints the size of the WebAssembly, raw and compressed: for people, or with --json for programs.
 
 import { readFileSync } from "node:fs";
 import { brotliCompressSync, gzipSync } from "node:zlib";
