@@ -77,7 +77,7 @@ export function pinState({ flags }) {
   if (isSet(flags, PIN_TO_BE_CHANGED)) {
     return { tone: "warn", text: "Change the PIN before you use it." };
   }
-  return { tone: "good", text: "The token reports no wrong PIN since the last correct PIN." };
+  return { tone: "good", text: "no wrong PIN since the last correct PIN, according to the token." };
 }
 
 // The bit operators of JavaScript have 32 bits. A CK_FLAGS may have 64.
