@@ -161,7 +161,7 @@ async fn opaque_origins_are_never_asked_about() {
     let mut page = bridge.connect_as("null").await;
     for method in ["hello", "slots"] {
         let outcome = page.call(method, json!({})).await;
-        assert_error("null", &outcome, NOT_APPROVED, &["no origin of its own"]);
+        assert_error("null", &outcome, NOT_APPROVED, &["no origin"]);
     }
     for malformed in ["", "https://new.example/", "HTTPS://new.example", "new.example", "https://"]
     {

@@ -128,7 +128,7 @@ async fn a_lookalike_of_an_approved_origin_is_refused() {
             }
             Ok(mut page) => {
                 let outcome = page.call("slots", json!({})).await;
-                assert_error(origin, &outcome, NOT_APPROVED, &["approved"]);
+                assert_error(origin, &outcome, NOT_APPROVED, &["approve"]);
                 Barrier::EachCall
             }
         };
@@ -158,7 +158,7 @@ async fn without_allowed_origins_no_page_is_allowed() {
     let bridge = Setup::new().token(&token).start();
     for origin in [ORIGIN, "null", "http://localhost", "http://127.0.0.1"] {
         let outcome = bridge.connect_as(origin).await.call("slots", json!({})).await;
-        assert_error(origin, &outcome, NOT_APPROVED, &["approved"]);
+        assert_error(origin, &outcome, NOT_APPROVED, &["approve"]);
     }
     assert_eq!(bridge.workers(), []);
 }

@@ -153,7 +153,7 @@ async fn a_failing_pinentry_is_reported_with_what_to_install() {
     ] {
         fixture.pinentry.answer(answer);
         let outcome = page.call("signData", fixture.without_pin.clone()).await;
-        let words = ["`pin` is missing", "Test token", "install a pinentry", "pass `pin`"];
+        let words = ["`pin` is missing", "Test token", "Install a pinentry", "pass `pin`"];
         assert_error("no pinentry", &outcome, (400, "801"), &words);
     }
     page.result("signData", fixture.with_pin.clone()).await;

@@ -43,7 +43,7 @@ async fn with_native_pin_entry_the_error_asks_for_no_page_pin() {
     let bridge = Setup::on(&token).config(NATIVE).start();
     let params = without(&sign_data(&token, KeyType::P256.id(), "sha256"), "pin");
     let outcome = bridge.connect().await.call("signData", params).await;
-    assert_error("no pinentry", &outcome, (500, "900"), &["install a pinentry", "Test token"]);
+    assert_error("no pinentry", &outcome, (500, "900"), &["Install a pinentry", "Test token"]);
     assert!(!outcome.unwrap_err().message.contains("`pin`"));
 }
 
