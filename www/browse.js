@@ -10,7 +10,7 @@ import {
   isUnreachable,
 } from "./failures.js";
 import { validity } from "./format.js";
-import { triedAgainAt } from "./suspension.js";
+import { retryAt } from "./suspension.js";
 import { resource } from "./store.js";
 
 /** Slot ids are numbers or strings. As keys, they are compared as strings. */
@@ -35,7 +35,7 @@ export const initialBrowse = {
   certificates: resource.idle,
   certificateId: undefined,
   /** When the bridge tries the chosen module again; `null` if the module is not suspended. */
-  triedAgainAt: null,
+  retryAt: null,
 };
 
 // The bridge reports whole seconds, so wait up to one second longer.
@@ -50,7 +50,7 @@ const MARGIN_MS = 1_000;
  */
 export function createBrowse(store, connection, wireLog) {
   const newest = {};
-  let trial = 0;
+  let retryTimer = 0;
   const pkcs11 = () => connection.pkcs11(store.state.moduleName);
 
   /** Calls the bridge. Returns whether `store.state[key]` now holds the result of this call. */
@@ -99,11 +99,11 @@ export function createBrowse(store, connection, wireLog) {
   }
 
   async function readModule(name) {
-    clearTimeout(trial);
-    store.update({ moduleName: name, triedAgainAt: null });
+    clearTimeout(retryTimer);
+    store.update({ moduleName: name, retryAt: null });
     await load("info", "info", () => pkcs11().info());
     if (store.state.moduleName !== name) return;
-    tryAgain(name, triedAgainAt(store.state.info.error));
+    tryAgain(name, retryAt(store.state.info.error));
     // That call may have started the module and changed its state.
     if (chosenModule(store.state)?.state !== "running")
       load("modules", "modules", () => connection.client().modules());
@@ -116,9 +116,9 @@ export function createBrowse(store, connection, wireLog) {
   /** Reads a suspended module again when the bridge tries it again. */
   function tryAgain(name, at) {
     if (!at) return;
-    store.update({ triedAgainAt: at });
-    clearTimeout(trial);
-    trial = setTimeout(
+    store.update({ retryAt: at });
+    clearTimeout(retryTimer);
+    retryTimer = setTimeout(
       () => store.state.moduleName === name && readModule(name),
       at.getTime() - Date.now() + MARGIN_MS,
     );

@@ -2,6 +2,7 @@
 // bridge's own text says what happened.
 
 import { clock } from "./format.js";
+import { retryAt } from "./suspension.js";
 
 const TITLES = {
   "400/800": [
@@ -61,8 +62,7 @@ export const isModuleUnavailable = (error) => error?.status === 412 && String(er
 export const isModuleFailure = (error) =>
   isLate(error) || isModuleUnavailable(error) || isInternal(error);
 const isInternal = (error) => error?.status === 500 && String(error.code) === "900";
-export const isSetAside = (error) =>
-  isModuleUnavailable(error) && / is set aside /.test(error.description ?? "");
+export const isSuspended = (error) => isModuleUnavailable(error) && retryAt(error) !== null;
 export const isLate = (error) => error.status === 408 && String(error.code) === "900";
 
 /** The method of the call that was lost with the connection; `undefined` for other errors. */
@@ -97,7 +97,7 @@ export function explain(error, connection = {}) {
   const row = `${error.status}/${error.code}`;
   const [title, advice] = isUnreachable(error)
     ? unanswered(error, connection)
-    : isSetAside(error)
+    : isSuspended(error)
       ? ["The module is suspended for a while"]
       : (TITLES[row] ?? ["The bridge reported an error"]);
   return { title, advice, row, pkcs11: error.pkcs11, text: error.description ?? error.message };

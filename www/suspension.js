@@ -1,7 +1,7 @@
 // When the bridge tries a suspended module again. Only the text of the error says so.
 
 /** The time of the next try according to a new error; `null` if the error has no time. */
-export function triedAgainAt(error) {
+export function retryAt(error) {
   const seconds = /tried again in (\d+) s/.exec(error?.description ?? "")?.[1];
   return seconds === undefined ? null : new Date(Date.now() + Number(seconds) * 1_000);
 }

@@ -83,7 +83,7 @@ pub(crate) struct Turn {
 
 /// The kind of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asking {
+pub(crate) enum QuestionKind {
     Consent,
     Pin,
 }
@@ -118,10 +118,10 @@ impl Dialogs {
     ///
     /// Any page can cause a consent question, so few of them may wait. PIN questions come from
     /// approved pages only, so more of them may wait, and longer.
-    pub(crate) async fn turn(self: &Arc<Self>, asking: Asking) -> Result<Turn, Busy> {
-        let (queue, limit) = match asking {
-            Asking::Consent => (&self.waiting_for_consent, self.settings.limit),
-            Asking::Pin => (&self.waiting_for_pins, 4 * self.settings.limit),
+    pub(crate) async fn turn(self: &Arc<Self>, kind: QuestionKind) -> Result<Turn, Busy> {
+        let (queue, limit) = match kind {
+            QuestionKind::Consent => (&self.waiting_for_consent, self.settings.limit),
+            QuestionKind::Pin => (&self.waiting_for_pins, 4 * self.settings.limit),
         };
         let _queued = queue.try_acquire().map_err(|_| Busy)?;
         let screen = Arc::clone(&self.screen).lock_owned();

@@ -21,12 +21,12 @@ pub(crate) fn answer(json: &[u8]) -> Decoded {
 pub(crate) fn shown_text(bytes: &[u8]) -> Decoded {
     let foreign = String::from_utf8_lossy(bytes);
     for max in [40, 120, 300] {
-        let shown = text::foreign(&foreign, max);
+        let shown = text::make_safe(&foreign, max);
         assert!(!shown.contains(|c: char| c.is_control() || "<>\u{202e}\u{200b}".contains(c)));
         assert!(assuan_len(&shown) <= max, "the text is longer than its part of a line");
-        assert!(text::foreign(&shown, max) == shown, "the text changes the second time");
+        assert!(text::make_safe(&shown, max) == shown, "the text changes the second time");
     }
-    let lines = text::lines([foreign.to_string(), text::one_line(&foreign)]);
+    let lines = text::join_lines([foreign.to_string(), text::make_safe_line(&foreign)]);
     assert!(assuan_len(&lines) < 1000, "the text is longer than a line");
     Ok(())
 }

@@ -33,16 +33,16 @@ export function moduleStep(store, browse) {
     byId("library-info").replaceChildren(...(info.data ? [libraryFacts(info.data)] : []));
   });
   let ticking = 0;
-  store.watch(["info", "triedAgainAt"], ({ info, triedAgainAt }) => {
+  store.watch(["info", "retryAt"], ({ info, retryAt }) => {
     clearInterval(ticking);
     // A screen reader must not read it every second.
     const attributes = { class: "notice-advice", "data-testid": "trial", "aria-live": "off" };
-    const trial = triedAgainAt && info.error ? el("p", attributes) : undefined;
-    showError(byId("info-error"), info.error, trial);
-    if (!trial) return;
+    const retryNotice = retryAt && info.error ? el("p", attributes) : undefined;
+    showError(byId("info-error"), info.error, retryNotice);
+    if (!retryNotice) return;
     const say = () => {
-      trial.textContent =
-        `The bridge tries it again at ${clock(triedAgainAt)}, in ${timeUntil(triedAgainAt)}. ` +
+      retryNotice.textContent =
+        `The bridge tries it again at ${clock(retryAt)}, in ${timeUntil(retryAt)}. ` +
         "This page then continues on its own.";
     };
     say();

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::access::approvals::{Approvals, DAY, StateFile, in_days};
 use crate::access::origin::{AllowedOrigins, Approval, Origin, RequestOrigin};
-use crate::dialog::{Answer, Asking, Busy, Dialogs, Question, text};
+use crate::dialog::{Answer, Busy, Dialogs, Question, QuestionKind, text};
 use crate::process::lock::lock;
 use cooldowns::{Cooldown, Cooldowns, DENIED};
 
@@ -134,7 +134,7 @@ impl Consent {
     /// Otherwise a page could make dialogs flicker. A question that is not on the screen yet is
     /// dropped with its page.
     async fn ask(&self, origin: &Origin, waiting: &watch::Sender<Option<Verdict>>) -> Verdict {
-        let mut turn = match self.dialogs.turn(Asking::Consent).await {
+        let mut turn = match self.dialogs.turn(QuestionKind::Consent).await {
             Ok(turn) => turn,
             Err(Busy) => return Verdict::Busy,
         };
@@ -166,7 +166,7 @@ impl Consent {
     }
 
     fn question_about(&self, origin: &Origin) -> Question {
-        let shown = text::foreign(origin.as_str(), MAX_ORIGIN);
+        let shown = text::make_safe(origin.as_str(), MAX_ORIGIN);
         let punycode = if origin.as_str().contains("xn--") {
             "\nA name with \"xn--\" has letters that may look like other letters. Make sure that \
              this is the site that you mean.\n"
@@ -175,7 +175,7 @@ impl Consent {
         };
         let days = in_days(self.lifetime.as_secs() / DAY.as_secs());
         Question::Confirm {
-            text: text::lines([
+            text: text::join_lines([
                 "pkcs11-bridge: may this site use the smart cards and tokens of this computer?"
                     .to_owned(),
                 format!("\n    {shown}\n{punycode}"),

@@ -4,7 +4,7 @@
 
 /// Makes text from an untrusted source safe to show, in at most `max` bytes of an Assuan line. A
 /// longer text keeps both ends, because the end of an origin says who owns it.
-pub fn foreign(text: &str, max: usize) -> String {
+pub fn make_safe(text: &str, max: usize) -> String {
     // Do not process more characters than can be shown: the text may be very long.
     let shown: String = if text.len() <= 4 * max {
         text.chars().map(harmless).collect()
@@ -22,7 +22,7 @@ pub fn foreign(text: &str, max: usize) -> String {
 }
 
 /// Joins lines to a text that a pinentry accepts.
-pub fn lines<const N: usize>(lines: [String; N]) -> String {
+pub fn join_lines<const N: usize>(lines: [String; N]) -> String {
     let text = lines.join("\n");
     if encoded_len(&text) <= MAX_LEN {
         return text;
@@ -31,8 +31,8 @@ pub fn lines<const N: usize>(lines: [String; N]) -> String {
 }
 
 /// Makes text safe for the error line of a PIN dialog.
-pub fn one_line(text: &str) -> String {
-    foreign(text, MAX_ERROR)
+pub fn make_safe_line(text: &str) -> String {
+    make_safe(text, MAX_ERROR)
 }
 
 /// Replaces markup, and characters that a person cannot see or recognise.
@@ -91,7 +91,7 @@ mod tests {
     fn short_plain_text_is_unchanged() {
         for text in ["https://app.example", "Åse's \"card\" \\ 50%", "證書", "CN=Żółć,O=Ω & Co."]
         {
-            assert_eq!(foreign(text, 200), text);
+            assert_eq!(make_safe(text, 200), text);
         }
     }
 
@@ -121,15 +121,15 @@ mod tests {
             '\u{3164}',
             '\u{2800}',
         ] {
-            assert_eq!(foreign(&format!("a{c}b"), 200), "a\u{fffd}b", "{:x}", u32::from(c));
+            assert_eq!(make_safe(&format!("a{c}b"), 200), "a\u{fffd}b", "{:x}", u32::from(c));
         }
-        assert_eq!(foreign("<b>bold</b>", 200), "‹b›bold‹/b›");
+        assert_eq!(make_safe("<b>bold</b>", 200), "‹b›bold‹/b›");
     }
 
     #[test]
     fn a_long_origin_keeps_both_ends() {
         let origin = format!("https://bank.example.{}.evil.test:8443", "a".repeat(4096));
-        let shown = foreign(&origin, 300);
+        let shown = make_safe(&origin, 300);
         assert!(shown.starts_with("https://bank.example.aaa"), "{shown}");
         assert!(shown.ends_with("aaa.evil.test:8443"), "{shown}");
         assert!(encoded_len(&shown) <= 300);
@@ -139,9 +139,9 @@ mod tests {
     fn every_text_fits_into_an_assuan_line() {
         for piece in ["%", "\n", "\\", "x", "é", "\u{202e}", "證", "😀"] {
             let long = piece.repeat(4096);
-            assert!(encoded_len(&foreign(&long, 300)) <= 300, "{piece}");
-            assert!(encoded_len(&one_line(&long)) <= MAX_ERROR);
-            let text = lines([long.clone(), long]);
+            assert!(encoded_len(&make_safe(&long, 300)) <= 300, "{piece}");
+            assert!(encoded_len(&make_safe_line(&long)) <= MAX_ERROR);
+            let text = join_lines([long.clone(), long]);
             assert!(encoded_len(&text) <= MAX_LEN, "{piece}");
         }
     }

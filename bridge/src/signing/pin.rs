@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 use super::login_task::LoginTask;
 use crate::access::origin::{Origin, RequestOrigin};
-use crate::dialog::{Answer, Asking, Busy, Dialogs, Question, Turn, text};
+use crate::dialog::{Answer, Busy, Dialogs, Question, QuestionKind, Turn, text};
 use crate::ipc::message::{Outcome, login_ended};
 use crate::ipc::pin::{PinEntryPath, PinPermission, PinRequest};
 use crate::process::lock::lock;
@@ -135,7 +135,7 @@ impl PinEntry {
     }
 
     async fn turn(&self) -> Result<Turn, Failure> {
-        self.dialogs.turn(Asking::Pin).await.map_err(|Busy| messages::busy())
+        self.dialogs.turn(QuestionKind::Pin).await.map_err(|Busy| messages::busy())
     }
 
     /// Shows a message that sends the user to the reader, while the reader waits for the PIN. The
@@ -184,7 +184,7 @@ impl PinEntry {
         for _ in 0..MAX_ENTRIES {
             let question = Question::Pin {
                 text: task.question().pin_text(&request),
-                error: wrong.as_ref().map(|failure| text::one_line(&failure.message)),
+                error: wrong.as_ref().map(|failure| text::make_safe_line(&failure.message)),
             };
             let failure = match turn.ask(&question).await {
                 Answer::Pin(pin) => {

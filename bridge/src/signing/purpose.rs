@@ -5,7 +5,7 @@ use aws_lc_rs::digest;
 use pkcs11_bridge_protocol::algorithm::Algorithm;
 
 use crate::access::origin::RequestOrigin;
-use crate::dialog::text::{foreign, lines};
+use crate::dialog::text::{join_lines, make_safe};
 use crate::ipc::pin::{PinReason, PinRequest, TriesLeft};
 
 /// What the dialogs say about the signature.
@@ -41,13 +41,13 @@ impl SignatureQuestion<'_> {
 
     /// The most important lines come first, because a pinentry may cut off the end of a long text.
     fn text(&self, request: &PinRequest, notice: &str) -> String {
-        lines([
+        join_lines([
             format!(
                 "{}\nwants to sign through pkcs11-bridge.\n",
-                foreign(&self.origin.to_string(), MAX_ORIGIN)
+                make_safe(&self.origin.to_string(), MAX_ORIGIN)
             ),
-            format!("{notice}Token: {}", foreign(&request.token.label, MAX_LABEL)),
-            format!("Certificate: {}", foreign(&request.certificate, MAX_SUBJECT)),
+            format!("{notice}Token: {}", make_safe(&request.token.label, MAX_LABEL)),
+            format!("Certificate: {}", make_safe(&request.certificate, MAX_SUBJECT)),
             self.data_text(request.reason),
         ])
     }

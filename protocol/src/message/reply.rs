@@ -34,7 +34,8 @@ impl<R> Reply<R> {
         Self { jsonrpc: Version, id: Some(id), outcome: Outcome::Result(result) }
     }
 
-    /// The reply to a call that failed. `id` is `None` if the bridge could not read the request's id.
+    /// The reply to a call that failed. `id` is `None` if the bridge could not read it in the
+    /// request.
     pub fn failure(id: Option<Id>, error: impl Into<ErrorObject>) -> Self {
         Self { jsonrpc: Version, id, outcome: Outcome::Error(error.into()) }
     }
@@ -226,6 +227,8 @@ impl Progress {
 mod tests {
     use super::*;
 
+    const ERROR: &str = r#"{"code":0,"message":"","data":{"status":0,"code":""}}"#;
+
     #[test]
     fn a_notification_is_an_event() {
         let text = r#"{"jsonrpc":"2.0","method":"progress","params":{"slot_id":1}}"#;
@@ -257,7 +260,7 @@ mod tests {
     fn an_absent_member_may_be_null() {
         for text in [
             r#"{"jsonrpc":"2.0","id":1,"method":null,"error":null,"result":true}"#,
-            r#"{"jsonrpc":"2.0","id":null,"error":{"code":0,"message":"","data":{"status":0,"code":""}}}"#,
+            &format!(r#"{{"jsonrpc":"2.0","id":null,"error":{ERROR}}}"#),
         ] {
             assert!(matches!(Incoming::decode(text), Ok(Incoming::Reply { .. })), "{text}");
         }
@@ -281,7 +284,7 @@ mod tests {
             r#"{"jsonrpc":"1.0","id":1,"result":true}"#,
             r#"{"id":1,"result":true}"#,
             r#"{"jsonrpc":"2.0","id":1,"method":"progress","result":true}"#,
-            r#"{"jsonrpc":"2.0","id":1,"result":true,"error":{"code":0,"message":"","data":{"status":0,"code":""}}}"#,
+            &format!(r#"{{"jsonrpc":"2.0","id":1,"result":true,"error":{ERROR}}}"#),
             r#"{"jsonrpc":"2.0","id":1,"error":{"code":0,"message":""}}"#,
         ] {
             assert!(Incoming::decode(text).is_err(), "{text}");
