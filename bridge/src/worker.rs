@@ -7,12 +7,12 @@
 pub mod algorithm;
 pub mod certificates;
 pub mod ecdsa;
-mod failures;
 mod key;
 pub mod key_kind;
 mod lanes;
 mod module;
-mod reading;
+mod module_error;
+mod queries;
 pub(crate) mod rsa_public_key;
 mod sessions;
 mod sign;
@@ -116,16 +116,16 @@ fn execute(module: &LoadedModule, request: &TaskRequest) -> Outcome {
     let credentials =
         Credentials { page_pin: request.task.page_pin(), permission: &request.permission };
     match &request.task {
-        Task::Info => outcome(reading::info(module)),
-        Task::Slots { token_present } => outcome(reading::slots(module, *token_present)),
-        Task::Token { slot_id } => outcome(reading::token(module, *slot_id)),
-        Task::ListTokens => outcome(reading::tokens(module)),
-        Task::Certificates { slot_id } => outcome(reading::certificates(module, *slot_id)),
+        Task::Info => outcome(queries::info(module)),
+        Task::Slots { token_present } => outcome(queries::slots(module, *token_present)),
+        Task::Token { slot_id } => outcome(queries::token(module, *slot_id)),
+        Task::ListTokens => outcome(queries::tokens(module)),
+        Task::Certificates { slot_id } => outcome(queries::certificates(module, *slot_id)),
         Task::Sign(task) => login_outcome(sign::sign(module, task, &credentials)),
         Task::PrepareBatch(task) => login_outcome(sign::prepare(module, task, &credentials)),
         Task::Verify(task) => outcome(sign::verify(module, task)),
         Task::Logout { slot_id } => outcome(module.log_out(*slot_id)),
-        Task::SnapshotTokens => outcome(reading::token_snapshot(module)),
+        Task::SnapshotTokens => outcome(queries::token_snapshot(module)),
     }
 }
 

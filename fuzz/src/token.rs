@@ -2,7 +2,7 @@
 
 use der::Decode;
 use pkcs11_bridge::worker::algorithm::Scheme;
-use pkcs11_bridge::worker::certificates::{own_len, subject};
+use pkcs11_bridge::worker::certificates::{der_len, subject};
 use pkcs11_bridge::worker::ecdsa::{self, EcdsaSigValue};
 use pkcs11_bridge::worker::key_kind::Curve;
 use pkcs11_bridge::worker::verifier::PublicKey;
@@ -19,8 +19,8 @@ pub(crate) fn certificate(der: &[u8]) -> Decoded {
 /// The subject and the key of a certificate. The key accepts no signature of another key.
 fn of_worker(der: &[u8]) -> Decoded {
     let _ = subject(der);
-    let len = own_len(der);
-    assert!(len.is_none_or(|len| own_len(&der[..len]) == Some(len)));
+    let len = der_len(der);
+    assert!(len.is_none_or(|len| der_len(&der[..len]) == Some(len)));
     let key = PublicKey::of_certificate(der, "01").map_err(|failure| failure.message)?;
     assert!(len == Some(der.len()), "bytes follow the certificate");
     if let Some(modulus) = key.modulus() {

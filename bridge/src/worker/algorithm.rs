@@ -1,4 +1,5 @@
-//! From an algorithm reference and a key to the mechanism that signs, and what the mechanism is given.
+//! Finds the signature scheme for an algorithm and a key, the PKCS#11 mechanism that signs with it,
+//! and the input of the mechanism.
 
 use std::ffi::c_ulong;
 
@@ -14,7 +15,7 @@ use pkcs11_bridge_protocol::rv::Rv;
 
 use super::key_kind::{Curve, KeyKind};
 
-/// A signature scheme, with nothing left for the key to decide.
+/// A signature scheme: an algorithm together with the kind of the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {
     RsaPkcs1(Hash),
@@ -25,28 +26,26 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// The scheme that `algorithm` is for a key of that kind; a failure where it does not fit.
+    /// The scheme of `algorithm` for a key of this kind. Fails if the two do not fit.
     pub fn new(algorithm: Algorithm, key: KeyKind) -> Result<Self, Failure> {
-        Self::fitting(algorithm, key).ok_or_else(|| {
+        Self::find(algorithm, key).ok_or_else(|| {
             let names: Vec<_> = Algorithm::NAMES
                 .into_iter()
-                .filter(|name| {
-                    name.parse().is_ok_and(|other| Self::fitting(other, key).is_some())
-                })
+                .filter(|name| name.parse().is_ok_and(|other| Self::find(other, key).is_some()))
                 .collect();
             Failure::with_rv(
                 ErrorCode::BadArgument,
                 Rv::KEY_TYPE_INCONSISTENT,
                 format!(
-                    "`algorithm_reference` {algorithm} does not fit the certificate's key, which is \
-                     {key}. Use one of {}.",
+                    "`algorithm_reference` {algorithm} does not fit the certificate's key, which \
+                     is {key}. Use one of {}.",
                     names.join(", ")
                 ),
             )
         })
     }
 
-    fn fitting(algorithm: Algorithm, key: KeyKind) -> Option<Self> {
+    fn find(algorithm: Algorithm, key: KeyKind) -> Option<Self> {
         match (algorithm, key) {
             (Algorithm::Hash(hash) | Algorithm::RsaPkcs1(hash), KeyKind::Rsa) => {
                 Some(Self::RsaPkcs1(hash))
@@ -58,8 +57,8 @@ impl Scheme {
                 Some(Self::Ecdsa(curve, hash))
             }
             (Algorithm::EdDsa, KeyKind::Ed25519) => Some(Self::Ed25519),
-            (Algorithm::MlDsa(set), KeyKind::MlDsa(of_key)) if set == of_key => {
-                Some(Self::MlDsa(set))
+            (Algorithm::MlDsa(wanted), KeyKind::MlDsa(actual)) if wanted == actual => {
+                Some(Self::MlDsa(wanted))
             }
             _ => None,
         }
@@ -86,7 +85,7 @@ impl Scheme {
         }
     }
 
-    /// What the mechanism is given for `data`.
+    /// The bytes that the mechanism gets in order to sign `data`.
     pub(super) fn input(self, data: &[u8]) -> Vec<u8> {
         match self {
             Self::RsaPkcs1(hash) => [digest_info_prefix(hash), data].concat(),
@@ -95,7 +94,7 @@ impl Scheme {
     }
 }
 
-/// Refuses a hash whose length is not that of the algorithm's hash function.
+/// Fails if `data` does not have the length of the algorithm's hash.
 pub(super) fn check_length(algorithm: Algorithm, data: &[u8]) -> Result<(), Failure> {
     match algorithm.hash() {
         Some(hash) if hash.output_len() != data.len() => Err(Failure::with_rv(

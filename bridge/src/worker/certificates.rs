@@ -1,4 +1,4 @@
-//! The certificates on a token and the ids by which pages name them.
+//! Reads the certificates on a token, and gives them the ids by which pages name them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -12,7 +12,7 @@ use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::result::CertificateInfo;
 use x509_cert::Certificate;
 
-use super::failures::{InContext, Stale};
+use super::module_error::{InContext, Stale};
 use super::verifier::PublicKey;
 
 /// An X.509 certificate object (PKCS#11 3.2, section 4.6.3).
@@ -42,8 +42,8 @@ impl TokenCertificate {
         &self.cka_id
     }
 
-    /// Whose it is, for a person: the subject (RFC 4514), or the label where that cannot be read or
-    /// is empty.
+    /// The name that the dialogs show: the subject (RFC 4514), or the label if the subject is empty
+    /// or cannot be read.
     pub(super) fn subject(&self) -> String {
         subject(&self.der).unwrap_or_else(|| self.label.clone())
     }
@@ -56,13 +56,13 @@ impl TokenCertificate {
     }
 }
 
-/// The subject (RFC 4514); `None` where it cannot be read or is empty.
+/// The subject of a certificate (RFC 4514); `None` if it is empty or cannot be read.
 pub fn subject(der: &[u8]) -> Option<String> {
     let certificate = Certificate::from_der(der).ok()?;
     Some(certificate.tbs_certificate().subject().to_string()).filter(|subject| !subject.is_empty())
 }
 
-/// One certificate, with the list of certificates that owns it.
+/// A certificate in a shared list.
 pub(super) struct FoundCertificate {
     all: Arc<[TokenCertificate]>,
     index: usize,
@@ -76,13 +76,13 @@ impl std::ops::Deref for FoundCertificate {
     }
 }
 
-/// The certificate of that id, if it is among `all`.
+/// Finds the certificate with this id. Upper and lower case do not differ.
 pub(super) fn find(all: &Arc<[TokenCertificate]>, id: &str) -> Option<FoundCertificate> {
     let index = all.iter().position(|certificate| certificate.id.eq_ignore_ascii_case(id))?;
     Some(FoundCertificate { all: Arc::clone(all), index })
 }
 
-/// Reads the X.509 certificates. One that cannot be read is left out and spoils nothing else.
+/// Reads the X.509 certificates. Leaves out a certificate that cannot be read.
 pub(super) fn read(session: &Session) -> Result<Vec<TokenCertificate>, Failure> {
     let objects = session
         .find_objects(&[Attribute::Class(ObjectClass::CERTIFICATE)])
@@ -91,16 +91,16 @@ pub(super) fn read(session: &Session) -> Result<Vec<TokenCertificate>, Failure> 
     for object in objects {
         match read_one(session, object) {
             Ok(certificate) => certificates.extend(certificate),
-            // That is an error of the whole token.
+            // This error concerns the token, not one certificate.
             Err(failure) if Stale::of(&failure) == Some(Stale::Token) => return Err(failure),
-            Err(failure) => tracing::warn!(%failure, "left out a certificate"),
+            Err(failure) => tracing::warn!(%failure, "left out a certificate that cannot be read"),
         }
     }
-    name_by_fingerprint_where_needed(&mut certificates);
+    replace_ambiguous_ids(&mut certificates);
     Ok(certificates)
 }
 
-/// `None` where the object is no X.509 certificate or holds none.
+/// Reads one certificate; `None` if the object is not an X.509 certificate or has no value.
 fn read_one(session: &Session, object: ObjectHandle) -> Result<Option<TokenCertificate>, Failure> {
     let wanted = [
         AttributeType::CertificateType,
@@ -119,12 +119,12 @@ fn read_one(session: &Session, object: ObjectHandle) -> Result<Option<TokenCerti
             _ => {}
         }
     }
-    if let Some(len) = own_len(&der) {
+    if let Some(len) = der_len(&der) {
         der.truncate(len);
     }
     if der.len() > MAX_LEN {
         let message =
-            format!("The certificate has {} bytes, which is more than {MAX_LEN}.", der.len());
+            format!("The certificate has {} bytes, and the limit is {MAX_LEN}.", der.len());
         return Err(Failure::new(ErrorCode::Internal, message));
     }
     Ok((!der.is_empty()).then(|| TokenCertificate {
@@ -136,14 +136,17 @@ fn read_one(session: &Session, object: ObjectHandle) -> Result<Option<TokenCerti
     }))
 }
 
-/// How long a value in DER says that it is. What follows is none of it, and where a faulty module claims
-/// more than it has written, it is this process's memory.
-pub fn own_len(value: &[u8]) -> Option<usize> {
+/// The length of the DER value that `value` begins with; `None` if it begins with none.
+///
+/// A faulty module may claim a longer value than it wrote. The bytes after the DER value are then
+/// memory of this process, which a page must not see.
+pub fn der_len(value: &[u8]) -> Option<usize> {
     let mut reader = SliceReader::new(value).ok()?;
     reader.tlv_bytes().ok().map(<[u8]>::len)
 }
 
-fn name_by_fingerprint_where_needed(certificates: &mut [TokenCertificate]) {
+/// Replaces an id that is empty or not unique with the certificate's fingerprint.
+fn replace_ambiguous_ids(certificates: &mut [TokenCertificate]) {
     let mut count = HashMap::<String, usize>::new();
     for certificate in certificates.iter() {
         *count.entry(certificate.id.clone()).or_default() += 1;
@@ -156,7 +159,8 @@ fn name_by_fingerprint_where_needed(certificates: &mut [TokenCertificate]) {
     }
 }
 
-/// Far more than any certificate has. What is longer would take the place of all others in the pipe.
+/// Far more than any real certificate has. Longer ones could exceed the limit of the pipe, and the
+/// page would get no certificate at all.
 const MAX_LEN: usize = 4 << 20;
 
 #[cfg(test)]
@@ -164,17 +168,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_certificate_ends_where_it_says() {
-        assert_eq!(own_len(&[0x30, 1, 7, 0, 0]), Some(3));
-        assert_eq!(own_len(&[0x30, 1, 7]), Some(3));
-        // No DER, or not all of it.
+    fn der_len_ignores_the_bytes_after_the_value() {
+        assert_eq!(der_len(&[0x30, 1, 7, 0, 0]), Some(3));
+        assert_eq!(der_len(&[0x30, 1, 7]), Some(3));
+        // Truncated values, and one that is not DER.
         for value in [&b""[..], b"\x30", b"\x30\x05\x07", b"\x30\x80\x07"] {
-            assert_eq!(own_len(value), None, "{value:?}");
+            assert_eq!(der_len(value), None, "{value:?}");
         }
     }
 
     #[test]
-    fn an_id_that_is_empty_or_not_unique_becomes_a_fingerprint() {
+    fn a_fingerprint_replaces_an_id_that_is_empty_or_not_unique() {
         let certificate = |cka_id: &[u8], der: &[u8]| TokenCertificate {
             id: const_hex::encode(cka_id),
             cka_id: cka_id.to_vec(),
@@ -188,7 +192,7 @@ mod tests {
             certificate(&[1], b"c"),
             certificate(&[], b"abc"),
         ];
-        name_by_fingerprint_where_needed(&mut all);
+        replace_ambiguous_ids(&mut all);
         assert_eq!(all[0].id, "ab");
         assert!(all[1].id.starts_with("sha256:") && all[2].id.starts_with("sha256:"));
         assert_ne!(all[1].id, all[2].id);

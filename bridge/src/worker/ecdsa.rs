@@ -1,4 +1,4 @@
-//! The two forms of an ECDSA signature: r and s side by side, as tokens give it, and
+//! The two encodings of an ECDSA signature: raw, which is r followed by s, as tokens return it, and
 //! `ECDSA-Sig-Value` in DER (RFC 3279, section 2.2.3).
 
 use der::asn1::UintRef;
@@ -6,8 +6,8 @@ use der::{Encode, Sequence};
 
 use super::key_kind::Curve;
 
-/// r and s side by side, each as long as the curve's order. A token may leave out zeros in front of
-/// both (PKCS#11 3.2, section 6.3.1). `None` for what is no such signature.
+/// Pads r and s of a raw signature to the length of the curve's order. A token may leave out
+/// leading zeros of both (PKCS#11 3.2, section 6.3.1). `None` if `raw` cannot be a signature.
 pub fn full_length(raw: &[u8], curve: Curve) -> Option<Vec<u8>> {
     let len = curve.order_len();
     if raw.is_empty() || !raw.len().is_multiple_of(2) || raw.len() > 2 * len {
@@ -20,8 +20,7 @@ pub fn full_length(raw: &[u8], curve: Curve) -> Option<Vec<u8>> {
     Some(full)
 }
 
-/// The DER of a signature given as r and s, each as long as the curve's order. `None` for another
-/// length.
+/// Encodes a raw signature in DER. `None` unless r and s each have the length of the curve's order.
 pub fn to_der(raw: &[u8], curve: Curve) -> Option<Vec<u8>> {
     if raw.len() != 2 * curve.order_len() {
         return None;
@@ -41,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signature_without_its_zeros_is_filled_up() {
+    fn full_length_adds_leading_zeros() {
         let full = full_length(&[1, 2, 3, 4], Curve::P256).unwrap();
         assert_eq!((full.len(), &full[30..32], &full[62..]), (64, &[1, 2][..], &[3, 4][..]));
         for raw in [&[][..], &[1; 3], &[1; 66]] {

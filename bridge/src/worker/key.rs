@@ -8,8 +8,8 @@ use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 
 use super::certificates::TokenCertificate;
-use super::failures::InContext;
 use super::key_kind::KeyKind;
+use super::module_error::InContext;
 
 /// A private key on the token.
 #[derive(Clone, Copy)]
@@ -18,17 +18,19 @@ pub(super) struct PrivateKey {
     pub(super) authentication: Authentication,
 }
 
-/// When a key wants the PIN.
+/// How often a key needs the PIN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Authentication {
-    /// To log in.
+    /// Only for the login.
     Once,
     /// For every signature (`CKA_ALWAYS_AUTHENTICATE`, PKCS#11 3.2, section 4.9).
     Always,
 }
 
-/// The keys that may be the certificate's, most likely first and never none. There are several where
-/// keys share a `CKA_ID` and do not tell their public key; then their signatures tell.
+/// The keys that may belong to the certificate, most likely first, and at least one.
+///
+/// Several keys may share a `CKA_ID` and have no public key to compare. Then only the check of a
+/// signature shows which key is right.
 pub(super) fn find_private(
     session: &Session,
     certificate: &TokenCertificate,
@@ -60,7 +62,7 @@ pub(super) fn find_private(
         .collect())
 }
 
-/// A token that does not tell has no such keys.
+/// How often the key needs the PIN. If the token does not say, the login is enough.
 fn authentication(session: &Session, key: ObjectHandle) -> Authentication {
     match session.get_attributes(key, &[AttributeType::AlwaysAuthenticate]).as_deref() {
         Ok([Attribute::AlwaysAuthenticate(true)]) => Authentication::Always,
@@ -74,22 +76,22 @@ fn by_public_key(
 ) -> Result<Vec<ObjectHandle>, Failure> {
     let public_key = certificate.public_key()?;
     match public_key.kind() {
-        // A private RSA key has its modulus (PKCS#11 3.2, section 6.1.3).
+        // The private key object holds the modulus (PKCS#11 3.2, section 6.1.3).
         KeyKind::Rsa => {
             let Some(modulus) = public_key.modulus() else { return Ok(Vec::new()) };
             private_keys(session, Attribute::Modulus(modulus))
         }
-        // A private EC key has no point, but the public key beside it has, and the same CKA_ID
-        // (PKCS#11 3.2, section 6.3.3).
+        // The private key object does not hold the point. The public key object does, and has the
+        // same CKA_ID (PKCS#11 3.2, section 6.3.3).
         KeyKind::Ec(_) | KeyKind::Ed25519 => {
-            let id = id_of_point(session, public_key.bytes())?;
+            let id = id_of_public_key(session, public_key.bytes())?;
             id.map_or(Ok(Vec::new()), |id| private_keys(session, Attribute::Id(id)))
         }
         KeyKind::MlDsa(_) => Ok(Vec::new()),
     }
 }
 
-fn id_of_point(session: &Session, point: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
+fn id_of_public_key(session: &Session, point: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
     let Ok(octet_string) = OctetStringRef::new(point).and_then(|octets| octets.to_der()) else {
         return Ok(None);
     };
@@ -113,5 +115,5 @@ fn private_keys(session: &Session, wanted: Attribute) -> Result<Vec<ObjectHandle
     session.find_objects(&template).context("looking for the private key")
 }
 
-/// How many keys are tried for one signature.
+/// How many keys the worker tries for one signature.
 const MAX_KEYS: usize = 4;

@@ -1,10 +1,10 @@
-//! The kinds of keys that the bridge knows.
+//! The kinds of keys that the bridge supports.
 
 use std::fmt;
 
 use pkcs11_bridge_protocol::algorithm::{Hash, MlDsa};
 
-/// The kind of a key, as far as it decides which algorithms fit.
+/// The kind of a key. It decides which algorithms fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyKind {
     Rsa,
@@ -22,7 +22,7 @@ pub enum Curve {
 }
 
 impl Curve {
-    /// The length of r and of s in bytes.
+    /// The length of the curve's order, and so of r and of s, in bytes.
     pub const fn order_len(self) -> usize {
         match self {
             Self::P256 => 32,

@@ -1,4 +1,4 @@
-//! The module: loaded, initialised (PKCS#11 3.2, section 5.4.1), and asked for its slots.
+//! Loads the module, initialises it (PKCS#11 3.2, section 5.4.1), and keeps the state of its slots.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,7 +12,7 @@ use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::rv::Rv;
 use pkcs11_bridge_protocol::slot_id::SlotId;
 
-use super::failures::{InContext, return_value};
+use super::module_error::{InContext, return_value};
 use super::single_part::SinglePart;
 use super::slot::SlotState;
 use crate::process::lock::lock;
@@ -25,14 +25,14 @@ pub(super) struct LoadedModule {
     slots: Mutex<HashMap<SlotId, Arc<SlotState>>>,
 }
 
-/// Whether several threads may be in the module at a time.
+/// Whether several threads may call the module at the same time.
 #[derive(Clone, Copy, Debug)]
 enum Threading {
     Single,
     Multiple,
 }
 
-/// How many threads a worker has at most: enough for the cores, and for tokens that keep one waiting.
+/// The most threads that a worker has. At least 4, because a thread waits while its token works.
 pub(crate) fn most_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).clamp(4, 8)
 }
@@ -57,7 +57,7 @@ impl LoadedModule {
         &self.context
     }
 
-    /// One thread for each call that may wait for a token, where the module allows several.
+    /// How many threads may call the module at the same time.
     pub(super) fn threads(&self) -> usize {
         match self.threading {
             Threading::Single => 1,
@@ -65,7 +65,7 @@ impl LoadedModule {
         }
     }
 
-    /// The slot of that id, as the module knows it now.
+    /// The slot with this id, if the module lists it now.
     pub(super) fn find_slot(&self, id: SlotId) -> Result<Slot, Failure> {
         self.context
             .get_all_slots()
@@ -81,7 +81,7 @@ impl LoadedModule {
             })
     }
 
-    /// What is kept of a slot between calls: sessions, the login, keys.
+    /// The state of a slot that the worker keeps between tasks.
     pub(super) fn slot(&self, id: SlotId) -> Result<Arc<SlotState>, Failure> {
         let known = self.slots().get(&id).map(Arc::clone);
         if let Some(slot) = known {
@@ -92,7 +92,7 @@ impl LoadedModule {
         Ok(Arc::clone(self.slots().entry(id).or_insert_with(|| Arc::new(state))))
     }
 
-    /// Ends the login to the token in a slot, or in all of them. Says whether there was one.
+    /// Ends the login to the token in one slot, or in all slots. Returns whether there was one.
     pub(super) fn log_out(&self, id: Option<SlotId>) -> Result<bool, Failure> {
         let slots: Vec<_> = self
             .slots()
@@ -103,13 +103,13 @@ impl LoadedModule {
         slots.into_iter().try_fold(false, |ended, slot| Ok(slot.log_out()? || ended))
     }
 
-    /// Logs out and lets go of the module.
+    /// Logs out and finalises the module.
     pub(super) fn finalize(self) {
         for (_, slot) in self.slots().drain() {
             slot.close();
         }
         if let Err(error) = self.context.finalize() {
-            tracing::debug!(%error, "the module could not be finalised");
+            tracing::debug!(%error, "the module cannot be finalised");
         }
     }
 
@@ -118,27 +118,32 @@ impl LoadedModule {
     }
 }
 
-/// The page gets no path and nothing of the system's own error: both go to the log.
+/// The error for a module that cannot be loaded. The path and the system's error go to the log and
+/// not to the page, because they describe the user's computer.
 fn not_loaded(path: &Path, error: &Error) -> Failure {
     tracing::error!(path = %path.display(), %error, "the module cannot be loaded");
     let message = match error {
         Error::LibraryLoading(_) if !path.exists() => {
-            "its file is not there. Install the token's software again, or correct the path in the \
-             bridge's configuration."
+            "its file does not exist. Install the token's software again, or correct the path in \
+             the bridge's configuration."
         }
         Error::LibraryLoading(_) => {
-            "its file cannot be loaded as a library. It may be no library, be made for another \
-             processor, or lack a library that it needs; the bridge's log has the system's own words."
+            "its file cannot be loaded as a library. The file may be damaged, may be built for \
+             another processor, or may need a library that is missing. The bridge's log holds the \
+             system's error."
         }
         Error::MissingSymbol(_) => {
-            "its file is a library, but no PKCS#11 module. Correct the path in the bridge's \
+            "its file is a library, but not a PKCS#11 module. Correct the path in the bridge's \
              configuration."
         }
         Error::Pkcs11(reason, _) => {
             let failure = Failure::from_rv(return_value(*reason), "initialising it");
             return Failure { code: ErrorCode::ModuleUnavailable, ..failure };
         }
-        _ => "it does not keep to the PKCS#11 standard; the bridge's log says how.",
+        _ => {
+            "it violates the PKCS#11 standard. The bridge's log holds the details. Update the \
+             token's software."
+        }
     };
     Failure::new(ErrorCode::ModuleUnavailable, message)
 }

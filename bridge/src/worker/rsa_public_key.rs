@@ -1,4 +1,4 @@
-//! The public key of an RSA key pair in ASN.1 (RFC 8017, appendix A.1.1).
+//! An RSA public key in ASN.1 (RFC 8017, appendix A.1.1).
 
 use der::Sequence;
 use der::asn1::UintRef;

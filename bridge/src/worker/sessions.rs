@@ -1,5 +1,5 @@
-//! The open sessions on one slot. A call takes one and puts it back, so that calls run side by side as
-//! far as the token has sessions, and none is opened twice.
+//! The pool of open sessions on one slot. Each task takes a session and gives it back. Tasks run
+//! side by side, as far as the token allows sessions, and use open sessions again.
 
 use std::ops::Deref;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use cryptoki::session::Session;
 use cryptoki::slot::Slot;
 use pkcs11_bridge_protocol::failure::Failure;
 
-use super::failures::InContext;
+use super::module_error::InContext;
 use crate::process::lock::lock;
 
 pub(super) struct SessionPool {
@@ -23,11 +23,11 @@ pub(super) struct SessionPool {
 #[derive(Default)]
 struct State {
     idle: Vec<Session>,
-    /// How many are out.
+    /// How many sessions are in use.
     taken: usize,
-    /// How many wait for one of those.
+    /// How many threads wait for a session.
     waiting: usize,
-    /// Counts the times that all sessions were let go of.
+    /// Counts how often all sessions were closed.
     generation: u64,
 }
 
@@ -36,7 +36,8 @@ impl SessionPool {
         Self { context, slot, state: Mutex::default(), given_back: Condvar::new() }
     }
 
-    /// A session that nobody else uses. Waits where the token has no more and one is out.
+    /// A session for the caller alone. If the token allows no more sessions, waits until one in use
+    /// comes back.
     pub(super) fn take(&self) -> Result<PooledSession<'_>, Failure> {
         let mut state = self.lock();
         loop {
@@ -60,7 +61,7 @@ impl SessionPool {
         }
     }
 
-    /// Closes all sessions; those that are out are closed when they come back.
+    /// Closes all sessions. A session in use is closed when it comes back.
     pub(super) fn close_all(&self) {
         let idle = {
             let mut state = self.lock();
@@ -75,7 +76,7 @@ impl SessionPool {
     }
 }
 
-/// A session on loan.
+/// A session from the pool. It goes back to the pool when dropped.
 pub(super) struct PooledSession<'a> {
     pool: &'a SessionPool,
     session: Option<Session>,
@@ -87,13 +88,13 @@ impl Deref for PooledSession<'_> {
 
     #[allow(clippy::expect_used)]
     fn deref(&self) -> &Session {
-        self.session.as_ref().expect("it is taken out by drop only")
+        self.session.as_ref().expect("only `drop` takes the session out")
     }
 }
 
 impl PooledSession<'_> {
-    /// Closes a session on which an operation was begun and not ended. Another one takes its place
-    /// first: with the last session the login would end.
+    /// Closes a session on which an operation may still be active. Opens another session first,
+    /// because the login ends when the last session closes.
     pub(super) fn discard(mut self) {
         if let Ok(fresh) = self.pool.context.open_ro_session(self.pool.slot) {
             self.session = Some(fresh);
@@ -108,16 +109,17 @@ impl Drop for PooledSession<'_> {
         if state.generation == self.generation {
             state.idle.push(session);
         } else {
-            // Closed before it counts as given back, so that its place on the token is free then.
+            // Close the session before counting it as given back, so that the token has room for
+            // the next one by then.
             drop(state);
             drop(session);
             state = self.pool.lock();
         }
         state.taken -= 1;
-        let somebody_waits = state.waiting > 0;
+        let has_waiting = state.waiting > 0;
         drop(state);
-        // It asks the system, also where nobody waits.
-        if somebody_waits {
+        // `notify_one` makes a system call even if no thread waits.
+        if has_waiting {
             self.pool.given_back.notify_one();
         }
     }

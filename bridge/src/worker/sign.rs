@@ -1,5 +1,5 @@
-//! Signatures: made with the private key of a certificate, checked against the certificate before
-//! anybody gets them.
+//! Makes signatures with the private key of a certificate. The worker checks each signature against
+//! the certificate before the page gets it.
 
 use cryptoki::mechanism::Mechanism;
 use cryptoki::session::Session;
@@ -12,9 +12,9 @@ use pkcs11_bridge_protocol::rv::Rv;
 use super::algorithm::{Scheme, check_length};
 use super::certificates::FoundCertificate;
 use super::ecdsa;
-use super::failures::InContext;
 use super::key::{Authentication, PrivateKey};
 use super::module::LoadedModule;
+use super::module_error::InContext;
 use super::slot::{Credentials, LoginError, SlotState};
 use super::verifier::Verifier;
 use crate::ipc::task::{KeyUse, PrepareBatch, Sign, Verify};
@@ -44,8 +44,8 @@ fn sign_once(
     let input = signer.scheme.input(data);
     for key in slot.private_keys(&session, certificate)? {
         reached(TracePoint::Found);
-        let made = match signer.make(slot, &session, key, credentials, &input) {
-            Ok(made) => made,
+        let signature = match signer.sign(slot, &session, key, credentials, &input) {
+            Ok(signature) => signature,
             Err(error) => {
                 // The operation may still be active.
                 session.discard();
@@ -53,19 +53,19 @@ fn sign_once(
             }
         };
         reached(TracePoint::Signed);
-        if let Some(forms) = Forms::of_token(made, signer.scheme)
-            && signer.verifier.accepts(data, forms.to_verify())
+        if let Some(signature) = TokenSignature::new(signature, signer.scheme)
+            && signer.verifier.accepts(data, signature.for_verifier())
         {
             reached(TracePoint::Checked);
             slot.remember_key(certificate, key);
-            return Ok(forms.wanted(task.signature_format).into());
+            return Ok(signature.in_format(task.signature_format).into());
         }
     }
     slot.forget_objects();
     Err(Failure::new(
         ErrorCode::Internal,
         format!(
-            "The token's signature is not one of the key in certificate {}, so it was withheld. The \
+            "The token's signature does not match certificate {}, so the page does not get it. The \
              certificate may belong to another key, or the token may be faulty.",
             certificate.id()
         ),
@@ -73,8 +73,7 @@ fn sign_once(
     .into())
 }
 
-/// Makes everything ready for a batch: logs in, and says whether the key wants the PIN for every
-/// signature.
+/// Prepares a batch: logs in, and returns whether the key needs the PIN for every signature.
 pub(super) fn prepare(
     module: &LoadedModule,
     task: &PrepareBatch,
@@ -82,7 +81,7 @@ pub(super) fn prepare(
 ) -> Result<bool, LoginError> {
     let slot = module.slot(task.key.slot_id)?;
     slot.with_renewal(|| {
-        // The signatures cannot log in again.
+        // Find a login that has ended now, because the tasks of the batch cannot log in.
         slot.check_token()?;
         let signer = Signer::find(&slot, &task.key)?;
         let _logged_in = slot.log_in(credentials, &signer.certificate)?;
@@ -91,7 +90,7 @@ pub(super) fn prepare(
     })
 }
 
-/// A certificate with what signs and checks for it.
+/// A certificate, and what the worker needs to sign and check with its key.
 struct Signer {
     certificate: FoundCertificate,
     scheme: Scheme,
@@ -104,7 +103,7 @@ impl Signer {
         let (certificate, algorithm) = (slot.certificate(&key.cert_id)?, key.algorithm);
         let public_key = certificate.public_key()?;
         let scheme = Scheme::new(algorithm, public_key.kind())?;
-        // A signature that could not be checked is not made.
+        // Fail before signing if the signature could not be checked.
         let verifier = public_key.verifier(scheme)?;
         let mechanism = scheme.mechanism();
         if !slot.has_mechanism(mechanism.mechanism_type())? {
@@ -120,7 +119,7 @@ impl Signer {
         Ok(Self { certificate, scheme, mechanism, verifier })
     }
 
-    fn make(
+    fn sign(
         &self,
         slot: &SlotState,
         session: &Session,
@@ -130,7 +129,7 @@ impl Signer {
     ) -> Result<Vec<u8>, LoginError> {
         let operation = format!("signing with the key of certificate {}", self.certificate.id());
         if key.authentication == Authentication::Always {
-            // No operation is begun that could not go on.
+            // Do not begin an operation that must stop for a PIN.
             slot.may_authenticate(credentials, &self.certificate)?;
         }
         session.sign_init(&self.mechanism, key.handle).context(&operation)?;
@@ -141,6 +140,7 @@ impl Signer {
     }
 }
 
+/// Checks a signature in software, with the public key of the certificate.
 pub(super) fn verify(module: &LoadedModule, task: &Verify) -> Result<bool, Failure> {
     check_length(task.key.algorithm, task.data.as_ref())?;
     let slot = module.slot(task.key.slot_id)?;
@@ -160,33 +160,33 @@ pub(super) fn verify(module: &LoadedModule, task: &Verify) -> Result<bool, Failu
     })
 }
 
-/// A signature in the form that the token gave and, where it is ECDSA, in DER too.
-struct Forms {
-    token: Vec<u8>,
+/// A signature as the token made it. An ECDSA signature is kept in DER too.
+struct TokenSignature {
+    raw: Vec<u8>,
     der: Option<Vec<u8>>,
 }
 
-impl Forms {
-    /// `None` where the bytes cannot be a signature of that scheme.
-    fn of_token(made: Vec<u8>, scheme: Scheme) -> Option<Self> {
+impl TokenSignature {
+    /// `None` if the bytes cannot be a signature of the scheme.
+    fn new(bytes: Vec<u8>, scheme: Scheme) -> Option<Self> {
         match scheme {
             Scheme::Ecdsa(curve, _) => {
-                let token = ecdsa::full_length(&made, curve)?;
-                let der = ecdsa::to_der(&token, curve)?;
-                Some(Self { token, der: Some(der) })
+                let raw = ecdsa::full_length(&bytes, curve)?;
+                let der = ecdsa::to_der(&raw, curve)?;
+                Some(Self { raw, der: Some(der) })
             }
-            _ => Some(Self { token: made, der: None }),
+            _ => Some(Self { raw: bytes, der: None }),
         }
     }
 
-    fn to_verify(&self) -> &[u8] {
-        self.der.as_ref().unwrap_or(&self.token)
+    fn for_verifier(&self) -> &[u8] {
+        self.der.as_ref().unwrap_or(&self.raw)
     }
 
-    fn wanted(self, format: SignatureFormat) -> Vec<u8> {
+    fn in_format(self, format: SignatureFormat) -> Vec<u8> {
         match (format, self.der) {
             (SignatureFormat::Der, Some(der)) => der,
-            _ => self.token,
+            _ => self.raw,
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What the worker keeps of one slot between tasks: sessions, the login, certificates, keys and
-//! mechanisms. The worker drops all of it and reads it again when the slot holds another token.
+//! The state of one slot that the worker keeps between tasks: sessions, the login, certificates,
+//! keys and mechanisms. The worker drops the state if the slot holds another token.
 
 mod login;
 mod token;
@@ -15,8 +15,8 @@ use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 
 use super::certificates::{self, FoundCertificate, TokenCertificate};
-use super::failures::{AsFailure, Stale};
 use super::key::PrivateKey;
+use super::module_error::{AsFailure, Stale};
 use super::sessions::PooledSession;
 use super::single_part::SinglePart;
 pub(super) use login::{Credentials, LoginError};
@@ -49,15 +49,15 @@ impl SlotState {
         self.token.session()
     }
 
-    /// Does `work`. If it fails because the token was removed and inserted again, reads everything
-    /// again and does `work` once more.
+    /// Runs `work`. If it fails because the kept state is out of date, drops that state and runs
+    /// `work` once more.
     pub(super) fn with_renewal<T, E: AsFailure>(
         &self,
         work: impl Fn() -> Result<T, E>,
     ) -> Result<T, E> {
         let generation = self.generation.load(Ordering::Acquire);
         let error = match work() {
-            Ok(done) => return Ok(done),
+            Ok(result) => return Ok(result),
             Err(error) => error,
         };
         match error.as_failure().and_then(Stale::of) {
@@ -68,8 +68,8 @@ impl SlotState {
         work()
     }
 
-    /// Drops everything known of the token, the login included, unless another task has done so
-    /// since `generation`.
+    /// Drops the state of the token, with the login, unless another task has done so since
+    /// `generation`.
     fn forget(&self, generation: u64) {
         let mut login = self.login.write();
         if self.generation.load(Ordering::Acquire) == generation {
@@ -82,7 +82,7 @@ impl SlotState {
         self.drop_all(&mut self.login.write());
     }
 
-    /// Ends the login and keeps everything else. Returns whether there was a login.
+    /// Ends the login and keeps the other state. Returns whether there was a login.
     pub(super) fn log_out(&self) -> Result<bool, Failure> {
         let mut login = self.login.write();
         if matches!(*login, Login::LoggedOut) {
@@ -121,7 +121,8 @@ impl SlotState {
         self.login.ensure(&self.token, credentials, certificate)
     }
 
-    /// Fails if [`SlotState::authenticate`] would fail, and sends no PIN.
+    /// Fails if [`SlotState::authenticate`] would need a PIN that the task does not have. Sends no
+    /// PIN.
     pub(super) fn may_authenticate(
         &self,
         credentials: &Credentials<'_>,
@@ -141,7 +142,7 @@ impl SlotState {
         login::authenticate(&self.token, session, credentials, certificate)
     }
 
-    /// Fails if the slot holds another token than the open sessions do.
+    /// Fails if the token was removed since its sessions were opened.
     pub(super) fn check_token(&self) -> Result<(), Failure> {
         token::check_token(&*self.session()?)
     }
@@ -151,7 +152,7 @@ impl SlotState {
         self.token.read_certificates()
     }
 
-    /// The certificate of that id. The token is asked again if no known certificate has the id.
+    /// The certificate with this id. If no known certificate has it, reads the token again.
     pub(super) fn certificate(&self, id: &str) -> Result<FoundCertificate, Failure> {
         if let Some(known) = self.token.known_certificates()
             && let Some(found) = certificates::find(&known, id)

@@ -1,5 +1,5 @@
-//! The public key of a certificate and the check of signatures against it, in software. The
-//! cryptography is that of aws-lc.
+//! The public key of a certificate, and the check of signatures with it, in software. aws-lc does
+//! the cryptography.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -28,12 +28,15 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// `id` is that of the certificate, for the error.
+    /// Reads the public key of a certificate. `id` is the certificate's id, for error texts.
     pub fn of_certificate(der: &[u8], id: &str) -> Result<Self, Failure> {
         let unreadable = |problem: &dyn fmt::Display| {
             Failure::new(
                 ErrorCode::Internal,
-                format!("The certificate {id} on the token cannot be used: {problem}."),
+                format!(
+                    "The bridge cannot use certificate {id} on the token: {problem}. Choose \
+                     another certificate."
+                ),
             )
         };
         let certificate = Certificate::from_der(der).map_err(|error| unreadable(&error))?;
@@ -56,9 +59,8 @@ impl PublicKey {
                 return Err(Failure::new(
                     ErrorCode::AlgorithmUnsupported,
                     format!(
-                        "The key of certificate {id} is of a kind ({oid}) that the bridge does not \
-                         know. Choose a certificate with an RSA key or an EC key on P-256, P-384 or \
-                         P-521."
+                        "The bridge does not support the key of certificate {id} ({oid}). Choose a \
+                         certificate with an RSA key, or with an EC key on P-256, P-384 or P-521."
                     ),
                 ));
             }
@@ -66,7 +68,7 @@ impl PublicKey {
         let bytes = info
             .subject_public_key
             .as_bytes()
-            .ok_or_else(|| unreadable(&"its public key is not whole bytes"))?
+            .ok_or_else(|| unreadable(&"its public key is not a whole number of bytes"))?
             .to_vec();
         Ok(Self { kind, bytes, parsed: RwLock::default() })
     }
@@ -75,7 +77,7 @@ impl PublicKey {
         self.kind
     }
 
-    /// The content of `subjectPublicKey`: a point for an EC key.
+    /// The content of `subjectPublicKey`. For an EC key it is a point.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -86,7 +88,7 @@ impl PublicKey {
         RsaPublicKey::from_der(key).ok().map(|key| key.modulus.as_bytes().to_vec())
     }
 
-    /// What checks signatures of that scheme. Fails where they cannot be checked.
+    /// The verifier for signatures of this scheme. Fails if the bridge cannot check them.
     pub fn verifier(&self, scheme: Scheme) -> Result<Verifier, Failure> {
         let known = self.parsed.read().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, key)) = known.iter().find(|(of, _)| *of == scheme) {
@@ -101,8 +103,8 @@ impl PublicKey {
                 Failure::new(
                     ErrorCode::AlgorithmUnsupported,
                     format!(
-                        "Signatures of {} with this algorithm cannot be checked, because the key is \
-                         too short or malformed. Choose another algorithm or certificate.",
+                        "Signatures of {} with this algorithm cannot be checked, because the key \
+                         is too short or malformed. Choose another algorithm or certificate.",
                         self.kind
                     ),
                 )
@@ -112,7 +114,7 @@ impl PublicKey {
         Ok(Verifier { scheme, key })
     }
 
-    /// aws-lc tells of an RSA key that is too short for it only by refusing every signature.
+    /// aws-lc does not report an RSA key that is too short for it. It refuses every signature.
     fn is_long_enough(&self, scheme: Scheme) -> bool {
         let min_bits = match scheme {
             Scheme::RsaPkcs1(Hash::Sha384) | Scheme::RsaPss(_) => 2048,
@@ -130,7 +132,7 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Whether `signature` is one of `data`. An ECDSA signature is given in DER.
+    /// Whether `signature` is a signature of `data`. An ECDSA signature must be in DER.
     pub fn accepts(&self, data: &[u8], signature: &[u8]) -> bool {
         let Some((algorithm, value)) = digest_of(self.scheme, data) else {
             return self.key.verify_sig(data, signature).is_ok();
@@ -140,11 +142,11 @@ impl Verifier {
     }
 }
 
-/// The digest that aws-lc is to check; `None` where it is given the message.
+/// The digest that aws-lc checks; `None` if aws-lc gets the message itself.
 fn digest_of(scheme: Scheme, data: &[u8]) -> Option<(&'static digest::Algorithm, Cow<'_, [u8]>)> {
     let hash = match scheme {
-        // aws-lc does not name P-384 with SHA-1. ECDSA takes the hash as an integer (FIPS 186-5,
-        // section 6.4.2), which zeros in front do not change.
+        // aws-lc has no algorithm for P-384 with SHA-1. ECDSA reads the hash as an integer (FIPS
+        // 186-5, section 6.4.2), which leading zeros do not change.
         Scheme::Ecdsa(Curve::P384, Hash::Sha1) => {
             let mut padded = vec![0; Hash::Sha256.output_len() - data.len()];
             padded.extend_from_slice(data);

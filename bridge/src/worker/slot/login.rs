@@ -1,8 +1,8 @@
-//! The login to a token (PKCS#11 3.2, section 5.6.8), which a process has once for all its sessions,
+//! The login to a token (PKCS#11 3.2, section 5.6.8), which holds for all sessions of this process,
 //! and the PIN for a single signature.
 //!
-//! The worker sends a PIN only with the bridge's permission, and decides nothing about PINs.
-//! `CKR_USER_ALREADY_LOGGED_IN` is never taken as proof of a PIN.
+//! The worker sends a PIN only with the bridge's permission, and decides nothing about PINs. It
+//! never takes `CKR_USER_ALREADY_LOGGED_IN` as proof of a PIN.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -20,7 +20,7 @@ use crate::ipc::pin::{
 };
 use crate::pin_proof::PinProof;
 use crate::worker::certificates::TokenCertificate;
-use crate::worker::failures::{AsFailure, failure};
+use crate::worker::module_error::{AsFailure, failure};
 
 /// What a task may log in with.
 pub(in crate::worker) struct Credentials<'a> {
@@ -51,7 +51,7 @@ pub(in crate::worker) enum Login {
 
 impl Login {
     /// Whether a task may go on without another login. If the page sent a PIN, the login must have
-    /// been made with the same PIN, as far as that can be told.
+    /// used the same PIN. A login by pinpad does not reveal its PIN, so it always counts.
     fn covers(&self, page_pin: Option<&Pin>) -> bool {
         match (self, page_pin) {
             (Self::LoggedOut, _) => false,
@@ -67,8 +67,8 @@ pub(in crate::worker) enum LoginError {
     /// Another task is logging in.
     LoggingIn,
     Failed(Failure),
-    /// The token did not accept the PIN. The PIN is never sent again, even if nobody knows whether
-    /// the token counted it.
+    /// The token did not accept the PIN. The worker never sends it again, even if it is unknown
+    /// whether the token counted the try.
     PinRefused(PinRefusal),
 }
 
@@ -87,7 +87,7 @@ impl AsFailure for LoginError {
     }
 }
 
-/// Shows other tasks that a login is in progress, until it is dropped.
+/// Marks a login as in progress until it is dropped.
 struct InProgress<'a>(&'a AtomicBool);
 
 impl<'a> InProgress<'a> {

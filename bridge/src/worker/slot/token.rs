@@ -1,4 +1,5 @@
-//! The token in a slot: its sessions, and the certificates, keys and mechanisms that are known.
+//! Access to the token in a slot: its sessions, and a cache of its certificates, keys and
+//! mechanisms.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,8 +13,8 @@ use pkcs11_bridge_protocol::failure::Failure;
 
 use crate::process::lock::lock;
 use crate::worker::certificates::{self, TokenCertificate};
-use crate::worker::failures::InContext;
 use crate::worker::key::{self, PrivateKey};
+use crate::worker::module_error::InContext;
 use crate::worker::sessions::{PooledSession, SessionPool};
 
 pub(super) struct TokenAccess {
@@ -50,7 +51,7 @@ impl TokenAccess {
         self.context.get_token_info(self.slot).context(&operation)
     }
 
-    /// Ends the login. It is no error if the token is not logged in to.
+    /// Ends the login. Succeeds if there is none.
     pub(super) fn log_out(&self, session: &Session) -> Result<(), Failure> {
         // The handles of private objects end with the login.
         self.known().keys.clear();
@@ -72,7 +73,8 @@ impl TokenAccess {
         self.known().certificates.clone()
     }
 
-    /// The keys that may belong to the certificate: the key that is known to, or those found now.
+    /// The keys that may belong to the certificate. If a signature has shown which one does, only
+    /// that key.
     pub(super) fn private_keys(
         &self,
         session: &Session,
@@ -119,7 +121,7 @@ impl TokenAccess {
     }
 }
 
-/// Fails if the token was removed since the session was opened. Then no PIN must be sent.
+/// Fails if the token was removed since the session was opened. The worker must then send no PIN.
 pub(super) fn check_token(session: &Session) -> Result<(), Failure> {
     session.get_session_info().context("asking for the token").map(drop)
 }

@@ -1,4 +1,5 @@
-//! What a module says of itself, its slots and its tokens.
+//! The tasks that only read: they describe the module, its slots, its tokens and their
+//! certificates.
 
 use cryptoki::slot::{Limit, Slot, TokenInfo as CkTokenInfo};
 use cryptoki::types::Version;
@@ -8,8 +9,8 @@ use pkcs11_bridge_protocol::result::{CertificateInfo, LibraryInfo, SlotInfo, Tok
 use pkcs11_bridge_protocol::slot_id::SlotId;
 
 use super::certificates::TokenCertificate;
-use super::failures::InContext;
 use super::module::LoadedModule;
+use super::module_error::InContext;
 use crate::ipc::token_snapshot::Tokens;
 
 pub(super) fn info(module: &LoadedModule) -> Result<LibraryInfo, Failure> {
@@ -24,22 +25,21 @@ pub(super) fn info(module: &LoadedModule) -> Result<LibraryInfo, Failure> {
     })
 }
 
-/// The slots, or only those with a token.
+/// All slots, or only those with a token.
 pub(super) fn slots(module: &LoadedModule, token_present: bool) -> Result<Vec<SlotInfo>, Failure> {
     let context = module.context();
     let slots =
         if token_present { context.get_slots_with_token() } else { context.get_all_slots() };
     let slots = slots.context("listing the slots")?;
-    Ok(readable(slots, |slot| slot_info(module, slot)))
+    Ok(read_each(slots, |slot| slot_info(module, slot)))
 }
 
-/// What can be read of each slot. A slot that fails, because its reader has just been unplugged,
-/// spoils nothing else.
-fn readable<T>(slots: Vec<Slot>, read: impl Fn(Slot) -> Result<T, Failure>) -> Vec<T> {
+/// Reads each slot. Leaves out a slot that fails, for example because its reader was unplugged.
+fn read_each<T>(slots: Vec<Slot>, read: impl Fn(Slot) -> Result<T, Failure>) -> Vec<T> {
     let read = |slot: Slot| match read(slot) {
         Ok(info) => Some(info),
         Err(failure) => {
-            tracing::warn!(slot = slot.id(), %failure, "left out a slot");
+            tracing::warn!(slot = slot.id(), %failure, "left out a slot that cannot be read");
             None
         }
     };
@@ -52,10 +52,10 @@ pub(super) fn token(module: &LoadedModule, slot_id: SlotId) -> Result<TokenInfo,
     token_info(module, slot.slot())
 }
 
-/// The tokens in all slots. A token that cannot be read is left out.
+/// The tokens in all slots. Leaves out a token that cannot be read.
 pub(super) fn tokens(module: &LoadedModule) -> Result<Vec<TokenInfo>, Failure> {
     let slots = module.context().get_slots_with_token().context("listing the slots")?;
-    Ok(readable(slots, |slot| token_info(module, slot)))
+    Ok(read_each(slots, |slot| token_info(module, slot)))
 }
 
 /// The certificates of the token in one slot.
@@ -68,7 +68,7 @@ pub(super) fn certificates(
     Ok(certificates.iter().map(TokenCertificate::info).collect())
 }
 
-/// The slots with a token, and the tokens as far as they can be read.
+/// The slots with a token. A token that cannot be read is `None`.
 pub(super) fn token_snapshot(module: &LoadedModule) -> Result<Tokens, Failure> {
     let slots = module.context().get_slots_with_token().context("listing the slots")?;
     Ok(slots.into_iter().map(|slot| (SlotId(slot.id()), token_info(module, slot).ok())).collect())
@@ -129,7 +129,7 @@ fn token_info(module: &LoadedModule, slot: Slot) -> Result<TokenInfo, Failure> {
     })
 }
 
-/// The bits of `CK_TOKEN_INFO.flags` (PKCS#11 3.2, section 3.2), which cryptoki gives one by one.
+/// The bits of `CK_TOKEN_INFO.flags` (PKCS#11 3.2, section 3.2), which cryptoki returns one by one.
 fn token_flags(info: &CkTokenInfo) -> u64 {
     bits(&[
         (info.rng(), 0x1),

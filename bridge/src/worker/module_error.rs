@@ -1,4 +1,4 @@
-//! Errors of the module, as failures that the page gets.
+//! Turns errors of the module into failures for the page.
 
 use std::ffi::c_ulong;
 
@@ -7,7 +7,7 @@ use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::rv::{self, Rv};
 
-/// Says what was being done when the module failed.
+/// Adds to an error what the worker was doing when the module failed.
 pub(super) trait InContext<T> {
     /// `operation` completes "while …".
     fn context(self, operation: &str) -> Result<T, Failure>;
@@ -19,7 +19,7 @@ impl<T> InContext<T> for Result<T, Error> {
     }
 }
 
-/// The failure that an error of the module is. `operation` completes "while …".
+/// The failure for an error of the module. `operation` completes "while …".
 pub(super) fn failure(error: &Error, operation: &str) -> Failure {
     match error {
         Error::Pkcs11(reason, _) => Failure::from_rv(return_value(*reason), operation),
@@ -30,7 +30,7 @@ pub(super) fn failure(error: &Error, operation: &str) -> Failure {
     }
 }
 
-/// The return value that cryptoki has turned into a variant.
+/// The return value behind an error of cryptoki.
 pub(super) fn return_value(error: RvError) -> Rv {
     match error {
         // `CK_RV` has 32 bits on Windows.
@@ -46,7 +46,7 @@ pub(super) fn return_value(error: RvError) -> Rv {
     }
 }
 
-/// An error that may be a failure of the module.
+/// An error that may hold a failure of the module.
 pub(super) trait AsFailure: Sized {
     fn as_failure(&self) -> Option<&Failure>;
 }
@@ -57,20 +57,20 @@ impl AsFailure for Failure {
     }
 }
 
-/// What a failure says of what the worker remembers. After that was renewed the same call may work:
-/// nothing was signed yet.
+/// The cached state that a failure shows to be out of date. The worker reads that state again and
+/// then repeats the task, because nothing was signed yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stale {
-    /// Certificates and keys are no longer where they were.
+    /// The handles of certificates and keys have changed.
     Objects,
-    /// The token was taken out, or its sessions or its login ended.
+    /// The token was removed, or its sessions or its login ended.
     Token,
 }
 
 impl Stale {
     pub(super) fn of(failure: &Failure) -> Option<Self> {
         let rv = failure.rv?;
-        STALE.iter().find(|(stale, _)| *stale == rv).map(|(_, what)| *what)
+        STALE.iter().find(|(known, _)| *known == rv).map(|(_, stale)| *stale)
     }
 }
 
@@ -78,7 +78,7 @@ const STALE: [(Rv, Stale); 9] = [
     (Rv::DEVICE_REMOVED, Stale::Token),
     (Rv::KEY_HANDLE_INVALID, Stale::Objects),
     (Rv::OBJECT_HANDLE_INVALID, Stale::Objects),
-    // A session whose operation failed and was left as it is.
+    // An earlier operation on the session failed and is still active.
     (Rv::OPERATION_ACTIVE, Stale::Token),
     (Rv::SESSION_CLOSED, Stale::Token),
     (Rv::SESSION_HANDLE_INVALID, Stale::Token),
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_value_survives_the_way_through_cryptoki() {
+    fn every_return_value_survives_the_conversion_by_cryptoki() {
         for entry in rv::TABLE {
             let cryptoki::error::Rv::Error(error) =
                 cryptoki::error::Rv::from(entry.rv.0 as c_ulong)
