@@ -161,7 +161,7 @@ section("Signing data", async () => {
   }
 });
 
-/** ECDSA signatures differ each time, so that this does not compare the results of the two calls. */
+/** ECDSA signatures differ each time, so this does not compare the results of the two calls. */
 async function signByPromiseAndByCallback(data) {
   const response = await pkcs11.signData(data);
   const again = await new Promise((resolve, reject) => {
@@ -181,7 +181,8 @@ section("The hash of the data", async () => {
     const expected = await crypto.subtle.digest(names[algorithm], large);
     const base64 = btoa(String.fromCharCode(...new Uint8Array(expected)));
     for (const source of [large, large.buffer, new Blob([large]), new Blob([large]).stream()]) {
-      assertEqual(await hash(source, algorithm), base64, `${algorithm} of a ${source}`.slice(0, 60));
+      const what = `${algorithm} of a ${source}`.slice(0, 60);
+      assertEqual(await hash(source, algorithm), base64, what);
     }
   }
 });
@@ -196,7 +197,8 @@ section("verifySignedData call", async () => {
     const wrong = await byPromiseAndByCallback((callback) =>
       pkcs11.verifySignedData(other, callback),
     );
-    assert(wrong.data === false, `${label} ${data.algorithm_reference} of other data is not verified`);
+    const what = `${label} ${data.algorithm_reference}`;
+    assert(wrong.data === false, `${what} of other data is not verified`);
   }
 });
 
@@ -213,13 +215,14 @@ section("Error Handling", async () => {
   assertEqual(wrongPin.description, wrongPin.message, "the description");
   assert(!wrongPin.description.includes(prepared.wrong_pin), "the description contains no PIN");
 
+  const unknownAlgorithm = { ...signed, algorithm_reference: "md5" };
   for (const [call, status, code] of [
     [(callback) => pkcs11.token(4711, callback), 412, "1"],
     [(callback) => pkcs11.certificates(4711, callback), 412, "1"],
     [(callback) => pkcs11.certificates(undefined, callback), 400, "801"],
     [(callback) => pkcs11.signData({ ...signed, cert_id: "77" }, callback), 412, "404"],
     [(callback) => pkcs11.signData({ ...signed, data: "?" }, callback), 400, "801"],
-    [(callback) => pkcs11.signData({ ...signed, algorithm_reference: "md5" }, callback), 400, "801"],
+    [(callback) => pkcs11.signData(unknownAlgorithm, callback), 400, "801"],
     [(callback) => client.pkcs11("nothing").info(callback), 412, "300"],
   ]) {
     const error = await failureOf(call);

@@ -40,8 +40,8 @@ export function assertFields(object, fields) {
 }
 
 /**
- * Makes a call twice: with its promise, and with its callback. Both must have the same outcome. Returns
- * the response or throws the error.
+ * Makes a call twice: with its promise, and with its callback. Both must have the same outcome.
+ * Returns the response or throws the error.
  */
 export async function byPromiseAndByCallback(call) {
   const byPromise = await outcomeOf(call());

@@ -48,9 +48,9 @@ pub struct ServiceReport {
 /// The time limit for nine of ten calls of the page.
 pub const SERVED_WITHIN: Duration = Duration::from_secs(1);
 
-/// The time limit for each call of the page, on a machine that is busy with other tests. A bridge
-/// that waits for a hostile client until its time is over takes longer, because the shortest of
-/// these times is [`HANDSHAKE_SECONDS`].
+/// The time limit for each call of the page, on a machine that is busy with other tests. A call
+/// takes longer if a hostile client blocks the bridge until the client's time limit. The shortest
+/// of these limits is [`HANDSHAKE_SECONDS`].
 pub const MAX_WAIT: Duration = Duration::from_secs(HANDSHAKE_SECONDS - 1);
 
 /// The most memory that the bridge may take.

@@ -41,8 +41,9 @@ pub fn binary() -> &'static Path {
     })
 }
 
-/// A file in the folder that `PKCS11_BRIDGE_BUILD` names. `make test` builds all files there at once,
-/// so that they share their dependencies. Without the variable each file is built when a test needs it.
+/// A file in the folder that `PKCS11_BRIDGE_BUILD` names. `make test` builds all files there at
+/// once, so that they share their dependencies. Without the variable each file is built when a test
+/// needs it.
 pub(crate) fn built(file: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("PKCS11_BRIDGE_BUILD")?;
     Some(Path::new(&folder).join(file))

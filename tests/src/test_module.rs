@@ -64,7 +64,8 @@ impl TestModule {
     pub fn configuration(&self) -> String {
         let text = |value: &Path| json!(value.to_str().expect("a path in UTF-8"));
         format!(
-            "[[modules]]\nname = \"{NAME}\"\npath = {}\nenv = {{ {FOLDER} = {}, SOFTHSM2_CONF = {} }}\n",
+            "[[modules]]\nname = \"{NAME}\"\npath = {}\n\
+             env = {{ {FOLDER} = {}, SOFTHSM2_CONF = {} }}\n",
             text(library()),
             text(self.folder.path()),
             text(&self.softhsm),
