@@ -142,12 +142,12 @@ fn login_outcome<R: Serialize>(result: Result<R, LoginError>) -> Outcome {
 fn panicked() -> Failure {
     Failure::new(
         ErrorCode::Internal,
-        "The module answered something that breaks the PKCS#11 standard; the bridge's log says more.",
+        "The module's answer violates the PKCS#11 standard. The bridge's log holds the details.",
     )
 }
 
 fn too_long(error: &io::Error) -> Failure {
-    Failure::new(ErrorCode::Internal, format!("The result cannot be passed on: {error}."))
+    Failure::new(ErrorCode::Internal, format!("The worker cannot send the result: {error}."))
 }
 
 fn outcome<R: Serialize>(result: Result<R, Failure>) -> Outcome {
@@ -160,7 +160,8 @@ fn outcome<R: Serialize>(result: Result<R, Failure>) -> Outcome {
     }
 }
 
-/// Ends the process where a call hangs that another thread has, because nobody waits for it any more.
+/// Ends the process after [`GRACE`], even if a call of another thread still hangs. The bridge has
+/// closed the pipes, so nothing waits for the call's result.
 fn end_soon() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -169,18 +170,18 @@ fn end_soon() {
             std::process::exit(1);
         };
         if let Err(error) = thread::Builder::new().spawn(end) {
-            tracing::warn!(%error, "the worker may wait for a call that hangs");
+            tracing::warn!(%error, "the worker may not end while a call hangs");
         }
     });
 }
 
-/// The end of the pipe is noticed between two calls; a bridge that was killed takes a worker with it
-/// in the middle of one, too. Breaks where the bridge is gone already.
+/// Makes the system end this process when the bridge dies, even during a call. The worker notices
+/// the end of its pipes only between calls. Breaks if the bridge is gone already.
 #[cfg(target_os = "linux")]
 fn die_with_the_bridge(bridge: u32) -> ControlFlow<()> {
     use rustix::process::{Signal, getppid, set_parent_process_death_signal};
     if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
-        tracing::warn!(%error, "the worker may outlive its bridge for as long as a call takes");
+        tracing::warn!(%error, "the worker may outlive its bridge by one call");
     }
     match getppid() {
         Some(parent) if u32::try_from(parent.as_raw_pid()) == Ok(bridge) => {
@@ -195,6 +196,6 @@ fn die_with_the_bridge(_bridge: u32) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// More than the bridge waits, where it is there still.
+/// Longer than a running bridge waits before it kills the worker.
 const GRACE: Duration = Duration::from_secs(5);
 const MAX_MEMORY: u64 = 1 << 30;
