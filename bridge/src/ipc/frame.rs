@@ -38,8 +38,8 @@ pub fn reader<R: AsyncRead>(input: R) -> FrameReader<R> {
         .new_read(input)
 }
 
-/// Decodes the message in a frame of a [`reader`]. The error names the position of the fault and
-/// repeats no part of the frame, because the frame may hold a PIN.
+/// Decodes the message in a frame of a [`reader`]. The error names the position of the fault. It
+/// repeats no part of the frame, which may hold a PIN.
 pub fn decode<M: DeserializeOwned>(frame: &[u8]) -> io::Result<M> {
     serde_json::from_slice(frame).map_err(|error| {
         let (len, line, column) = (frame.len(), error.line(), error.column());

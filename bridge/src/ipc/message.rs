@@ -49,7 +49,8 @@ pub enum Outcome {
     PinNeeded(PinRequest),
     /// The worker sent the PIN, and the token did not accept it.
     PinRefused(PinRefusal),
-    /// Another task is logging in, which may take as long as the user needs. The worker sent no PIN.
+    /// Another task is logging in, which may take as long as the user needs. The worker sent no
+    /// PIN.
     LoggingIn,
     /// The module says that it is no longer initialised. The bridge may send the task again.
     ModuleLost(Failure),

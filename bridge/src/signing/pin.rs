@@ -1,5 +1,5 @@
-//! Gets the PIN that a token wants: from the reader's pinpad, from the user on the desktop, or from
-//! the page's call. This module alone decides whether a PIN may be tried.
+//! Gets the PIN that a token wants. It comes from the reader's pinpad, from the user on the
+//! desktop, or from the page's call. This module alone decides whether a PIN may be tried.
 //!
 //! An origin may try one PIN at a time. Each wrong PIN makes the origin wait longer for its next
 //! try.

@@ -1,5 +1,5 @@
-//! Finds the signature scheme for an algorithm and a key, the PKCS#11 mechanism that signs with it,
-//! and the input of the mechanism.
+//! Finds the signature scheme for an algorithm and a key. A scheme has a PKCS#11 mechanism, and
+//! says which input the mechanism gets.
 
 use std::ffi::c_ulong;
 

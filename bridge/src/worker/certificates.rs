@@ -42,8 +42,8 @@ impl TokenCertificate {
         &self.cka_id
     }
 
-    /// The name that the dialogs show: the subject (RFC 4514), or the label if the subject is empty
-    /// or cannot be read.
+    /// The name that the dialogs show: the subject (RFC 4514). If that is empty or cannot be read,
+    /// the label.
     pub(super) fn subject(&self) -> String {
         subject(&self.der).unwrap_or_else(|| self.label.clone())
     }

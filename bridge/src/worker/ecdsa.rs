@@ -1,5 +1,5 @@
-//! The two encodings of an ECDSA signature: raw, which is r followed by s, as tokens return it, and
-//! `ECDSA-Sig-Value` in DER (RFC 3279, section 2.2.3).
+//! The two encodings of an ECDSA signature. Tokens return it raw, which is r followed by s. The
+//! other is `ECDSA-Sig-Value` in DER (RFC 3279, section 2.2.3).
 
 use der::asn1::UintRef;
 use der::{Encode, Sequence};

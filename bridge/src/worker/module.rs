@@ -118,8 +118,8 @@ impl LoadedModule {
     }
 }
 
-/// The error for a module that cannot be loaded. The path and the system's error go to the log and
-/// not to the page, because they describe the user's computer.
+/// The error for a module that cannot be loaded. The path and the system's error describe the
+/// user's computer, so they go to the log and not to the page.
 fn not_loaded(path: &Path, error: &Error) -> Failure {
     tracing::error!(path = %path.display(), %error, "the module cannot be loaded");
     let message = match error {

@@ -109,8 +109,8 @@ impl Drop for PooledSession<'_> {
         if state.generation == self.generation {
             state.idle.push(session);
         } else {
-            // Close the session before counting it as given back, so that the token has room for
-            // the next one by then.
+            // Close the session before counting it as given back. Then the token has room for the
+            // next one.
             drop(state);
             drop(session);
             state = self.pool.lock();

@@ -30,8 +30,8 @@ impl SinglePart {
             return Err(Error::MissingSymbol("C_GetFunctionList"));
         }
         let mut list: *mut CK_FUNCTION_LIST = std::ptr::null_mut();
-        // SAFETY: the symbol exists, has the type that the standard gives it, and gets a valid
-        // pointer for its one result.
+        // SAFETY: the symbol exists and has the type that the standard gives it. The pointer for
+        // its one result is valid.
         let rv = unsafe { module.C_GetFunctionList(&raw mut list) };
         Rv::from(rv).into_result(Function::GetFunctionList)?;
         // SAFETY: the list belongs to the module, which stays loaded, and does not change (section

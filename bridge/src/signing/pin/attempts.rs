@@ -57,7 +57,7 @@ impl Attempts {
 }
 
 impl TokenAttempts {
-    /// Refuses a PIN of a page if it may be the last try, and the token does not report its tries.
+    /// Refuses a PIN of a page if the token does not report its tries and this may be the last one.
     pub(super) fn check(&self, token: &TokenPinState, source: PinSource) -> Result<(), Failure> {
         let may_be_last =
             token.tries == TriesLeft::Unknown && self.wrong_page_pins >= MAX_WRONG_IF_UNKNOWN;

@@ -28,8 +28,8 @@ pub(super) struct OriginHistory {
     refused: HashMap<TokenSlot, RefusedPin>,
 }
 
-/// A PIN of the page that the token refused. A page that signs three things at once with one
-/// mistyped PIN would use up three tries, so the other two calls get the same answer.
+/// A PIN of the page that the token refused. A page may sign three things at once with one mistyped
+/// PIN. That must not use up three tries, so the other two calls get the same answer.
 struct RefusedPin {
     proof: PinProof,
     at: Instant,
@@ -109,8 +109,8 @@ impl OriginHistory {
         }
     }
 
-    /// Records that the user did not enter the PIN. The calls that are waiting get the same error,
-    /// so that the user need not cancel a dialog for each of them.
+    /// Records that the user did not enter the PIN. The calls that are waiting get the same error.
+    /// Otherwise the user would have to cancel a dialog for each of them.
     pub(super) fn record_dismissal(&mut self, slot: &TokenSlot, failure: &Failure) {
         self.dismissed.insert(slot.clone(), (Instant::now(), failure.clone()));
         let before = self.failures.get(slot).map_or(0, |failures| failures.saturating_sub(1));

@@ -8,7 +8,7 @@ use pkcs11_bridge_protocol::rv::Rv;
 use super::messages;
 use crate::ipc::pin::{PinEntryPath, TokenPinState, TriesLeft};
 
-/// Fails if no PIN may be tried on a token in this state, or if the page's PIN may not be tried.
+/// Fails if the token's state allows no PIN, or if it does not allow this PIN of the page.
 pub(super) fn check(token: &TokenPinState, page_pin: Option<&Pin>) -> Result<(), Failure> {
     let page_pin = page_pin.filter(|_| token.entry == PinEntryPath::Software);
     if let Some(pin) = page_pin {
@@ -55,8 +55,8 @@ pub(super) fn ends_entry(failure: &Failure) -> bool {
     )
 }
 
-/// Whether the user may enter the PIN once more: it was wrong or could not be tried, and the token
-/// does not say that only one try is left.
+/// Whether the user may enter the PIN once more. The PIN was wrong or could not be tried, and the
+/// token does not say that only one try is left.
 pub(super) fn may_enter_again(failure: &Failure) -> bool {
     failure.code == ErrorCode::PinIncorrect
         && matches!(failure.rv, Some(Rv::PIN_INCORRECT | Rv::PIN_INVALID | Rv::PIN_LEN_RANGE))

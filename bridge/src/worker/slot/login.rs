@@ -1,5 +1,5 @@
-//! The login to a token (PKCS#11 3.2, section 5.6.8), which holds for all sessions of this process,
-//! and the PIN for a single signature.
+//! The login to a token (PKCS#11 3.2, section 5.6.8), and the PIN for a single signature. A login
+//! holds for all sessions of this process.
 //!
 //! The worker sends a PIN only with the bridge's permission, and decides nothing about PINs. It
 //! never takes `CKR_USER_ALREADY_LOGGED_IN` as proof of a PIN.
