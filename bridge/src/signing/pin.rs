@@ -155,7 +155,7 @@ impl PinEntry {
         let entered = tokio::spawn(async move {
             let shown = async {
                 if let Answer::Unavailable(reason) = turn.ask(&message).await {
-                    tracing::warn!(%reason, "the bridge cannot point the user to the pinpad");
+                    tracing::warn!(%reason, "the bridge cannot tell the user to use the pinpad");
                 }
                 // A user who closes the message may still enter the PIN.
                 std::future::pending().await
