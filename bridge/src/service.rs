@@ -257,7 +257,7 @@ impl Bridge {
     fn state(&self, module: &Module, session: &OriginSession) -> ModuleState {
         if session.is_running(&module.name) {
             ModuleState::Running
-        } else if self.supervisor.is_set_aside(session, module) {
+        } else if self.supervisor.is_suspended(session, module) {
             ModuleState::SetAside
         } else if module.path.is_file() {
             ModuleState::Available

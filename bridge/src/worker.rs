@@ -1,15 +1,15 @@
-//! The worker: one process that has one module loaded for one origin. It gets jobs and sends back reports,
-//! and ends with the bridge.
+//! The worker: one process that has loaded one module for one origin. It executes tasks, and ends with
+//! the bridge.
 //!
-//! Each of its threads reads jobs from a lane of its own and carries them out itself, so that a call costs no
-//! hop between threads and calls run side by side.
+//! Each of its threads receives tasks from a channel of its own and executes them itself. So a task
+//! costs no hop between threads, and tasks run side by side.
 
 pub mod algorithm;
 pub mod certificates;
+mod channels;
 pub mod ecdsa;
 mod key;
 pub mod key_kind;
-mod lanes;
 mod module;
 mod module_error;
 mod queries;
@@ -40,15 +40,15 @@ use crate::ipc::message::{Greeting, Outcome, Response, WorkerMessage, encode_res
 use crate::ipc::task::{Task, TaskRequest};
 use crate::process::hardening;
 use crate::trace_points::{TracePoint, reached};
-use lanes::Lane;
+use channels::Channel;
 use module::LoadedModule;
 pub(crate) use module::most_threads;
 use slot::{Credentials, LoginError};
 
-/// Runs until the bridge closes the lanes.
+/// Runs until the bridge closes the channels.
 pub(crate) fn run(args: &WorkerArgs) -> ExitCode {
-    let mut lanes = match lanes::open() {
-        Ok(lanes) => lanes,
+    let mut channels = match channels::open() {
+        Ok(channels) => channels,
         Err(error) => {
             tracing::error!(%error, "the worker cannot talk to its bridge");
             return ExitCode::FAILURE;
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &WorkerArgs) -> ExitCode {
         return ExitCode::FAILURE;
     }
     hardening::limit_memory(MAX_MEMORY);
-    let greet = |greeting| lanes[0].send(&greeting);
+    let greet = |greeting| channels[0].send(&greeting);
     let module = match LoadedModule::load(&args.module) {
         Ok(module) => module,
         Err(failure) => {
@@ -71,20 +71,20 @@ pub(crate) fn run(args: &WorkerArgs) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let slot_events = (threads > 1 && !args.no_slot_events).then(Once::new);
-    lanes.truncate(threads);
-    serve(&module, threads, slot_events.as_ref(), &lanes);
+    channels.truncate(threads);
+    serve(&module, threads, slot_events.as_ref(), &channels);
     module.finalize();
     ExitCode::SUCCESS
 }
 
 /// `slot_events` is there where the module may be waited on for them.
-fn serve(module: &LoadedModule, threads: usize, slot_events: Option<&Once>, lanes: &[Lane]) {
-    let on = |lane: &Lane| {
+fn serve(module: &LoadedModule, threads: usize, slot_events: Option<&Once>, channels: &[Channel]) {
+    let on = |channel: &Channel| {
         loop {
-            let Ok(Some(request)) = lane.next() else { return end_soon() };
+            let Ok(Some(request)) = channel.receive() else { return end_soon() };
             reached(TracePoint::Taken);
             let id = request.id;
-            let looks = matches!(request.task, Task::SnapshotTokens);
+            let takes_snapshot = matches!(request.task, Task::SnapshotTokens);
             // A module's nonsense may make a library panic; that ends this call alone.
             let outcome = catch_unwind(AssertUnwindSafe(|| execute(module, &request)))
                 .unwrap_or_else(|_| panicked().into());
@@ -94,19 +94,19 @@ fn serve(module: &LoadedModule, threads: usize, slot_events: Option<&Once>, lane
                     frame::encode(&WorkerMessage::Response(Response { id, outcome }))
                 },
             );
-            if frame.and_then(|frame| lane.send_frame(&frame)).is_err() {
+            if frame.and_then(|frame| channel.send_frame(&frame)).is_err() {
                 return;
             }
-            // Not before: well-known modules let nobody in while they wait, and the look has to be answered.
-            if let (true, Some(once)) = (looks, slot_events) {
-                once.call_once(|| slot_events::tell(module.context().clone(), lane.clone()));
+            // Not before the response: well-known modules let no other call in while they wait.
+            if let (true, Some(once)) = (takes_snapshot, slot_events) {
+                once.call_once(|| slot_events::report(module.context().clone(), channel.clone()));
             }
         }
     };
     thread::scope(|scope| {
-        let (first, others) = (&lanes[0], 1..threads);
-        for lane in others.map(|number| &lanes[number % lanes.len()]) {
-            scope.spawn(move || on(lane));
+        let (first, others) = (&channels[0], 1..threads);
+        for channel in others.map(|number| &channels[number % channels.len()]) {
+            scope.spawn(move || on(channel));
         }
         on(first);
     });

@@ -4,7 +4,7 @@ use futures_util::{FutureExt, StreamExt};
 use pkcs11_bridge::ipc::frame::{self, Input};
 use pkcs11_bridge::ipc::message::{Greeting, Outcome, Response, WorkerMessage};
 use pkcs11_bridge::ipc::task::TaskRequest;
-use pkcs11_bridge::ipc::token_snapshot::Tokens;
+use pkcs11_bridge::ipc::token_snapshot::TokenSnapshot;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
@@ -50,7 +50,7 @@ pub(crate) fn worker_message(json: &[u8]) -> Decoded {
     if let WorkerMessage::Response(Response { outcome: Outcome::Done(result), .. }) = &message {
         // The bridge decodes two results itself.
         let _ = decode::<bool>(result.get().as_bytes());
-        if let Ok(tokens) = decode::<Tokens>(result.get().as_bytes()) {
+        if let Ok(tokens) = decode::<TokenSnapshot>(result.get().as_bytes()) {
             round_trips(&tokens);
         }
     }

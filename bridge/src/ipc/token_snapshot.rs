@@ -1,4 +1,4 @@
-//! The tokens in the slots of a module, and what has changed between two looks at them.
+//! The tokens in the slots of a module, and what has changed between two snapshots.
 
 use std::collections::BTreeMap;
 
@@ -6,43 +6,43 @@ use pkcs11_bridge_protocol::event::SlotEventKind;
 use pkcs11_bridge_protocol::result::TokenInfo;
 use pkcs11_bridge_protocol::slot_id::SlotId;
 
-/// The slots with a token, and the tokens as far as they can be read: what a worker sees when it looks.
-pub type Tokens = BTreeMap<SlotId, Option<TokenInfo>>;
+/// The slots that have a token. The token is `None` if the worker could not read it.
+pub type TokenSnapshot = BTreeMap<SlotId, Option<TokenInfo>>;
 
-/// A token that has come or gone.
+/// A token that was inserted or removed.
 pub(crate) struct Change<'a> {
     pub(crate) kind: SlotEventKind,
     pub(crate) slot: SlotId,
     pub(crate) token: Option<&'a TokenInfo>,
 }
 
-/// What leads from one state of the slots to another: what is gone first.
+/// The changes from one snapshot to another: first the removed tokens, then the inserted ones.
 pub(crate) fn changes<'a>(
-    before: &'a Tokens,
-    after: &'a Tokens,
+    before: &'a TokenSnapshot,
+    after: &'a TokenSnapshot,
 ) -> impl Iterator<Item = Change<'a>> {
-    let gone = differing(before, after, SlotEventKind::Removed);
-    gone.chain(differing(after, before, SlotEventKind::Inserted))
+    let removed = missing(before, after, SlotEventKind::Removed);
+    removed.chain(missing(after, before, SlotEventKind::Inserted))
 }
 
-/// The tokens of one state that the other does not have in their places.
-fn differing<'a>(
-    these: &'a Tokens,
-    those: &'a Tokens,
+/// The tokens of `these` that `those` does not have in the same slot.
+fn missing<'a>(
+    these: &'a TokenSnapshot,
+    those: &'a TokenSnapshot,
     kind: SlotEventKind,
 ) -> impl Iterator<Item = Change<'a>> {
-    let differs = |slot: &SlotId, token: Option<&TokenInfo>| {
+    let is_missing = |slot: &SlotId, token: Option<&TokenInfo>| {
         those.get(slot).is_none_or(|other| !is_same(token, other.as_ref()))
     };
     these
         .iter()
         .map(|(slot, token)| (*slot, token.as_ref()))
-        .filter(move |(slot, token)| differs(slot, *token))
+        .filter(move |(slot, token)| is_missing(slot, *token))
         .map(move |(slot, token)| Change { kind, slot, token })
 }
 
-/// Whether it is the same token. Its counts and flags change while it stays where it is, and one that
-/// cannot be read now and then is there all the same.
+/// Whether two readings of a slot are of the same token. The counts and flags of a token change
+/// while it stays in its slot. A token that cannot be read for a moment has not gone.
 fn is_same(one: Option<&TokenInfo>, other: Option<&TokenInfo>) -> bool {
     let (Some(one), Some(other)) = (one, other) else { return true };
     (&one.serial_number, &one.label, &one.manufacturer_id, &one.model)
@@ -77,7 +77,7 @@ mod tests {
         (SlotId(slot), Some(info))
     }
 
-    fn told<const A: usize, const B: usize>(
+    fn reported<const A: usize, const B: usize>(
         before: [(SlotId, Option<TokenInfo>); A],
         after: [(SlotId, Option<TokenInfo>); B],
     ) -> Vec<(SlotEventKind, u64, Option<String>)> {
@@ -90,22 +90,22 @@ mod tests {
     }
 
     #[test]
-    fn each_token_that_comes_or_goes_is_told_once() {
+    fn each_inserted_or_removed_token_is_reported_once() {
         use SlotEventKind::{Inserted, Removed};
         let serial = |text: &str| Some(text.to_owned());
-        assert_eq!(told([], [token(1, "a", 0)]), [(Inserted, 1, serial("a"))]);
-        assert_eq!(told([token(1, "a", 0)], []), [(Removed, 1, serial("a"))]);
+        assert_eq!(reported([], [token(1, "a", 0)]), [(Inserted, 1, serial("a"))]);
+        assert_eq!(reported([token(1, "a", 0)], []), [(Removed, 1, serial("a"))]);
         assert_eq!(
-            told([token(1, "a", 0), token(2, "b", 0)], [token(2, "c", 0)]),
+            reported([token(1, "a", 0), token(2, "b", 0)], [token(2, "c", 0)]),
             [(Removed, 1, serial("a")), (Removed, 2, serial("b")), (Inserted, 2, serial("c"))]
         );
-        assert_eq!(told([], [(SlotId(3), None)]), [(Inserted, 3, None)]);
+        assert_eq!(reported([], [(SlotId(3), None)]), [(Inserted, 3, None)]);
     }
 
     #[test]
-    fn a_token_that_stays_is_not_told_of() {
-        assert_eq!(told([token(1, "a", 0)], [token(1, "a", 0x1_0000)]), []);
-        assert_eq!(told([token(1, "a", 0)], [(SlotId(1), None)]), []);
-        assert_eq!(told([(SlotId(1), None)], [token(1, "a", 0)]), []);
+    fn a_token_that_stays_is_not_reported() {
+        assert_eq!(reported([token(1, "a", 0)], [token(1, "a", 0x1_0000)]), []);
+        assert_eq!(reported([token(1, "a", 0)], [(SlotId(1), None)]), []);
+        assert_eq!(reported([(SlotId(1), None)], [token(1, "a", 0)]), []);
     }
 }

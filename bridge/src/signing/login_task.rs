@@ -16,7 +16,7 @@ use crate::ipc::message::{Outcome, login_ended};
 use crate::ipc::pin::PinPermission;
 use crate::ipc::task::Task;
 use crate::modules::{Module, ModuleName};
-use crate::supervisor::{OriginSession, Request, Supervisor, WorkerProcess};
+use crate::supervisor::{OriginSession, Request, Supervisor, WorkerHandle};
 
 /// The origin that signs, and the module that it signs with.
 #[derive(Clone, Copy)]
@@ -84,7 +84,7 @@ impl<'a> LoginTask<'a> {
 
 /// A task with a PIN, and the worker that executes it.
 pub(super) struct PinTask {
-    worker: Arc<WorkerProcess>,
+    worker: WorkerHandle,
     stopping: CancellationToken,
     task: Task,
     permission: PinPermission,

@@ -1,4 +1,4 @@
-//! How long a worker may take, and how long it is kept.
+//! How long a task may take, and how long the bridge keeps a worker and its logins.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use crate::ipc::task::Deadlines;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WorkerLimits {
     pub(crate) deadlines: Deadlines,
-    /// How long a worker is kept that nobody calls.
+    /// How long the bridge keeps a worker that no page uses.
     pub(crate) idle: Duration,
-    /// How long a login is kept that nobody signs with.
+    /// How long the bridge keeps a login that no signature uses.
     pub(crate) login_idle: Duration,
 }
 

@@ -1,60 +1,69 @@
-//! The workers of one origin. Each of its connections holds the session; the last one to go ends them.
+//! The workers of one origin. Each connection of the origin holds the session; when the last one
+//! closes, the workers end.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, Shared};
+use futures_util::future::{BoxFuture, Shared, join_all};
 use pkcs11_bridge_protocol::failure::Failure;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::worker_process::WorkerProcess;
+use super::worker::{WorkerHandle, revoked};
 use crate::access::origin::Origin;
-use crate::ipc::token_snapshot::Tokens;
+use crate::ipc::token_snapshot::TokenSnapshot;
 use crate::modules::ModuleName;
 use crate::process::lock::lock;
 
+/// The tokens in the slots of a module, as the slot poller saw them last. A slow receiver sees only
+/// the latest snapshot.
+pub(crate) type TokenSnapshots = watch::Receiver<Arc<TokenSnapshot>>;
+
 pub(crate) struct OriginSession {
     pub(super) origin: Origin,
-    pub(super) workers: Mutex<HashMap<ModuleName, Start>>,
-    /// Where the tokens in the slots of a module are looked at again and again.
-    pub(super) slot_polleres: Mutex<HashMap<ModuleName, watch::Sender<Arc<Tokens>>>>,
-    /// Each changes when its module says that something has happened in one of its slots.
-    slot_events: Mutex<HashMap<ModuleName, watch::Sender<()>>>,
+    modules: Mutex<HashMap<ModuleName, ModuleUse>>,
     revoked: CancellationToken,
     gone: CancellationToken,
 }
 
-/// A worker from its start on. Whoever calls meanwhile waits for the same start and shares what
-/// comes of it.
-pub(super) struct Start {
-    pub(super) outcome: Shared<BoxFuture<'static, Result<Arc<WorkerProcess>, Failure>>>,
-    pub(super) task: AbortHandle,
+/// How the origin uses one module.
+#[derive(Default)]
+struct ModuleUse {
+    worker: Option<WorkerStart>,
+    /// Changes when the module reports a slot event. The slot poller holds a receiver.
+    slot_events: watch::Sender<()>,
+    /// Where the slot poller publishes its snapshots, while it runs.
+    snapshots: Option<watch::Sender<Arc<TokenSnapshot>>>,
 }
 
-impl Start {
-    pub(super) fn is_alive(&self) -> bool {
-        match self.outcome.peek() {
-            None => true,
-            Some(Ok(worker)) => worker.is_alive(),
-            Some(Err(_)) => false,
-        }
+/// A worker from its start on. All calls that come meanwhile wait for the same start.
+pub(super) struct WorkerStart {
+    outcome: StartOutcome,
+    task: AbortHandle,
+}
+
+pub(super) type StartOutcome = Shared<BoxFuture<'static, Result<WorkerHandle, Failure>>>;
+
+impl WorkerStart {
+    /// `task` runs the start; `outcome` tells what it led to.
+    pub(super) fn new(outcome: StartOutcome, task: AbortHandle) -> Self {
+        Self { outcome, task }
     }
 
-    /// For how long nobody has used the worker, nor is it logged in; `None` where somebody does, or where
-    /// it is not there yet.
-    fn unused_for(&self) -> Option<Duration> {
-        match self.outcome.peek() {
-            // All others who have it are about to call.
-            Some(Ok(worker)) if Arc::strong_count(worker) == 1 => worker.unused_for(),
-            _ => None,
-        }
+    /// The worker, once it has started.
+    fn started(&self) -> Option<&WorkerHandle> {
+        self.outcome.peek()?.as_ref().ok()
+    }
+
+    /// Whether the worker takes requests, or is starting.
+    fn is_alive(&self) -> bool {
+        self.outcome.peek().is_none() || self.started().is_some_and(WorkerHandle::is_alive)
     }
 }
 
-impl Drop for Start {
+impl Drop for WorkerStart {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -64,15 +73,13 @@ impl OriginSession {
     pub(super) fn new(origin: Origin) -> Self {
         Self {
             origin,
-            workers: Mutex::default(),
-            slot_polleres: Mutex::default(),
-            slot_events: Mutex::default(),
+            modules: Mutex::default(),
             revoked: CancellationToken::new(),
             gone: CancellationToken::new(),
         }
     }
 
-    /// Cancelled when the origin is revoked.
+    /// Cancelled when the user revokes the origin.
     pub(crate) fn revoked(&self) -> &CancellationToken {
         &self.revoked
     }
@@ -84,45 +91,107 @@ impl OriginSession {
 
     /// Whether the origin has a live worker for the module.
     pub(crate) fn is_running(&self, module: &ModuleName) -> bool {
-        lock(&self.workers).get(module).is_some_and(
-            |start| matches!(start.outcome.peek(), Some(Ok(worker)) if worker.is_alive()),
-        )
+        let modules = lock(&self.modules);
+        let worker = modules.get(module).and_then(|used| used.worker.as_ref()?.started());
+        worker.is_some_and(WorkerHandle::is_alive)
     }
 
-    /// Where it is heard that something has happened in a slot of the module.
-    pub(super) fn slot_events(&self, module: &ModuleName) -> watch::Sender<()> {
-        lock(&self.slot_events).entry(module.clone()).or_default().clone()
+    /// The start of the module's worker. Calls `prepare` if there is no live worker, and `start` if
+    /// that succeeds. Fails if the origin is revoked.
+    pub(super) fn worker<P>(
+        &self,
+        module: &ModuleName,
+        prepare: impl FnOnce() -> Result<P, Failure>,
+        start: impl FnOnce(P, watch::Sender<()>) -> WorkerStart,
+    ) -> Result<StartOutcome, Failure> {
+        let mut modules = lock(&self.modules);
+        if self.revoked.is_cancelled() {
+            return Err(revoked());
+        }
+        let live = modules.get(module).and_then(|used| used.worker.as_ref());
+        if let Some(live) = live.filter(|worker| worker.is_alive()) {
+            return Ok(live.outcome.clone());
+        }
+        let prepared = prepare()?;
+        let used = modules.entry(module.clone()).or_default();
+        // Dropped before the new start begins, so that the old worker gets its turn first.
+        used.worker = None;
+        let worker = start(prepared, used.slot_events.clone());
+        Ok(used.worker.insert(worker).outcome.clone())
     }
 
-    /// Ends the workers, whatever they are at, and has the connections closed.
+    /// Kills the workers and has the connections closed.
     pub(super) fn revoke(&self) {
         self.revoked.cancel();
-        for (_, start) in lock(&self.workers).drain() {
-            if let Some(Ok(worker)) = start.outcome.peek() {
+        for used in lock(&self.modules).values_mut() {
+            let worker = used.worker.take();
+            if let Some(worker) = worker.as_ref().and_then(WorkerStart::started) {
                 worker.end_now();
             }
         }
     }
 
-    /// The worker that was not used for the longest time, and how long that is.
-    pub(super) fn least_used(&self) -> Option<(ModuleName, Duration)> {
-        let workers = lock(&self.workers);
-        let unused = workers.iter().filter_map(|(module, start)| {
-            if self.watches(module) { None } else { Some((module, start.unused_for()?)) }
-        });
-        unused.max_by_key(|(_, time)| *time).map(|(module, time)| (module.clone(), time))
+    /// The modules whose workers are unused, and for how long.
+    pub(super) async fn unused_workers(&self) -> Vec<(ModuleName, Duration)> {
+        let times: Vec<_> = lock(&self.modules)
+            .iter()
+            .filter_map(|(module, used)| Some((module, used.worker.as_ref()?.started()?)))
+            .map(|(module, worker)| (module.clone(), worker.unused_for()))
+            .collect();
+        let times =
+            times.into_iter().map(|(module, time)| async { Some((module, time.await.ok()??)) });
+        join_all(times).await.into_iter().flatten().collect()
     }
 
-    /// Lets go of a module's worker, if nobody has used it for that time. Says whether it did.
-    pub(super) fn let_go(&self, module: &ModuleName, unused_for: Duration) -> bool {
-        let mut workers = lock(&self.workers);
-        let unused = workers.get(module).and_then(Start::unused_for);
-        let is_unused = unused.is_some_and(|time| time >= unused_for) && !self.watches(module);
-        is_unused && workers.remove(module).is_some()
+    /// Ends the module's worker if it is unused for that time. Says whether it ends.
+    pub(super) async fn end_unused_worker(
+        &self,
+        module: &ModuleName,
+        unused_for: Duration,
+    ) -> bool {
+        let ends = lock(&self.modules)
+            .get(module)
+            .and_then(|used| used.worker.as_ref()?.started())
+            .map(|worker| worker.end_if_unused_for(unused_for));
+        match ends {
+            Some(ends) => ends.await.unwrap_or(false),
+            None => false,
+        }
     }
 
-    fn watches(&self, module: &ModuleName) -> bool {
-        lock(&self.slot_polleres).get(module).is_some_and(|watch| !watch.is_closed())
+    /// Changes when the module reports a slot event.
+    pub(super) fn slot_events(&self, module: &ModuleName) -> watch::Receiver<()> {
+        lock(&self.modules).entry(module.clone()).or_default().slot_events.subscribe()
+    }
+
+    /// The snapshots of the module's slot poller, if it runs.
+    pub(super) fn snapshots(&self, module: &ModuleName) -> Option<TokenSnapshots> {
+        let modules = lock(&self.modules);
+        modules.get(module)?.snapshots.as_ref().map(watch::Sender::subscribe)
+    }
+
+    /// Begins the snapshots of a new slot poller. Returns no sender if another poller was quicker.
+    pub(super) fn begin_snapshots(
+        &self,
+        module: &ModuleName,
+        first: TokenSnapshot,
+    ) -> (TokenSnapshots, Option<watch::Sender<Arc<TokenSnapshot>>>) {
+        let mut modules = lock(&self.modules);
+        let used = modules.entry(module.clone()).or_default();
+        if let Some(snapshots) = &used.snapshots {
+            return (snapshots.subscribe(), None);
+        }
+        let (sender, snapshots) = watch::channel(Arc::new(first));
+        used.snapshots = Some(sender.clone());
+        (snapshots, Some(sender))
+    }
+
+    /// Ends the snapshots of the module's slot poller if nobody receives them. Says whether it did.
+    pub(super) fn end_snapshots(&self, module: &ModuleName) -> bool {
+        let mut modules = lock(&self.modules);
+        let Some(used) = modules.get_mut(module) else { return true };
+        used.snapshots.take_if(|snapshots| snapshots.is_closed());
+        used.snapshots.is_none()
     }
 }
 

@@ -1,6 +1,6 @@
-//! Looks at the tokens in a module's slots for as long as somebody listens: when the module says that
-//! something has happened (`C_WaitForSlotEvent`), and every second, because well-known modules say nothing,
-//! or not always.
+//! Polls the tokens in a module's slots while a page watches them: when the module reports an event
+//! (`C_WaitForSlotEvent`), and every second, because well-known modules report no events, or only
+//! some.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -10,155 +10,140 @@ use pkcs11_bridge_protocol::failure::Failure;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::{OriginSession, Request, Supervisor};
+use super::Supervisor;
+use super::session::{OriginSession, TokenSnapshots};
+use super::worker::Request;
 use crate::ipc::frame;
 use crate::ipc::pin::PinPermission;
 use crate::ipc::task::Task;
-use crate::ipc::token_snapshot::{Tokens, changes};
+use crate::ipc::token_snapshot::{TokenSnapshot, changes};
 use crate::modules::Module;
-use crate::process::lock::lock;
-
-/// The tokens in the slots of a module, as they were seen last. Who is slow sees the latest only.
-pub(crate) type TokenSnapshots = watch::Receiver<Arc<Tokens>>;
 
 impl Supervisor {
-    /// Has a module's slots looked at until the last one who asked has dropped what this gives. Fails
-    /// where they cannot be looked at now.
+    /// Polls a module's slots until all receivers of the snapshots are dropped. Fails if the first
+    /// poll fails.
     pub(crate) async fn watch_slots(
         self: &Arc<Self>,
         session: &Arc<OriginSession>,
         module: &Arc<Module>,
     ) -> Result<TokenSnapshots, Failure> {
-        let join = || lock(&session.slot_polleres).get(&module.name).map(watch::Sender::subscribe);
-        if let Some(seen) = join() {
-            return Ok(seen);
+        if let Some(snapshots) = session.snapshots(&module.name) {
+            return Ok(snapshots);
         }
-        let events = session.slot_events(&module.name).subscribe();
-        let tokens = self.look(session, module).await?;
-        let mut watches = lock(&session.slot_polleres);
-        // Somebody else may have been quicker.
-        if let Some(watch) = watches.get(&module.name) {
-            return Ok(watch.subscribe());
+        let events = session.slot_events(&module.name);
+        let first = self.poll_tokens(session, module).await?;
+        let (snapshots, sender) = session.begin_snapshots(&module.name, first);
+        if let Some(sender) = sender {
+            let poller = SlotPoller {
+                supervisor: Arc::clone(self),
+                session: Arc::downgrade(session),
+                module: Arc::clone(module),
+                snapshots: sender,
+                events,
+                trust: Trust::Unproven,
+                false_events: 0,
+            };
+            tokio::spawn(poller.run());
         }
-        let (watch, seen) = watch::channel(Arc::new(tokens));
-        watches.insert(module.name.clone(), watch.clone());
-        let looking = SlotPoller {
-            supervisor: Arc::clone(self),
-            session: Arc::downgrade(session),
-            module: Arc::clone(module),
-            watch,
-            events,
-            trust: Trust::Unproven,
-            vain: 0,
-        };
-        tokio::spawn(looking.go_on());
-        Ok(seen)
+        Ok(snapshots)
     }
 
-    async fn look(
+    async fn poll_tokens(
         &self,
         session: &Arc<OriginSession>,
         module: &Arc<Module>,
-    ) -> Result<Tokens, Failure> {
-        let (task, permission) = (Task::SnapshotTokens, PinPermission::None);
-        let request = Request { task: &task, permission: &permission };
-        let seen = self.execute(session, module, &request).await?.result()?;
-        frame::decode(seen.get().as_bytes())
+    ) -> Result<TokenSnapshot, Failure> {
+        let request = Request { task: &Task::SnapshotTokens, permission: &PinPermission::None };
+        let tokens = self.execute(session, module, &request).await?.result()?;
+        frame::decode(tokens.get().as_bytes())
             .map_err(|error| Failure::new(ErrorCode::Internal, error.to_string()))
     }
 }
 
-/// One watch's work.
 struct SlotPoller {
     supervisor: Arc<Supervisor>,
     session: Weak<OriginSession>,
     module: Arc<Module>,
-    watch: watch::Sender<Arc<Tokens>>,
+    snapshots: watch::Sender<Arc<TokenSnapshot>>,
+    /// Held while the poller runs, so that the worker knows that its slots are watched.
     events: watch::Receiver<()>,
     trust: Trust,
-    /// Events in a row that told of no change.
-    vain: u32,
+    /// How many events in a row came without a change.
+    false_events: u32,
 }
 
-/// How far the module's own events can be relied on.
+/// How far the poller relies on the module's events.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Trust {
-    /// Nothing has happened yet.
+    /// No token has come or gone yet.
     Unproven,
-    /// The last change was told by an event.
+    /// An event reported the last change.
     Proven,
-    /// A change was not told, or events told of no change again and again.
+    /// No event reported a change, or many events came without a change.
     Broken,
 }
 
 impl SlotPoller {
-    async fn go_on(mut self) {
-        let mut pause = LOOK_INTERVAL;
-        let watch = self.watch.clone();
+    async fn run(mut self) {
+        let mut pause = INTERVAL;
+        let snapshots = self.snapshots.clone();
         loop {
-            let told = tokio::select! {
+            let by_event = tokio::select! {
                 () = sleep(pause) => false,
-                told = self.told() => told,
-                () = watch.closed() => false,
+                () = self.event() => true,
+                () = snapshots.closed() => false,
             };
             let Some(session) = self.session.upgrade() else { return };
-            if self.is_over(&session) {
+            // The next page that watches the slots begins another poller.
+            if session.end_snapshots(&self.module.name) {
                 return;
             }
-            let seen = tokio::select! {
-                seen = self.supervisor.look(&session, &self.module) => seen,
-                () = watch.closed() => continue,
+            let tokens = tokio::select! {
+                tokens = self.supervisor.poll_tokens(&session, &self.module) => tokens,
+                () = snapshots.closed() => continue,
             };
-            pause = match seen {
+            pause = match tokens {
                 Ok(tokens) => {
-                    self.learn(told, tokens);
-                    if self.trust == Trust::Proven {
-                        LOOK_INTERVAL_WHERE_TOLD
-                    } else {
-                        LOOK_INTERVAL
-                    }
+                    self.publish(tokens, by_event);
+                    if self.trust == Trust::Proven { INTERVAL_WITH_EVENTS } else { INTERVAL }
                 }
-                Err(error) => {
-                    tracing::debug!(module = %self.module.name, error.message, "no look at the slots");
+                Err(failure) => {
+                    let module = &self.module.name;
+                    tracing::debug!(%module, %failure, "polling the slots failed");
                     (pause * 2).min(LONGEST_PAUSE)
                 }
             };
         }
     }
 
-    /// Whether nobody listens any more. Then the next one begins another watch.
-    fn is_over(&self, session: &OriginSession) -> bool {
-        let mut watches = lock(&session.slot_polleres);
-        self.watch.is_closed() && watches.remove(&self.module.name).is_some()
-    }
-
-    /// `told` says whether an event of the module was the reason to look.
-    fn learn(&mut self, told: bool, tokens: Tokens) {
-        let changed = self.watch.send_if_modified(|known| {
+    /// Publishes a snapshot, and learns from it whether the module's events can be relied on.
+    fn publish(&mut self, tokens: TokenSnapshot, by_event: bool) {
+        let changed = self.snapshots.send_if_modified(|known| {
             let changed = changes(known, &tokens).next().is_some();
             *known = Arc::new(tokens);
             changed
         });
-        self.vain = if told && !changed { self.vain + 1 } else { 0 };
-        if (changed && !told) || self.vain >= MAX_VAIN {
+        self.false_events = if by_event && !changed { self.false_events + 1 } else { 0 };
+        if (changed && !by_event) || self.false_events >= MAX_FALSE_EVENTS {
             self.trust = Trust::Broken;
         } else if changed && self.trust == Trust::Unproven {
             self.trust = Trust::Proven;
         }
     }
 
-    /// Returns when the module says that something has happened.
-    async fn told(&mut self) -> bool {
+    /// Returns when the module reports an event, and never if its events are of no use.
+    async fn event(&mut self) {
         if self.trust != Trust::Broken && self.events.changed().await.is_ok() {
-            return true;
+            return;
         }
         std::future::pending().await
     }
 }
 
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-const LOOK_INTERVAL_WHERE_TOLD: Duration = Duration::from_secs(10);
-/// Between looks at a module that fails.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// The interval for a module whose events can be relied on.
+const INTERVAL_WITH_EVENTS: Duration = Duration::from_secs(10);
+/// The longest pause after a poll that failed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// So many events in a row that told of no change are enough.
-const MAX_VAIN: u32 = 10;
+/// After so many events without a change the poller ignores the events.
+const MAX_FALSE_EVENTS: u32 = 10;

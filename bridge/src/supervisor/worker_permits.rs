@@ -1,5 +1,5 @@
-//! How many workers there may be at a time, over all origins. Where all places are taken, a worker that
-//! nobody uses and that is not logged in makes room.
+//! How many workers may live at a time, over all origins. If all permits are taken, an idle worker
+//! makes room.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,13 +7,11 @@ use std::time::Duration;
 use pkcs11_bridge_protocol::MAX_WORKERS;
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::Sessions;
-
-/// The right to a worker, given back when its process is gone.
-pub(super) type WorkerPermit = OwnedSemaphorePermit;
+use super::sessions::Sessions;
+use super::worker::WorkerPermit;
 
 pub(super) struct WorkerPermits {
     free: Arc<Semaphore>,
@@ -25,28 +23,28 @@ impl WorkerPermits {
         Self { free: Arc::new(Semaphore::new(MAX_WORKERS)), sessions }
     }
 
-    /// Takes a place, for which it may wait until another worker has ended.
+    /// Takes a permit, and waits for it until another worker has ended if need be.
     pub(super) async fn take(&self) -> Result<WorkerPermit, Failure> {
-        if let Ok(place) = Arc::clone(&self.free).try_acquire_owned() {
-            return Ok(place);
+        if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
+            return Ok(permit);
         }
-        self.sessions.let_go_of_one();
-        match timeout(PATIENCE, Arc::clone(&self.free).acquire_owned()).await {
-            Ok(Ok(place)) => Ok(place),
-            Ok(Err(_)) | Err(_) => Err(none_free()),
+        self.sessions.end_least_used_worker().await;
+        match timeout(MAX_WAIT, Arc::clone(&self.free).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(no_permit()),
         }
     }
 }
 
-fn none_free() -> Failure {
+fn no_permit() -> Failure {
     Failure::new(
         ErrorCode::TooManyRequests,
         format!(
-            "{MAX_WORKERS} modules are in use by the pages that are open, and the bridge runs no more at \
-             a time. Close a page that uses tokens, then try again."
+            "The open pages use {MAX_WORKERS} modules, and the bridge runs no more at a time. \
+             Close a page that uses tokens, then try again."
         ),
     )
 }
 
-/// As long as a worker may take that lets go of its module, and a little more.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// A little longer than a worker may take to finalise its module.
+const MAX_WAIT: Duration = Duration::from_secs(4);

@@ -11,7 +11,7 @@ use pkcs11_bridge_protocol::slot_id::SlotId;
 use super::certificates::TokenCertificate;
 use super::module::LoadedModule;
 use super::module_error::InContext;
-use crate::ipc::token_snapshot::Tokens;
+use crate::ipc::token_snapshot::TokenSnapshot;
 
 pub(super) fn info(module: &LoadedModule) -> Result<LibraryInfo, Failure> {
     let info = module.context().get_library_info().context("asking the module for its info")?;
@@ -69,7 +69,7 @@ pub(super) fn certificates(
 }
 
 /// The slots with a token. A token that cannot be read is `None`.
-pub(super) fn token_snapshot(module: &LoadedModule) -> Result<Tokens, Failure> {
+pub(super) fn token_snapshot(module: &LoadedModule) -> Result<TokenSnapshot, Failure> {
     let slots = module.context().get_slots_with_token().context("listing the slots")?;
     Ok(slots.into_iter().map(|slot| (SlotId(slot.id()), token_info(module, slot).ok())).collect())
 }

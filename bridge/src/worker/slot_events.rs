@@ -1,38 +1,40 @@
-//! Passes on what the module says of its slots (`C_WaitForSlotEvent`, PKCS#11 3.2, section 5.5.4), from a
-//! thread of its own. Many modules cannot do it, or do it wrongly: the bridge looks for itself, too.
+//! Reports the module's slot events (`C_WaitForSlotEvent`, PKCS#11 3.2, section 5.5.4) to the
+//! bridge, from a thread of its own. Many modules have no slot events, or wrong ones, so the bridge
+//! polls the slots as well.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use cryptoki::context::Pkcs11;
 
-use super::lanes::Lane;
+use super::channels::Channel;
 use crate::ipc::message::WorkerMessage;
 
-/// Waits for events until the module refuses to, or the process ends.
-pub(super) fn tell(context: Pkcs11, lane: Lane) {
+/// Starts a thread that reports events until the module refuses to wait, or the process ends.
+pub(super) fn report(context: Pkcs11, channel: Channel) {
     let wait = move || {
-        let mut at_once = 0;
-        while at_once < MAX_AT_ONCE {
-            let begun = Instant::now();
+        let mut immediate = 0;
+        while immediate < MAX_IMMEDIATE {
+            let start = Instant::now();
             if let Err(error) = context.wait_for_slot_event() {
-                tracing::debug!(%error, "the module does not tell of slot events");
+                tracing::debug!(%error, "the module does not report slot events");
                 return;
             }
-            if lane.send(&WorkerMessage::SlotEvent).is_err() {
+            if channel.send(&WorkerMessage::SlotEvent).is_err() {
                 return;
             }
-            // One that returns at once, again and again, has nothing to tell, and keeps nobody busy.
-            at_once = if begun.elapsed() < AT_ONCE { at_once + 1 } else { 0 };
+            // A module that returns immediately again and again reports nothing. It must not keep
+            // the bridge busy.
+            immediate = if start.elapsed() < IMMEDIATE { immediate + 1 } else { 0 };
             thread::sleep(PAUSE);
         }
     };
     if let Err(error) = thread::Builder::new().spawn(wait) {
-        tracing::warn!(%error, "slot events cannot be waited for");
+        tracing::warn!(%error, "the thread that reports slot events could not be started");
     }
 }
 
-const AT_ONCE: Duration = Duration::from_millis(10);
-/// More than there are events of one reader in a row.
-const MAX_AT_ONCE: u32 = 50;
+const IMMEDIATE: Duration = Duration::from_millis(10);
+/// More than a reader has events in a row.
+const MAX_IMMEDIATE: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(100);

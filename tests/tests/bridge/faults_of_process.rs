@@ -9,7 +9,7 @@ use super::fault_fixture::{FAILED, FaultFixture, OVERDUE, origin};
 
 #[tokio::test]
 async fn garbage_in_the_pipe_fails_calls_and_never_becomes_a_reply() {
-    let forged = br#"{"Report":{"id":1000000,"outcome":{"Done":"forged"}}}"#;
+    let forged = br#"{"Response":{"id":1000000,"outcome":{"Done":"forged"}}}"#;
     let forged = [&(forged.len() as u32).to_le_bytes()[..], forged].concat();
     let lines = "read_deadline_seconds = 5\nsign_deadline_seconds = 5";
     let fixture = FaultFixture::set_up(lines, (0..6).map(origin));
@@ -20,7 +20,7 @@ async fn garbage_in_the_pipe_fails_calls_and_never_becomes_a_reply() {
         ("a length of 4 GiB", vec![0xff; 4], &[FAILED]),
         // The bridge reads the next bytes as a part of it.
         ("half a frame", vec![0, 0, 16, 0, b'x'], &[FAILED, OVERDUE]),
-        ("a report of no call", forged, &[]),
+        ("a response to no call", forged, &[]),
     ]
     .into_iter()
     .enumerate()

@@ -1,4 +1,4 @@
-//! The worker's ends of the lanes to its bridge: what it gets jobs from and sends reports to.
+//! The worker's ends of the channels to its bridge: it receives tasks and sends messages over them.
 
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex};
@@ -9,14 +9,14 @@ use crate::ipc::frame::{self, Input};
 use crate::ipc::task::TaskRequest;
 use crate::process::lock::lock;
 
-/// One way to the bridge, over which a job goes and then its report.
+/// A channel carries one task at a time, then the response to it.
 #[derive(Clone)]
-pub(super) struct Lane {
+pub(super) struct Channel {
     input: Arc<Mutex<Input<Box<dyn Read + Send>>>>,
     output: Arc<Mutex<Box<dyn Write + Send>>>,
 }
 
-impl Lane {
+impl Channel {
     fn new(input: impl Read + Send + 'static, output: impl Write + Send + 'static) -> Self {
         Self {
             input: Arc::new(Mutex::new(Input::new(Box::new(input)))),
@@ -24,8 +24,8 @@ impl Lane {
         }
     }
 
-    /// Waits for the next job; `None` at the end.
-    pub(super) fn next(&self) -> io::Result<Option<TaskRequest>> {
+    /// Waits for the next task; `None` once the bridge has closed the channel.
+    pub(super) fn receive(&self) -> io::Result<Option<TaskRequest>> {
         lock(&self.input).next()
     }
 
@@ -40,12 +40,13 @@ impl Lane {
     }
 }
 
-/// Takes the lanes for the worker alone: what a module reads from standard input is empty, and what it
-/// writes to standard output goes to the log.
+/// Takes the channels for the worker alone: standard input is empty for the module, and what the
+/// module writes to standard output goes to the log.
 ///
-/// They come over standard input, each as a pipe for jobs and one for reports.
+/// The bridge passes the channels over standard input, each as a pipe for tasks and a pipe for
+/// messages.
 #[cfg(unix)]
-pub(super) fn open() -> io::Result<Vec<Lane>> {
+pub(super) fn open() -> io::Result<Vec<Channel>> {
     use std::fs::File;
 
     use crate::ipc::descriptors;
@@ -53,14 +54,14 @@ pub(super) fn open() -> io::Result<Vec<Lane>> {
     let mut pipes = descriptors::receive(io::stdin())?.into_iter().map(File::from);
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
     rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
-    let mut lanes = Vec::new();
-    while let (Some(jobs), Some(reports)) = (pipes.next(), pipes.next()) {
-        lanes.push(Lane::new(jobs, reports));
+    let mut channels = Vec::new();
+    while let (Some(tasks), Some(messages)) = (pipes.next(), pipes.next()) {
+        channels.push(Channel::new(tasks, messages));
     }
-    if lanes.is_empty() { Err(io::ErrorKind::InvalidInput.into()) } else { Ok(lanes) }
+    if channels.is_empty() { Err(io::ErrorKind::InvalidInput.into()) } else { Ok(channels) }
 }
 
 #[cfg(not(unix))]
-pub(super) fn open() -> io::Result<Vec<Lane>> {
-    Ok(vec![Lane::new(io::stdin(), io::stdout())])
+pub(super) fn open() -> io::Result<Vec<Channel>> {
+    Ok(vec![Channel::new(io::stdin(), io::stdout())])
 }

@@ -1,0 +1,19 @@
+//! One worker process: the task that owns it, and the handles that send commands to this task.
+
+mod admission;
+mod channels;
+mod command;
+mod config;
+mod failures;
+mod handle;
+mod in_flight;
+mod logins;
+mod process;
+mod process_task;
+mod start;
+
+pub(super) use command::Delivery;
+pub(super) use config::{TurnLock, WorkerConfig, WorkerPermit};
+pub(crate) use failures::revoked;
+pub(crate) use handle::{Request, WorkerHandle};
+pub(super) use start::start;

@@ -1,0 +1,51 @@
+//! What a handle of a worker sends to the task that owns the worker process.
+
+use std::time::Duration;
+
+use pkcs11_bridge_protocol::failure::Failure;
+use pkcs11_bridge_protocol::slot_id::SlotId;
+use tokio::sync::oneshot;
+
+use super::admission::ThreadPermit;
+use crate::ipc::frame::Frame;
+use crate::ipc::message::Outcome;
+
+pub(super) enum Command {
+    Execute(Execution),
+    /// Asks for how long nobody has used the worker; `None` if it is in use.
+    UnusedFor(oneshot::Sender<Option<Duration>>),
+    /// Asks the worker to end if nobody has used it for that time. The reply says whether it ends.
+    EndIfUnusedFor(Duration, oneshot::Sender<bool>),
+    /// Ends the process in the middle of its tasks.
+    EndNow,
+}
+
+/// A task for the worker.
+pub(super) struct Execution {
+    pub(super) name: &'static str,
+    pub(super) frame: Frame,
+    /// How long the task may take.
+    pub(super) limit: Duration,
+    pub(super) effect: Effect,
+    pub(super) permit: ThreadPermit,
+    pub(super) reply: oneshot::Sender<Result<Delivery, Failure>>,
+}
+
+/// What a task means to the process task.
+#[derive(Clone, Copy)]
+pub(super) enum Effect {
+    Nothing,
+    /// It may log in to the slot.
+    LogsIn(SlotId),
+    /// It logs out of the slot, or of all slots.
+    LogsOut(Option<SlotId>),
+    /// After it the worker may wait in `C_WaitForSlotEvent`.
+    SnapshotsTokens,
+}
+
+/// What became of a request.
+pub(crate) enum Delivery {
+    Answered(Outcome),
+    /// The worker ended before it got the request, for this reason.
+    NotSent(Failure),
+}

@@ -1,0 +1,42 @@
+//! Starts a worker: waits for the turn on the module, then for the greeting of the process.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use pkcs11_bridge_protocol::failure::Failure;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::admission::{Admission, QUEUE_DEADLINE};
+use super::config::{WorkerConfig, WorkerPermit};
+use super::failures;
+use super::handle::WorkerHandle;
+use super::process::Process;
+use super::process_task::ProcessTask;
+
+/// Starts a worker and waits until it has initialised its module.
+pub(crate) async fn start(
+    config: WorkerConfig,
+    permit: WorkerPermit,
+) -> Result<WorkerHandle, Failure> {
+    let WorkerConfig { module, limits, turn, breaker, .. } = &config;
+    // Each start before this one may take its time, and that is not a failure of the module.
+    let Ok(turn) = timeout(QUEUE_DEADLINE, Arc::clone(turn).lock_owned()).await else {
+        let what = "waited for other pages to start it";
+        return Err(failures::not_started(module, QUEUE_DEADLINE, what));
+    };
+    let Ok(process) = timeout(limits.deadlines.read, Process::start(module, breaker)).await else {
+        breaker.record_failure(Instant::now());
+        return Err(failures::not_started(module, limits.deadlines.read, "was given up"));
+    };
+    let process = process?;
+    drop(turn);
+    tracing::info!(module = %module.name, pid = process.child.id(), "worker started");
+
+    let (sender, commands) = mpsc::unbounded_channel();
+    let admission = Arc::new(Admission::new(Arc::clone(module), process.threads));
+    let handle = WorkerHandle::new(sender, Arc::clone(&admission), limits.deadlines);
+    let (tasks, weak) = (config.tasks.clone(), handle.downgrade());
+    tasks.spawn(ProcessTask::new(config, permit, process, commands, weak, admission).run());
+    Ok(handle)
+}
