@@ -1,5 +1,5 @@
-//! The worker: one process that has loaded one module for one origin. It executes tasks, and ends with
-//! the bridge.
+//! The worker: one process that has loaded one module for one origin. It executes tasks, and ends
+//! with the bridge.
 //!
 //! Each of its threads receives tasks from a channel of its own and executes them itself. So a task
 //! costs no hop between threads, and tasks run side by side.
@@ -42,7 +42,7 @@ use crate::process::hardening;
 use crate::trace_points::{TracePoint, reached};
 use channels::Channel;
 use module::LoadedModule;
-pub(crate) use module::most_threads;
+pub(crate) use module::max_threads;
 use slot::{Credentials, LoginError};
 
 /// Runs until the bridge closes the channels.
@@ -50,11 +50,11 @@ pub(crate) fn run(args: &WorkerArgs) -> ExitCode {
     let mut channels = match channels::open() {
         Ok(channels) => channels,
         Err(error) => {
-            tracing::error!(%error, "the worker cannot talk to its bridge");
+            tracing::error!(%error, "the worker cannot open its channels to the bridge");
             return ExitCode::FAILURE;
         }
     };
-    if die_with_the_bridge(args.bridge).is_break() {
+    if end_with_bridge(args.bridge).is_break() {
         return ExitCode::FAILURE;
     }
     hardening::limit_memory(MAX_MEMORY);
@@ -77,15 +77,16 @@ pub(crate) fn run(args: &WorkerArgs) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// `slot_events` is there where the module may be waited on for them.
+/// Executes tasks until the bridge closes the channels. With `slot_events` the worker also waits
+/// for slot events, from the first snapshot on.
 fn serve(module: &LoadedModule, threads: usize, slot_events: Option<&Once>, channels: &[Channel]) {
-    let on = |channel: &Channel| {
+    let serve_one = |channel: &Channel| {
         loop {
-            let Ok(Some(request)) = channel.receive() else { return end_soon() };
+            let Ok(Some(request)) = channel.receive() else { return end_after_grace() };
             reached(TracePoint::Taken);
             let id = request.id;
             let takes_snapshot = matches!(request.task, Task::SnapshotTokens);
-            // A module's nonsense may make a library panic; that ends this call alone.
+            // A malformed answer of the module may make a library panic. Only this task fails then.
             let outcome = catch_unwind(AssertUnwindSafe(|| execute(module, &request)))
                 .unwrap_or_else(|_| panicked().into());
             let frame = frame::encode(&WorkerMessage::Response(Response { id, outcome })).or_else(
@@ -106,9 +107,9 @@ fn serve(module: &LoadedModule, threads: usize, slot_events: Option<&Once>, chan
     thread::scope(|scope| {
         let (first, others) = (&channels[0], 1..threads);
         for channel in others.map(|number| &channels[number % channels.len()]) {
-            scope.spawn(move || on(channel));
+            scope.spawn(move || serve_one(channel));
         }
-        on(first);
+        serve_one(first);
     });
 }
 
@@ -161,8 +162,8 @@ fn outcome<R: Serialize>(result: Result<R, Failure>) -> Outcome {
 }
 
 /// Ends the process after [`GRACE`], even if a call of another thread still hangs. The bridge has
-/// closed the pipes, so nothing waits for the call's result.
-fn end_soon() {
+/// closed the channels, so nothing waits for the call's result.
+fn end_after_grace() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let end = || {
@@ -176,9 +177,9 @@ fn end_soon() {
 }
 
 /// Makes the system end this process when the bridge dies, even during a call. The worker notices
-/// the end of its pipes only between calls. Breaks if the bridge is gone already.
+/// closed channels only between calls. Breaks if the bridge is gone already.
 #[cfg(target_os = "linux")]
-fn die_with_the_bridge(bridge: u32) -> ControlFlow<()> {
+fn end_with_bridge(bridge: u32) -> ControlFlow<()> {
     use rustix::process::{Signal, getppid, set_parent_process_death_signal};
     if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
         tracing::warn!(%error, "the worker may outlive its bridge by one call");
@@ -192,7 +193,7 @@ fn die_with_the_bridge(bridge: u32) -> ControlFlow<()> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn die_with_the_bridge(_bridge: u32) -> ControlFlow<()> {
+fn end_with_bridge(_bridge: u32) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 

@@ -33,7 +33,7 @@ enum Threading {
 }
 
 /// The most threads that a worker has. At least 4, because a thread waits while its token works.
-pub(crate) fn most_threads() -> usize {
+pub(crate) fn max_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).clamp(4, 8)
 }
 
@@ -61,7 +61,7 @@ impl LoadedModule {
     pub(super) fn threads(&self) -> usize {
         match self.threading {
             Threading::Single => 1,
-            Threading::Multiple => most_threads(),
+            Threading::Multiple => max_threads(),
         }
     }
 

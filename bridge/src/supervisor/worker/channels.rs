@@ -55,7 +55,7 @@ pub(super) fn spawn(command: &mut Command) -> io::Result<(Child, Channels)> {
     let child = command.stdin(OwnedFd::from(far)).stdout(Stdio::null()).spawn()?;
     let mut channels = Channels { outputs: Vec::new(), inputs: Vec::new() };
     let mut ends_of_worker = Vec::new();
-    for _ in 0..worker::most_threads() {
+    for _ in 0..worker::max_threads() {
         // Two pipes: a socket would wake the bridge each time the worker has read.
         let (tasks, output) = io::pipe()?;
         let (input, messages) = io::pipe()?;
