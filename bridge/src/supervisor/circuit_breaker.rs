@@ -87,8 +87,8 @@ impl CircuitBreaker {
         match self.suspended_for(Instant::now()) {
             None => "Nothing else was harmed; the next call starts it again.".to_owned(),
             Some(left) => format!(
-                "It failed several times, so the bridge suspends it for this page and tries it \
-                 again in {} s.",
+                "It failed several times, so it is suspended for this page. It is tried again in \
+                 {} s.",
                 seconds(left)
             ),
         }
@@ -133,9 +133,9 @@ fn suspended(module: &ModuleName, left: Duration) -> Failure {
     Failure::new(
         ErrorCode::ModuleUnavailable,
         format!(
-            "Module `{module}` crashed or hung several times, so the bridge suspends it for this \
-             page and tries it again in {} s. Check the token and its reader, or install the \
-             token's software again; the bridge's log says what happened.",
+            "Module `{module}` crashed or hung several times, so it is suspended for this page. It \
+             is tried again in {} s. Check the token and its reader, or install the token's \
+             software again; the bridge's log says what happened.",
             seconds(left)
         ),
     )

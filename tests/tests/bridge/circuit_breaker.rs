@@ -32,7 +32,7 @@ async fn state(page: &mut Socket, module: &str) -> String {
 /// The number of seconds until the bridge tries a suspended module again.
 #[track_caller]
 fn seconds(outcome: &Outcome) -> u64 {
-    assert_error("set aside", outcome, SET_ASIDE, &[NAME, "set aside", "tried again in"]);
+    assert_error("suspended", outcome, SET_ASIDE, &[NAME, "is suspended", "tried again in"]);
     let message = &outcome.as_ref().unwrap_err().message;
     let (_, after) = message.split_once("tried again in ").unwrap();
     let (number, unit) = after.split_once(' ').unwrap();

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::pin_dialog::{CANCELLED, DialogFixture, OTHER_ORIGIN};
 
-const LOGGED_OUT: &str = "logged out, because nothing was signed";
+const LOGGED_OUT: &str = "logged out: no signature used the login";
 
 /// Asserts that a page is not logged in: signing asks the user, who cancels.
 async fn assert_logged_out(fixture: &DialogFixture, page: &mut Socket) {

@@ -33,7 +33,7 @@ async fn a_suspended_module_is_shown_until_its_next_trial() {
     let text = page.browser.wait_for_shown(TRIAL).await;
     assert!(text.contains("tries it again at") && text.contains("on its own"), "{text}");
     let text = page.browser.wait_for_shown("#info-error [data-testid=error]").await;
-    assert!(text.contains("is set aside") && !text.contains("refresh"), "{text}");
+    assert!(text.contains("is suspended") && !text.contains("refresh"), "{text}");
     page.browser.screenshot("set-aside-1").await;
 
     // No user clicks on anything. The suspension lasts a minute, and each of these
