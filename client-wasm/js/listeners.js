@@ -1,15 +1,15 @@
-/** The page's listeners: an `EventTarget` that knows for which events somebody listens. */
+/** The page's listeners: an `EventTarget` that knows which events have listeners. */
 export class Listeners extends EventTarget {
   #kept = [];
   #changed;
 
-  /** @param {() => void} changed called after listeners came or went, in a microtask */
+  /** @param {() => void} changed called in a microtask after listeners were added or removed */
   constructor(changed) {
     super();
     this.#changed = changed;
   }
 
-  // Two that are asked with every call, without a name that would have to come out of the WebAssembly.
+  // The WebAssembly reads these with every call. Passing it no name makes them faster.
   get hasSlot() {
     return this.#has("slot");
   }
@@ -25,9 +25,14 @@ export class Listeners extends EventTarget {
   addEventListener(type, callback, options) {
     const { capture, once, signal } = dictionary(options);
     const known = this.#find(type, callback, capture);
-    const kept = { type: `${type}`, callback, capture: Boolean(capture), forget: () => this.#forget(kept) };
-    // Called right before the listener that it stands for, so exactly where the browser calls and drops that
-    // one. Where that is refused below, it forgets what was never kept.
+    const kept = {
+      type: `${type}`,
+      callback,
+      capture: Boolean(capture),
+      forget: () => this.#forget(kept),
+    };
+    // The browser calls `forget` right before the listener, and removes both after the call. If the
+    // browser refuses the listener below, `forget` finds nothing to remove.
     if (once && !known) super.addEventListener(type, kept.forget, { capture, once, signal });
     super.addEventListener(type, callback, options);
     if (known || callback == null || signal?.aborted) return;
@@ -42,10 +47,13 @@ export class Listeners extends EventTarget {
     if (kept) this.#forget(kept);
   }
 
-  /** As the browser does, by these three. */
+  /** The browser identifies a listener by these three. */
   #find(type, callback, capture) {
     return this.#kept.find(
-      (kept) => kept.type === `${type}` && kept.callback === callback && kept.capture === Boolean(capture),
+      (kept) =>
+        kept.type === `${type}` &&
+        kept.callback === callback &&
+        kept.capture === Boolean(capture),
     );
   }
 

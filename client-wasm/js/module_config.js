@@ -1,4 +1,4 @@
-/** Where the PKCS#11 module stands on each platform. */
+/** The paths of a PKCS#11 module on each platform. */
 export class ModuleConfig {
   /**
    * @param {string} [linux] the path on Linux

@@ -1,7 +1,7 @@
 /**
- * Resolves in a task of its own, so that the page can draw and react first. Browsers stretch
- * nested timers to at least four milliseconds, and run what `scheduler.yield` continues before the
- * timers and messages of the page.
+ * Resolves in a new task, so that the page can draw and react first. A timer would take longer:
+ * browsers delay nested timers by at least four milliseconds. `scheduler.yield` would resolve too
+ * early: browsers prefer it to the page's timers and messages.
  */
 export function nextTask() {
   return new Promise((resolve) => {

@@ -1,11 +1,11 @@
-/** Why a call failed: a row of the error table, with a text for a person. */
+/** Why a call failed: an error code, with a text for a person. */
 export class RestException extends Error {
   /**
-   * @param {number} status in the manner of HTTP
-   * @param {string} code tells apart what shares a status
+   * @param {number} status like a status of HTTP
+   * @param {string} code distinguishes errors with the same status
    * @param {string} description what happened and what to do
    * @param {string} [pkcs11] the return value of the module, such as "CKR_PIN_INCORRECT"
-   * @param {ErrorOptions} [options] the cause, where there is one
+   * @param {ErrorOptions} [options] the cause, if there is one
    */
   constructor(status, code, description, pkcs11, options) {
     super(description, options);

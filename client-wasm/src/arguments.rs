@@ -1,5 +1,5 @@
-//! What a page passes in, decoded into the typed parameters of the protocol. An error names the
-//! argument and says what is expected there; it never repeats a value, which may be a PIN.
+//! Decodes the arguments of the page into the typed parameters of the protocol. An error names the
+//! argument and says what it has to be. It never repeats a value, which may be a PIN.
 
 use js_sys::{Array, Function};
 use pkcs11_bridge_protocol::error_code::ErrorCode;
@@ -14,14 +14,14 @@ use wasm_bindgen::prelude::*;
 use crate::object::is_absent;
 use crate::value::{Problem, Value, one_of};
 
-/// Decodes an object with one field for each parameter, such as that of `signData`. `name` is what
-/// the object is called where it stands itself for a missing or mistyped argument.
+/// Decodes an object with one field for each parameter, such as that of `signData`. `name` is the
+/// name of the whole object in errors.
 pub(crate) fn object<T: DeserializeOwned>(name: &str, value: &JsValue) -> Result<T, ErrorObject> {
     let mut fields = Fields::of(name, value)?;
     T::deserialize(&mut fields).map_err(|problem| bad_argument(&fields.name, problem))
 }
 
-/// The fields of an object of options, in the order of their names, `undefined` where they are missing. The
+/// The fields of an object of options, in the order of `names`. Missing fields are `undefined`. The
 /// object may be missing too.
 pub(crate) fn fields<const N: usize>(
     name: &str,
@@ -37,12 +37,12 @@ pub(crate) fn fields<const N: usize>(
     Ok(values)
 }
 
-/// Decodes an argument that stands alone.
+/// Decodes a single argument.
 pub(crate) fn alone<T: DeserializeOwned>(name: &str, value: JsValue) -> Result<T, ErrorObject> {
     T::deserialize(Value(value)).map_err(|problem| bad_argument(name, problem))
 }
 
-/// A function of the page's, or `None` where it was left out.
+/// A function of the page, or `None` if it is missing.
 pub(crate) fn function(name: &str, value: JsValue) -> Result<Option<Function>, Failure> {
     if is_absent(&value) {
         return Ok(None);
@@ -62,7 +62,7 @@ fn bad_argument(name: &str, problem: Problem) -> ErrorObject {
     Failure::new(ErrorCode::BadArgument, message).into()
 }
 
-/// What serde expects, in words for a page.
+/// Rewords what serde expects for a page.
 fn in_javascript(expected: &str) -> &str {
     match expected {
         "u16" | "u32" => "a whole number in its range",
@@ -71,7 +71,7 @@ fn in_javascript(expected: &str) -> &str {
     }
 }
 
-/// The name of a field as it may stand in an error: escaped, and cut where it is long.
+/// The name of a field for an error: escaped, and cut if it is long.
 fn shortened(name: &str) -> String {
     const MAX_CHARS: usize = 64;
     let mut short: String = name.chars().take(MAX_CHARS).flat_map(char::escape_debug).collect();
@@ -81,7 +81,7 @@ fn shortened(name: &str) -> String {
     short
 }
 
-/// The fields of an object, all of them, so that a misspelt one does not go unnoticed.
+/// All fields of an object, so that the client notices a misspelt one.
 struct Fields {
     entries: Array,
     at: u32,
@@ -129,13 +129,13 @@ impl Fields {
         if !value.is_object() || Array::is_array(value) {
             return Err(Failure::bad_argument(name, "has to be an object."));
         }
-        // A getter of the page's own may throw.
+        // A getter of the page may throw.
         let entries = entries(value)
             .map_err(|_| Failure::bad_argument(name, "has a field that cannot be read."))?;
         Ok(Self { entries, at: 0, name: String::new() })
     }
 
-    /// Puts each value at the place of its name.
+    /// Puts each value at the position of its name.
     fn sort(&mut self, names: &[&'static str], values: &mut [JsValue]) -> Result<(), ErrorObject> {
         while self.at < self.entries.length() {
             let key = self.key();

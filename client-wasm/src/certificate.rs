@@ -1,5 +1,5 @@
-//! Certificates as `certificates` answers them, parsed where the page asks for it. Parsing only
-//! describes: nothing here checks a signature, a chain or a date.
+//! Parses the certificates in the result of `certificates`, if the page asks for it. Only describes
+//! them: checks no signature, no chain and no date.
 
 mod key;
 mod name;
@@ -19,7 +19,7 @@ use crate::object::{field, set};
 use crate::value::Value;
 use key::Key;
 
-/// What a certificate says (RFC 5280, section 4.1).
+/// The content of a certificate (RFC 5280, section 4.1).
 #[derive(Serialize)]
 #[cfg_attr(test, derive(Debug, PartialEq))]
 pub struct Content {
@@ -35,20 +35,20 @@ pub struct Content {
     not_after: String,
     /// "RSA", "EC", "Ed25519", or an OID in dotted decimals
     key_type: Cow<'static, str>,
-    /// In bits; `null` where it is not known
+    /// In bits; `null` if it is not known
     key_size: Option<u32>,
-    /// "P-256" and so on, or an OID; `null` for keys that have none
+    /// "P-256" and so on, or an OID; `null` for keys without a curve
     curve: Option<Cow<'static, str>>,
     /// The names of RFC 5280, section 4.2.1.3
     key_usage: Vec<&'static str>,
-    /// The names of RFC 5280, section 4.2.1.12; an OID where it has none
+    /// The names of RFC 5280, section 4.2.1.12, or OIDs
     extended_key_usage: Vec<String>,
     /// Lower-case hex of the SHA-256 of the DER
     fingerprint_sha256: String,
 }
 
-/// Adds to an element of the result of `certificates` what the certificate says, as `parsed`. Where it
-/// cannot be parsed that is `null`, and `parse_error` says why.
+/// Adds the content of the certificate to an element of the result of `certificates`, as `parsed`.
+/// If the certificate cannot be parsed, `parsed` is `null`, and `parse_error` says why.
 pub(crate) fn describe(certificate: &JsValue) -> Option<()> {
     let Base64Bytes(der) = Base64Bytes::deserialize(Value(field(certificate, "base64"))).ok()?;
     let serializer = serde_wasm_bindgen::Serializer::new().serialize_missing_as_null(true);
@@ -63,9 +63,9 @@ pub(crate) fn describe(certificate: &JsValue) -> Option<()> {
     Some(())
 }
 
-/// The error says why it is no certificate.
+/// Parses a certificate in DER. The error says why the bytes are not one.
 pub fn parse(der: &[u8]) -> Result<Content, String> {
-    content(der).map_err(|error| format!("It is no X.509 certificate in DER: {error}."))
+    content(der).map_err(|error| format!("This is not an X.509 certificate in DER: {error}."))
 }
 
 fn content(der: &[u8]) -> der::Result<Content> {
@@ -92,7 +92,7 @@ fn content(der: &[u8]) -> der::Result<Content> {
     })
 }
 
-/// The bytes of a positive integer without the zero that keeps its first bit from being a sign.
+/// The bytes of a positive integer, without the leading zero byte that marks it as positive.
 fn magnitude(bytes: &[u8]) -> &[u8] {
     match bytes {
         [0, rest @ ..] if !rest.is_empty() => rest,
@@ -110,7 +110,7 @@ mod tests {
     #[cfg(target_arch = "wasm32")]
     wasm_bindgen_test_configure!(run_in_browser);
 
-    /// What `openssl x509 -nameopt RFC2253,-esc_msb,utf8` says of it too.
+    /// `openssl x509 -nameopt RFC2253,-esc_msb,utf8` prints the same.
     #[test]
     fn an_rsa_certificate_of_a_person() {
         let subject = "organizationIdentifier=NTRGB-12345678,emailAddress=ada@example.org,\
@@ -158,10 +158,10 @@ mod tests {
     }
 
     #[test]
-    fn old_strings_and_unheard_of_types_in_names() {
+    fn old_string_types_and_unknown_attributes_in_names() {
         let bmp = parse(include_bytes!("../tests/certificates/ec-p521.der")).unwrap();
-        let unheard = "1.3.6.1.4.1.55555.1=#1e0c007300650063006f006e0064";
-        let subject = format!("CN=\\#hash\\; a=b,OU=first+{unheard},O=Société 日本,C=FR");
+        let unknown = "1.3.6.1.4.1.55555.1=#1e0c007300650063006f006e0064";
+        let subject = format!("CN=\\#hash\\; a=b,OU=first+{unknown},O=Société 日本,C=FR");
         assert_eq!(bmp.subject, subject);
         let t61 = parse(include_bytes!("../tests/certificates/ec-secp256k1.der")).unwrap();
         assert_eq!(t61.subject, "CN=Zoë,OU=first,O=Société,C=FR");
@@ -180,17 +180,17 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_usage_has_no_names() {
+    fn a_certificate_without_usages_has_no_usage_names() {
         let content = parse(include_bytes!("../tests/certificates/ec-secp256k1.der")).unwrap();
         assert!(content.key_usage.is_empty() && content.extended_key_usage.is_empty());
     }
 
     #[test]
-    fn what_is_no_certificate_says_so() {
+    fn the_error_says_why_it_is_not_a_certificate() {
         let whole = include_bytes!("../tests/certificates/rsa-2048.der");
         for der in [&whole[..0], &whole[..100], &whole[1..], b"PEM?"] {
             let error = parse(der).unwrap_err();
-            assert!(error.starts_with("It is no X.509 certificate in DER: "), "{error}");
+            assert!(error.starts_with("This is not an X.509 certificate in DER: "), "{error}");
         }
     }
 }

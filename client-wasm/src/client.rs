@@ -19,20 +19,21 @@ use crate::reply::result;
 use crate::responder::respond;
 use crate::rest_exception::RestException;
 
-/// A connection to the bridge. It finds the bridge again where that was restarted, until
-/// [`Client::close`] ends it.
+/// A connection to the bridge. If the bridge restarts, the client finds it again, until
+/// [`Client::close`] ends the connection.
 #[wasm_bindgen]
 pub struct Client {
     connection: Rc<Connection>,
-    /// What the page's `ModuleConfig` says for this platform.
+    /// The path in the page's `ModuleConfig` for this platform.
     module: Option<String>,
 }
 
 /// Connects to the bridge.
 ///
-/// `options` is an object, or `undefined`: `ports` (`[first, last]`, 24911 to 24915 where it is
-/// missing), `moduleConfig`, and `timeout`, for how many milliseconds the bridge may be silent about
-/// a call (600000 where it is missing). Fails with 400/801 for other options and 500/999 where no bridge answers.
+/// `options` is an object or `undefined`. Its fields are `ports` (`[first, last]`, by default 24911
+/// to 24915), `moduleConfig`, and `timeout`: how many milliseconds the bridge may be silent about a
+/// call (by default 600000). Fails with 400/801 for other options, and with 500/999 if no bridge
+/// answers.
 #[wasm_bindgen]
 pub async fn connect(options: JsValue) -> Result<Client, RestException> {
     let Options { ports, module, limits } = Options::from_js(&options)?;
@@ -42,8 +43,8 @@ pub async fn connect(options: JsValue) -> Result<Client, RestException> {
 
 #[wasm_bindgen]
 impl Client {
-    /// The functions of a PKCS#11 module: the one of that name, else that of the `ModuleConfig`
-    /// given to `connect`, else the bridge's default. Throws 400/801 where the name is no string.
+    /// The functions of a PKCS#11 module. Without a name it is the module of the `ModuleConfig`
+    /// given to `connect`, or the bridge's default. Throws 400/801 if the name is not a string.
     pub fn pkcs11(
         &self,
         #[wasm_bindgen(js_name = moduleName)] module_name: JsValue,
@@ -56,7 +57,7 @@ impl Client {
         Ok(AbstractPkcs11::new(self.connection.clone(), module))
     }
 
-    /// Who the bridge is and what it can do.
+    /// The name, version and methods of the bridge.
     pub fn hello(&self, callback: JsValue) -> Promise {
         respond(callback, result(self.connection.call(Hello {}, |_| ())))
     }
@@ -66,13 +67,12 @@ impl Client {
         respond(callback, result(self.connection.call(Modules {}, |_| ())))
     }
 
-    /// Ends the connection. Calls that wait fail with 500/999, and so does every later one.
+    /// Ends the connection. Waiting calls and all later calls fail with 500/999.
     pub fn close(&self) {
         self.connection.close();
     }
 
-    /// As `EventTarget.addEventListener`, for "open", "close", "slot", "watch" and
-    /// "traffic".
+    /// As `EventTarget.addEventListener`, for "open", "close", "slot", "watch" and "traffic".
     #[wasm_bindgen(js_name = addEventListener)]
     pub fn add_event_listener(
         &self,
@@ -141,12 +141,12 @@ fn limits(timeout: Option<u32>) -> Result<Limits, Failure> {
     }
 }
 
-/// A page looks for the bridge, it does not scan the computer.
+/// Enough to find the bridge, too few to scan the computer.
 const MAX_PORTS: u16 = 32;
 
-/// Where the page sets none. Any call may be the one that has the user asked, for a minute, whether
-/// the site may use tokens; then for the PIN, a minute each time; and other sites' questions come
-/// before. The bridge limits all that and always answers: this is for one that hangs.
+/// The limits if the page sets none. A call may make the bridge ask the user for approval and then
+/// for the PIN, a minute each time, and dialogs of other sites may come first. The bridge limits
+/// all of that and always answers: this limit is for a bridge that hangs.
 const LIMITS: Limits = Limits { search: 60_000, silence: 600_000 };
 
 /// The longest time that a browser's `setTimeout` can wait.

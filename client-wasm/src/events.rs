@@ -23,10 +23,10 @@ pub(crate) enum Direction {
 }
 
 impl Events {
-    /// `changed` is called after listeners came or went.
+    /// Calls `changed` after the page added or removed listeners.
     pub(crate) fn new(changed: impl FnMut() + 'static) -> Self {
         let changed: Closure<dyn FnMut()> = Closure::new(changed);
-        // The browser frees it with the last signal that still may call it.
+        // The browser frees it together with the last signal that can call it.
         Self { listeners: Listeners::new(&changed.into_js_value()) }
     }
 
@@ -60,12 +60,12 @@ impl Events {
         self.listeners.has_slot()
     }
 
-    /// The connection is there again.
+    /// Dispatches "open": the connection is there again.
     pub(crate) fn open(&self) {
         self.dispatch("open", &JsValue::NULL);
     }
 
-    /// The connection is gone.
+    /// Dispatches "close": the connection is gone.
     pub(crate) fn close(&self, Closed { code, reason }: &Closed, reconnecting: bool) {
         let detail = record(&[
             ("code", &(*code).into()),
@@ -75,12 +75,12 @@ impl Events {
         self.dispatch("close", &detail);
     }
 
-    /// A token came or went.
+    /// Dispatches "slot": a token was inserted or removed.
     pub(crate) fn slot(&self, detail: &JsValue) {
         self.dispatch("slot", detail);
     }
 
-    /// From now on the slots of a module are watched, or they cannot be.
+    /// Dispatches "watch": the bridge watches the slots of a module, or cannot.
     pub(crate) fn watch(&self, module: Option<&str>, failure: Option<ErrorObject>) {
         let watching = failure.is_none();
         let detail = record(&[
@@ -91,7 +91,8 @@ impl Events {
         self.dispatch("watch", &detail);
     }
 
-    /// A frame went by. `id` is `None` for an event of the bridge.
+    /// Dispatches "traffic": a frame was sent or received. `id` is `None` for an event of the
+    /// bridge.
     pub(crate) fn traffic(&self, direction: Direction, id: Option<u64>, text: &JsValue) {
         let direction = match direction {
             Direction::Sent => "sent",
@@ -99,20 +100,19 @@ impl Events {
         };
         let detail = record(&[
             ("direction", &direction.into()),
-            // Counted from 1, so that a number of JavaScript holds it.
+            // Ids count from 1, so a JavaScript number holds them.
             ("id", &id.map_or(JsValue::NULL, |id| (id as f64).into())),
             ("text", text),
         ]);
         self.dispatch("traffic", &detail);
     }
 
-    /// Calls the listeners, who may call the client: nothing may be borrowed here. What they
-    /// throw is reported by the browser.
+    /// Calls the listeners. The browser reports what they throw.
     fn dispatch(&self, kind: &str, detail: &JsValue) {
         let init = CustomEventInit::new();
         init.set_detail(detail);
         if let Ok(event) = CustomEvent::new_with_event_init_dict(kind, &init) {
-            // Throws only for an event that is being dispatched already.
+            // Throws only if the event is being dispatched already.
             let _ = self.listeners.dispatch(&event);
         }
     }

@@ -1,5 +1,5 @@
-//! The hash of what a page wants to have signed, however large: read piece by piece, in constant
-//! memory, and with pauses in which the page can draw and react.
+//! Hashes the data that a page wants to sign. Reads it piece by piece in constant memory, and
+//! pauses so that the page can draw and react.
 
 mod source;
 
@@ -21,9 +21,9 @@ use source::Source;
 /// Hashes a `Blob` or `File`, a `ReadableStream` of bytes, an `ArrayBuffer` or a view.
 ///
 /// `algorithm` is sha1, sha256, sha384 or sha512, in any case and with or without a hyphen.
-/// `onProgress(loaded, total)` is called now and then with the bytes that were hashed and those
-/// there are, `undefined` for a stream. Resolves to the base64 of the hash, as `signData` takes
-/// it. Anything else, and a source that cannot be read, fails with 400/801.
+/// Calls `onProgress(loaded, total)` from time to time with the number of hashed bytes and of all
+/// bytes. `total` is `undefined` for a stream. Resolves to the base64 of the hash, as `signData`
+/// takes it. Fails with 400/801 for other arguments, and if the source cannot be read.
 #[wasm_bindgen]
 pub async fn hash(
     source: JsValue,
@@ -47,7 +47,7 @@ async fn digest(
     while let Some(piece) = source.next().await? {
         let len = piece.length();
         for from in (0..len).step_by(BUFFER_LEN) {
-            // In a pause the page may have shrunk the buffer, or given it away.
+            // In a pause the page may have resized or transferred the buffer.
             if piece.length() != len {
                 return Err(Failure::bad_argument("source", "changed while it was read.").into());
             }
@@ -58,7 +58,7 @@ async fn digest(
             progress.loaded += bytes.len() as f64;
             if Date::now() - busy_since >= MAX_BUSY {
                 progress.report();
-                // Fails only where a page replaced the browser's own scheduler.
+                // Fails only if the page has replaced `MessageChannel`.
                 let _ = next_task().await;
                 busy_since = Date::now();
             }
@@ -109,8 +109,8 @@ async fn next_task() -> Result<JsValue, JsValue> {
     wasm_bindgen_futures::JsFuture::from(next_task_promise()).await
 }
 
-/// Small enough to stay in the processor's cache between being copied and being hashed.
+/// Small enough to stay in the processor's cache between copying and hashing.
 const BUFFER_LEN: usize = 64 * 1024;
 
-/// How many milliseconds the page may be kept waiting: one frame at 60 Hz.
+/// How many milliseconds the hash may block the page: one frame at 60 Hz.
 const MAX_BUSY: f64 = 16.0;

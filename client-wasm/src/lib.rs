@@ -1,10 +1,10 @@
 //! The page's side of pkcs11-bridge: `AbstractPkcs11` for JavaScript, over a WebSocket on the
-//! loopback interface. This crate is compiled to WebAssembly and comes as the npm package
-//! `pkcs11-bridge-client`, whose loader calls [`connect`] and [`hash`].
+//! loopback interface. The npm package `pkcs11-bridge-client` contains this crate as WebAssembly;
+//! its loader calls [`connect`] and [`hash`].
 //!
-//! It refuses bad arguments before they travel, keeps PINs no longer than the request takes, and
-//! never sends a request twice. All memory is wiped when it is freed, because a PIN passes through
-//! many hands: the page's string, the decoder, the encoder's growing buffer.
+//! The client refuses bad arguments before it sends anything. It keeps a PIN no longer than the
+//! request takes, and sends no request twice. It wipes all memory when it frees it, because many
+//! places hold the PIN for a moment: the page's string, the decoder, the encoder's growing buffer.
 
 #![forbid(unsafe_code)]
 
@@ -31,7 +31,7 @@ pub use module_config::ModuleConfig;
 pub use pkcs11::AbstractPkcs11;
 pub use rest_exception::RestException;
 
-// Elsewhere no page's PIN passes through it.
+// Only in the page does a PIN pass through this crate.
 #[cfg(target_family = "wasm")]
 #[global_allocator]
 static MEMORY: zeroizing_alloc::ZeroAlloc<std::alloc::System> =

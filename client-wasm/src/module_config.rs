@@ -1,4 +1,4 @@
-//! Which PKCS#11 module a page means: the file that it named for its platform.
+//! Names a PKCS#11 module by its path on each platform.
 
 use js_sys::global;
 use pkcs11_bridge_protocol::error_object::ErrorObject;
@@ -9,18 +9,18 @@ use crate::object::field;
 
 #[wasm_bindgen(module = "/js/module_config.js")]
 extern "C" {
-    /// Where the PKCS#11 module stands on each platform.
+    /// The paths of a PKCS#11 module on each platform.
     #[derive(Clone, Debug)]
     pub type ModuleConfig;
 
-    /// The paths on Linux, macOS and Windows. The bridge takes only those that are configured or
-    /// detected there.
+    /// The paths on Linux, macOS and Windows. The bridge accepts only modules that are configured
+    /// or detected there.
     #[wasm_bindgen(constructor)]
     pub fn new(linux: Option<&str>, mac: Option<&str>, win: Option<&str>) -> ModuleConfig;
 }
 
-/// The path for the platform that the page runs on; `None` where there is none, and the bridge's
-/// default module is meant.
+/// The path for the platform of the page. `None` if the page names none, and means the bridge's
+/// default module.
 pub(crate) fn path_here(config: &JsValue) -> Result<Option<String>, ErrorObject> {
     let [linux, mac, win] = arguments::fields("moduleConfig", config, ["linux", "mac", "win"])?;
     let path = |name, path| arguments::alone::<Option<String>>(name, path);
@@ -34,7 +34,7 @@ pub(crate) fn path_here(config: &JsValue) -> Result<Option<String>, ErrorObject>
     Ok(path.filter(|path| !path.is_empty()))
 }
 
-/// `navigator.userAgentData.platform` ("Windows", "macOS", "Linux") where the browser has it,
+/// `navigator.userAgentData.platform` ("Windows", "macOS", "Linux") if the browser has it,
 /// otherwise `navigator.platform` ("Win32", "MacIntel", "Linux x86_64").
 fn platform() -> Option<String> {
     let navigator = field(&global(), "navigator");

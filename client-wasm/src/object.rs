@@ -1,4 +1,4 @@
-//! Plain objects of JavaScript: made of fields, and read by them.
+//! Makes plain objects of JavaScript, and reads and sets their fields.
 
 use js_sys::{Object, Reflect};
 use wasm_bindgen::JsValue;
@@ -12,17 +12,17 @@ pub(crate) fn record(fields: &[(&str, &JsValue)]) -> JsValue {
     object.into()
 }
 
-/// Sets a field of an object that takes every field, as one that JSON or [`record`] made.
+/// Sets a field of an object that JSON or [`record`] made.
 pub(crate) fn set(object: &JsValue, name: &str, value: &JsValue) {
     let _ = Reflect::set(object, &JsValue::from(name), value);
 }
 
-/// A field; `undefined` where there is none, where the value is no object, and where a getter throws.
+/// A field. `undefined` if it is missing, if the value is not an object, or if a getter throws.
 pub(crate) fn field(object: &JsValue, name: &str) -> JsValue {
     Reflect::get(object, &JsValue::from(name)).unwrap_or(JsValue::UNDEFINED)
 }
 
-/// Whether a value is not there. Pages write `null` for that too.
+/// Whether a value is `undefined` or `null`, which pages write for a missing value too.
 pub(crate) fn is_absent(value: &JsValue) -> bool {
     value.is_undefined() || value.is_null()
 }

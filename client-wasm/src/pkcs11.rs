@@ -21,8 +21,8 @@ use crate::responder::respond;
 
 /// The functions of one PKCS#11 module.
 ///
-/// Each answers by a promise of `{ data, success: true }` and, where one is given, by
-/// `callback(error, response)`. A failure is a `RestException`.
+/// Each method returns a promise of `{ data, success: true }`, and also calls
+/// `callback(error, response)` if the page passes a callback. A failure is a `RestException`.
 #[wasm_bindgen]
 pub struct AbstractPkcs11 {
     connection: Rc<Connection>,
@@ -31,7 +31,7 @@ pub struct AbstractPkcs11 {
 
 #[wasm_bindgen]
 impl AbstractPkcs11 {
-    /// What the module says of itself.
+    /// The module's information about itself.
     pub fn info(&self, callback: JsValue) -> Promise {
         self.call(Ok(Info { module: self.module.clone() }), callback)
     }
@@ -41,13 +41,13 @@ impl AbstractPkcs11 {
         self.call(Ok(Slots { module: self.module.clone(), token_present: None }), callback)
     }
 
-    /// The slots that have a token in them.
+    /// The slots with a token.
     #[wasm_bindgen(js_name = slotsWithTokenPresent)]
     pub fn slots_with_token_present(&self, callback: JsValue) -> Promise {
         self.call(Ok(Slots { module: self.module.clone(), token_present: Some(true) }), callback)
     }
 
-    /// The token in a slot; without `slotId` an array of all tokens.
+    /// The token in a slot. Without `slotId` an array of all tokens.
     pub fn token(
         &self,
         #[wasm_bindgen(js_name = slotId)] slot_id: JsValue,
@@ -97,8 +97,9 @@ impl AbstractPkcs11 {
         respond(callback, reply::result(reply))
     }
 
-    /// Signs many hashes with one PIN: as `signData`, with an array as `data`. `options` is
-    /// `{ onProgress, signal }`. The response's data is an array of `{ signature }` and `{ error }`.
+    /// Signs many hashes with one PIN. Takes the object of `signData` with an array as `data`.
+    /// `options` is `{ onProgress, signal }`. The response's data is an array of `{ signature }` and
+    /// `{ error }`.
     #[wasm_bindgen(js_name = signDataBatch)]
     pub fn sign_data_batch(&self, data: &JsValue, options: JsValue, callback: JsValue) -> Promise {
         let (options, callback) = callback_last(options, callback);
@@ -116,7 +117,7 @@ impl AbstractPkcs11 {
         respond(callback, Box::pin(async move { batch?.items().await }))
     }
 
-    /// Verifies a signature: the same object with `signature` in the place of `pin`. The
+    /// Verifies a signature. Takes the object of `signData` with `signature` instead of `pin`. The
     /// response's data is a boolean.
     #[wasm_bindgen(js_name = verifySignedData)]
     pub fn verify_signed_data(&self, data: &JsValue, callback: JsValue) -> Promise {
@@ -127,8 +128,8 @@ impl AbstractPkcs11 {
         self.call(params, callback)
     }
 
-    /// Ends the page's login to the token in a slot; without `slotId` to all tokens. The response's
-    /// data says whether there was one.
+    /// Ends the page's login to the token in a slot. Without `slotId` ends all logins. The
+    /// response's data says whether the page was logged in.
     pub fn logout(
         &self,
         #[wasm_bindgen(js_name = slotId)] slot_id: JsValue,
@@ -151,7 +152,7 @@ impl AbstractPkcs11 {
         respond(callback, reply::result(reply))
     }
 
-    /// The module belongs to the object that the method is called on, not to the arguments.
+    /// Sets the module of this object. The page must not set it in the arguments.
     fn choose_module(&self, module: &mut Option<String>) -> Result<(), Failure> {
         if module.is_some() {
             let problem = "is not an argument; choose the module with client.pkcs11(name).";
@@ -162,7 +163,7 @@ impl AbstractPkcs11 {
     }
 }
 
-/// Whether `options` ask for parsed certificates.
+/// Whether the page asks for parsed certificates.
 fn parse_certs(options: &JsValue) -> Result<bool, ErrorObject> {
     let [parse_certs] = arguments::fields("options", options, ["parseCerts"])?;
     let parse_certs: Option<bool> = arguments::alone("parseCerts", parse_certs)?;
@@ -173,14 +174,14 @@ fn optional_slot(slot_id: JsValue) -> Result<Option<SlotId>, ErrorObject> {
     if is_absent(&slot_id) { Ok(None) } else { arguments::alone("slotId", slot_id).map(Some) }
 }
 
-/// Takes the PIN out of what the page's "traffic" listeners see.
+/// Hides the PIN from the page's "traffic" listeners.
 fn hide(pin: Option<&mut Pin>) {
     if let Some(pin) = pin {
         *pin = Pin::from("•••".to_owned());
     }
 }
 
-/// A function in the place of an argument is the callback.
+/// If the page passes a function in the place of an argument, takes it as the callback.
 fn callback_last(argument: JsValue, callback: JsValue) -> (JsValue, JsValue) {
     if argument.is_function() { (JsValue::UNDEFINED, argument) } else { (argument, callback) }
 }

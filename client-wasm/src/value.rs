@@ -1,7 +1,7 @@
-//! A value of JavaScript as serde reads it.
+//! Decodes a value of JavaScript with serde.
 //!
-//! serde-wasm-bindgen reads values too, but writes what it refuses into its errors: that may be a PIN, and
-//! the code that writes numbers is a fifteenth of this whole client.
+//! serde-wasm-bindgen decodes values too. But its errors repeat a refused value, which may be a
+//! PIN, and its code that writes numbers would be a fifteenth of this client.
 
 use std::fmt;
 
@@ -13,19 +13,19 @@ use wasm_bindgen::prelude::*;
 
 use crate::object::is_absent;
 
-/// The value. Objects are not read: see `arguments`.
+/// The value. Refuses objects: see `arguments`.
 pub(crate) struct Value(pub(crate) JsValue);
 
 /// Why a value was refused. Never holds the value.
 #[derive(Debug)]
 pub(crate) enum Problem {
-    /// What it has to be.
+    /// It has to be this.
     Expected(String),
-    /// A field that is not there.
+    /// This field is missing.
     Missing(&'static str),
-    /// A field that there is not, and those that there are.
+    /// The field is unknown. Lists the known ones.
     Unknown(String),
-    /// What it is.
+    /// Another problem.
     Other(String),
 }
 
@@ -49,7 +49,7 @@ impl<'de> Deserializer<'de> for Value {
             let elements = value.unchecked_into::<Array>().into_iter();
             visitor.visit_seq(SeqDeserializer::new(elements.map(Value)))
         } else {
-            // Which of the others it is no visitor wants to know.
+            // No visitor accepts any other value, so its type does not matter.
             visitor.visit_unit()
         }
     }
@@ -58,7 +58,7 @@ impl<'de> Deserializer<'de> for Value {
         if is_absent(&self.0) { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
-    /// Enums that are a name.
+    /// Decodes an enum from a name.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -123,7 +123,7 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// The names as an error lists them: "`a`", "`a` or `b`", "one of `a`, `b`, `c`".
+/// Lists names for an error: "`a`", "`a` or `b`", "one of `a`, `b`, `c`".
 pub(crate) fn one_of(names: &[&str]) -> String {
     let separator = if names.len() == 2 { "` or `" } else { "`, `" };
     let start = if names.len() > 2 { "one of `" } else { "`" };

@@ -2,7 +2,7 @@
 //! for the whole page, so this test has a file and a page of its own.
 
 #![cfg(target_arch = "wasm32")]
-// clippy.toml allows them in tests, but clippy does not know these as such.
+// clippy.toml allows them in tests, but clippy does not recognize these tests.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 use js_sys::Date;

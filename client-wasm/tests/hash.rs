@@ -1,7 +1,7 @@
 //! `hash` in a real browser, against the browser's own SubtleCrypto. Needs no bridge.
 
 #![cfg(target_arch = "wasm32")]
-// clippy.toml allows them in tests, but clippy does not know these as such.
+// clippy.toml allows them in tests, but clippy does not recognize these tests.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 use std::cell::RefCell;
@@ -19,7 +19,7 @@ wasm_bindgen_test_configure!(run_in_browser);
 const MIB: usize = 1024 * 1024;
 
 #[wasm_bindgen_test]
-async fn bytes_of_every_size_around_the_borders() {
+async fn bytes_of_every_size_around_the_block_borders() {
     for len in [0, 1, 55, 56, 63, 64, 65, 119, 120, 65_535, 65_536, 65_537, 200_000] {
         let bytes = pattern(len);
         let expected = expected("SHA-256", &bytes).await;
@@ -29,7 +29,7 @@ async fn bytes_of_every_size_around_the_borders() {
 }
 
 #[wasm_bindgen_test]
-async fn every_algorithm_by_all_its_names() {
+async fn every_algorithm_has_all_its_names() {
     let bytes = pattern(1000);
     for (subtle, names) in [
         ("SHA-1", ["sha1", "SHA-1"]),
@@ -54,7 +54,7 @@ async fn a_blob_around_the_borders_of_the_buffer() {
 }
 
 #[wasm_bindgen_test]
-async fn a_blob_in_a_browser_that_does_not_read_into_buffers() {
+async fn a_blob_without_byob_reader() {
     let bytes = pattern(3 * MIB + 5);
     let expected = expected("SHA-256", &bytes).await;
     let reader = evaluate("globalThis.ReadableStreamBYOBReader");
@@ -132,7 +132,7 @@ async fn the_page_stays_responsive() {
 }
 
 #[wasm_bindgen_test]
-async fn what_cannot_be_hashed_is_a_bad_argument() {
+async fn other_sources_are_bad_arguments() {
     for (source, algorithm, problem) in [
         ("'text'", "sha256", "`source` has to be a Blob"),
         ("undefined", "sha256", "`source` has to be a Blob"),
@@ -143,7 +143,7 @@ async fn what_cannot_be_hashed_is_a_bad_argument() {
         (
             "new ReadableStream({ start: (c) => c.enqueue('text') })",
             "sha256",
-            "of something else than bytes",
+            "of other things than bytes",
         ),
         (
             "new ReadableStream({ pull: (c) => c.error(new Error('the cable')) })",
@@ -169,7 +169,7 @@ async fn what_cannot_be_hashed_is_a_bad_argument() {
 }
 
 #[wasm_bindgen_test]
-async fn bytes_that_go_away_meanwhile_are_refused() {
+async fn bytes_that_change_during_the_hash_are_refused() {
     let bytes = pattern(8 * MIB);
     evaluate("globalThis.hashTest = {}; (b) => { hashTest.buffer = b; }")
         .unchecked_into::<Function>()
@@ -183,17 +183,19 @@ async fn bytes_that_go_away_meanwhile_are_refused() {
 }
 
 #[wasm_bindgen_test]
-async fn a_stream_that_is_refused_is_cancelled() {
+async fn a_refused_stream_is_cancelled() {
     let state = evaluate("globalThis.hashTest = { cancelled: false }");
     let source = evaluate(
-        "new ReadableStream({ start: (c) => c.enqueue(1), cancel: () => { hashTest.cancelled = true; } })",
+        "new ReadableStream({ \
+             start: (c) => c.enqueue(1), cancel: () => { hashTest.cancelled = true; } \
+         })",
     );
     hash(source, "sha1".into(), JsValue::UNDEFINED).await.unwrap_err();
     assert_eq!(Reflect::get(&state, &"cancelled".into()).unwrap(), JsValue::TRUE);
 }
 
 #[wasm_bindgen_test]
-async fn a_listener_that_throws_harms_nothing() {
+async fn an_exception_of_on_progress_is_reported() {
     let bytes = pattern(10);
     let reported = evaluate(
         "globalThis.hashTest = { errors: [] }; addEventListener('error', (e) => { \
@@ -243,7 +245,9 @@ fn stream_of(bytes: &Uint8Array, borders: &[usize]) -> JsValue {
         chunks.push(&bytes.subarray(pair[0] as u32, pair[1] as u32));
     }
     let make = evaluate(
-        "(chunks) => new ReadableStream({ pull: (c) => chunks.length ? c.enqueue(chunks.shift()) : c.close() })",
+        "(chunks) => new ReadableStream({ \
+             pull: (c) => chunks.length ? c.enqueue(chunks.shift()) : c.close() \
+         })",
     );
     make.unchecked_into::<Function>().call1(&JsValue::UNDEFINED, &chunks).unwrap()
 }

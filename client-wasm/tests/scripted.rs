@@ -1,8 +1,8 @@
-//! The client in a real browser, on a bridge that says exactly what a test wants and when: for
-//! moments that no real bridge can be brought to.
+//! The client in a real browser, on a scripted bridge: for situations that a test cannot cause with
+//! a real bridge.
 
 #![cfg(target_arch = "wasm32")]
-// clippy.toml allows them in tests, but clippy does not know these as such.
+// clippy.toml allows them in tests, but clippy does not recognize these tests.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod scripted {

@@ -30,7 +30,7 @@ async fn the_client_works_in_a_browser() {
         .env("WASM_BINDGEN_TEST_ADDRESS", address)
         .env("WASM_BINDGEN_TEST_TIMEOUT", "300")
         .env("PKCS11_BRIDGE_PORT", control.port().to_string())
-        .env("PKCS11_BRIDGE_STAGE", control.url())
+        .env("PKCS11_BRIDGE_CONTROL", control.url())
         .env("PKCS11_BRIDGE_PIN", PIN);
     let output = spawn_blocking(move || command.output()).await.unwrap().expect("wasm-pack");
     let output_text = [output.stdout, output.stderr]

@@ -7,7 +7,7 @@ use x509_cert::der::oid::ObjectIdentifier;
 use x509_cert::der::{self, Decode, Reader, SliceReader};
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
-/// A public key, as far as a page wants to know it: the fields of the parsed certificate.
+/// The fields of a parsed certificate that describe its public key.
 pub(super) struct Key {
     pub(super) key_type: Cow<'static, str>,
     pub(super) key_size: Option<u32>,

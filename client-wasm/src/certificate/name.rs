@@ -1,7 +1,7 @@
 //! Distinguished names as text (RFC 4514).
 //!
-//! x509-cert can write them too, but brings a table of every object identifier there is, which is
-//! half as large as this whole client, and writes names in BMPString as hex.
+//! x509-cert can write them too. But its table of all object identifiers is half as large as this
+//! client, and it writes names in BMPString as hexadecimal digits.
 
 use std::fmt::Write;
 
@@ -28,8 +28,8 @@ pub(super) fn text(name: &Name) -> der::Result<String> {
     Ok(text)
 }
 
-/// `CN=value`; a type without a short name, or a value that is no string, has the hexadecimal
-/// digits of its DER (section 2.4).
+/// Writes `CN=value`. If the type has no short name, or the value is not a string, writes the
+/// hexadecimal digits of its DER (section 2.4).
 fn write_attribute(text: &mut String, attribute: &AttributeTypeAndValue) -> der::Result<()> {
     let AttributeTypeAndValue { oid, value } = attribute;
     let name = NAMES.iter().find(|(known, _)| known == oid).map(|(_, name)| *name);
@@ -53,14 +53,14 @@ fn string(value: &der::Any) -> Option<String> {
         Tag::Utf8String | Tag::PrintableString | Tag::Ia5String | Tag::NumericString => {
             String::from_utf8(value.value().to_vec()).ok()
         }
-        // By the standard T.61, but what is found in practice is Latin-1.
+        // The standard says T.61, but real certificates have Latin-1.
         Tag::TeletexString => Some(value.value().iter().copied().map(char::from).collect()),
         Tag::BmpString => BmpString::from_ucs2(value.value()).ok().map(|text| text.to_string()),
         _ => None,
     }
 }
 
-/// Escapes what RFC 4514, section 2.4 says.
+/// Escapes the characters of RFC 4514, section 2.4.
 fn write_value(text: &mut String, value: &str) {
     let last = value.chars().count().saturating_sub(1);
     for (i, c) in value.chars().enumerate() {
@@ -80,7 +80,7 @@ fn write_value(text: &mut String, value: &str) {
     }
 }
 
-/// The short names of RFC 4514, section 3, and of those that certificates of persons have besides
+/// The short names of RFC 4514, section 3, and of other attributes in certificates of persons
 /// (RFC 4519; RFC 2985, 5.2.1; ETSI EN 319 412-1, 5.1.4).
 const NAMES: [(ObjectIdentifier, &str); 17] = [
     (ObjectIdentifier::new_unwrap("2.5.4.3"), "CN"),

@@ -1,4 +1,4 @@
-//! What a key may be used for, by the names of RFC 5280.
+//! The usages of a key, by the names of RFC 5280.
 
 use x509_cert::der::oid::ObjectIdentifier;
 use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage, KeyUsages};

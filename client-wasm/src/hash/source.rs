@@ -1,4 +1,4 @@
-//! What can be hashed, and how it is read piece by piece.
+//! The sources that `hash` takes, and how it reads them piece by piece.
 
 use js_sys::{Array, ArrayBuffer, Promise, Reflect, SharedArrayBuffer, Uint8Array};
 use pkcs11_bridge_protocol::failure::Failure;
@@ -6,13 +6,13 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, ReadableStream, ReadableStreamByobReader, ReadableStreamDefaultReader};
 
-/// Where the bytes come from.
+/// A source of bytes.
 pub(super) enum Source {
-    /// A `Blob` or `File`, read into one buffer again and again: browsers are slow to free many.
+    /// A `Blob` or `File`. Reuses one buffer, because browsers are slow to free many.
     Blob { size: f64, reader: ReadableStreamByobReader, buffer: Uint8Array },
-    /// A `ReadableStream` of bytes, and how many there are where that is known.
+    /// A `ReadableStream` of bytes, and their number if it is known.
     Stream { size: Option<f64>, reader: ReadableStreamDefaultReader },
-    /// Bytes in memory, and `None` once they were taken.
+    /// Bytes in memory. `None` after they were taken.
     Bytes(Option<Uint8Array>),
 }
 
@@ -21,7 +21,7 @@ impl Source {
         let source = match source.dyn_into::<Blob>() {
             Ok(blob) => {
                 let stream = blob.stream();
-                // Not every browser can read a Blob in this way.
+                // Not every browser can read a Blob into a buffer.
                 let Ok(reader) = ReadableStreamByobReader::new(&stream) else {
                     return Self::stream(&stream, Some(blob.size()));
                 };
@@ -49,7 +49,7 @@ impl Source {
         Ok(Self::Stream { size, reader })
     }
 
-    /// How many bytes there are; `None` where only the end will tell.
+    /// The number of bytes. `None` if it is known only at the end.
     pub(super) fn len(&self) -> Option<f64> {
         match self {
             Self::Blob { size, .. } => Some(*size),
@@ -58,7 +58,7 @@ impl Source {
         }
     }
 
-    /// The next piece; `None` at the end.
+    /// The next piece. `None` at the end.
     pub(super) async fn next(&mut self) -> Result<Option<Uint8Array>, Failure> {
         match self {
             Self::Blob { reader, buffer, .. } => {
@@ -69,7 +69,7 @@ impl Source {
                 Ok(piece)
             }
             Self::Stream { reader, .. } => next_chunk(reader).await.inspect_err(|_| {
-                // Tells whoever fills the stream. How that ends is not our concern.
+                // Tells the source of the stream. The outcome does not matter.
                 let _ = Promise::all_settled(&Array::of1(&reader.cancel()));
             }),
             Self::Bytes(bytes) => Ok(bytes.take()),
@@ -85,7 +85,7 @@ async fn next_chunk(reader: &ReadableStreamDefaultReader) -> Result<Option<Uint8
     Ok(chunk)
 }
 
-/// What a reader has read; `None` at the end.
+/// The chunk that a reader has read. `None` at the end.
 async fn chunk(read: Promise) -> Result<Option<Uint8Array>, Failure> {
     let result = JsFuture::from(read).await.map_err(unreadable)?;
     let member = |name: &str| Reflect::get(&result, &JsValue::from(name)).map_err(unreadable);
@@ -94,7 +94,7 @@ async fn chunk(read: Promise) -> Result<Option<Uint8Array>, Failure> {
     }
     match view(&member("value")?) {
         Some(chunk) => Ok(Some(chunk)),
-        None => Err(Failure::bad_argument("source", "is a stream of something else than bytes.")),
+        None => Err(Failure::bad_argument("source", "is a stream of other things than bytes.")),
     }
 }
 
@@ -122,5 +122,5 @@ fn unreadable(error: JsValue) -> Failure {
     Failure::bad_argument("source", format!("could not be read: {reason}."))
 }
 
-/// How much is read at a time, at most.
+/// The largest piece.
 const BUFFER_LEN: u32 = 1024 * 1024;

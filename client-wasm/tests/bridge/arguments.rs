@@ -1,18 +1,18 @@
-//! Bad arguments: refused before they travel, with the name of the argument and without its value.
+//! Bad arguments. The client sends nothing; the error names the argument, but not its value.
 
 use js_sys::Array;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use super::stage::*;
+use super::bridge_control::*;
 
 const NONE: JsValue = JsValue::UNDEFINED;
 
-/// Stands for a PIN, or whatever else must not be repeated.
+/// Stands for a PIN or another value that errors must not repeat.
 const SECRET: &str = "86420975";
 
 #[wasm_bindgen_test]
-async fn of_sign_data() {
+async fn bad_arguments_of_sign_data() {
     let client = connect().await;
     let pkcs11 = default_module(&client);
     let sent = traffic(&client);
@@ -53,7 +53,7 @@ async fn of_sign_data() {
 }
 
 #[wasm_bindgen_test]
-async fn of_verify_signed_data() {
+async fn bad_arguments_of_verify_signed_data() {
     let pkcs11 = pkcs11().await;
     let good = "slot_id: 1, cert_id: '01', algorithm_reference: 'sha256', data: 'AQI='";
     for (argument, problem) in [
@@ -68,7 +68,7 @@ async fn of_verify_signed_data() {
 }
 
 #[wasm_bindgen_test]
-async fn of_sign_data_batch() {
+async fn bad_arguments_of_sign_data_batch() {
     let client = connect().await;
     let pkcs11 = default_module(&client);
     let sent = traffic(&client);
@@ -101,7 +101,7 @@ async fn of_sign_data_batch() {
             evaluate("({ signal: new AbortController() })"),
             "`signal` has to be an AbortSignal",
         ),
-        // Bad arguments come first.
+        // The client checks the arguments before the signal.
         (good.to_owned(), evaluate("({ signal: AbortSignal.abort(), x: 1 })"), "unknown field"),
     ] {
         let argument =
@@ -122,7 +122,7 @@ async fn of_sign_data_batch() {
 }
 
 #[wasm_bindgen_test]
-async fn of_token_certificates_and_logout() {
+async fn bad_arguments_of_token_certificates_and_logout() {
     let pkcs11 = pkcs11().await;
     for slot in ["-1", "1.5", "'one'", "({})", "[]", "true"] {
         let error = rejected(pkcs11.token(evaluate(slot), NONE)).await;
@@ -147,7 +147,7 @@ async fn of_token_certificates_and_logout() {
 }
 
 #[wasm_bindgen_test]
-async fn of_connect() {
+async fn bad_options_of_connect() {
     for (options, problem) in [
         ("7", "`options` has to be an object"),
         ("({ port: 1 })", "unknown field `port`"),
@@ -173,7 +173,7 @@ async fn of_connect() {
 }
 
 #[wasm_bindgen_test]
-async fn a_request_that_the_bridge_would_not_take() {
+async fn a_request_longer_than_a_frame_is_refused() {
     let pkcs11 = pkcs11().await;
     let request = sign_request(&pkcs11, "01").await;
     set(&request, "data", evaluate("'A'.repeat(1 << 20)"));

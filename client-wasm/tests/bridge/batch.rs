@@ -1,11 +1,11 @@
-//! Many signatures with one PIN, and the end of a login.
+//! Batches of signatures, and logout.
 
 use js_sys::Array;
 use pkcs11_bridge_client::{AbstractPkcs11, RestException};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use super::stage::*;
+use super::bridge_control::*;
 
 const NONE: JsValue = JsValue::UNDEFINED;
 
@@ -29,7 +29,7 @@ async fn each_hash_gets_its_own_signature() {
 }
 
 #[wasm_bindgen_test]
-async fn progress_comes_in_order_and_to_the_end() {
+async fn progress_grows_to_the_end() {
     let pkcs11 = pkcs11().await;
     let request = batch_request(&pkcs11, "02", &hashes(200)).await;
     let (listener, calls) = recorder();
@@ -43,7 +43,7 @@ async fn progress_comes_in_order_and_to_the_end() {
 }
 
 #[wasm_bindgen_test]
-async fn a_hash_that_cannot_be_signed_harms_no_other() {
+async fn a_hash_that_cannot_be_signed_does_not_affect_the_others() {
     let pkcs11 = pkcs11().await;
     let hashes = hashes(5);
     hashes.set(2, "AQI=".into());
@@ -59,7 +59,7 @@ async fn a_hash_that_cannot_be_signed_harms_no_other() {
 }
 
 #[wasm_bindgen_test]
-async fn a_cancelled_batch_keeps_what_was_made() {
+async fn a_cancelled_batch_keeps_its_signatures() {
     let pkcs11 = pkcs11().await;
     let request = batch_request(&pkcs11, "02", &hashes(1000)).await;
     let options = evaluate(
@@ -79,12 +79,12 @@ async fn a_cancelled_batch_keeps_what_was_made() {
         }
     }
     assert!((1..1000).contains(&made), "{made} signatures");
-    // The login and the connection go on.
+    // The login and the connection still work.
     resolved(pkcs11.info(NONE)).await;
 }
 
 #[wasm_bindgen_test]
-async fn the_callback_stands_last_or_in_the_place_of_the_options() {
+async fn the_callback_may_take_the_place_of_the_options() {
     let pkcs11 = pkcs11().await;
     let request = batch_request(&pkcs11, "03", &hashes(2)).await;
     let (callback, calls) = recorder();
@@ -116,7 +116,7 @@ async fn a_wrong_pin_fails_the_whole_batch() {
 }
 
 #[wasm_bindgen_test]
-async fn a_logout_says_whether_there_was_a_login() {
+async fn logout_returns_whether_the_page_was_logged_in() {
     let pkcs11 = pkcs11().await;
     let slot = slot(&pkcs11).await;
     let request = sign_request(&pkcs11, "03").await;

@@ -1,10 +1,10 @@
-//! Callbacks, beside the promise and instead of it.
+//! Callbacks, with and without the promise.
 
 use js_sys::Array;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use super::stage::*;
+use super::bridge_control::*;
 
 const NONE: JsValue = JsValue::UNDEFINED;
 
@@ -52,7 +52,7 @@ async fn every_method_calls_back_and_rejects() {
             1 => pkcs11.slots(callback),
             2 => pkcs11.slots_with_token_present(callback),
             3 => pkcs11.token(callback, NONE),
-            // No slot, so the arguments are bad before anything is sent.
+            // Without a slot the client refuses the arguments itself.
             4 => pkcs11.certificates(callback, NONE, NONE),
             5 => pkcs11.sign_data(&NONE, callback),
             _ => pkcs11.verify_signed_data(&evaluate("({})"), callback),
@@ -83,13 +83,13 @@ async fn a_callback_alone_leaves_no_unhandled_rejection() {
     pause(50).await;
     assert_eq!(unhandled.length(), 0);
 
-    // The same without a callback is seen, so the listener works.
+    // Without a callback the rejection is unhandled, so the listener works.
     let _ = pkcs11.token(999_999.into(), NONE);
     wait_until("an unhandled rejection", || unhandled.length() == 1).await;
 }
 
 #[wasm_bindgen_test]
-async fn a_callback_that_throws_is_reported_and_harms_nothing() {
+async fn an_exception_of_a_callback_is_reported() {
     let reported = evaluate(
         "globalThis.reported = []; \
          addEventListener('error', (event) => { \
@@ -117,7 +117,7 @@ async fn a_callback_may_call_the_client() {
 }
 
 #[wasm_bindgen_test]
-async fn what_is_no_function_is_a_bad_argument() {
+async fn a_callback_has_to_be_a_function() {
     let client = connect().await;
     let pkcs11 = default_module(&client);
     let slot = slot(&pkcs11).await;

@@ -1,11 +1,11 @@
-//! What each method answers.
+//! The result of each method.
 
 use js_sys::{Array, Promise, Uint8Array};
 use pkcs11_bridge_client::ModuleConfig;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use super::stage::*;
+use super::bridge_control::*;
 
 const NONE: JsValue = JsValue::UNDEFINED;
 
@@ -57,7 +57,7 @@ async fn one_token_and_all_tokens() {
         let token = resolved(pkcs11.token(id, NONE)).await;
         assert_eq!(at(&token, "data.slot_id"), slot);
         assert!(!text(&token, "data.label").is_empty());
-        // SoftHSM has no limit, and does not tell the memory.
+        // SoftHSM has no session limit, and does not report its memory.
         assert_eq!(at(&token, "data.max_session_count"), JsValue::NULL);
         assert_eq!(at(&token, "data.total_public_memory"), JsValue::NULL);
     }
@@ -69,7 +69,7 @@ async fn one_token_and_all_tokens() {
 }
 
 #[wasm_bindgen_test]
-async fn certificates_as_they_are() {
+async fn certificates_are_not_parsed_by_default() {
     let pkcs11 = pkcs11().await;
     let slot = slot(&pkcs11).await;
     for options in ["undefined", "null", "({})", "({ parseCerts: false })"] {
@@ -127,7 +127,7 @@ async fn every_key_signs_and_verifies() {
 }
 
 #[wasm_bindgen_test]
-async fn a_wrong_pin_and_then_the_right_one() {
+async fn the_right_pin_works_after_a_wrong_pin() {
     let pkcs11 = pkcs11().await;
     let request = sign_request(&pkcs11, "03").await;
     set(&request, "pin", "00000000");
@@ -171,7 +171,7 @@ async fn modules_by_name_and_by_path() {
 }
 
 #[wasm_bindgen_test]
-async fn more_calls_at_once_than_the_bridge_takes() {
+async fn more_calls_than_the_bridge_allows_in_flight_wait() {
     let pkcs11 = pkcs11().await;
     let request = sign_request(&pkcs11, "03").await;
     resolved(pkcs11.sign_data(&request, NONE)).await;
@@ -183,7 +183,7 @@ async fn more_calls_at_once_than_the_bridge_takes() {
     }
 }
 
-/// The lower-case hex of the SHA-256 of what the base64 stands for.
+/// The lower-case hex of the SHA-256 of base64-encoded bytes.
 async fn sha256(base64: &str) -> String {
     let digest = evaluate(&format!(
         "crypto.subtle.digest('SHA-256', Uint8Array.from(atob('{base64}'), (c) => c.charCodeAt(0)))"

@@ -1,11 +1,11 @@
-//! Finding the bridge, losing it, and time limits.
+//! Finding and losing the bridge, and time limits.
 
 use js_sys::Promise;
 use pkcs11_bridge_client::connect as connect_js;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use super::stage::*;
+use super::bridge_control::*;
 
 const NONE: JsValue = JsValue::UNDEFINED;
 
@@ -18,9 +18,9 @@ async fn the_bridge_is_found_behind_other_ports() {
 }
 
 #[wasm_bindgen_test]
-async fn ports_without_a_bridge() {
-    let (_, other) = stage().rsplit_once(':').unwrap();
-    // A server that is no bridge, and ports that the browser refuses.
+async fn connect_fails_on_ports_without_a_bridge() {
+    let (_, other) = control().rsplit_once(':').unwrap();
+    // Another server, and ports that the browser refuses.
     for ports in [format!("[{other}, {other}]"), "[1, 9]".to_owned()] {
         let options = format!("({{ ports: {ports}, timeout: 5000 }})");
         let error = connect_js(evaluate(&options)).await.err().unwrap();
@@ -29,7 +29,7 @@ async fn ports_without_a_bridge() {
 }
 
 #[wasm_bindgen_test]
-async fn no_bridge_runs() {
+async fn calls_fail_while_no_bridge_runs() {
     let client = connect().await;
     command("stop").await;
     let error = connect_with("{}").await.err().unwrap();
@@ -43,7 +43,7 @@ async fn no_bridge_runs() {
 }
 
 #[wasm_bindgen_test]
-async fn a_restart_ends_what_is_in_flight_once_and_nothing_else() {
+async fn a_restart_fails_only_the_calls_in_flight() {
     let client = connect().await;
     let pkcs11 = default_module(&client);
     let request = sign_request(&pkcs11, "02").await;
@@ -66,7 +66,7 @@ async fn a_restart_ends_what_is_in_flight_once_and_nothing_else() {
 }
 
 #[wasm_bindgen_test]
-async fn a_restart_in_between_is_not_noticed_by_calls() {
+async fn calls_work_after_each_restart() {
     let client = connect().await;
     let pkcs11 = default_module(&client);
     resolved(pkcs11.info(NONE)).await;
@@ -93,7 +93,7 @@ async fn every_call_has_its_time_limit() {
     }
     assert!(late > 0);
     assert_eq!(calls.length(), 2000);
-    // Late replies give their places free again.
+    // Late replies free the places of their calls.
     let others = default_module(&client);
     for attempt in 0.. {
         match settled(others.info(NONE)).await {
@@ -104,7 +104,7 @@ async fn every_call_has_its_time_limit() {
 }
 
 #[wasm_bindgen_test]
-async fn a_closed_client_answers_no_call() {
+async fn calls_of_a_closed_client_fail() {
     let client = connect().await;
     let pkcs11 = default_module(&client);
     let waiting = pkcs11.info(NONE);

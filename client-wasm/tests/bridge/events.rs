@@ -5,12 +5,12 @@ use pkcs11_bridge_client::Client;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use super::stage::*;
+use super::bridge_control::*;
 
 const NONE: JsValue = JsValue::UNDEFINED;
 
 #[wasm_bindgen_test]
-async fn traffic_is_exact_but_for_the_pin() {
+async fn traffic_shows_each_frame_without_the_pin() {
     let client = connect().await;
     let pkcs11 = default_module(&client);
     let request = sign_request(&pkcs11, "03").await;
@@ -35,7 +35,7 @@ async fn traffic_is_exact_but_for_the_pin() {
 }
 
 #[wasm_bindgen_test]
-async fn listeners_come_and_go_as_with_every_event_target() {
+async fn listeners_behave_as_on_every_event_target() {
     let client = connect().await;
     let (listener, always) = recorder();
     let once = listen_with(&client, "traffic", "({ once: true })");
@@ -53,7 +53,7 @@ async fn listeners_come_and_go_as_with_every_event_target() {
 }
 
 #[wasm_bindgen_test]
-async fn closing_is_an_event() {
+async fn close_dispatches_one_event() {
     let client = connect().await;
     let closed = listen(&client, "close");
     client.close();
@@ -65,7 +65,7 @@ async fn closing_is_an_event() {
 }
 
 #[wasm_bindgen_test]
-async fn a_restart_is_two_events() {
+async fn a_restart_dispatches_close_and_open() {
     let client = connect().await;
     let (closed, opened) = (listen(&client, "close"), listen(&client, "open"));
     command("restart").await;
@@ -77,7 +77,7 @@ async fn a_restart_is_two_events() {
 }
 
 #[wasm_bindgen_test]
-async fn slots_are_watched_over_a_restart_and_no_longer_than_somebody_listens() {
+async fn slots_are_watched_after_a_restart_while_the_page_listens() {
     let client = connect().await;
     let _ = default_module(&client);
     let (watches, sent) = (listen(&client, "watch"), listen(&client, "traffic"));

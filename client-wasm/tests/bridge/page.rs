@@ -1,4 +1,4 @@
-//! What a page does with promises, errors and objects, in few words.
+//! Helpers for promises, errors and objects, as a page uses them.
 
 use js_sys::{Array, Function, Promise, Reflect};
 use pkcs11_bridge_client::RestException;
@@ -9,12 +9,12 @@ pub(super) fn set(object: &JsValue, name: &str, value: impl Into<JsValue>) {
     Reflect::set(object, &name.into(), &value.into()).unwrap();
 }
 
-/// What a promise resolves to.
+/// The value of a promise, which has to resolve.
 pub(super) async fn resolved(promise: Promise) -> JsValue {
     settled(promise).await.unwrap_or_else(|error| panic!("{}", describe(&error)))
 }
 
-/// What a promise is rejected with, which has to be a `RestException`.
+/// The `RestException` of a promise, which has to be rejected.
 pub(super) async fn rejected(promise: Promise) -> RestException {
     settled(promise).await.expect_err("a rejection")
 }
@@ -35,7 +35,7 @@ pub(super) fn assert_error(error: &RestException, status: u16, code: &str, descr
     assert!(error.description().contains(description), "{}", describe(error));
 }
 
-/// The value at a path such as `data.0.slot_id`; `undefined` where there is none.
+/// The value at a path such as `data.0.slot_id`, or `undefined`.
 pub(super) fn at(value: &JsValue, path: &str) -> JsValue {
     path.split('.').fold(value.clone(), |value, name| {
         Reflect::get(&value, &name.into()).unwrap_or_else(|_| panic!("nothing at {path}"))
@@ -46,7 +46,7 @@ pub(super) fn text(value: &JsValue, path: &str) -> String {
     at(value, path).as_string().unwrap_or_else(|| panic!("no string at {path}: {value:?}"))
 }
 
-/// A function of the page that keeps the arguments of each call in the array.
+/// A function of the page, and an array that gets the arguments of each call.
 pub(super) fn recorder() -> (JsValue, Array) {
     let calls = Array::new();
     let make: Function =
@@ -54,10 +54,10 @@ pub(super) fn recorder() -> (JsValue, Array) {
     (make.call1(&JsValue::UNDEFINED, &calls).unwrap(), calls)
 }
 
-/// Waits until something is so, for at most ten seconds.
-pub(super) async fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+/// Waits until a condition is true, for at most ten seconds.
+pub(super) async fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     for _ in 0..1000 {
-        if is_so() {
+        if condition() {
             return;
         }
         pause(10).await;

@@ -1,4 +1,4 @@
-//! A batch that is cancelled, before it is sent and afterwards, and its progress.
+//! Batches: cancelled before and after they are sent, and their progress.
 
 use js_sys::Array;
 use pkcs11_bridge_client::RestException;
@@ -9,7 +9,7 @@ use super::bridge::*;
 use super::page::*;
 
 #[wasm_bindgen_test]
-async fn cancelled_in_flight_it_is_answered_by_the_bridge_and_nothing_is_lost() {
+async fn a_batch_cancelled_in_flight_keeps_its_signatures() {
     let bridge = connect("{}").await;
     let (controller, options) = controller();
     let batch = bridge.batch(&options);
@@ -27,7 +27,7 @@ async fn cancelled_in_flight_it_is_answered_by_the_bridge_and_nothing_is_lost() 
 }
 
 #[wasm_bindgen_test]
-async fn cancelled_beforehand_it_is_not_sent() {
+async fn a_batch_cancelled_beforehand_is_not_sent() {
     let bridge = connect("{}").await;
     let (controller, options) = controller();
     abort(&controller);
@@ -37,7 +37,7 @@ async fn cancelled_beforehand_it_is_not_sent() {
 }
 
 #[wasm_bindgen_test]
-async fn cancelled_in_the_queue_it_is_taken_out() {
+async fn a_batch_cancelled_in_the_queue_is_not_sent() {
     let bridge = connect("{}").await;
     let all: Vec<_> = (0..63).map(|_| bridge.pkcs11.info(JsValue::UNDEFINED)).collect();
     let (controller, options) = controller();
@@ -53,7 +53,7 @@ async fn cancelled_in_the_queue_it_is_taken_out() {
 }
 
 #[wasm_bindgen_test]
-async fn a_cancel_overtakes_what_is_queued() {
+async fn a_cancel_overtakes_queued_calls() {
     let bridge = connect("{}").await;
     let (controller, options) = controller();
     let batch = bridge.batch(&options);
@@ -70,7 +70,7 @@ async fn a_cancel_overtakes_what_is_queued() {
 }
 
 #[wasm_bindgen_test]
-async fn afterwards_the_signal_does_nothing() {
+async fn the_signal_does_nothing_after_the_reply() {
     let bridge = connect("{}").await;
     let (controller, options) = controller();
     let watch: js_sys::Function = evaluate(
@@ -112,7 +112,7 @@ async fn one_signal_cancels_many_batches() {
 }
 
 #[wasm_bindgen_test]
-async fn a_cancel_dies_with_the_connection() {
+async fn a_cancel_is_not_sent_on_the_next_connection() {
     let bridge = connect("{}").await;
     let (controller, options) = controller();
     let batch = bridge.batch(&options);
@@ -128,7 +128,7 @@ async fn a_cancel_dies_with_the_connection() {
 }
 
 #[wasm_bindgen_test]
-async fn progress_is_passed_on_as_it_comes() {
+async fn each_progress_event_calls_on_progress() {
     let bridge = connect("{}").await;
     let (listener, calls) = recorder();
     let options = evaluate("({})");
@@ -137,7 +137,7 @@ async fn progress_is_passed_on_as_it_comes() {
     for done in 1..=2 {
         bridge.progress(0, done);
     }
-    // Of others, and of nobody.
+    // Progress of another call, and of none.
     for params in [r#"{"id":4711,"done":1,"total":2}"#, "{}", "null", "[]"] {
         bridge.say(&format!(r#"{{"jsonrpc":"2.0","method":"progress","params":{params}}}"#));
     }
@@ -152,7 +152,7 @@ async fn progress_is_passed_on_as_it_comes() {
 }
 
 #[wasm_bindgen_test]
-async fn a_listener_that_throws_is_reported_and_one_that_cancels_is_heard() {
+async fn on_progress_may_throw_and_cancel() {
     let bridge = connect("{}").await;
     let reported: Array = evaluate(
         "globalThis.reported = []; \
@@ -177,7 +177,7 @@ async fn a_listener_that_throws_is_reported_and_one_that_cancels_is_heard() {
 }
 
 #[wasm_bindgen_test]
-async fn a_reply_that_is_none_is_told() {
+async fn an_unreadable_result_fails_the_batch() {
     let bridge = connect("{}").await;
     for reply in ["true", "{}", r#"[{"error":{}}]"#, "[null]", r#"["AQID"]"#] {
         let number = bridge.requests().length();
@@ -188,7 +188,7 @@ async fn a_reply_that_is_none_is_told() {
 }
 
 #[wasm_bindgen_test]
-async fn its_pin_is_not_in_the_traffic() {
+async fn traffic_shows_a_batch_without_the_pin() {
     let bridge = connect("{}").await;
     let (listener, events) = recorder();
     bridge.client.add_event_listener(&"traffic".into(), &listener, &JsValue::UNDEFINED).unwrap();

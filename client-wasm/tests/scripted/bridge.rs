@@ -1,4 +1,4 @@
-//! A bridge that does nothing but what a test says.
+//! A bridge that does only what a test says.
 
 use js_sys::{Array, Promise};
 use pkcs11_bridge_client::{AbstractPkcs11, Client};
@@ -14,13 +14,13 @@ extern "C" {
     fn say(socket: &JsValue, text: &str);
 }
 
-/// A client, with its bridge.
+/// A client and its bridge.
 pub(super) struct Scripted {
     pub(super) client: Client,
     pub(super) pkcs11: AbstractPkcs11,
 }
 
-/// Connects a client with options that are written as JavaScript.
+/// Connects a client with options in JavaScript.
 pub(super) async fn connect(options: &str) -> Scripted {
     install();
     let client = pkcs11_bridge_client::connect(evaluate(options)).await.unwrap();
@@ -36,48 +36,47 @@ impl Scripted {
         self.pkcs11.sign_data_batch(&evaluate(request), options.clone(), JsValue::UNDEFINED)
     }
 
-    /// The requests that the bridge got over its newest connection.
+    /// The requests that the bridge received on its newest connection.
     pub(super) fn requests(&self) -> Array {
         at(&newest(), "sent").unchecked_into()
     }
 
-    /// The request of that number, counted from 0.
+    /// A request by its number, counted from 0.
     pub(super) fn request(&self, number: u32) -> JsValue {
         self.requests().get(number)
     }
 
-    /// How many requests of a method it got.
+    /// The number of requests of a method.
     pub(super) fn count(&self, method: &str) -> u32 {
         self.requests().filter(&mut |request, _, _| at(&request, "method") == method).length()
     }
 
-    /// Answers the request of that number.
+    /// Answers a request with a result.
     pub(super) fn reply(&self, number: u32, result: &str) {
         let id = at(&self.request(number), "id").as_f64().unwrap();
         self.say(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#));
     }
 
-    /// Answers the request of that number with an error.
+    /// Answers a request with an error.
     pub(super) fn fail(&self, number: u32, status: u16, code: &str) {
         let id = at(&self.request(number), "id").as_f64().unwrap();
-        self.say(&format!(
-            r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32000,"message":"It failed.","data":{{"status":{status},"code":"{code}"}}}}}}"#
-        ));
+        let data = format!(r#"{{"status":{status},"code":"{code}"}}"#);
+        let error = format!(r#"{{"code":-32000,"message":"It failed.","data":{data}}}"#);
+        self.say(&format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#));
     }
 
-    /// Tells how far the request of that number has come.
+    /// Reports the progress of a request.
     pub(super) fn progress(&self, number: u32, done: u32) {
         let id = at(&self.request(number), "id").as_f64().unwrap();
-        self.say(&format!(
-            r#"{{"jsonrpc":"2.0","method":"progress","params":{{"id":{id},"done":{done},"total":2}}}}"#
-        ));
+        let params = format!(r#"{{"id":{id},"done":{done},"total":2}}"#);
+        self.say(&format!(r#"{{"jsonrpc":"2.0","method":"progress","params":{params}}}"#));
     }
 
     pub(super) fn say(&self, text: &str) {
         say(&newest(), text);
     }
 
-    /// Refuses the next connections, as where no bridge runs.
+    /// Refuses the next connections, as if no bridge runs.
     pub(super) fn refuse(&self, count: u32) {
         refuse(count);
     }
@@ -102,5 +101,8 @@ pub(super) fn abort(controller: &JsValue) {
     abort.call0(controller).unwrap();
 }
 
-/// The reply to a batch of two that was cancelled after the first.
-pub(super) const HALF: &str = r#"[{"signature":"AQID"},{"error":{"code":-32000,"message":"cancelled","data":{"status":499,"code":"803"}}}]"#;
+/// The result of a batch of two that was cancelled after the first.
+pub(super) const HALF: &str = r#"[
+    {"signature":"AQID"},
+    {"error":{"code":-32000,"message":"cancelled","data":{"status":499,"code":"803"}}}
+]"#;

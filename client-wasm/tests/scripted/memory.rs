@@ -1,5 +1,5 @@
-//! What is left of a PIN in the client's memory. The PIN is made in JavaScript, so that it comes here
-//! only as the argument of a call.
+//! Copies of a PIN in the client's memory. JavaScript makes the PIN, so the memory gets it only as
+//! the argument of a call.
 
 use js_sys::Function;
 use wasm_bindgen::prelude::*;
@@ -11,7 +11,7 @@ use super::page::*;
 const NONE: JsValue = JsValue::UNDEFINED;
 
 #[wasm_bindgen_test]
-async fn nothing_once_the_request_is_sent() {
+async fn no_copy_of_the_pin_remains_after_the_request_was_sent() {
     let bridge = connect("{}").await;
     let (listener, _events) = recorder();
     bridge.client.add_event_listener(&"traffic".into(), &listener, &NONE).unwrap();
@@ -25,11 +25,11 @@ async fn nothing_once_the_request_is_sent() {
     let one = bridge.pkcs11.sign_data(&request, NONE);
     set(&request, "data", "not base64");
     rejected(bridge.pkcs11.sign_data(&request, NONE)).await;
-    // The last one waits in the queue, where it has to be.
+    // The last call waits in the queue, so its PIN has to be there.
     let others: Vec<_> = (0..61).map(|_| bridge.pkcs11.info(NONE)).collect();
     set(&request, "data", "AQI=");
     let queued = bridge.pkcs11.sign_data(&request, NONE);
-    assert_eq!(copies(), 1, "this finds what is there");
+    assert_eq!(copies(), 1, "the search finds the queued PIN");
 
     for (number, call) in [batch, one].into_iter().chain(others).enumerate() {
         bridge.reply(number as u32, "[]");
@@ -40,14 +40,15 @@ async fn nothing_once_the_request_is_sent() {
     assert_eq!(copies(), 0);
 }
 
-/// How often the PIN stands in the memory.
+/// The number of copies of the PIN in the memory.
 fn copies() -> u32 {
     let count: Function = evaluate(
         "(memory) => { \
              const bytes = new Uint8Array(memory.buffer); \
              const wanted = [...pin].map((digit) => digit.charCodeAt(0)); \
              let count = 0; \
-             for (let at = bytes.indexOf(wanted[0]); at >= 0; at = bytes.indexOf(wanted[0], at + 1)) { \
+             const next = (from) => bytes.indexOf(wanted[0], from); \
+             for (let at = next(0); at >= 0; at = next(at + 1)) { \
                  if (wanted.every((byte, place) => bytes[at + place] === byte)) count += 1; \
              } \
              return count; \

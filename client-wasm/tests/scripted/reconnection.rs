@@ -1,4 +1,4 @@
-//! A bridge that goes away: how often the client looks for it, and what it tells.
+//! A bridge that goes away: how often the client searches for it, and what it reports.
 
 use js_sys::Array;
 use wasm_bindgen::prelude::*;
@@ -10,9 +10,10 @@ use super::page::*;
 const NONE: JsValue = JsValue::UNDEFINED;
 
 #[wasm_bindgen_test]
-async fn the_pauses_grow_and_chance_spreads_them() {
+async fn the_pauses_between_searches_grow() {
     let bridge = connect("({ ports: [24911, 24911] })").await;
-    // Between searches, each takes a moment instead. Longer ones are limits, shorter ones are the bridge's.
+    // Shortens the pauses between searches. Longer timers are limits, shorter ones are the
+    // scripted bridge's.
     let pauses: Array = evaluate(
         "globalThis.pauses = []; \
          globalThis.browser = { setTimeout: setTimeout.bind(globalThis), random: Math.random }; \
@@ -35,7 +36,7 @@ async fn the_pauses_grow_and_chance_spreads_them() {
 }
 
 #[wasm_bindgen_test]
-async fn each_lost_call_is_told_once_and_none_is_sent_again() {
+async fn a_lost_call_fails_once_and_is_not_sent_again() {
     for code in [1001, 1006] {
         let bridge = connect("{}").await;
         let (callback, calls) = recorder();
@@ -51,7 +52,7 @@ async fn each_lost_call_is_told_once_and_none_is_sent_again() {
         let next = bridge.pkcs11.slots(NONE);
         wait_until("it was sent", || bridge.count("slots") == 1).await;
         assert_eq!(bridge.requests().length(), 1);
-        // A reply to a call of the lost connection is one to nobody.
+        // A reply to a call of the lost connection.
         bridge.say(r#"{"jsonrpc":"2.0","id":1,"result":"AQID"}"#);
         bridge.reply(0, "[]");
         assert_eq!(at(&resolved(next).await, "data.length"), 0.0);

@@ -1,4 +1,4 @@
-//! An origin whose approval is taken back.
+//! A user who revokes the approval of the page.
 
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -9,7 +9,7 @@ use super::page::*;
 const NONE: JsValue = JsValue::UNDEFINED;
 
 #[wasm_bindgen_test]
-async fn the_client_connects_again_and_asks_nothing_by_itself() {
+async fn after_a_revocation_the_client_sends_only_calls_of_the_page() {
     let bridge = connect("{}").await;
     let (closed, closings) = recorder();
     let (opened, openings) = recorder();

@@ -1,4 +1,4 @@
-//! For how long the bridge may be silent.
+//! How long the bridge may be silent about a call.
 
 use js_sys::{Date, Promise};
 use wasm_bindgen::prelude::*;
@@ -10,7 +10,7 @@ use super::page::*;
 const NONE: JsValue = JsValue::UNDEFINED;
 
 #[wasm_bindgen_test]
-async fn by_default_there_is_time_for_every_dialog() {
+async fn the_default_limit_leaves_time_for_every_dialog() {
     let limits = evaluate(
         "globalThis.limits = []; \
          globalThis.setTimeout = ((setTimeout) => (handler, limit, ...rest) => { \
@@ -30,7 +30,7 @@ async fn by_default_there_is_time_for_every_dialog() {
 }
 
 #[wasm_bindgen_test]
-async fn each_call_has_its_whole_time() {
+async fn each_call_has_its_own_deadline() {
     let bridge = connect("({ timeout: 300 })").await;
     let first = bridge.pkcs11.info(NONE);
     pause(100).await;
@@ -46,9 +46,9 @@ async fn each_call_has_its_whole_time() {
 }
 
 #[wasm_bindgen_test]
-async fn a_call_has_its_whole_time_after_others_were_answered() {
+async fn a_call_after_answered_calls_has_its_own_deadline() {
     let bridge = connect("({ timeout: 300 })").await;
-    // The next call comes before their deadline, the last one when nobody has waited for long.
+    // The calls come before and after the deadline of the answered call.
     for (number, quiet) in [(0, 200), (2, 700), (4, 0)] {
         let call = bridge.pkcs11.info(NONE);
         bridge.reply(number, "{}");
@@ -60,7 +60,7 @@ async fn a_call_has_its_whole_time_after_others_were_answered() {
 }
 
 #[wasm_bindgen_test]
-async fn a_call_that_waits_for_a_place_is_late_too() {
+async fn a_queued_call_has_a_deadline_too() {
     let bridge = connect("({ timeout: 300 })").await;
     let mut calls: Vec<_> = (0..63).map(|_| bridge.pkcs11.info(NONE)).collect();
     pause(100).await;
@@ -70,7 +70,7 @@ async fn a_call_that_waits_for_a_place_is_late_too() {
     assert_eq!(bridge.requests().length(), 63);
 }
 
-/// Asserts that a call fails when the 300 milliseconds that it may take are over.
+/// Asserts that a call fails after its limit of 300 milliseconds.
 async fn assert_late(call: Promise, made: f64) {
     assert_error(&rejected(call).await, 408, "900", "was not answered within 300 ms");
     let took = Date::now() - made;
@@ -79,7 +79,7 @@ async fn assert_late(call: Promise, made: f64) {
 }
 
 #[wasm_bindgen_test]
-async fn a_batch_goes_on_while_its_progress_comes() {
+async fn progress_extends_the_deadline_of_a_batch() {
     let bridge = connect("({ timeout: 300 })").await;
     let batch = bridge.batch(&NONE);
     for done in 0..6 {
@@ -92,7 +92,7 @@ async fn a_batch_goes_on_while_its_progress_comes() {
 }
 
 #[wasm_bindgen_test]
-async fn progress_of_one_call_is_none_of_another() {
+async fn progress_extends_no_deadline_of_another_call() {
     let bridge = connect("({ timeout: 200 })").await;
     let batch = bridge.batch(&NONE);
     let info = bridge.pkcs11.info(NONE);
@@ -106,7 +106,7 @@ async fn progress_of_one_call_is_none_of_another() {
 }
 
 #[wasm_bindgen_test]
-async fn a_batch_that_nobody_waits_for_is_given_up() {
+async fn a_late_batch_is_cancelled() {
     let bridge = connect("({ timeout: 100 })").await;
     let (listener, calls) = recorder();
     let options = evaluate("({})");
@@ -115,7 +115,7 @@ async fn a_batch_that_nobody_waits_for_is_given_up() {
     assert_error(&error, 408, "900", "signDataBatch was not answered within 100 ms");
     assert!(error.description().contains("is not known"), "{}", error.description());
     assert_eq!(bridge.count("cancel"), 1);
-    // What comes too late is for nobody.
+    // Late messages reach no listener.
     bridge.progress(0, 1);
     bridge.reply(0, HALF);
     pause(20).await;
@@ -123,7 +123,7 @@ async fn a_batch_that_nobody_waits_for_is_given_up() {
 }
 
 #[wasm_bindgen_test]
-async fn another_call_is_not_cancelled() {
+async fn a_late_call_other_than_a_batch_is_not_cancelled() {
     let bridge = connect("({ timeout: 100 })").await;
     let error = rejected(bridge.pkcs11.info(NONE)).await;
     assert_error(&error, 408, "900", "info was not answered within 100 ms. Try again.");

@@ -1,4 +1,4 @@
-/** Stands in for the browser's WebSocket, and so for a bridge: it keeps what it is sent. */
+/** Replaces the browser's WebSocket and the bridge: keeps the requests that it is sent. */
 class ScriptedSocket extends EventTarget {
   static refused = 0;
   readyState = 0;
@@ -39,17 +39,17 @@ export function install() {
   globalThis.WebSocket = ScriptedSocket;
 }
 
-/** Refuses the next connections, as where no bridge runs. */
+/** Refuses the next connections, as if no bridge runs. */
 export function refuse(count) {
   ScriptedSocket.refused = count;
 }
 
-/** The socket that was opened last. */
+/** The newest socket. */
 export function newest() {
   return ScriptedSocket.newest;
 }
 
-/** Lets the bridge say something. */
+/** Sends a text frame of the bridge. */
 export function say(socket, text) {
   socket.dispatchEvent(new MessageEvent("message", { data: text }));
 }

@@ -1,4 +1,4 @@
-//! Slot events: what is watched, for how long, and what happens where that fails.
+//! Slot events: which modules the client watches, how long, and what it does after a failure.
 
 use js_sys::{Array, Function, JSON};
 use pkcs11_bridge_client::Client;
@@ -10,10 +10,13 @@ use super::page::*;
 
 const NONE: JsValue = JsValue::UNDEFINED;
 
-const INSERTED: &str = r#"{"kind":"inserted","module":"card","slot_id":"18446744073709551615","token":{"slot_id":"18446744073709551615","label":"A card"}}"#;
+const INSERTED: &str = concat!(
+    r#"{"kind":"inserted","module":"card","slot_id":"18446744073709551615","#,
+    r#""token":{"slot_id":"18446744073709551615","label":"A card"}}"#
+);
 
 #[wasm_bindgen_test]
-async fn the_modules_that_were_handed_out_are_watched_while_somebody_listens() {
+async fn the_modules_of_the_page_are_watched_while_it_listens() {
     let bridge = connect("{}").await;
     let card = |name: &str| bridge.client.pkcs11(name.into()).unwrap();
     let _ = (card("card"), card("card"));
@@ -33,14 +36,16 @@ async fn the_modules_that_were_handed_out_are_watched_while_somebody_listens() {
     slot_event(&bridge, INSERTED);
     wait_until("an event", || events.length() == 1).await;
     assert_eq!(JSON::stringify(&at(&events, "0.0.detail")).unwrap(), INSERTED);
-    // None of these is one.
+    // These are not slot events.
     for params in ["7", "null", "\"slot\""] {
         slot_event(&bridge, params);
     }
     bridge.say(r#"{"jsonrpc":"2.0","method":"slot"}"#);
 
     remove(&bridge.client, "slot", &listener, &NONE);
-    sent(&bridge, "watchSlots {} watchSlots card watchSlots hsm unwatchSlots {} unwatchSlots card unwatchSlots hsm").await;
+    let watched = "watchSlots {} watchSlots card watchSlots hsm";
+    let unwatched = "unwatchSlots {} unwatchSlots card unwatchSlots hsm";
+    sent(&bridge, &format!("{watched} {unwatched}")).await;
     assert_eq!(events.length(), 1);
     for number in 3..6 {
         bridge.reply(number, "true");
@@ -51,7 +56,7 @@ async fn the_modules_that_were_handed_out_are_watched_while_somebody_listens() {
 }
 
 #[wasm_bindgen_test]
-async fn without_any_it_is_the_default_module() {
+async fn without_a_module_of_the_page_the_default_module_is_watched() {
     for (options, module) in
         [("({})", "{}"), ("({ moduleConfig: { linux: '/lib/card.so' } })", "/lib/card.so")]
     {
@@ -66,7 +71,7 @@ async fn without_any_it_is_the_default_module() {
 }
 
 #[wasm_bindgen_test]
-async fn listeners_are_counted_as_the_browser_does() {
+async fn listeners_are_identified_as_in_the_browser() {
     let bridge = connect("{}").await;
     let (client, (listener, calls)) = (&bridge.client, recorder());
     for (add_with, remove_with) in [
@@ -83,7 +88,7 @@ async fn listeners_are_counted_as_the_browser_does() {
         }
         wait_until("it is watched", || bridge.requests().length() == number + 1).await;
         bridge.reply(number, "true");
-        // Those are others.
+        // These remove other listeners.
         let capture = evaluate(remove_with).is_truthy() && !remove_with.contains("once");
         remove(client, "slot", &listener, &(!capture).into());
         remove(client, "watch", &listener, &capture.into());
@@ -100,7 +105,7 @@ async fn listeners_are_counted_as_the_browser_does() {
 }
 
 #[wasm_bindgen_test]
-async fn what_listens_to_nothing_is_none() {
+async fn a_listener_that_the_browser_ignores_watches_nothing() {
     let bridge = connect("{}").await;
     add(&bridge.client, "slot", &JsValue::NULL, &NONE);
     add(&bridge.client, "slot", &NONE, &NONE);
@@ -118,7 +123,7 @@ async fn what_listens_to_nothing_is_none() {
 }
 
 #[wasm_bindgen_test]
-async fn one_that_listens_once_ends_with_its_event() {
+async fn a_once_listener_ends_with_its_event() {
     let bridge = connect("{}").await;
     let once = evaluate("({ once: true })");
     let object = evaluate("({ calls: [], handleEvent(event) { this.calls.push(event); } })");
@@ -128,7 +133,7 @@ async fn one_that_listens_once_ends_with_its_event() {
     add(&bridge.client, "slot", &object, &once);
     sent(&bridge, "watchSlots {}").await;
     bridge.reply(0, "true");
-    // It does not reach the one behind, which goes on listening.
+    // The event does not reach the second listener, which stays.
     slot_event(&bridge, "{}");
     wait_until("it was stopped", || evaluate("stopped").is_truthy()).await;
     remove(&bridge.client, "slot", &stop, &NONE);
@@ -140,7 +145,7 @@ async fn one_that_listens_once_ends_with_its_event() {
     pause(20).await;
     assert_eq!(at(&object, "calls.length"), 1.0);
 
-    // Removed before its event, it is gone.
+    // Removed before its event.
     bridge.reply(1, "true");
     add(&bridge.client, "slot", &object, &once);
     sent(&bridge, "watchSlots {} unwatchSlots {} watchSlots {}").await;
@@ -151,7 +156,7 @@ async fn one_that_listens_once_ends_with_its_event() {
 }
 
 #[wasm_bindgen_test]
-async fn a_signal_ends_those_that_it_was_given_to() {
+async fn a_signal_removes_its_listeners() {
     let bridge = connect("{}").await;
     let (controller, options) = controller();
     let (first, second) = (recorder().0, recorder().0);
@@ -168,7 +173,7 @@ async fn a_signal_ends_those_that_it_was_given_to() {
 }
 
 #[wasm_bindgen_test]
-async fn a_page_that_changes_its_mind_asks_for_no_more_than_it_has_to() {
+async fn quick_changes_of_listeners_send_few_requests() {
     let bridge = connect("{}").await;
     let (first, second) = (recorder().0, recorder().0);
     add(&bridge.client, "slot", &first, &NONE);
@@ -177,7 +182,7 @@ async fn a_page_that_changes_its_mind_asks_for_no_more_than_it_has_to() {
     assert_eq!(said(&bridge), "");
     add(&bridge.client, "slot", &first, &NONE);
     sent(&bridge, "watchSlots {}").await;
-    // Its reply is awaited first, so that the bridge cannot take the two in the wrong order.
+    // The client awaits the reply first, so that the bridge cannot swap the two requests.
     remove(&bridge.client, "slot", &first, &NONE);
     pause(20).await;
     assert_eq!(said(&bridge), "watchSlots {}");
@@ -194,7 +199,7 @@ async fn a_page_that_changes_its_mind_asks_for_no_more_than_it_has_to() {
 }
 
 #[wasm_bindgen_test]
-async fn a_new_connection_is_asked_anew() {
+async fn slots_are_watched_again_on_a_new_connection() {
     for (reply, code) in [(true, 1001), (true, 1006), (false, 1006)] {
         let bridge = connect("{}").await;
         let (told, watches) = recorder();
@@ -202,7 +207,7 @@ async fn a_new_connection_is_asked_anew() {
         add(&bridge.client, "slot", &recorder().0, &NONE);
         sent(&bridge, "watchSlots {}").await;
         if reply {
-            // Together with the end, which the client learns of in the same moment.
+            // The reply and the end of the connection come at the same moment.
             bridge.reply(0, "true");
         }
         let old = bridge.requests();
@@ -217,7 +222,7 @@ async fn a_new_connection_is_asked_anew() {
 }
 
 #[wasm_bindgen_test]
-async fn what_fails_is_told_and_tried_again() {
+async fn a_failed_watch_is_reported_and_tried_again() {
     let bridge = connect("{}").await;
     let (told, watches) = recorder();
     let listener = recorder().0;
@@ -240,7 +245,7 @@ async fn what_fails_is_told_and_tried_again() {
     wait_until("it is told", || watching(&watches) == "false false false true ").await;
     assert_eq!(at(&watches, "3.0.detail.error"), NONE);
 
-    // Nobody listens any more, so nothing is tried.
+    // The page does not listen any more, so the client does not try again.
     remove(&bridge.client, "slot", &listener, &NONE);
     wait_until("it is ended", || bridge.count("unwatchSlots") == 1).await;
     bridge.reply(4, "true");
@@ -254,7 +259,7 @@ async fn what_fails_is_told_and_tried_again() {
 }
 
 #[wasm_bindgen_test]
-async fn where_the_user_said_no_nobody_is_asked_again() {
+async fn a_refused_watch_is_not_tried_again_before_approval() {
     let bridge = connect("{}").await;
     let (told, watches) = recorder();
     let listener = recorder().0;
@@ -274,7 +279,7 @@ async fn where_the_user_said_no_nobody_is_asked_again() {
     bridge.fail(0, 412, "101");
     rejected(call).await;
     pause(20).await;
-    assert_eq!(bridge.requests().length(), 1, "that may have been said without asking");
+    assert_eq!(bridge.requests().length(), 1, "the bridge may refuse without asking the user");
     let call = bridge.pkcs11.info(NONE);
     bridge.reply(1, "{}");
     resolved(call).await;
@@ -282,7 +287,7 @@ async fn where_the_user_said_no_nobody_is_asked_again() {
 }
 
 #[wasm_bindgen_test]
-async fn after_a_revocation_nobody_is_asked_either() {
+async fn after_a_revocation_slots_are_not_watched_before_approval() {
     let bridge = connect("{}").await;
     add(&bridge.client, "slot", &recorder().0, &NONE);
     sent(&bridge, "watchSlots {}").await;
@@ -329,7 +334,7 @@ fn slot_event(bridge: &Scripted, params: &str) {
     bridge.say(&format!(r#"{{"jsonrpc":"2.0","method":"slot","params":{params}}}"#));
 }
 
-/// What the bridge was told on its newest connection, with the module where one was named.
+/// The requests on the newest connection, each with its module.
 fn said(bridge: &Scripted) -> String {
     let told = bridge.requests().into_iter().map(|request| {
         let module = at(&request, "params.module").as_string();
@@ -338,13 +343,13 @@ fn said(bridge: &Scripted) -> String {
     told.collect::<Vec<_>>().join(" ")
 }
 
-/// Waits until the bridge was told this, and nothing else.
+/// Waits until the bridge has received exactly these requests.
 async fn sent(bridge: &Scripted, expected: &str) {
     wait_until(expected, || said(bridge).len() >= expected.len()).await;
     assert_eq!(said(bridge), expected);
 }
 
-/// Whether it was watched, for each "watch" event.
+/// The field `watching` of each "watch" event.
 fn watching(events: &Array) -> String {
     let each = events.iter().map(|event| at(&event, "0.detail.watching").is_truthy());
     each.map(|watching| format!("{watching} ")).collect()

@@ -1,7 +1,7 @@
-//! The bridge that the tests run on, and short ways to call the client as a page does.
+//! The bridge that the tests use, and helpers that call the client as a page does.
 //!
-//! The variables are read when the tests are compiled: `PKCS11_BRIDGE_PORT`, the port of the
-//! bridge; `PKCS11_BRIDGE_STAGE`, an address that stops and starts the bridge by `POST`;
+//! The compiler reads three environment variables: `PKCS11_BRIDGE_PORT`, the port of the bridge;
+//! `PKCS11_BRIDGE_CONTROL`, an address that stops and starts the bridge by `POST`; and
 //! `PKCS11_BRIDGE_PIN`, the PIN of the token. The token has the keys of [`KEYS`].
 
 use pkcs11_bridge_client::{AbstractPkcs11, Client, RestException};
@@ -32,29 +32,29 @@ pub(super) fn pin() -> &'static str {
     variable("PKCS11_BRIDGE_PIN", option_env!("PKCS11_BRIDGE_PIN"))
 }
 
-pub(super) fn stage() -> &'static str {
-    variable("PKCS11_BRIDGE_STAGE", option_env!("PKCS11_BRIDGE_STAGE"))
+pub(super) fn control() -> &'static str {
+    variable("PKCS11_BRIDGE_CONTROL", option_env!("PKCS11_BRIDGE_STAGE"))
 }
 
 fn variable(name: &str, value: Option<&'static str>) -> &'static str {
     value.unwrap_or_else(|| panic!("{name} is not set: the end-to-end tests run these tests"))
 }
 
-/// Stops or starts the bridge, or both: "stop", "start" or "restart".
-pub(super) async fn command(deed: &str) {
+/// Stops or starts the bridge, or both. The action is "stop", "start" or "restart".
+pub(super) async fn command(action: &str) {
     let posted = evaluate(&format!(
-        "fetch('{}/{deed}', {{ method: 'POST' }}).then((response) => response.ok)",
-        stage()
+        "fetch('{}/{action}', {{ method: 'POST' }}).then((response) => response.ok)",
+        control()
     ));
-    assert_eq!(resolved(posted.unchecked_into()).await, JsValue::TRUE, "POST /{deed}");
+    assert_eq!(resolved(posted.unchecked_into()).await, JsValue::TRUE, "POST /{action}");
 }
 
-/// Connects with the default options, but for the port.
+/// Connects to the bridge's port with the default options.
 pub(super) async fn connect() -> Client {
     connect_with("{}").await.expect("a bridge")
 }
 
-/// Connects with options that are written as JavaScript.
+/// Connects with options in JavaScript.
 pub(super) async fn connect_with(options: &str) -> Result<Client, RestException> {
     let port = port();
     let options = evaluate(&format!("({{ ports: [{port}, {port}], ...{options} }})"));
