@@ -1,7 +1,7 @@
 //! Decoders of the pipe between bridge and worker.
 
 use futures_util::{FutureExt, StreamExt};
-use pkcs11_bridge::ipc::frame::{self, Input};
+use pkcs11_bridge::ipc::frame::{self, BlockingFrameReader};
 use pkcs11_bridge::ipc::message::{Greeting, Outcome, Response, WorkerMessage};
 use pkcs11_bridge::ipc::task::TaskRequest;
 use pkcs11_bridge::ipc::token_snapshot::TokenSnapshot;
@@ -12,9 +12,9 @@ use crate::{Decoded, round_trips};
 
 /// Frames, as the worker and as the bridge read them. Both must find the same frames.
 pub(crate) fn pipe(bytes: &[u8]) -> Decoded {
-    let (mut of_worker, mut input) = (Vec::new(), Input::new(bytes));
+    let (mut of_worker, mut input) = (Vec::new(), BlockingFrameReader::new(bytes));
     let end = loop {
-        match input.next::<Box<RawValue>>() {
+        match input.read::<Box<RawValue>>() {
             Ok(Some(frame)) => of_worker.push(frame.get().to_owned()),
             Ok(None) => break Ok(()),
             Err(error) => break Err(error.to_string()),

@@ -16,7 +16,9 @@ use crate::process::hardening;
 /// Reads the question from standard input and writes the answer to standard output.
 pub(crate) fn run() -> ExitCode {
     hardening::limit_memory(MAX_MEMORY);
-    let Ok(Some(request)) = frame::Input::new(io::stdin()).next() else { return ExitCode::FAILURE };
+    let Ok(Some(request)) = frame::BlockingFrameReader::new(io::stdin()).read() else {
+        return ExitCode::FAILURE;
+    };
     end_with_bridge();
     let answer = show(&request);
     match frame::write(&mut io::stdout(), &answer) {

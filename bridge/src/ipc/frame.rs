@@ -57,19 +57,19 @@ pub(crate) fn write(writer: &mut impl Write, message: &impl Serialize) -> io::Re
 
 /// Reads frames from a blocking stream, for a thread that only waits for its next task. It reads a
 /// short frame, as most are, with a single system call.
-pub struct Input<R> {
+pub struct BlockingFrameReader<R> {
     reader: R,
     /// The bytes that were received and not decoded yet. Wiped, because they may hold a PIN.
     buffer: Zeroizing<Vec<u8>>,
 }
 
-impl<R: Read> Input<R> {
+impl<R: Read> BlockingFrameReader<R> {
     pub fn new(reader: R) -> Self {
         Self { reader, buffer: Zeroizing::default() }
     }
 
     /// The next message; `None` at the end of the stream.
-    pub fn next<M: DeserializeOwned>(&mut self) -> io::Result<Option<M>> {
+    pub fn read<M: DeserializeOwned>(&mut self) -> io::Result<Option<M>> {
         loop {
             let len = self.buffer.first_chunk().map(|header| body_len(*header)).transpose()?;
             let missing = match len {
@@ -140,10 +140,10 @@ mod tests {
         let mut pipe = Vec::new();
         write(&mut pipe, &"one").unwrap();
         write(&mut pipe, &"two").unwrap();
-        let mut input = Input::new(pipe.as_slice());
-        assert_eq!(input.next::<String>().unwrap().unwrap(), "one");
-        assert_eq!(input.next::<String>().unwrap().unwrap(), "two");
-        assert!(input.next::<String>().unwrap().is_none());
+        let mut input = BlockingFrameReader::new(pipe.as_slice());
+        assert_eq!(input.read::<String>().unwrap().unwrap(), "one");
+        assert_eq!(input.read::<String>().unwrap().unwrap(), "two");
+        assert!(input.read::<String>().unwrap().is_none());
     }
 
     #[test]
@@ -160,13 +160,13 @@ mod tests {
         for text in [&short, &long, &short] {
             write(&mut pipe, text).unwrap();
         }
-        let mut byte_by_byte = Input::new(ByteByByte(&pipe));
-        let mut whole = Input::new(pipe.as_slice());
+        let mut byte_by_byte = BlockingFrameReader::new(ByteByByte(&pipe));
+        let mut whole = BlockingFrameReader::new(pipe.as_slice());
         for text in [&short, &long, &short] {
-            assert_eq!(byte_by_byte.next::<String>().unwrap().as_ref(), Some(text));
-            assert_eq!(whole.next::<String>().unwrap().as_ref(), Some(text));
+            assert_eq!(byte_by_byte.read::<String>().unwrap().as_ref(), Some(text));
+            assert_eq!(whole.read::<String>().unwrap().as_ref(), Some(text));
         }
-        assert!(byte_by_byte.next::<String>().unwrap().is_none());
+        assert!(byte_by_byte.read::<String>().unwrap().is_none());
     }
 
     #[tokio::test]
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn malformed_frames_are_errors() {
         for bytes in [&[0xff; 8][..], &[4, 0, 0, 0, b'"'], &[2, 0, 0, 0, b'"', b'x']] {
-            assert!(Input::new(bytes).next::<String>().is_err(), "{bytes:?}");
+            assert!(BlockingFrameReader::new(bytes).read::<String>().is_err(), "{bytes:?}");
         }
     }
 

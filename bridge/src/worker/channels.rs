@@ -5,28 +5,28 @@ use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 
-use crate::ipc::frame::{self, Input};
+use crate::ipc::frame::{self, BlockingFrameReader};
 use crate::ipc::task::TaskRequest;
 use crate::process::lock::lock;
 
 /// A channel carries one task at a time, then the response to it.
 #[derive(Clone)]
 pub(super) struct Channel {
-    input: Arc<Mutex<Input<Box<dyn Read + Send>>>>,
+    input: Arc<Mutex<BlockingFrameReader<Box<dyn Read + Send>>>>,
     output: Arc<Mutex<Box<dyn Write + Send>>>,
 }
 
 impl Channel {
     fn new(input: impl Read + Send + 'static, output: impl Write + Send + 'static) -> Self {
         Self {
-            input: Arc::new(Mutex::new(Input::new(Box::new(input)))),
+            input: Arc::new(Mutex::new(BlockingFrameReader::new(Box::new(input)))),
             output: Arc::new(Mutex::new(Box::new(output))),
         }
     }
 
     /// Waits for the next task; `None` once the bridge has closed the channel.
     pub(super) fn receive(&self) -> io::Result<Option<TaskRequest>> {
-        lock(&self.input).next()
+        lock(&self.input).read()
     }
 
     pub(super) fn send(&self, message: &impl Serialize) -> io::Result<()> {
