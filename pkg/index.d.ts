@@ -221,7 +221,7 @@ export interface SignData {
   data: string;
   /**
    * The user's PIN. Leave it out if you can. If the token needs a PIN, the bridge then asks the
-   * user in its own window, and the page never sees the PIN.
+   * user in its own window. The page never sees that PIN.
    */
   pin?: string | undefined;
   /** The encoding of an ECDSA signature: r and s concatenated (`"raw"`, the default), or DER. */
@@ -451,8 +451,8 @@ export interface WatchDetail {
   watching: boolean;
   /**
    * Why the bridge does not watch the module. The client tries again after pauses that grow from
-   * 0.5 to 30 seconds. After 401/500 it first waits until a call of the page has succeeded, so that
-   * the bridge does not ask the user again and again.
+   * 0.5 to 30 seconds. After 401/500 it first waits until a call of the page has succeeded.
+   * Otherwise the bridge would ask the user again and again.
    */
   error?: RestException | undefined;
 }

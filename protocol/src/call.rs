@@ -243,8 +243,9 @@ pub struct SignDataBatch {
     /// 1 to [`crate::MAX_BATCH`] hashes to sign. For EdDSA and ML-DSA, the messages themselves.
     #[serde(deserialize_with = "decode_batch")]
     pub data: Vec<Base64Bytes>,
-    /// As in [`SignData::pin`]. If the key needs the PIN for every signature
-    /// (`CKA_ALWAYS_AUTHENTICATE`), the bridge asks the user for each one, even if `pin` is given.
+    /// As in [`SignData::pin`]. A key may need the PIN for every signature
+    /// (`CKA_ALWAYS_AUTHENTICATE`). The bridge then asks the user for each one, even if `pin` is
+    /// given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<Pin>,
     /// As in [`SignData::signature_format`].

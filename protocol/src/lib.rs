@@ -39,9 +39,9 @@
 //! ← {"jsonrpc":"2.0","method":"progress","params":{"id":7,"done":250,"total":1000}}
 //! ```
 //!
-//! After `watchSlots`, the bridge sends a `slot` event for each token that is inserted into a slot
-//! of the module or removed from one. The events end with `unwatchSlots` or with the connection. If
-//! the module stops in between, the bridge reports the changes once the module runs again.
+//! After `watchSlots`, the bridge sends a `slot` event for each token that the user inserts into a
+//! slot of the module or removes. The events end with `unwatchSlots` or with the connection. If the
+//! module stops in between, the bridge reports the changes once the module runs again.
 //!
 //! ```text
 //! ← {"jsonrpc":"2.0","method":"slot","params":{"kind":"inserted","module":"card","slot_id":1,

@@ -69,7 +69,8 @@ impl FromStr for Origin {
         let host = match url.host().ok_or(OriginError::NotAnOrigin)? {
             Host::Domain(name) if name.contains('*') => return Err(OriginError::Wildcard),
             // A URL allows more characters than a host name has. They could deceive the user in a
-            // dialog, or run as a command in the line that the user copies to a terminal.
+            // dialog. They could also run a command, because the user copies the origin to a
+            // terminal.
             Host::Domain(name) if name.is_empty() || !name.bytes().all(is_host_name_byte) => {
                 return Err(OriginError::NotAnOrigin);
             }

@@ -1,4 +1,4 @@
-//! Texts for dialogs. Text from a page, a token or a certificate must not deceive the user, so this
+//! Texts for dialogs. Text from a page, a token or a certificate must not deceive the user. This
 //! module replaces invisible characters, characters that move other text, and markup. It also cuts
 //! texts to the length that a pinentry accepts.
 

@@ -1,6 +1,9 @@
-//! The opening handshake (RFC 6455, section 4.2). The bridge refuses it with 403 if `Host` is not a
-//! loopback name, if `Origin` is missing or malformed, if the peer does not offer the sub-protocol,
-//! or if the peer is a program of another user.
+//! The opening handshake (RFC 6455, section 4.2). The bridge refuses it with 403 in these cases:
+//!
+//! - `Host` is not a loopback name with the bridge's port.
+//! - `Origin` is missing or malformed.
+//! - The peer does not offer the sub-protocol.
+//! - The peer is a program of another user.
 
 use pkcs11_bridge_protocol::{MAX_FRAME_LEN, SUBPROTOCOL};
 use tokio::net::TcpStream;
