@@ -99,8 +99,8 @@ fn message(request: &DialogRequest<Question>, program: &Path, text: &str) -> Ask
 /// Ends this process and its pinentry when the bridge closes the input. The bridge does so when it
 /// no longer needs the answer, or when it ends.
 ///
-/// The process starts a session of its own. Its process group then includes the pinentry. A pinentry
-/// can still draw in the terminal of the bridge, as it does under gpg-agent.
+/// The process starts a session of its own. Its process group then includes the pinentry. A
+/// pinentry can still draw in the terminal of the bridge, as it does under gpg-agent.
 #[cfg(unix)]
 fn end_with_bridge() {
     use rustix::process::{Signal, kill_current_process_group, setsid};
