@@ -78,6 +78,7 @@ check: ## Check format, line width, lints, documentation, dependencies and scrip
 	$(NEED) cc $(call IF_SUDO,shellcheck)
 	@echo "check: building the tools and running the lints, the first time usually 5 minutes"
 	cargo fmt --all --check
+	setup/check-line-width.sh
 	$(SIDE_BY_SIDE) 'setup/install-missing.sh $(CHECK_TOOLS)' \
 		'$(CARGO) clippy $(TESTED) --all-targets -- -D warnings'
 	$(CARGO) clippy -p $(CLIENT) -p pkcs11-bridge-protocol --target wasm32-unknown-unknown \

@@ -98,8 +98,8 @@ impl AbstractPkcs11 {
     }
 
     /// Signs many hashes with one PIN. Takes the object of `signData` with an array as `data`.
-    /// `options` is `{ onProgress, signal }`. The response's data is an array of `{ signature }` and
-    /// `{ error }`.
+    /// `options` is `{ onProgress, signal }`. The response's data is an array of `{ signature }`
+    /// and `{ error }`.
     #[wasm_bindgen(js_name = signDataBatch)]
     pub fn sign_data_batch(&self, data: &JsValue, options: JsValue, callback: JsValue) -> Promise {
         let (options, callback) = callback_last(options, callback);

@@ -20,9 +20,9 @@ pub(super) struct Running<T> {
 }
 
 impl<T> Running<T> {
-    /// The latest deadline of this task, if it has to wait for the longer task `other`. A module may
-    /// let no other call in while a person enters a PIN at the reader, for example. This bound ends
-    /// a task that hangs beside signatures that go on all the time.
+    /// The latest deadline of this task, if it has to wait for the longer task `other`. A module
+    /// may let no other call in while a person enters a PIN at the reader, for example. This bound
+    /// ends a task that hangs beside signatures that go on all the time.
     fn latest(&self, other: &Self) -> Instant {
         self.since + self.limit + other.limit
     }
