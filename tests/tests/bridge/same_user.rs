@@ -24,7 +24,8 @@ fn response_to(user: u32, address: SocketAddr, origin: &str) -> String {
     // Reads up to the blank line, and then the rest. A WebSocket stays open.
     let script = format!(
         "exec 3<>/dev/tcp/{}/{} && printf '{request}' >&3 && \
-         while IFS= read -r -t 20 line <&3; do echo \"$line\"; [ \"$line\" = $'\\r' ] && break; done; \
+         while IFS= read -r -t 20 line <&3; do \
+         echo \"$line\"; [ \"$line\" = $'\\r' ] && break; done; \
          timeout 0.5 cat <&3; true",
         address.ip(),
         address.port(),
