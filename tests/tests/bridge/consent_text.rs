@@ -65,7 +65,7 @@ async fn both_ends_of_an_origin_of_4_kb_are_shown() {
 }
 
 /// URLs allow more characters in a host than computers' names have. Such a character could
-/// deceive the user in a dialog, or act as a command in a line that the user copies.
+/// deceive the user in a dialog. In a line that the user copies, it could act as a command.
 #[tokio::test]
 async fn an_origin_with_unusual_characters_is_not_asked_about() {
     let (pinentry, bridge) = open("");

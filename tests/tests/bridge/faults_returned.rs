@@ -41,8 +41,7 @@ async fn each_return_value_of_a_read_is_reported() {
     fixture.while_healthy_module_works(work).await;
 }
 
-/// After these values the worker reads its state again and repeats the call, or repeats
-/// the call with a larger buffer.
+/// After these values the worker repeats the call, with fresh state or with a larger buffer.
 const RETRIED: [u64; 11] = [
     cryptoki_sys::CKR_DEVICE_REMOVED,
     cryptoki_sys::CKR_KEY_HANDLE_INVALID,

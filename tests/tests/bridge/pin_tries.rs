@@ -1,5 +1,5 @@
-//! The tries of a token: a page cannot use the last one, the dialog tells the user
-//! about it, and the bridge does not try a locked PIN.
+//! The tries of a token: a page cannot use the last one, and the dialog warns the user
+//! of it. The bridge does not try a locked PIN.
 
 use std::time::Duration;
 

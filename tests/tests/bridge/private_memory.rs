@@ -54,7 +54,7 @@ fn cores(folder: &Path) -> Vec<String> {
 }
 
 /// Ends a process like a crash does. Rust's own handler takes the first SIGSEGV, which
-/// may be a stack overflow, and leaves the next one to the system.
+/// may be a stack overflow. The system takes the next one.
 #[track_caller]
 fn crash(pid: u32, signal: Signal) {
     let ended = wait_until(Duration::from_secs(20), || {

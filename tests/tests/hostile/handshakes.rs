@@ -9,9 +9,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::testbed::Testbed;
 
-/// Opens 10,000 sockets, each of which sends a text. If the process may not have as many open, they
-/// come in waves. Each burst comes after the bridge has accepted the one before, so that the test
-/// does not measure how busy the machine is.
+/// Opens 10,000 sockets, each of which sends a text. If the process may not have as
+/// many open, they come in waves. Each burst comes after the bridge has accepted the
+/// one before. Otherwise the test would measure how busy the machine is.
 fn ten_thousand(testbed: &Testbed, words: impl Fn(usize) -> String) -> Vec<RawConnection> {
     let together = allowed();
     let mut peers = Vec::new();
