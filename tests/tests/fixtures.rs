@@ -10,5 +10,6 @@ mod fixtures {
     pub mod pinentry;
     pub mod pkcs11_tool;
     pub mod secrets;
+    pub mod simulated_token;
     pub mod test_module;
 }
