@@ -33,7 +33,7 @@ pub(super) fn pin() -> &'static str {
 }
 
 pub(super) fn control() -> &'static str {
-    variable("PKCS11_BRIDGE_CONTROL", option_env!("PKCS11_BRIDGE_STAGE"))
+    variable("PKCS11_BRIDGE_CONTROL", option_env!("PKCS11_BRIDGE_CONTROL"))
 }
 
 fn variable(name: &str, value: Option<&'static str>) -> &'static str {
