@@ -2,6 +2,7 @@
 //! never stops the listener. When the bridge stops, it answers the requests in flight first.
 
 mod admission;
+mod calls;
 mod connection;
 pub mod handshake;
 mod listener;

@@ -1,7 +1,6 @@
 //! One WebSocket connection: receives requests and sends replies in any order. Every message gets a
 //! reply or a close code. Limits bound what a peer can make the bridge hold.
 
-use std::collections::HashMap;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -15,13 +14,9 @@ use pkcs11_bridge_protocol::event::Progress;
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::message::{Id, Notification, Rejected, Reply, Request};
 use pkcs11_bridge_protocol::rv::Rv;
-use pkcs11_bridge_protocol::{
-    MAX_IN_FLIGHT, MAX_IN_FLIGHT_LEN, MAX_UNAPPROVED_LEN, STOP_SECONDS, WRITE_SECONDS,
-};
-use serde::Serialize;
+use pkcs11_bridge_protocol::{STOP_SECONDS, WRITE_SECONDS};
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -30,6 +25,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_util::sync::CancellationToken;
 
 use super::admission::ConnectionPermit;
+use super::calls::{Calls, Done, encode};
 use super::read_limits::LimitedSocket;
 use crate::access::origin::{Approval, RequestOrigin};
 use crate::service::{Bridge, Caller};
@@ -40,20 +36,10 @@ pub(super) struct Connection {
     socket: WebSocketStream<LimitedSocket>,
     bridge: Arc<Bridge>,
     caller: Arc<Caller>,
-    calls: JoinSet<String>,
-    in_flight: HashMap<tokio::task::Id, InFlight>,
+    calls: Calls,
     /// The events that wait to be sent to the page.
     events: (mpsc::Sender<String>, mpsc::Receiver<String>),
     permit: ConnectionPermit,
-}
-
-/// A call without a reply yet.
-struct InFlight {
-    id: Id,
-    /// The length of the request's frame in bytes.
-    len: usize,
-    /// Cancels the rest of a batch. `None` for other calls, which cannot be cancelled.
-    cancelled: Option<CancellationToken>,
 }
 
 /// Whether the connection continues. `Break` holds the close frame; `None` if the peer is gone.
@@ -70,8 +56,8 @@ impl Connection {
         socket.get_mut().message_done();
         let events = mpsc::channel(MAX_EVENTS);
         let caller = Arc::new(bridge.caller(origin, events.0.clone()));
-        let (calls, in_flight) = (JoinSet::new(), HashMap::new());
-        Self { socket, bridge, caller, calls, in_flight, events, permit }
+        let calls = Calls::default();
+        Self { socket, bridge, caller, calls, events, permit }
     }
 
     /// Serves the connection until it ends or `stop` is cancelled.
@@ -99,7 +85,7 @@ impl Connection {
         loop {
             let flow = tokio::select! {
                 frame = self.socket.next() => self.receive(frame).await,
-                Some(done) = self.calls.join_next_with_id() => self.reply(done).await,
+                Some(done) = self.calls.next() => self.reply(done).await,
                 Some(event) = self.events.1.recv() => self.send(event).await,
                 () = caller.revoked().cancelled() => {
                     let end = close_frame(CloseCode::Policy, "the origin was revoked");
@@ -164,48 +150,24 @@ impl Connection {
     async fn start(&mut self, request: Request, len: usize) -> Flow {
         let Request { id, call } = request;
         if let Call::Cancel(Cancel { id: batch }) = &call {
-            let found = self.in_flight.values().find(|call| call.id == *batch);
-            let found = found.and_then(|call| call.cancelled.as_ref());
-            found.inspect(|cancelled| cancelled.cancel());
-            return self.send(encode(&Reply::success(id, found.is_some()))).await;
-        }
-        if self.in_flight.values().any(|call| call.id == id) {
-            let message = "A request with the same id is still in flight: use another id.";
-            let failure = Failure::new(ErrorCode::NotRequest, message);
-            return self.reject(Rejected { id: None, failure }).await;
-        }
-        if self.in_flight.len() >= MAX_IN_FLIGHT {
-            let message = format!(
-                "More than {MAX_IN_FLIGHT} requests are in flight on this connection: wait for a \
-                 reply before you send the next request."
-            );
-            let failure = Failure::new(ErrorCode::TooManyRequests, message);
-            return self.reject(Rejected { id: Some(id), failure }).await;
+            let cancelled = self.calls.cancel(batch);
+            return self.send(encode(&Reply::success(id, cancelled))).await;
         }
         if self.permit.is_unapproved()
             && self.bridge.approval(self.caller.origin()) == Approval::Approved
         {
             self.permit.approve();
         }
-        let (max_len, message) = if self.permit.is_unapproved() {
-            let message = "The bridge is asking the user whether this page may use tokens: wait \
-                           for the answer before you send more than 256 KiB of requests.";
-            (MAX_UNAPPROVED_LEN, message)
-        } else {
-            let message = "More than 1 MiB of requests is in flight on this connection: wait for a \
-                           reply before you send the next request.";
-            (MAX_IN_FLIGHT_LEN, message)
-        };
-        let in_flight_len: usize = self.in_flight.values().map(|call| call.len).sum();
-        if in_flight_len + len > max_len {
-            let failure = Failure::new(ErrorCode::TooManyRequests, message);
-            return self.reject(Rejected { id: Some(id), failure }).await;
+        let approval =
+            if self.permit.is_unapproved() { Approval::NotApproved } else { Approval::Approved };
+        if let Err(rejected) = self.calls.check(&id, len, approval) {
+            return self.reject(rejected).await;
         }
         let (bridge, caller) = (Arc::clone(&self.bridge), Arc::clone(&self.caller));
         let (reply_to, cancelled) = (id.clone(), CancellationToken::new());
         let control = self.batch_control(&id, &cancelled);
         let cancelled = matches!(call, Call::SignDataBatch(_)).then_some(cancelled);
-        let task = self.calls.spawn(async move {
+        self.calls.start(id, len, cancelled, async move {
             let method = call.method();
             match bridge.answer(&caller, call, &control).await {
                 Ok(result) => encode(&Reply::success(reply_to, result)),
@@ -215,7 +177,6 @@ impl Connection {
                 }
             }
         });
-        self.in_flight.insert(task.id(), InFlight { id, len, cancelled });
         Flow::Continue(())
     }
 
@@ -254,12 +215,12 @@ impl Connection {
                 return Flow::Break(None);
             }
         }
-        let text = self.take_reply(done);
+        let text = self.calls.take_reply(done);
         if self.feed(text).await.is_break() {
             return Flow::Break(None);
         }
-        while let Some(done) = self.calls.try_join_next_with_id() {
-            let text = self.take_reply(done);
+        while let Some(done) = self.calls.try_next() {
+            let text = self.calls.take_reply(done);
             if self.feed(text).await.is_break() {
                 return Flow::Break(None);
             }
@@ -267,29 +228,12 @@ impl Connection {
         self.flush().await
     }
 
-    /// Removes a finished call from the calls in flight. Returns the text of its reply.
-    fn take_reply(&mut self, done: Done) -> String {
-        match done {
-            Ok((task, text)) => {
-                self.in_flight.remove(&task);
-                text
-            }
-            Err(error) => {
-                tracing::error!(%error, "a call panicked");
-                let message = "The bridge failed on this call. Try again. Its log has the details.";
-                let failure = Failure::new(ErrorCode::Internal, message);
-                let id = self.in_flight.remove(&error.id()).map(|call| call.id);
-                encode(&Reply::<()>::failure(id, failure))
-            }
-        }
-    }
-
     /// Waits for the calls in flight, up to a deadline. Takes no new requests.
     async fn finish(&mut self, end: CloseFrame) -> Option<CloseFrame> {
         let answered = timeout(STOP_GRACE, async {
             loop {
                 let flow = tokio::select! {
-                    done = self.calls.join_next_with_id() => match done {
+                    done = self.calls.next() => match done {
                         Some(done) => self.reply(done).await,
                         None => return Flow::Continue(()),
                     },
@@ -309,12 +253,8 @@ impl Connection {
 
     /// Aborts the calls in flight and answers them with an error.
     async fn abort_calls(&mut self) -> Flow {
-        self.calls.abort_all();
-        for (_, InFlight { id, .. }) in std::mem::take(&mut self.in_flight) {
-            let message = "The bridge stopped before the module had answered. Whether the module \
-                           has executed the call is not known.";
-            let failure = Failure::new(ErrorCode::Internal, message);
-            self.feed(encode(&Reply::<()>::failure(Some(id), failure))).await?;
+        for reply in self.calls.abort() {
+            self.feed(reply).await?;
         }
         self.flush().await
     }
@@ -354,8 +294,6 @@ async fn close(mut socket: WebSocketStream<LimitedSocket>, frame: CloseFrame) {
     let _ = timeout(CLOSE_GRACE, closing).await;
 }
 
-type Done = Result<(tokio::task::Id, String), JoinError>;
-
 /// The connection ends if writing failed or took too long: the peer is gone or does not read.
 fn flow<E>(result: Result<Result<(), E>, tokio::time::error::Elapsed>) -> Flow {
     match result {
@@ -379,13 +317,6 @@ fn log_failure(origin: &RequestOrigin, method: &str, failure: &Failure) {
         pkcs11 = rv.as_deref(),
         "call failed"
     );
-}
-
-fn encode<R: Serialize>(reply: &Reply<R>) -> String {
-    reply.encode().unwrap_or_else(|error| {
-        tracing::error!(%error, "cannot encode a reply");
-        String::new()
-    })
 }
 
 fn too_long() -> CloseFrame {
