@@ -71,11 +71,11 @@ fn not_a_request(text: &str, problem: &str) -> Rejected {
         ),
         Ok(_) if !text.trim_start().starts_with('{') => (
             ErrorCode::NotRequest,
-            "The message is not an object, so it is no request of JSON-RPC 2.0.".to_owned(),
+            "The message is not an object, so it is not a JSON-RPC 2.0 request.".to_owned(),
         ),
         Ok(_) => (
             ErrorCode::NotRequest,
-            format!("The message is no request of JSON-RPC 2.0: {problem}."),
+            format!("The message is not a JSON-RPC 2.0 request: {problem}."),
         ),
     };
     let id = serde_json::from_str::<OnlyId>(text).ok().map(|only| only.id);
