@@ -35,7 +35,7 @@ help: ## List the targets
 # builds while the set-up builds the tools for the npm package.
 demo: ## Show the playground on a throw-away token (DEMO_FLAGS=--no-open only prints its address)
 	$(NEED) cc $(call IF_SUDO,softhsm2)
-	@echo "demo: building the tools, the npm package and the bridge; the first time usually 4 minutes"
+	@echo "demo: building the tools, the npm package and the bridge; the first time usually 5 minutes"
 	$(SIDE_BY_SIDE) 'setup/install-missing.sh $(DEMO_TOOLS) && pkg/build.sh' \
 		'$(CARGO) build -p pkcs11-bridge'
 	$(CARGO) run -p pkcs11-bridge -- demo $(DEMO_FLAGS)

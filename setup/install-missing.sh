@@ -115,8 +115,8 @@ purpose() {
 # How long cargo usually takes to build a tool, on two cores.
 usual_time() {
     case $1 in
-    wasm-bindgen) echo "about 1 minute" ;;
-    wasm-pack) echo "about 1 minute" ;;
+    wasm-bindgen) echo "about 2 minutes" ;;
+    wasm-pack) echo "about 2 minutes" ;;
     cargo-deny) echo "about 3 minutes" ;;
     cargo-fuzz) echo "about 30 seconds" ;;
     *) echo "a few seconds" ;;

@@ -16,7 +16,9 @@ connectButton.addEventListener("click", () =>
     certificates.replaceChildren();
     const { data: slots } = await pkcs11.slotsWithTokenPresent();
     for (const { slot_id } of slots) {
-      const { data } = await pkcs11.certificates(slot_id, { parseCerts: true });
+      // A token that is not set up yet has no certificates. Go on with the next one.
+      const { data } = await pkcs11.certificates(slot_id, { parseCerts: true })
+        .catch(() => ({ data: [] }));
       for (const { id, label, parsed } of data) {
         const option = new Option(`${label} – ${parsed?.subject ?? id}`);
         option.dataset.slot = slot_id;
@@ -24,8 +26,10 @@ connectButton.addEventListener("click", () =>
         certificates.add(option);
       }
     }
-    form.hidden = false;
-    return `${certificates.length} certificates. Choose one.`;
+    form.hidden = certificates.length === 0;
+    return form.hidden
+      ? "There is no certificate. Insert a token, then connect again."
+      : `${certificates.length} certificates. Choose one.`;
   }));
 
 form.addEventListener("submit", (event) => {
