@@ -67,19 +67,14 @@ impl Outcome {
         }
     }
 
-    /// The result; `None` if the task waits for a login.
-    pub(crate) fn completed(self) -> Result<Option<Box<RawValue>>, Failure> {
-        match self {
-            Self::Done(result) => Ok(Some(result)),
-            Self::Failed(failure) | Self::ModuleLost(failure) => Err(failure),
-            Self::PinRefused(refusal) => Err(refusal.failure),
-            Self::PinNeeded(_) | Self::LoggingIn => Ok(None),
-        }
-    }
-
     /// The result of a task that needs no login, or that the worker is logged in for.
     pub(crate) fn result(self) -> Result<Box<RawValue>, Failure> {
-        self.completed()?.ok_or_else(login_ended)
+        match self {
+            Self::Done(result) => Ok(result),
+            Self::Failed(failure) | Self::ModuleLost(failure) => Err(failure),
+            Self::PinRefused(refusal) => Err(refusal.failure),
+            Self::PinNeeded(_) | Self::LoggingIn => Err(login_ended()),
+        }
     }
 }
 

@@ -50,7 +50,7 @@ impl PinEntry {
 
     /// Executes a task, with a PIN if the token wants one.
     pub(super) async fn execute(&self, task: &LoginTask<'_>) -> Result<Box<RawValue>, Failure> {
-        let (page_pin, slot) = (task.page_pin(), task.token_slot());
+        let page_pin = task.page_pin();
         if page_pin.is_some() && self.policy == Policy::Native {
             return Err(messages::not_from_page());
         }
@@ -59,6 +59,7 @@ impl PinEntry {
             Outcome::LoggingIn => {}
             outcome => return outcome.result(),
         }
+        let slot = task.token_slot();
         let history = self.history(task.context.origin).lock_owned().await;
         // Meanwhile another call may have logged in, or the token may have refused the same PIN.
         let request = match task.execute_without_pin().await? {
