@@ -1,0 +1,5 @@
+//! The questions that the bridge asks its user, and what they look like. The bridge decides what to
+//! ask and what an answer means. This crate shows the question, and guards it against answers that
+//! the user did not mean.
+
+pub mod question;
