@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Show or change which sites may use tokens; works while the bridge runs
     Origins(OriginsArgs),
+    /// Show the fingerprint of this bridge's key, by which sites know the bridge
+    Key(KeyArgs),
     /// Run one module for one origin (started by the bridge itself)
     #[command(hide = true)]
     Worker(WorkerArgs),
@@ -93,6 +95,17 @@ pub(crate) enum OriginsCommand {
         #[arg(value_parser = parse_origin)]
         origin: Origin,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyArgs {
+    /// Print the fingerprint, the public key and the path of the key as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Use the key beside this state file instead of the one in the state folder
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

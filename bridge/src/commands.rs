@@ -1,6 +1,7 @@
 //! The commands of the program. Parses the command line, runs one command and reports how it ended.
 
 mod demo;
+mod key;
 mod origins;
 
 use std::io::Write;
@@ -14,9 +15,10 @@ use crate::cli::{Cli, Command, ServeArgs};
 use crate::config::{ConfigError, Settings};
 use crate::process::hardening;
 use crate::process::stop_signal::StopSignal;
-use crate::server::{ServeError, Server};
-use crate::{dialog, trace_points, worker};
+use crate::server::{ForeignPort, ServeError, Server};
+use crate::{dialog, notification, trace_points, worker};
 use demo::DemoError;
+use key::KeyError;
 use origins::OriginsError;
 
 /// Runs the command of the command line until it ends. Returns the exit code.
@@ -39,9 +41,11 @@ impl Failed {
     pub fn exit_code(&self) -> ExitCode {
         match self.0 {
             Cause::Config(_) | Cause::Origins(OriginsError::Config(_)) => ExitCode::from(2),
-            Cause::Serve(_) | Cause::Demo(_) | Cause::Origins(_) | Cause::Start(_) => {
-                ExitCode::FAILURE
-            }
+            Cause::Serve(_)
+            | Cause::Demo(_)
+            | Cause::Origins(_)
+            | Cause::Key(_)
+            | Cause::Start(_) => ExitCode::FAILURE,
         }
     }
 }
@@ -56,6 +60,8 @@ enum Cause {
     Demo(#[from] DemoError),
     #[error(transparent)]
     Origins(#[from] OriginsError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
     #[error("cannot start: {0}")]
     Start(std::io::Error),
 }
@@ -65,6 +71,7 @@ fn run_command(command: Command) -> Result<ExitCode, Cause> {
         Command::Serve(args) => block_on(serve_pages(args))?,
         Command::Demo(args) => block_on(async { Ok(demo::run(args).await?) })?,
         Command::Origins(args) => origins::run(args)?,
+        Command::Key(args) => key::run(args)?,
         Command::Dialog => return Ok(dialog::show()),
         Command::Worker(args) => return Ok(worker::run(&args)),
         Command::DemoToken(args) => demo::make_token(&args.module).map_err(DemoError::from)?,
@@ -90,10 +97,23 @@ async fn serve_pages(args: ServeArgs) -> Result<(), Cause> {
     }
     tracing::info!(count = settings.origins.len(), "origins allowed");
     let server = Server::bind(settings).await?;
+    if let [first, ..] = server.skipped_ports() {
+        notify_skipped(first, server.address().port());
+    }
     // The parent process may have closed the pipe.
     let _ = writeln!(std::io::stdout(), "listening on ws://{}", server.address());
     server.run(stop.token()).await;
     Ok(())
+}
+
+/// Tells the user on the desktop that a program of another user holds a port of the bridge.
+fn notify_skipped(foreign: &ForeignPort, port: u16) {
+    let text = format!(
+        "A program of another user holds port {} ({foreign}). The bridge uses port {port}. If you \
+         do not share this computer, ask its administrator.",
+        foreign.port
+    );
+    notification::notify("Another user's program has a port of pkcs11-bridge", &text);
 }
 
 /// Logs only our own events. Libraries may log whole messages with the crate `log`, and a message

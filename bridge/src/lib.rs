@@ -34,9 +34,11 @@ mod commands;
 pub mod config;
 #[doc(hidden)]
 pub mod dialog;
+mod identity;
 #[doc(hidden)]
 pub mod ipc;
 mod modules;
+mod notification;
 mod pin_proof;
 mod process;
 #[doc(hidden)]

@@ -7,6 +7,7 @@ mod connection;
 pub mod handshake;
 mod listener;
 mod peer;
+mod port_holder;
 mod read_limits;
 
 use std::collections::VecDeque;
@@ -22,10 +23,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Listen, Settings};
-use crate::service::Bridge;
+use crate::identity::{IdentityKey, KeyFileError};
+use crate::service::{Bridge, Endpoint};
 use admission::Admission;
 use connection::Connection;
 use listener::LoopbackListener;
+pub(crate) use port_holder::ForeignPort;
 use read_limits::ReadBudget;
 
 /// A bridge that is bound to its port.
@@ -47,6 +50,8 @@ pub(crate) enum ServeError {
          address with --listen"
     )]
     Bind { address: SocketAddr, source: io::Error },
+    #[error(transparent)]
+    IdentityKey(#[from] KeyFileError),
 }
 
 impl Server {
@@ -55,7 +60,18 @@ impl Server {
             Listen::FirstFree => LoopbackListener::bind_first_free(PORTS).await?,
             Listen::Address(address) => LoopbackListener::bind(address).await?,
         };
-        Ok(Self { listener, bridge: Arc::new(Bridge::new(settings)) })
+        let endpoint = Endpoint {
+            key: IdentityKey::for_bridge(settings.state_file.as_ref())?,
+            port: listener.address().port(),
+            skipped_ports: listener.skipped().iter().map(|foreign| foreign.port).collect(),
+        };
+        tracing::info!(fingerprint = endpoint.key.fingerprint(), "identity key");
+        Ok(Self { listener, bridge: Arc::new(Bridge::new(settings, endpoint)) })
+    }
+
+    /// The ports that the bridge could not take, because programs of other users hold them.
+    pub(crate) fn skipped_ports(&self) -> &[ForeignPort] {
+        self.listener.skipped()
     }
 
     /// The address that the bridge listens on. A second one is [`std::net::Ipv6Addr::LOCALHOST`]

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pkcs11_bridge_protocol::SUBPROTOCOL;
-use pkcs11_bridge_protocol::call::Call;
+use pkcs11_bridge_protocol::call::{Call, Hello};
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
-use pkcs11_bridge_protocol::result::{HelloInfo, ModuleInfo, ModuleState};
+use pkcs11_bridge_protocol::result::{HelloInfo, ModuleInfo, ModuleState, SkippedPort};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -21,6 +21,7 @@ use crate::access::consent::Consent;
 use crate::access::origin::{Approval, RequestOrigin};
 use crate::config::Settings;
 use crate::dialog::Dialogs;
+use crate::identity::IdentityKey;
 use crate::ipc::message::encode_result;
 use crate::ipc::pin::PinPermission;
 use crate::ipc::task::Task;
@@ -39,6 +40,15 @@ pub(crate) struct Bridge {
     dialogs: Arc<Dialogs>,
     approvals: Arc<Approvals>,
     supervisor: Arc<Supervisor>,
+    endpoint: Endpoint,
+}
+
+/// By what pages know this bridge: its key, and the port that it listens on.
+pub(crate) struct Endpoint {
+    pub(crate) key: IdentityKey,
+    pub(crate) port: u16,
+    /// The ports before it that programs of other users hold.
+    pub(crate) skipped_ports: Vec<u16>,
 }
 
 /// A connection, as a caller of the bridge. The workers of its origin run while it has a caller.
@@ -63,7 +73,7 @@ impl Caller {
 }
 
 impl Bridge {
-    pub(crate) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Settings, endpoint: Endpoint) -> Self {
         let dialogs = Arc::new(Dialogs::new(settings.dialogs));
         let approvals = Arc::new(Approvals::new(settings.state_file));
         let consent = Consent::new(
@@ -79,6 +89,7 @@ impl Bridge {
             dialogs,
             approvals,
             supervisor: Arc::new(Supervisor::new(settings.workers)),
+            endpoint,
         }
     }
 
@@ -122,6 +133,9 @@ impl Bridge {
         received: Instant,
         control: &BatchControl<impl Progress>,
     ) -> Result<Box<RawValue>, Failure> {
+        if let Call::Hello(Hello { ask_user: Some(false), .. }) = &call {
+            self.consent.require(&caller.origin)?;
+        }
         let consent = self.consent.obtain(&caller.origin);
         if let Call::SignDataBatch(params) = &call {
             tokio::select! {
@@ -143,7 +157,7 @@ impl Bridge {
             received,
         };
         let (module, task) = match call {
-            Call::Hello(_) => return encode_result(&self.hello()),
+            Call::Hello(params) => return encode_result(&self.hello(&caller.origin, &params)?),
             Call::Modules(_) => return encode_result(&self.list_modules(session)),
             // The connection handles `cancel`, because it knows its requests in flight.
             Call::Cancel(_) => return encode_result(&false),
@@ -233,14 +247,19 @@ impl Bridge {
         self.supervisor.end().await;
     }
 
-    fn hello(&self) -> HelloInfo {
-        HelloInfo {
+    /// Only approved origins get here: others could recognize the user by the key.
+    fn hello(&self, origin: &RequestOrigin, params: &Hello) -> Result<HelloInfo, Failure> {
+        let Endpoint { key, port, skipped_ports } = &self.endpoint;
+        let prove = |nonce| key.prove(nonce, *port, &origin.to_string());
+        Ok(HelloInfo {
             name: env!("CARGO_PKG_NAME").to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             protocol: SUBPROTOCOL.to_owned(),
             methods: Call::METHODS.iter().map(ToString::to_string).collect(),
             pin_entry: self.pins.policy(),
-        }
+            skipped_ports: skipped_ports.iter().map(|&port| SkippedPort { port }).collect(),
+            identity: params.nonce.as_ref().map(prove).transpose()?,
+        })
     }
 
     fn list_modules(&self, session: &OriginSession) -> Vec<ModuleInfo> {

@@ -59,7 +59,7 @@ impl Client {
 
     /// The name, version and methods of the bridge.
     pub fn hello(&self, callback: JsValue) -> Promise {
-        respond(callback, result(self.connection.call(Hello {}, |_| ())))
+        respond(callback, result(self.connection.call(Hello::default(), |_| ())))
     }
 
     /// The modules that the page may name.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::MAX_BATCH;
 use crate::algorithm::Algorithm;
 use crate::base64_bytes::Base64Bytes;
+use crate::identity::Nonce;
 use crate::message::Id;
 use crate::pin::Pin;
 use crate::result::{
@@ -67,7 +68,7 @@ pub(crate) trait Decoder {
 }
 
 methods! {
-    /// Returns the name, the version and the methods of the bridge.
+    /// Returns the name, the version and the methods of the bridge, and proves its key.
     Hello = "hello" -> HelloInfo;
     /// Returns the modules that the page may use.
     Modules = "modules" -> Vec<ModuleInfo>;
@@ -127,10 +128,18 @@ impl Call {
     }
 }
 
-/// Parameters of `hello`: none.
+/// Parameters of `hello`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Hello {}
+pub struct Hello {
+    /// Random bytes. If they are given, the result has an [`Identity`](crate::identity::Identity).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<Nonce>,
+    /// Whether the bridge may ask the user to approve the origin. If `false`, and the origin is not
+    /// approved, the call fails with 401/500 at once. If it is missing, the bridge may ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ask_user: Option<bool>,
+}
 
 /// Parameters of `modules`: none.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

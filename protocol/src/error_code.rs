@@ -55,6 +55,12 @@ error_codes! {
     PinEntryTimedOut: -32000, 408, "110";
     /// The call passed its deadline.
     DeadlinePassed: -32000, 408, "900";
+    /// The bridge has another key than the page expects.
+    BridgeKeyChanged: -32000, 409, "804";
+    /// The bridge did not prove its key.
+    BridgeNotProved: -32000, 409, "805";
+    /// Several programs answer as the bridge.
+    SeveralBridges: -32000, 409, "806";
     /// The module has no slot, or no such slot.
     NoSlot: -32000, 412, "1";
     /// The slot has no token, or the token was removed.

@@ -31,6 +31,33 @@
 //! The structs in [`call`] document the methods, their parameters and their results. The folder
 //! `samples` has a sample of every message.
 //!
+//! # The bridge's key
+//! Any program can listen on a port of the bridge. A page knows its bridge by a key: each bridge
+//! has an ECDSA key pair on P-256 of its own. A page sends 32 random bytes as `nonce` with `hello`.
+//! The reply has `identity` with the public key and a signature.
+//!
+//! ```text
+//! → {"jsonrpc":"2.0","id":0,"method":"hello","params":{"nonce":"4Xq…","ask_user":false}}
+//! ← {"jsonrpc":"2.0","id":0,"result":{"name":"pkcs11-bridge",…,
+//!    "identity":{"public_key":"MFkwEwYHKoZIzj0CAQYI…","signature":"Jh3…"}}}
+//! ```
+//!
+//! The signature is ECDSA with SHA-256, with r and s side by side. It signs these bytes:
+//!
+//! | offset | length | content |
+//! |---|---|---|
+//! | 0 | 26 | `pkcs11-bridge identity v1` in ASCII, and a zero byte |
+//! | 26 | 32 | the nonce |
+//! | 58 | 2 | the port of the bridge's end of the connection, big-endian |
+//! | 60 | the rest | the `Origin` header of the handshake, as the page sent it |
+//!
+//! A page compares the port with the port that it connected to, and the origin with its own. So a
+//! false bridge cannot pass the nonce on to the true one, which listens on another port. The page
+//! must not send a PIN or data before the proof. The key stays the same until the user deletes it,
+//! so the bridge gives it only to approved origins: no other site can recognise the user by it.
+//! With `ask_user: false`, the bridge does not ask the user for the approval, but fails with
+//! 401/500.
+//!
 //! # Events
 //! The structs in [`event`] document the events. While the bridge executes a `signDataBatch`, it
 //! sends `progress` events with the id of the request.
@@ -93,6 +120,7 @@ pub mod error_code;
 pub mod error_object;
 pub mod event;
 pub mod failure;
+pub mod identity;
 pub mod message;
 pub mod pin;
 pub mod result;

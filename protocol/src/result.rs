@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use crate::base64_bytes::Base64Bytes;
 use crate::error_object::ErrorObject;
 use crate::failure::Failure;
+use crate::identity::Identity;
 use crate::slot_id::SlotId;
 
 /// Result of `hello`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HelloInfo {
     /// `pkcs11-bridge`.
     pub name: String,
@@ -21,6 +22,21 @@ pub struct HelloInfo {
     pub methods: Vec<String>,
     /// Where the bridge takes PINs from.
     pub pin_entry: PinEntry,
+    /// The ports before the bridge's own that programs of other users hold. If there are none, the
+    /// field is missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped_ports: Vec<SkippedPort>,
+    /// The proof of the bridge's key. Missing if the call has no `nonce`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+}
+
+/// A port that the bridge could not take, because a program of another user holds it. A page does
+/// not learn which program and user; the desktop and the log name them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkippedPort {
+    /// The number of the port.
+    pub port: u16,
 }
 
 /// Where the bridge takes PINs from. If the reader has a pinpad, the user always enters the PIN

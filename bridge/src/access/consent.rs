@@ -62,6 +62,17 @@ impl Consent {
         }
     }
 
+    /// Fails if calls of an origin may not reach a module now. Asks nothing.
+    pub(crate) fn require(&self, origin: &RequestOrigin) -> Result<(), Failure> {
+        let approved = self.approval(origin) == Approval::Approved
+            || matches!(origin, RequestOrigin::Tuple(origin) if self.approvals.check_file(origin));
+        if approved {
+            return Ok(());
+        }
+        let message = "The user has not approved this site yet. The next call asks the user.";
+        Err(Failure::new(ErrorCode::OriginNotApproved, message))
+    }
+
     /// Waits until calls of an origin may reach a module. Asks the user if necessary.
     pub(crate) async fn obtain(self: &Arc<Self>, origin: &RequestOrigin) -> Result<(), Failure> {
         if self.approval(origin) == Approval::Approved {

@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::ServeError;
+use super::port_holder::ForeignPort;
 
 /// One address, or the same port on 127.0.0.1 and ::1.
 pub(super) struct LoopbackListener {
@@ -14,6 +15,8 @@ pub(super) struct LoopbackListener {
     main: TcpListener,
     /// `None` if the settings name one address, or if the system has no IPv6.
     v6: Option<TcpListener>,
+    /// The ports before this one that programs of other users hold.
+    skipped: Vec<ForeignPort>,
 }
 
 impl LoopbackListener {
@@ -21,26 +24,44 @@ impl LoopbackListener {
         let bind_error = |source| ServeError::Bind { address, source };
         let main = listen(address).map_err(bind_error)?;
         let address = main.local_addr().map_err(bind_error)?;
-        Ok(Self { address, main, v6: None })
+        Ok(Self { address, main, v6: None, skipped: Vec::new() })
     }
 
     /// Binds the first port of the range that is free on both addresses.
     pub(super) async fn bind_first_free(ports: RangeInclusive<u16>) -> Result<Self, ServeError> {
+        let mut skipped = Vec::new();
         for port in ports {
-            let Ok(listener) = Self::bind((Ipv4Addr::LOCALHOST, port).into()).await else {
-                continue;
-            };
-            match listen((Ipv6Addr::LOCALHOST, port).into()) {
-                Ok(v6) => return Ok(Self { v6: Some(v6), ..listener }),
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-                Err(_) => return Ok(listener),
+            if let Some(listener) = Self::bind_both(port).await {
+                return Ok(Self { skipped, ..listener });
+            }
+            if let Some(foreign) = ForeignPort::look_up(port) {
+                tracing::warn!(
+                    port,
+                    holder = %foreign,
+                    "a program of another user holds a port of the bridge"
+                );
+                skipped.push(foreign);
             }
         }
         Err(ServeError::NoFreePort)
     }
 
+    /// Binds a port on both addresses; `None` if it is in use on one of them.
+    async fn bind_both(port: u16) -> Option<Self> {
+        let listener = Self::bind((Ipv4Addr::LOCALHOST, port).into()).await.ok()?;
+        match listen((Ipv6Addr::LOCALHOST, port).into()) {
+            Ok(v6) => Some(Self { v6: Some(v6), ..listener }),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => None,
+            Err(_) => Some(listener),
+        }
+    }
+
     pub(super) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    pub(super) fn skipped(&self) -> &[ForeignPort] {
+        &self.skipped
     }
 
     pub(super) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {

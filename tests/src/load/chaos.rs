@@ -103,7 +103,7 @@ async fn open_extra_connection(address: SocketAddr, counters: Arc<SharedCounters
     let Ok(socket) = TcpStream::connect(address).await else { return };
     let handshake = Handshake::of(address).origin(Some("https://load-1.example"));
     let Ok(mut socket) = handshake.upgrade(socket).await else { return };
-    let hello = Request::encode(1, &Hello {}).expect("a request");
+    let hello = Request::encode(1, &Hello::default()).expect("a request");
     let _ = socket.send(Message::text(hello)).await;
     if let Some(Ok(Message::Close(Some(frame)))) = socket.next().await
         && u16::from(frame.code) == TRY_AGAIN_LATER

@@ -1,0 +1,107 @@
+//! Notifications on the desktop: short texts that ask nothing. The bridge never waits for them, and
+//! a desktop without notifications changes nothing.
+//!
+//! Each notification has a thread of its own, because the desktop may take seconds to answer.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use notify_rust::{Notification as Message, NotificationHandle, Timeout};
+
+/// A notification that changes its text. Dropping it removes it from the desktop.
+pub(crate) struct Notification {
+    texts: Sender<String>,
+}
+
+impl Notification {
+    /// Shows a notification until it is dropped.
+    #[expect(dead_code, reason = "the count of signatures during a login will use it")]
+    pub(crate) fn show(title: &str, text: &str) -> Self {
+        let (texts, changes) = channel();
+        let mut message = message(title, text);
+        message.timeout(Timeout::Never);
+        start(move || {
+            if let Some(mut handle) = shown(&message) {
+                show_changes(&mut handle, &changes);
+                handle.close();
+            }
+        });
+        Self { texts }
+    }
+
+    /// Replaces the text. Of texts that follow each other quickly, only the last is shown.
+    #[expect(dead_code, reason = "the count of signatures during a login will use it")]
+    pub(crate) fn update(&self, text: String) {
+        // Fails if the desktop shows no notifications.
+        let _ = self.texts.send(text);
+    }
+}
+
+/// Shows a notification that stays until the user removes it.
+pub(crate) fn notify(title: &str, text: &str) {
+    let mut message = message(title, text);
+    message.timeout(Timeout::Never);
+    start(move || drop(shown(&message)));
+}
+
+fn message(title: &str, text: &str) -> Message {
+    let mut message = Message::new();
+    message.appname("pkcs11-bridge").summary(title).body(text);
+    message
+}
+
+fn start(work: impl FnOnce() + Send + 'static) {
+    let started = thread::Builder::new().name("notification".to_owned()).spawn(work);
+    if let Err(error) = started {
+        tracing::debug!(%error, "cannot show a notification");
+    }
+}
+
+/// Shows the message. `None` if the desktop cannot.
+fn shown(message: &Message) -> Option<NotificationHandle> {
+    let mut message = message.clone();
+    message.body = escaped(&message.body);
+    let result = message.show();
+    result.inspect_err(|error| tracing::debug!(%error, "cannot show a notification")).ok()
+}
+
+/// Shows each text until the sender is dropped.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn show_changes(handle: &mut NotificationHandle, changes: &Receiver<String>) {
+    while let Ok(text) = changes.recv() {
+        let text = changes.try_iter().last().unwrap_or(text);
+        handle.body(&escaped(&text));
+        if let Err(error) = handle.update() {
+            tracing::debug!(%error, "cannot change a notification");
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+/// The system has no way to change a notification.
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+fn show_changes(_: &mut NotificationHandle, changes: &Receiver<String>) {
+    while changes.recv().is_ok() {}
+}
+
+/// Escapes the text if the desktop reads it as markup (Desktop Notifications Specification, section
+/// "Markup"). Without this, the name of a token could hold a link.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn escaped(text: &str) -> String {
+    let reads_markup = notify_rust::get_capabilities()
+        .is_ok_and(|capabilities| capabilities.iter().any(|name| name == "body-markup"));
+    if reads_markup {
+        text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+fn escaped(text: &str) -> String {
+    text.to_owned()
+}
+
+/// The shortest time between two texts.
+const PAUSE: Duration = Duration::from_millis(500);
