@@ -5,12 +5,12 @@
 mod dialog_process;
 mod handle;
 mod terminal;
-pub mod text;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use pkcs11_bridge_dialog::safe_text as text;
 use pkcs11_bridge_protocol::pin::Pin;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};

@@ -2,4 +2,12 @@
 //! ask and what an answer means. This crate shows the question, and guards it against answers that
 //! the user did not mean.
 
+mod description;
+mod digits;
+pub mod origin;
+pub mod plain;
 pub mod question;
+pub mod safe_text;
+#[cfg(test)]
+mod samples;
+pub mod texts;

@@ -21,9 +21,15 @@ pub fn make_safe(text: &str, max: usize) -> String {
     within(shown.chars(), half) + ELLIPSIS + &tail
 }
 
+/// Encloses a name, so that its direction of writing does not move the text around it (Unicode
+/// Standard Annex 9, FSI and PDI).
+pub fn isolate(name: &str) -> String {
+    format!("\u{2068}{name}\u{2069}")
+}
+
 /// Joins lines to a text that a pinentry accepts.
-pub fn join_lines<const N: usize>(lines: [String; N]) -> String {
-    let text = lines.join("\n");
+pub fn join_lines(lines: impl AsRef<[String]>) -> String {
+    let text = lines.as_ref().join("\n");
     if encoded_len(&text) <= MAX_LEN {
         return text;
     }
