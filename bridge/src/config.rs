@@ -2,6 +2,7 @@
 //! Lists (modules, origins) of flags and file are joined, with those of the flags first.
 
 pub mod file;
+mod rules;
 
 use std::io::{self, ErrorKind::NotFound};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -22,6 +23,7 @@ use crate::modules::{self, Module, ModuleName, Modules};
 use crate::process::folders::folders;
 use crate::supervisor::WorkerLimits;
 use file::{ConfigFile, ModuleEntry};
+pub(crate) use rules::Rules;
 
 /// The settings of the bridge.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ pub struct Settings {
     /// How long an approval of the user lasts.
     pub(crate) approval_lifetime: Duration,
     pub(crate) pin_entry: PinEntry,
+    /// Settings for an origin or a certificate.
+    pub(crate) rules: Rules,
     pub(crate) dialogs: DialogSettings,
     pub(crate) workers: WorkerLimits,
 }
@@ -66,6 +70,10 @@ pub enum ConfigError {
     OutOfRange { key: &'static str, value: u64, range: RangeInclusive<u64> },
     #[error("cannot make the path of module `{name}` absolute: {source}")]
     ModulePath { name: ModuleName, source: io::Error },
+    #[error("rule {number} is for no origin and no certificate; add `origin` or `certificate`")]
+    RuleForAll { number: usize },
+    #[error("rule {number} sets nothing; add a setting or remove the rule")]
+    RuleWithoutSetting { number: usize },
 }
 
 impl Settings {
@@ -89,6 +97,7 @@ impl Settings {
             modules,
             approval_lifetime: DAY * in_range("approval_days", file.approval_days, 30, 1..=3650)?,
             pin_entry: file.pin_entry,
+            rules: Rules::new(file.rules)?,
             dialogs: DialogSettings {
                 pinentry: pinentry(file.pinentry_program),
                 limit: seconds("dialog_seconds", file.dialog_seconds, USER_SECONDS)?,
@@ -116,6 +125,7 @@ impl Settings {
             state_file: Some(state_file),
             approval_lifetime: DAY,
             pin_entry: PinEntry::default(),
+            rules: Rules::default(),
             dialogs: DialogSettings {
                 pinentry: pinentry(None),
                 limit: Duration::from_secs(USER_SECONDS),

@@ -28,6 +28,8 @@
 #[doc(hidden)]
 pub mod access;
 #[doc(hidden)]
+pub mod certificate;
+#[doc(hidden)]
 pub mod cli;
 mod commands;
 #[doc(hidden)]

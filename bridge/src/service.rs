@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::approvals::{Approvals, Watch};
 use crate::access::consent::Consent;
 use crate::access::origin::{Approval, RequestOrigin};
-use crate::config::Settings;
+use crate::config::{Rules, Settings};
 use crate::dialog::Dialogs;
 use crate::identity::IdentityKey;
 use crate::ipc::message::encode_result;
@@ -40,6 +40,7 @@ pub(crate) struct Bridge {
     dialogs: Arc<Dialogs>,
     approvals: Arc<Approvals>,
     supervisor: Arc<Supervisor>,
+    rules: Rules,
     endpoint: Endpoint,
 }
 
@@ -89,6 +90,7 @@ impl Bridge {
             dialogs,
             approvals,
             supervisor: Arc::new(Supervisor::new(settings.workers)),
+            rules: settings.rules,
             endpoint,
         }
     }
@@ -154,6 +156,7 @@ impl Bridge {
             origin: &caller.origin,
             session,
             module,
+            rules: &self.rules,
             received,
         };
         let (module, task) = match call {

@@ -1,6 +1,8 @@
 //! The calls that need a login, `signData` and `signDataBatch`, and the PIN entry that they share.
 
 pub(crate) mod batch;
+mod key_certificate;
+mod key_permission;
 mod login_task;
 pub(crate) mod pin;
 mod purpose;

@@ -122,6 +122,9 @@ fn execute(module: &LoadedModule, request: &TaskRequest) -> Outcome {
         Task::Token { slot_id } => outcome(queries::token(module, *slot_id)),
         Task::ListTokens => outcome(queries::tokens(module)),
         Task::Certificates { slot_id } => outcome(queries::certificates(module, *slot_id)),
+        Task::Certificate { slot_id, cert_id } => {
+            outcome(queries::certificate(module, *slot_id, cert_id))
+        }
         Task::Sign(task) => login_outcome(sign::sign(module, task, &credentials)),
         Task::PrepareBatch(task) => login_outcome(sign::prepare(module, task, &credentials)),
         Task::Verify(task) => outcome(sign::verify(module, task)),

@@ -1,6 +1,7 @@
 //! Decoders of bytes that a token holds or makes: certificates and ECDSA signatures.
 
 use der::Decode;
+use pkcs11_bridge::certificate::key_purpose::KeyPurpose;
 use pkcs11_bridge::worker::algorithm::Scheme;
 use pkcs11_bridge::worker::certificates::{der_len, subject};
 use pkcs11_bridge::worker::ecdsa::{self, EcdsaSigValue};
@@ -16,9 +17,10 @@ pub(crate) fn certificate(der: &[u8]) -> Decoded {
     of_worker(der).and(of_page)
 }
 
-/// The subject and the key of a certificate. The key accepts no signature of another key.
+/// The subject, the purpose and the key of a certificate. The key accepts no signature of another
+/// key.
 fn of_worker(der: &[u8]) -> Decoded {
-    let _ = subject(der);
+    let _ = (subject(der), KeyPurpose::of_certificate(der));
     let len = der_len(der);
     assert!(len.is_none_or(|len| der_len(&der[..len]) == Some(len)));
     let key = PublicKey::of_certificate(der, "01").map_err(|failure| failure.message)?;

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-pub use certified_key::{CertifiedKey, KeyType};
+pub use certified_key::{CertifiedKey, KeyType, Usage};
 
 use crate::digest;
 use crate::program::{run, tool};
@@ -30,8 +30,8 @@ pub const WRONG_PIN: &str = "90817263";
 /// The PIN of the security officer.
 pub const SO_PIN: &str = "60482957";
 
-/// A folder of tokens. One token has a key and a certificate of every [`KeyType`]. SoftHSM also has
-/// a free slot for a new token.
+/// A folder of tokens. One token has a key and a certificate of every [`KeyType`], for
+/// [`Usage::Signing`]. SoftHSM also has a free slot for a new token.
 pub struct TestToken {
     folder: TempDir,
     slot: u64,
@@ -87,7 +87,20 @@ impl TestToken {
 
     /// Generates a key and a certificate as files. They are not on the token yet.
     pub fn generate_key(&self, key_type: KeyType, name: &str) -> CertifiedKey {
-        CertifiedKey::generate(&self.folder.path().join(template::KEYS), key_type, name)
+        self.generate_key_for(Usage::Signing, key_type, name)
+    }
+
+    /// Generates a key and a certificate that says what the key is for.
+    pub fn generate_key_for(&self, usage: Usage, key_type: KeyType, name: &str) -> CertifiedKey {
+        CertifiedKey::generate(&self.folder.path().join(template::KEYS), key_type, name, usage)
+    }
+
+    /// Adds a key with its certificate to the token. `id` is the `CKA_ID` in hexadecimal digits.
+    pub fn add_key(&self, usage: Usage, key_type: KeyType, name: &str, id: &str) -> CertifiedKey {
+        let key = self.generate_key_for(usage, key_type, name);
+        self.write_private_key(&key, Some(id));
+        self.write_certificate(&key, Some(id));
+        key
     }
 
     /// Writes a certificate to the token. `id` is its `CKA_ID` in hexadecimal digits, or

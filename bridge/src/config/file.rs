@@ -8,6 +8,7 @@ use pkcs11_bridge_protocol::result::PinEntry;
 use serde::Deserialize;
 
 use super::ConfigError;
+use super::rules::RuleEntry;
 use crate::access::origin::Origin;
 use crate::modules::ModuleName;
 
@@ -43,6 +44,8 @@ pub struct ConfigFile {
     pub(super) worker_idle_seconds: Option<u64>,
     /// The modules that pages may use.
     pub(super) modules: Vec<ModuleEntry>,
+    /// Settings for an origin or a certificate.
+    pub(super) rules: Vec<RuleEntry>,
 }
 
 /// One `[[modules]]` table.
@@ -81,6 +84,8 @@ mod tests {
         for (text, key, line) in [
             ("listen = \"127.0.0.1:0\"\nalow_origins = []", "alow_origins", "line 2"),
             ("[[modules]]\nname = \"a\"\npath = \"/a\"\npin = \"1\"", "pin", "line 4"),
+            ("[[rules]]\norigin = \"https://a.example\"\nsing = true", "sing", "line 3"),
+            ("[[rules]]\ncertificate = \"01\"", "sha256:", "line 2"),
         ] {
             let error = toml::from_str::<ConfigFile>(text).unwrap_err().to_string();
             assert!(error.contains(key) && error.contains(line), "{error}");

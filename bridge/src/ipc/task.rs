@@ -10,6 +10,7 @@ use pkcs11_bridge_protocol::slot_id::SlotId;
 use serde::{Deserialize, Serialize};
 
 use super::pin::PinPermission;
+use crate::certificate::fingerprint::Fingerprint;
 
 /// One task for the worker. The bridge sends borrowed values, and the worker receives owned ones.
 #[derive(Serialize, Deserialize)]
@@ -34,6 +35,8 @@ pub enum Task {
     ListTokens,
     /// Read the certificates of a token.
     Certificates { slot_id: SlotId },
+    /// Read one certificate in DER.
+    Certificate { slot_id: SlotId, cert_id: String },
     /// Make one signature and check it.
     Sign(Sign),
     /// Log in for a batch. The result says whether the key wants a PIN for every signature.
@@ -46,11 +49,13 @@ pub enum Task {
     SnapshotTokens,
 }
 
-/// A key, named by its certificate, and the algorithm that it is used with.
+/// A key, named by its certificate, and the algorithm that it signs with.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct KeyUse {
     pub(crate) slot_id: SlotId,
-    pub(crate) cert_id: String,
+    /// The certificate that the bridge decided about. Another token may have another certificate
+    /// with the same `cert_id`.
+    pub(crate) certificate: Fingerprint,
     pub(crate) algorithm: Algorithm,
 }
 
@@ -76,7 +81,9 @@ pub struct PrepareBatch {
 /// The parameters of [`Task::Verify`].
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Verify {
-    pub(crate) key: KeyUse,
+    pub(crate) slot_id: SlotId,
+    pub(crate) cert_id: String,
+    pub(crate) algorithm: Algorithm,
     pub(crate) data: Base64Bytes,
     pub(crate) signature: Base64Bytes,
     pub(crate) signature_format: SignatureFormat,
@@ -85,11 +92,9 @@ pub struct Verify {
 impl From<VerifySignedData> for Verify {
     fn from(params: VerifySignedData) -> Self {
         Self {
-            key: KeyUse {
-                slot_id: params.slot_id,
-                cert_id: params.cert_id,
-                algorithm: params.algorithm_reference,
-            },
+            slot_id: params.slot_id,
+            cert_id: params.cert_id,
+            algorithm: params.algorithm_reference,
             data: params.data,
             signature: params.signature,
             signature_format: params.signature_format.unwrap_or_default(),
@@ -114,6 +119,7 @@ impl Task {
             Self::Slots { .. } => "slots",
             Self::Token { .. } | Self::ListTokens => "token",
             Self::Certificates { .. } => "certificates",
+            Self::Certificate { .. } => "signData",
             Self::Sign(_) => "signData",
             Self::PrepareBatch(_) => "signDataBatch",
             Self::Verify(_) => "verifySignedData",

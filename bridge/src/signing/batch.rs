@@ -16,6 +16,8 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::key_certificate::KeyCertificate;
+use super::key_permission;
 use super::login_task::{LoginTask, SigningContext};
 use super::pin::PinEntry;
 use super::purpose::Purpose;
@@ -57,12 +59,17 @@ pub(crate) async fn sign(
         return Err(Failure::bad_argument("data", "is empty. Pass at least one hash."));
     }
     let (count, algorithm) = (data.len(), algorithm_reference);
-    let key = KeyUse { slot_id, cert_id, algorithm };
-    let preparation = Task::PrepareBatch(PrepareBatch { key: key.clone(), pin });
-    let purpose = Purpose::Batch { algorithm, count };
-    let preparation = LoginTask { context, task: &preparation, purpose };
-    let prepared = tokio::select! {
-        prepared = pins.execute(&preparation) => prepared?,
+    let prepare = async {
+        let certificate = KeyCertificate::read(context, slot_id, &cert_id).await?;
+        key_permission::check_signing(context, &cert_id, &certificate)?;
+        let key = KeyUse { slot_id, certificate: certificate.fingerprint, algorithm };
+        let preparation = Task::PrepareBatch(PrepareBatch { key: key.clone(), pin });
+        let purpose = Purpose::Batch { algorithm, count };
+        let prepared = pins.execute(&LoginTask { context, task: &preparation, purpose }).await?;
+        Ok::<_, Failure>((key, prepared))
+    };
+    let (key, prepared) = tokio::select! {
+        prepared = prepare => prepared?,
         () = control.cancelled.cancelled() => return all_cancelled(count),
     };
     let pin_for_each: bool = frame::decode(prepared.get().as_bytes())

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::purpose::{Purpose, SignatureQuestion};
 use crate::access::origin::RequestOrigin;
+use crate::config::Rules;
 use crate::ipc::message::{Outcome, login_ended};
 use crate::ipc::pin::PinPermission;
 use crate::ipc::task::Task;
@@ -25,6 +26,8 @@ pub(crate) struct SigningContext<'a> {
     pub(crate) origin: &'a RequestOrigin,
     pub(crate) session: &'a Arc<OriginSession>,
     pub(crate) module: &'a Arc<Module>,
+    /// What the administrator has set for origins and certificates.
+    pub(crate) rules: &'a Rules,
     /// When the bridge received the call.
     pub(crate) received: Instant,
 }

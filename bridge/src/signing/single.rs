@@ -4,6 +4,8 @@ use pkcs11_bridge_protocol::call::SignData;
 use pkcs11_bridge_protocol::failure::Failure;
 use serde_json::value::RawValue;
 
+use super::key_certificate::KeyCertificate;
+use super::key_permission;
 use super::login_task::{LoginTask, SigningContext};
 use super::pin::PinEntry;
 use super::purpose::Purpose;
@@ -18,8 +20,10 @@ pub(crate) async fn sign(
     let SignData { module: _, slot_id, cert_id, algorithm_reference, data, pin, signature_format } =
         params;
     let algorithm = algorithm_reference;
+    let certificate = KeyCertificate::read(context, slot_id, &cert_id).await?;
+    key_permission::check_signing(context, &cert_id, &certificate)?;
     let task = Task::Sign(Sign {
-        key: KeyUse { slot_id, cert_id, algorithm },
+        key: KeyUse { slot_id, certificate: certificate.fingerprint, algorithm },
         data,
         signature_format: signature_format.unwrap_or_default(),
         pin,

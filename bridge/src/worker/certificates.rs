@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use aws_lc_rs::digest;
 use cryptoki::object::{Attribute, AttributeType, CertificateType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 use der::{Decode, Reader, SliceReader};
@@ -14,6 +13,7 @@ use x509_cert::Certificate;
 
 use super::module_error::{InContext, Stale};
 use super::verifier::PublicKey;
+use crate::certificate::fingerprint::Fingerprint;
 
 /// An X.509 certificate object (PKCS#11 3.2, section 4.6.3).
 pub(super) struct TokenCertificate {
@@ -21,6 +21,7 @@ pub(super) struct TokenCertificate {
     cka_id: Vec<u8>,
     label: String,
     der: Vec<u8>,
+    fingerprint: Fingerprint,
     public_key: OnceLock<Result<PublicKey, Failure>>,
 }
 
@@ -36,6 +37,10 @@ impl TokenCertificate {
             base64: self.der.clone().into(),
             label: self.label.clone(),
         }
+    }
+
+    pub(super) fn der(&self) -> &[u8] {
+        &self.der
     }
 
     pub(super) fn cka_id(&self) -> &[u8] {
@@ -79,6 +84,15 @@ impl std::ops::Deref for FoundCertificate {
 /// Finds the certificate with this id. Upper and lower case do not differ.
 pub(super) fn find(all: &Arc<[TokenCertificate]>, id: &str) -> Option<FoundCertificate> {
     let index = all.iter().position(|certificate| certificate.id.eq_ignore_ascii_case(id))?;
+    Some(FoundCertificate { all: Arc::clone(all), index })
+}
+
+/// Finds the certificate with this fingerprint.
+pub(super) fn find_by_fingerprint(
+    all: &Arc<[TokenCertificate]>,
+    fingerprint: Fingerprint,
+) -> Option<FoundCertificate> {
+    let index = all.iter().position(|certificate| certificate.fingerprint == fingerprint)?;
     Some(FoundCertificate { all: Arc::clone(all), index })
 }
 
@@ -131,6 +145,7 @@ fn read_one(session: &Session, object: ObjectHandle) -> Result<Option<TokenCerti
         id: const_hex::encode(&cka_id),
         cka_id,
         label: String::from_utf8_lossy(&label).into_owned(),
+        fingerprint: Fingerprint::of(&der),
         der,
         public_key: OnceLock::new(),
     }))
@@ -153,8 +168,7 @@ fn replace_ambiguous_ids(certificates: &mut [TokenCertificate]) {
     }
     for certificate in certificates {
         if certificate.id.is_empty() || count.get(&certificate.id).is_some_and(|count| *count > 1) {
-            let fingerprint = digest::digest(&digest::SHA256, &certificate.der);
-            certificate.id = format!("sha256:{}", const_hex::encode(fingerprint));
+            certificate.id = certificate.fingerprint.to_string();
         }
     }
 }
@@ -184,6 +198,7 @@ mod tests {
             cka_id: cka_id.to_vec(),
             label: String::new(),
             der: der.to_vec(),
+            fingerprint: Fingerprint::of(der),
             public_key: OnceLock::new(),
         };
         let mut all = [

@@ -3,6 +3,7 @@
 
 use cryptoki::slot::{Limit, Slot, TokenInfo as CkTokenInfo};
 use cryptoki::types::Version;
+use pkcs11_bridge_protocol::base64_bytes::Base64Bytes;
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::result::{CertificateInfo, LibraryInfo, SlotInfo, TokenInfo};
@@ -66,6 +67,20 @@ pub(super) fn certificates(
     let slot = module.slot(slot_id)?;
     let certificates = slot.with_renewal(|| slot.read_certificates())?;
     Ok(certificates.iter().map(TokenCertificate::info).collect())
+}
+
+/// One certificate of the token in a slot, in DER.
+pub(super) fn certificate(
+    module: &LoadedModule,
+    slot_id: SlotId,
+    cert_id: &str,
+) -> Result<Base64Bytes, Failure> {
+    let slot = module.slot(slot_id)?;
+    let certificate = slot.with_renewal(|| {
+        slot.check_token()?;
+        slot.certificate(cert_id)
+    })?;
+    Ok(certificate.der().to_vec().into())
 }
 
 /// The slots with a token. A token that cannot be read is `None`.

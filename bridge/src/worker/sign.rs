@@ -100,7 +100,7 @@ struct Signer {
 
 impl Signer {
     fn find(slot: &SlotState, key: &KeyUse) -> Result<Self, Failure> {
-        let (certificate, algorithm) = (slot.certificate(&key.cert_id)?, key.algorithm);
+        let (certificate, algorithm) = (slot.certificate_with(key.certificate)?, key.algorithm);
         let public_key = certificate.public_key()?;
         let scheme = Scheme::new(algorithm, public_key.kind())?;
         // Fail before signing if the signature could not be checked.
@@ -142,14 +142,14 @@ impl Signer {
 
 /// Checks a signature in software, with the public key of the certificate.
 pub(super) fn verify(module: &LoadedModule, task: &Verify) -> Result<bool, Failure> {
-    check_length(task.key.algorithm, task.data.as_ref())?;
-    let slot = module.slot(task.key.slot_id)?;
+    check_length(task.algorithm, task.data.as_ref())?;
+    let slot = module.slot(task.slot_id)?;
     let certificate = slot.with_renewal(|| {
         slot.check_token()?;
-        slot.certificate(&task.key.cert_id)
+        slot.certificate(&task.cert_id)
     })?;
     let public_key = certificate.public_key()?;
-    let scheme = Scheme::new(task.key.algorithm, public_key.kind())?;
+    let scheme = Scheme::new(task.algorithm, public_key.kind())?;
     let verifier = public_key.verifier(scheme)?;
     let (data, signature) = (task.data.as_ref(), task.signature.as_ref());
     Ok(match (scheme, task.signature_format) {

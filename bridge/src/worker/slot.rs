@@ -19,6 +19,7 @@ use super::key::PrivateKey;
 use super::module_error::{AsFailure, Stale};
 use super::sessions::PooledSession;
 use super::single_part::SinglePart;
+use crate::certificate::fingerprint::Fingerprint;
 pub(super) use login::{Credentials, LoginError};
 use login::{Login, TokenLogin};
 use token::TokenAccess;
@@ -165,6 +166,27 @@ impl SlotState {
                 "No certificate on the token has that `cert_id`. Ask for the certificates again.",
             )
         })
+    }
+
+    /// The certificate with this fingerprint. If it is not known, reads the token again.
+    pub(super) fn certificate_with(
+        &self,
+        fingerprint: Fingerprint,
+    ) -> Result<FoundCertificate, Failure> {
+        if let Some(known) = self.token.known_certificates()
+            && let Some(found) = certificates::find_by_fingerprint(&known, fingerprint)
+        {
+            return Ok(found);
+        }
+        certificates::find_by_fingerprint(&self.read_certificates()?, fingerprint).ok_or_else(
+            || {
+                Failure::new(
+                    ErrorCode::NotFound,
+                    "The slot no longer holds the token with that certificate. Ask for the \
+                 certificates again.",
+                )
+            },
+        )
     }
 
     /// The private keys that may belong to the certificate.

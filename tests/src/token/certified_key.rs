@@ -75,6 +75,37 @@ impl KeyType {
     }
 }
 
+/// What a certificate says that its key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Usage {
+    /// Signatures and logins
+    Signing,
+    /// Signatures that bind their owner
+    NonRepudiation,
+    /// Logins only
+    Authentication,
+}
+
+impl Usage {
+    /// The extensions of the certificate.
+    fn extensions(self) -> [&'static str; 2] {
+        match self {
+            Self::Signing => [
+                "keyUsage=critical,digitalSignature",
+                "extendedKeyUsage=clientAuth,emailProtection",
+            ],
+            Self::NonRepudiation => [
+                "keyUsage=critical,digitalSignature,nonRepudiation",
+                "extendedKeyUsage=clientAuth,emailProtection",
+            ],
+            Self::Authentication => [
+                "keyUsage=critical,digitalSignature",
+                "extendedKeyUsage=clientAuth,msSmartcardLogin",
+            ],
+        }
+    }
+}
+
 /// A private key and its certificate, as files with the same name.
 pub struct CertifiedKey {
     folder: PathBuf,
@@ -88,7 +119,7 @@ impl CertifiedKey {
     }
 
     /// Generates the files.
-    pub(super) fn generate(folder: &Path, key_type: KeyType, name: &str) -> Self {
+    pub(super) fn generate(folder: &Path, key_type: KeyType, name: &str, usage: Usage) -> Self {
         let files = Self::read(folder, name);
         let key = files.private_key();
         run(openssl(&["genpkey", "-quiet"]).args(key_type.genpkey()).arg("-out").arg(&key));
@@ -99,8 +130,7 @@ impl CertifiedKey {
         convert(&["pkey", "-pubout", "-outform", "DER"], key.clone(), files.public_key_der());
         let subject = format!("/C=BE/O=pkcs11-bridge/CN={name}");
         run(openssl(&["req", "-new", "-x509", "-days", "3650", "-subj", &subject])
-            .args(["-addext", "keyUsage=critical,digitalSignature,nonRepudiation"])
-            .args(["-addext", "extendedKeyUsage=clientAuth,emailProtection"])
+            .args(usage.extensions().iter().flat_map(|extension| ["-addext", extension]))
             .arg("-key")
             .arg(&key)
             .arg("-out")

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 
-use super::{CertifiedKey, KeyType, LABEL, MODULE, PIN, command_on, configure, initialize};
+use super::{CertifiedKey, KeyType, LABEL, MODULE, PIN, Usage, command_on, configure, initialize};
 use crate::program::run;
 
 /// The folder of the tokens.
@@ -50,7 +50,7 @@ fn make(folder: &Path) {
     fs::write(folder.join(SLOT), slot.to_string()).expect("a file");
     for key_type in KeyType::ALL {
         let (name, id) = (key_type.name(), key_type.id());
-        let key = CertifiedKey::generate(&folder.join(KEYS), key_type, name);
+        let key = CertifiedKey::generate(&folder.join(KEYS), key_type, name, Usage::Signing);
         run(command_on(folder, "softhsm2-util")
             .arg("--import")
             .arg(key.private_key())

@@ -234,8 +234,7 @@ impl DemoCa {
         params.distinguished_name = distinguished_name(owner);
         params.not_before = now - Duration::hours(1);
         params.not_after = now + Duration::days(30);
-        params.key_usages =
-            vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::ContentCommitment];
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::EmailProtection];
         Ok(params.signed_by(key, &self.issuer)?.der().to_vec())
