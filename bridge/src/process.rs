@@ -3,5 +3,6 @@
 pub(crate) mod folders;
 pub(crate) mod hardening;
 pub(crate) mod lock;
+pub(crate) mod private_file;
 pub(crate) mod program;
 pub(crate) mod stop_signal;

@@ -86,8 +86,9 @@ impl Server {
         tokio::select! {
             () = self.serve(stop) => {}
             () = bridge.watch_approvals() => {}
+            () = bridge.record_time() => {}
         }
-        bridge.end_workers().await;
+        tokio::join!(bridge.end_workers(), bridge.record_time_once());
     }
 
     async fn serve(self, stop: CancellationToken) {

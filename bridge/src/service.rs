@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::approvals::{Approvals, Watch};
+use crate::access::approvals::{Approvals, RECORD_INTERVAL, Watch};
 use crate::access::consent::Consent;
 use crate::access::origin::{Approval, RequestOrigin};
 use crate::config::{Rules, Settings};
@@ -226,7 +226,10 @@ impl Bridge {
         loop {
             // Start the watch before reading the file, so that it does not miss a change.
             let watch = Watch::start(file);
-            for origin in self.consent.reload() {
+            // Another program may hold the lock of the file for a while.
+            let consent = Arc::clone(&self.consent);
+            let revoked = tokio::task::spawn_blocking(move || consent.reload()).await;
+            for origin in revoked.unwrap_or_default() {
                 tracing::info!(%origin, "revoked");
                 self.supervisor.revoke(&origin);
             }
@@ -238,6 +241,20 @@ impl Bridge {
                 }
             }
         }
+    }
+
+    /// Stores the latest time seen in the state file: every hour, until the future is dropped.
+    pub(crate) async fn record_time(&self) {
+        loop {
+            tokio::time::sleep(RECORD_INTERVAL).await;
+            self.record_time_once().await;
+        }
+    }
+
+    /// Stores the latest time seen in the state file.
+    pub(crate) async fn record_time_once(&self) {
+        let approvals = Arc::clone(&self.approvals);
+        let _ = tokio::task::spawn_blocking(move || approvals.record_time()).await;
     }
 
     /// Closes all dialogs and shows no further one, because the bridge stops.

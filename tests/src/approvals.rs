@@ -1,5 +1,7 @@
 //! The approvals of a test's bridge: its state file, and the command `pkcs11-bridge origins`.
 
+use std::fs::{DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -28,9 +30,11 @@ pub fn write(home: &Home, origins: &[(&str, i64)]) {
 /// Replaces the state file with any text, in one step.
 pub fn write_text(home: &Home, text: impl AsRef<[u8]>) {
     let file = file(home);
-    std::fs::create_dir_all(folder(&file)).expect("a folder");
+    // The bridge refuses what other users can write, whatever the umask of the test is.
+    DirBuilder::new().recursive(true).mode(0o700).create(folder(&file)).expect("a folder");
     let unfinished = file.with_extension("unfinished");
     std::fs::write(&unfinished, text).expect("a file");
+    std::fs::set_permissions(&unfinished, Permissions::from_mode(0o600)).expect("a file");
     std::fs::rename(unfinished, file).expect("a file");
 }
 

@@ -60,6 +60,7 @@ mod bridge {
     pub mod slot_events;
     pub mod state_file;
     pub mod state_file_places;
+    pub mod state_file_refused;
     pub mod terminal_dialogs;
     pub mod token_removed;
     pub mod two_origins;

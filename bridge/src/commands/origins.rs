@@ -2,9 +2,11 @@
 //! file. A running bridge watches that file.
 
 use std::io::{self, Write};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use crate::access::approvals::{ApprovalRecord, DAY, StateError, StateFile, in_days, unix_seconds};
+use crate::access::approvals::{
+    ApprovalRecord, DAY, StateError, StateFile, Validity, in_days, now,
+};
 use crate::access::origin::{AllowedOrigins, Origin};
 use crate::cli::{OriginsArgs, OriginsCommand};
 use crate::config::{ConfigError, origin_settings};
@@ -69,12 +71,16 @@ fn list(
     file: &StateFile,
 ) -> Result<(), OriginsError> {
     let records = file.read()?;
-    let now = unix_seconds(SystemTime::now());
+    let now = now();
     for origin in allowed.iter() {
         writeln!(out, "{origin}  always, by the configuration file")?;
     }
     for (origin, record) in records.iter().filter(|(origin, _)| !allowed.contains(origin)) {
-        let left = record.expires.saturating_sub(now).div_ceil(DAY.as_secs());
+        if record.validity(now) == Validity::NotYet {
+            writeln!(out, "{origin}  not now: the computer's clock is before the approval")?;
+            continue;
+        }
+        let left = record.left(now).div_ceil(DAY.as_secs());
         writeln!(out, "{origin}  for another {}", in_days(left))?;
     }
     if allowed.len() == 0 && records.is_empty() {
