@@ -22,8 +22,8 @@ const TITLES = {
   "412/1": ["There is no such slot", "Refresh the slots in step 2."],
   "412/101": ["There is no token in the slot", "Insert the token, then try again."],
   "412/104": [
-    "One try of the PIN is left",
-    "The bridge accepts the last try only in its own window. Check the PIN: a wrong one locks it.",
+    "Few tries of the PIN may be left",
+    "The bridge accepts the next PIN only in its own window. Check it: some wrong ones lock it.",
   ],
   "412/105": [
     "The PIN is locked",

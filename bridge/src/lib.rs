@@ -46,7 +46,8 @@ mod process;
 #[doc(hidden)]
 pub mod server;
 mod service;
-mod signing;
+#[doc(hidden)]
+pub mod signing;
 mod supervisor;
 mod trace_points;
 #[doc(hidden)]

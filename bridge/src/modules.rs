@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use detected::detect;
 
@@ -27,7 +27,7 @@ pub(crate) struct Module {
 }
 
 /// The name of a module: 1 to 64 letters, digits, `.`, `_` and `-`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ModuleName(String);
 

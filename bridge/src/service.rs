@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::approvals::{Approvals, RECORD_INTERVAL, Watch};
+use crate::access::approvals::{Approvals, RECORD_INTERVAL, StateFile, Watch};
 use crate::access::consent::Consent;
 use crate::access::origin::{Approval, RequestOrigin};
 use crate::config::{Rules, Settings};
@@ -26,6 +26,7 @@ use crate::ipc::message::encode_result;
 use crate::ipc::pin::PinPermission;
 use crate::ipc::task::Task;
 use crate::modules::{Module, Modules};
+use crate::process::private_file::PrivateFile;
 use crate::signing::batch::{self, BatchControl, Progress};
 use crate::signing::pin::PinEntry;
 use crate::signing::{SigningContext, single};
@@ -76,6 +77,7 @@ impl Caller {
 impl Bridge {
     pub(crate) fn new(settings: Settings, endpoint: Endpoint) -> Self {
         let dialogs = Arc::new(Dialogs::new(settings.dialogs));
+        let tries = settings.state_file.as_ref().map(tries_file);
         let approvals = Arc::new(Approvals::new(settings.state_file));
         let consent = Consent::new(
             settings.origins,
@@ -86,7 +88,7 @@ impl Bridge {
         Self {
             modules: settings.modules,
             consent: Arc::new(consent),
-            pins: PinEntry::new(settings.pin_entry, Arc::clone(&dialogs)),
+            pins: PinEntry::new(settings.pin_entry, Arc::clone(&dialogs), tries),
             dialogs,
             approvals,
             supervisor: Arc::new(Supervisor::new(settings.workers)),
@@ -307,6 +309,11 @@ impl Bridge {
 }
 
 const UNWATCHED_PAUSE: Duration = Duration::from_secs(10);
+
+/// The file with the tries of PINs, beside the approvals.
+fn tries_file(approvals: &StateFile) -> PrivateFile {
+    PrivateFile::at(approvals.folder().join("pin-tries.json"))
+}
 
 fn no_session() -> Failure {
     let message = "The user cannot approve this page, because it has no origin.";

@@ -4,7 +4,7 @@ pub(crate) mod batch;
 mod key_certificate;
 mod key_permission;
 mod login_task;
-pub(crate) mod pin;
+pub mod pin;
 mod purpose;
 pub(crate) mod single;
 

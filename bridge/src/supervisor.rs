@@ -30,8 +30,8 @@ pub(crate) use limits::WorkerLimits;
 use session::WorkerStart;
 pub(crate) use session::{OriginSession, TokenSnapshots};
 use sessions::Sessions;
-use worker::{Delivery, TurnLock, WorkerConfig};
-pub(crate) use worker::{Request, WorkerHandle, revoked};
+pub(crate) use worker::{Delivery, Request, WorkerHandle, revoked};
+use worker::{TurnLock, WorkerConfig};
 use worker_permits::WorkerPermits;
 
 pub(crate) struct Supervisor {
@@ -80,8 +80,9 @@ impl Supervisor {
     ) -> Result<Outcome, Failure> {
         for _ in 1..MAX_WORKERS_PER_REQUEST {
             match self.worker(session, module).await?.deliver(request).await? {
-                Delivery::Answered(Outcome::ModuleLost(_)) | Delivery::NotSent(_) => {}
-                Delivery::Answered(outcome) => return Ok(outcome),
+                Delivery::Answered(Outcome::ModuleLost(_), _) | Delivery::NotSent(_) => {}
+                Delivery::Answered(outcome, _) => return Ok(outcome),
+                Delivery::Refused(failure) => return Err(failure),
             }
         }
         let outcome = self.worker(session, module).await?.execute(request).await?;

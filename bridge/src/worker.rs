@@ -21,6 +21,7 @@ mod slot;
 mod slot_events;
 pub mod verifier;
 
+use std::cell::Cell;
 use std::io;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -37,6 +38,7 @@ use serde::Serialize;
 use crate::cli::WorkerArgs;
 use crate::ipc::frame;
 use crate::ipc::message::{Greeting, Outcome, Response, WorkerMessage, encode_result};
+use crate::ipc::pin::PinUse;
 use crate::ipc::task::{Task, TaskRequest};
 use crate::process::hardening;
 use crate::trace_points::{TracePoint, reached};
@@ -87,14 +89,13 @@ fn serve(module: &LoadedModule, threads: usize, slot_events: Option<&Once>, chan
             let id = request.id;
             let takes_snapshot = matches!(request.task, Task::SnapshotTokens);
             // A malformed answer of the module may make a library panic. Only this task fails then.
-            let outcome = catch_unwind(AssertUnwindSafe(|| execute(module, &request)))
+            let pin_use = Cell::default();
+            let outcome = catch_unwind(AssertUnwindSafe(|| execute(module, &request, &pin_use)))
                 .unwrap_or_else(|_| panicked().into());
-            let frame = frame::encode(&WorkerMessage::Response(Response { id, outcome })).or_else(
-                |error| {
-                    let outcome = too_long(&error).into();
-                    frame::encode(&WorkerMessage::Response(Response { id, outcome }))
-                },
-            );
+            let pin = pin_use.get();
+            let response = |outcome| WorkerMessage::Response(Response { id, outcome, pin });
+            let frame = frame::encode(&response(outcome))
+                .or_else(|error| frame::encode(&response(too_long(&error).into())));
             if frame.and_then(|frame| channel.send_frame(&frame)).is_err() {
                 return;
             }
@@ -113,9 +114,9 @@ fn serve(module: &LoadedModule, threads: usize, slot_events: Option<&Once>, chan
     });
 }
 
-fn execute(module: &LoadedModule, request: &TaskRequest) -> Outcome {
+fn execute(module: &LoadedModule, request: &TaskRequest, pin_use: &Cell<PinUse>) -> Outcome {
     let credentials =
-        Credentials { page_pin: request.task.page_pin(), permission: &request.permission };
+        Credentials { page_pin: request.task.page_pin(), permission: &request.permission, pin_use };
     match &request.task {
         Task::Info => outcome(queries::info(module)),
         Task::Slots { token_present } => outcome(queries::slots(module, *token_present)),

@@ -4,6 +4,7 @@ use pkcs11_bridge::access::approvals::state_file;
 use pkcs11_bridge::access::host;
 use pkcs11_bridge::access::origin::{Origin, OriginError, RequestOrigin};
 use pkcs11_bridge::server::handshake;
+use pkcs11_bridge::signing::pin::tries;
 use tokio_tungstenite::tungstenite::handshake::machine::TryParse;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, create_response};
 
@@ -52,6 +53,16 @@ pub(crate) fn state_file(bytes: &[u8]) -> Decoded {
     state_file::write_text(&mut written, &remembered).expect("decoded approvals can be written");
     let again = state_file::parse(utf8(&written)?).expect("written approvals can be read");
     assert!(again == remembered);
+    Ok(())
+}
+
+/// The file with the tries of PINs.
+pub(crate) fn pin_tries(bytes: &[u8]) -> Decoded {
+    let taken = tries::parse(utf8(bytes)?).map_err(|error| error.to_string())?;
+    let mut written = Vec::new();
+    tries::write_text(&mut written, &taken).expect("decoded counts can be written");
+    let again = tries::parse(utf8(&written)?).expect("written counts can be read");
+    assert!(again == taken);
     Ok(())
 }
 

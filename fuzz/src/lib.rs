@@ -39,13 +39,14 @@ enum Secrets {
     None,
 }
 
-const TARGETS: [Target; 13] = [
+const TARGETS: [Target; 14] = [
     json("answer", dialog::answer),
     bytes("certificate", token::certificate),
     // The TOML tree is larger than its text. Only the user writes this file.
     Target { memory_per_byte: 160, ..bytes("config-file", config::config_file) },
     bytes("handshake", access::handshake),
     bytes("origin", access::origin),
+    bytes("pin-tries", access::pin_tries),
     // The decoder reserves the length that a frame announces.
     Target { memory: 140 << 20, ..bytes("pipe", ipc::pipe) },
     json("reply", wire::reply),

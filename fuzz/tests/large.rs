@@ -35,10 +35,13 @@ fn long_json_of_each_shape() {
             ("reply", format!(r#"{{"jsonrpc":"2.0","method":"slot","params":{value}}}"#)),
             (
                 "worker-message",
-                format!(r#"{{"Response":{{"id":1,"outcome":{{"Done":{value}}}}}}}"#),
+                format!(
+                    r#"{{"Response":{{"id":1,"outcome":{{"Done":{value}}},"pin":"NotSent"}}}}"#
+                ),
             ),
             ("task", format!(r#"{{"id":1,"task":{{"Sign":{{"data":{value}}}}}}}"#)),
             ("answer", format!(r#"{{"Pin":{value}}}"#)),
+            ("pin-tries", format!(r#"{{"version":1,"tries":{value}}}"#)),
             ("state-file", format!(r#"{{"version":1,"origins":{value}}}"#)),
         ] {
             pkcs11_bridge_fuzz::check(target, text.as_bytes());

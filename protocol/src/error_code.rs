@@ -65,7 +65,7 @@ error_codes! {
     NoSlot: -32000, 412, "1";
     /// The slot has no token, or the token was removed.
     NoToken: -32000, 412, "101";
-    /// One try of the PIN is left, and only the user may use it.
+    /// Few tries of the PIN may be left, and only the user may use them.
     PinFinalTry: -32000, 412, "104";
     /// The PIN is locked.
     PinLocked: -32000, 412, "105";

@@ -234,7 +234,10 @@ section("Error Handling", async () => {
 
 section("Calls after an error", async () => {
   const { signature, label, ...signed } = window.signed[0];
-  await pkcs11.signData(signed);
+  // After a wrong PIN, the bridge takes the next one on the desktop only.
+  const refused = await failureOf((callback) => pkcs11.signData(signed, callback));
+  assertEqual([refused.status, refused.code], [412, "104"], "a PIN after a wrong one");
+  await pkcs11.info();
   client.close();
   const error = await failureOf((callback) => pkcs11.info(callback));
   assertEqual([error.status, error.code], [500, "999"], "the error of a closed client");

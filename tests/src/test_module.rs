@@ -81,7 +81,12 @@ impl TestModule {
 
     /// Changes the simulation of the token. Its count of wrong PINs stays.
     pub fn simulate(&self, change: impl FnOnce(&mut SimulatedToken)) {
-        self.change(|rules| change(rules.simulated_tokens.entry(self.slot).or_default()));
+        self.simulate_slot(self.slot, change);
+    }
+
+    /// As [`TestModule::simulate`], for the token in another slot.
+    pub fn simulate_slot(&self, slot: u64, change: impl FnOnce(&mut SimulatedToken)) {
+        self.change(|rules| change(rules.simulated_tokens.entry(slot).or_default()));
     }
 
     /// Ends the simulation of the token. Its count of wrong PINs is lost.

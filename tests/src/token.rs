@@ -146,6 +146,19 @@ impl TestToken {
         initialize(self.command("softhsm2-util"), label)
     }
 
+    /// Initializes one more token with a key and its certificate. Returns its slot.
+    pub fn add_token_with_key(&self, label: &str, key_type: KeyType) -> u64 {
+        let slot = self.add_token(label);
+        let (key, id) = (self.certified_key(key_type), key_type.id());
+        for (class, file) in [("privkey", key.private_key_der()), ("cert", key.certificate_der())] {
+            let mut command = self.command("pkcs11-tool");
+            command.args(["--module", MODULE, "--token-label", label, "--login", "--pin", PIN]);
+            command.arg("--write-object").arg(file).args(["--type", class, "--id", id]);
+            run(command.args(["--label", key_type.name()]));
+        }
+        slot
+    }
+
     /// Runs OpenSC's `pkcs11-tool`, an independent reader, on these tokens and returns its output.
     pub fn pkcs11_tool<const N: usize>(&self, arguments: [&str; N]) -> String {
         run(self.command("pkcs11-tool").args(["--module", MODULE]).args(arguments))

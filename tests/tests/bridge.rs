@@ -39,6 +39,9 @@ mod bridge {
     pub mod page_pins;
     pub mod parameters;
     pub mod pin_abandoned;
+    pub mod pin_counts;
+    pub mod pin_counts_of_slots;
+    pub mod pin_counts_stored;
     pub mod pin_dialog;
     pub mod pin_dialog_text;
     pub mod pin_fixture;

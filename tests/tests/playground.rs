@@ -52,6 +52,9 @@ async fn a_user_signs_and_verifies_despite_a_wrong_pin_and_a_restart() {
     assert_eq!(page.browser.value_of("document.querySelector('#pin').value").await, "");
     page.browser.screenshot("playground-2-wrong-pin").await;
 
+    // The token says that a wrong PIN came, so no other PIN of the page is sent. With the right PIN
+    // from another program it says so no more.
+    token.pkcs11_tool(["--token-label", LABEL, "--login", "--pin", PIN, "--list-objects"]);
     page.browser.fill("#sign-text", "a contract").await;
     page.sign(PIN).await;
     let signature = page.signature("").await;

@@ -8,7 +8,7 @@ use pkcs11_bridge_protocol::rv::Rv;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::pin::{PinRefusal, PinRequest};
+use super::pin::{PinRefusal, PinRequest, PinUse};
 
 /// The first message of a worker. It says whether the worker could load and initialise the module.
 #[derive(Serialize, Deserialize)]
@@ -36,6 +36,8 @@ pub enum WorkerMessage {
 pub struct Response {
     pub(crate) id: u64,
     pub outcome: Outcome,
+    /// What became of the PIN that the task had permission for.
+    pub(crate) pin: PinUse,
 }
 
 /// How a task ended.

@@ -17,6 +17,20 @@ pub enum PinPermission {
     Pinpad { token: TokenPinState },
 }
 
+/// What became of the PIN that the worker had permission to send. If the worker sent it more than
+/// once, this is about the last time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PinUse {
+    /// The worker did not send it.
+    #[default]
+    NotSent,
+    /// The worker sent it, and the token did not accept it, whatever the token returned. Also
+    /// stands for an answer that never came.
+    NotAccepted,
+    /// The token accepted it.
+    Accepted,
+}
+
 /// What a token says about its PIN (`CK_TOKEN_INFO`, PKCS#11 3.2, section 3.3).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenPinState {
@@ -24,7 +38,7 @@ pub struct TokenPinState {
     pub(crate) serial: String,
     pub(crate) entry: PinEntryPath,
     pub(crate) tries: TriesLeft,
-    /// The shortest PIN that the token takes, in bytes.
+    /// The shortest PIN that the token takes, in bytes; 0 if the token does not say.
     pub(crate) min_length: usize,
     /// The longest PIN that the token takes, in bytes; `None` if the token does not say.
     pub(crate) max_length: Option<usize>,
@@ -35,7 +49,8 @@ pub struct TokenPinState {
 pub enum TriesLeft {
     /// The token sets none of the flags below.
     Unknown,
-    /// A wrong PIN was entered since the last right one (`CKF_USER_PIN_COUNT_LOW`).
+    /// A wrong PIN was entered since the last right one (`CKF_USER_PIN_COUNT_LOW`). The token need
+    /// not say when one try is left.
     Low,
     /// One try is left (`CKF_USER_PIN_FINAL_TRY`).
     Final,
@@ -82,7 +97,7 @@ pub struct PinRefusal {
 
 impl PinPermission {
     /// Whether the permission holds for a token in this state. It does not hold for another token,
-    /// or for a last try that the bridge did not know about.
+    /// or if fewer tries are left than the bridge knew.
     pub(crate) fn covers(&self, now: &TokenPinState) -> bool {
         let (path, known) = match self {
             Self::None => return false,
@@ -90,7 +105,8 @@ impl PinPermission {
             Self::Pinpad { token } => (PinEntryPath::Pinpad, token),
         };
         let tries_are_known = match now.tries {
-            TriesLeft::Unknown | TriesLeft::Low => true,
+            TriesLeft::Unknown => true,
+            TriesLeft::Low => known.tries != TriesLeft::Unknown,
             TriesLeft::Final => known.tries == TriesLeft::Final,
             TriesLeft::Locked => false,
         };
@@ -108,12 +124,12 @@ mod tests {
     }
 
     #[test]
-    fn a_permission_holds_for_its_token_and_not_for_an_unknown_last_try() {
+    fn a_permission_holds_for_its_token_and_not_for_fewer_tries_than_known() {
         use PinEntryPath::{Pinpad, Software};
         use TriesLeft::{Final, Locked, Low, Unknown};
         for (known, now, holds) in [
             (Unknown, Unknown, true),
-            (Unknown, Low, true),
+            (Unknown, Low, false),
             (Unknown, Final, false),
             (Unknown, Locked, false),
             (Low, Unknown, true),

@@ -14,10 +14,10 @@ use super::purpose::{Purpose, SignatureQuestion};
 use crate::access::origin::RequestOrigin;
 use crate::config::Rules;
 use crate::ipc::message::{Outcome, login_ended};
-use crate::ipc::pin::PinPermission;
+use crate::ipc::pin::{PinPermission, PinUse};
 use crate::ipc::task::Task;
 use crate::modules::{Module, ModuleName};
-use crate::supervisor::{OriginSession, Request, Supervisor, WorkerHandle};
+use crate::supervisor::{Delivery, OriginSession, Request, Supervisor, WorkerHandle};
 
 /// The origin that signs, and the module that it signs with.
 #[derive(Clone, Copy)]
@@ -42,7 +42,7 @@ pub(super) struct LoginTask<'a> {
 }
 
 /// The module and the slot that a token is in.
-pub(super) type TokenSlot = (ModuleName, Option<SlotId>);
+pub(super) type TokenSlot = (ModuleName, SlotId);
 
 impl<'a> LoginTask<'a> {
     pub(super) fn page_pin(&self) -> Option<&'a Pin> {
@@ -50,7 +50,9 @@ impl<'a> LoginTask<'a> {
     }
 
     pub(super) fn token_slot(&self) -> TokenSlot {
-        (self.context.module.name.clone(), self.task.login_slot())
+        // Each task that needs a login names its slot.
+        let slot = self.task.login_slot().unwrap_or(SlotId(0));
+        (self.context.module.name.clone(), slot)
     }
 
     /// What the dialogs show.
@@ -94,11 +96,19 @@ pub(super) struct PinTask {
 }
 
 impl PinTask {
-    pub(super) async fn execute(self) -> Result<Outcome, Failure> {
+    /// Executes the task. The PIN counts as sent unless the worker says that it was not.
+    pub(super) async fn execute(&self) -> (Result<Outcome, Failure>, PinUse) {
         let request = Request { task: &self.task, permission: &self.permission };
-        tokio::select! {
-            outcome = self.worker.execute(&request) => outcome,
+        let delivery = tokio::select! {
+            delivery = self.worker.deliver(&request) => delivery,
             () = self.stopping.cancelled() => Err(login_ended()),
+        };
+        match delivery {
+            Ok(Delivery::Answered(outcome, pin)) => (Ok(outcome), pin),
+            Ok(Delivery::NotSent(failure) | Delivery::Refused(failure)) => {
+                (Err(failure), PinUse::NotSent)
+            }
+            Err(failure) => (Err(failure), PinUse::NotAccepted),
         }
     }
 }

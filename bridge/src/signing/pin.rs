@@ -1,23 +1,25 @@
 //! Gets the PIN that a token wants. It comes from the reader's pinpad, from the user on the
 //! desktop, or from the page's call. This module alone decides whether a PIN may be tried.
 //!
-//! An origin may try one PIN at a time. Each wrong PIN makes the origin wait longer for its next
-//! try.
+//! An origin may try one PIN at a time. Each wrong PIN makes the next PIN of the page wait longer.
 
 mod attempts;
+mod ledger;
 mod messages;
 mod origin_history;
 mod policy;
+pub mod tries;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pkcs11_bridge_protocol::failure::Failure;
+use pkcs11_bridge_protocol::pin::Pin;
 use pkcs11_bridge_protocol::result::PinEntry as Policy;
 use serde_json::value::RawValue;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
-use tokio::time::timeout;
+use tokio::time::{sleep_until, timeout};
 
 use super::login_task::LoginTask;
 use crate::access::origin::{Origin, RequestOrigin};
@@ -25,8 +27,10 @@ use crate::dialog::{Answer, Busy, Dialogs, Question, QuestionKind, Turn, text};
 use crate::ipc::message::{Outcome, login_ended};
 use crate::ipc::pin::{PinEntryPath, PinPermission, PinRequest};
 use crate::process::lock::lock;
-use attempts::{Attempts, PinSource};
+use crate::process::private_file::PrivateFile;
+use attempts::{Attempt, Attempts, PinSource, Tried};
 use origin_history::OriginHistory;
+use tries::PinSlot;
 
 /// What the PIN entry of all origins shares.
 pub(crate) struct PinEntry {
@@ -40,8 +44,9 @@ pub(crate) struct PinEntry {
 type HeldHistory = OwnedMutexGuard<OriginHistory>;
 
 impl PinEntry {
-    pub(crate) fn new(policy: Policy, dialogs: Arc<Dialogs>) -> Self {
-        Self { policy, dialogs, origins: Mutex::default(), attempts: Attempts::default() }
+    /// `tries` is the file with the tries of all tokens.
+    pub(crate) fn new(policy: Policy, dialogs: Arc<Dialogs>, tries: Option<PrivateFile>) -> Self {
+        Self { policy, dialogs, origins: Mutex::default(), attempts: Attempts::new(tries) }
     }
 
     pub(crate) fn policy(&self) -> Policy {
@@ -60,29 +65,77 @@ impl PinEntry {
             outcome => return outcome.result(),
         }
         let slot = task.token_slot();
-        let history = self.history(task.context.origin).lock_owned().await;
-        // Meanwhile another call may have logged in, or the token may have refused the same PIN.
-        let request = match task.execute_without_pin().await? {
-            Outcome::PinNeeded(request) => request,
-            outcome => return outcome.result(),
-        };
-        policy::check(&request.token, page_pin)?;
-        if let (PinEntryPath::Software, Some(pin)) = (request.token.entry, page_pin) {
-            history.check_refused(&slot, pin, task.context.received)?;
-            history.pause().await;
-            let permission = PinPermission::Send { pin: pin.clone(), token: request.token.clone() };
-            let (_, outcome) =
-                self.attempt(task, &request, permission, PinSource::Page, history).await?;
-            return match outcome? {
-                Outcome::PinNeeded(now) => {
-                    policy::check(&now.token, page_pin)?;
-                    Err(login_ended())
+        loop {
+            let history = self.history(task.context.origin).lock_owned().await;
+            // Meanwhile another call may have logged in, or the token may have refused the same
+            // PIN.
+            let request = match task.execute_without_pin().await? {
+                Outcome::PinNeeded(request) => request,
+                outcome => return outcome.result(),
+            };
+            policy::check(&request.token, page_pin)?;
+            let page_pin = page_pin.filter(|_| request.token.entry == PinEntryPath::Software);
+            let pause = match page_pin {
+                Some(pin) => {
+                    history.check_refused(&slot, pin, task.context.received)?;
+                    self.attempts.check_page(&pin_slot(task, &request), &request.token.label)?;
+                    history.page_pin_pause()
                 }
-                outcome => outcome.result(),
+                None => {
+                    history.check_dismissed(&slot, task.context.received)?;
+                    history.question_pause()
+                }
+            };
+            if let Some(end) = pause {
+                // Calls that have nothing to wait for go first.
+                drop(history);
+                sleep_until(end).await;
+                continue;
+            }
+            return match page_pin {
+                Some(pin) => self.by_page(task, &request, pin, history).await,
+                None => self.by_user(task, request, history).await,
             };
         }
-        history.check_dismissed(&slot, task.context.received)?;
-        history.pause().await;
+    }
+
+    fn history(&self, origin: &RequestOrigin) -> Arc<AsyncMutex<OriginHistory>> {
+        let RequestOrigin::Tuple(origin) = origin else { return Arc::default() };
+        let mut origins = lock(&self.origins);
+        origins.retain(|_, history| {
+            Arc::strong_count(history) > 1
+                || history.try_lock().is_ok_and(|history| history.is_needed())
+        });
+        Arc::clone(origins.entry(origin.clone()).or_default())
+    }
+
+    /// Tries the PIN of the page.
+    async fn by_page(
+        &self,
+        task: &LoginTask<'_>,
+        request: &PinRequest,
+        pin: &Pin,
+        history: HeldHistory,
+    ) -> Result<Box<RawValue>, Failure> {
+        let (_, outcome) =
+            self.attempt(task, request, pin.clone(), PinSource::Page, history).await?;
+        match outcome? {
+            Outcome::PinNeeded(now) => {
+                policy::check(&now.token, Some(pin))?;
+                Err(login_ended())
+            }
+            outcome => outcome.result(),
+        }
+    }
+
+    /// Lets the user enter the PIN.
+    async fn by_user(
+        &self,
+        task: &LoginTask<'_>,
+        request: PinRequest,
+        history: HeldHistory,
+    ) -> Result<Box<RawValue>, Failure> {
+        let slot = task.token_slot();
         let (mut history, result) = match request.token.entry {
             PinEntryPath::Pinpad => self.by_pinpad(task, &request, history).await?,
             PinEntryPath::Software => self.by_dialog(task, request, history).await?,
@@ -97,42 +150,32 @@ impl PinEntry {
         result
     }
 
-    fn history(&self, origin: &RequestOrigin) -> Arc<AsyncMutex<OriginHistory>> {
-        let RequestOrigin::Tuple(origin) = origin else { return Arc::default() };
-        let mut origins = lock(&self.origins);
-        origins.retain(|_, history| {
-            Arc::strong_count(history) > 1
-                || history.try_lock().is_ok_and(|history| history.is_needed())
-        });
-        Arc::clone(origins.entry(origin.clone()).or_default())
-    }
-
     /// Tries a PIN. The try goes on even if the page gives up the call, because that does not undo
     /// it. Until the token has judged the PIN, no other origin may try one on this token.
     async fn attempt(
         &self,
         task: &LoginTask<'_>,
         request: &PinRequest,
-        permission: PinPermission,
+        pin: Pin,
         source: PinSource,
-        mut history: HeldHistory,
+        history: HeldHistory,
     ) -> Result<(HeldHistory, Result<Outcome, Failure>), Failure> {
-        let turn = self.attempts.turn(&request.token, &task.context.module.name);
-        let mut attempts = timeout(ATTEMPT_WAIT, turn).await.map_err(|_| messages::busy())?;
-        attempts.check(&request.token, source)?;
+        let turn = self.attempts.turn(pin_slot(task, request), &request.token.label, source);
+        let attempt = timeout(ATTEMPT_WAIT, turn).await.map_err(|_| messages::busy())?;
         let page_pin = task.page_pin().filter(|_| source == PinSource::Page).cloned();
+        let permission = PinPermission::Send { pin, token: request.token.clone() };
         let (pin_task, slot) = (task.with_pin(permission).await?, task.token_slot());
         let tried = tokio::spawn(async move {
-            let outcome = pin_task.execute().await.map(refusal_to_failure);
-            history.record(&slot, &outcome);
-            attempts.record(source, &outcome);
-            if let (Some(pin), Ok(Outcome::Failed(failure))) = (page_pin, &outcome) {
-                history.record_refused(&slot, &pin, failure);
+            let mut history = history;
+            let Tried { outcome, pin } = attempt.execute(&pin_task).await?;
+            drop(attempt);
+            history.record(&slot, pin);
+            if let (Some(pin), Ok(Outcome::PinRefused(refusal))) = (page_pin, &outcome) {
+                history.record_refused(&slot, &pin, &messages::refused(refusal.clone()));
             }
-            drop(attempts);
-            (history, outcome)
+            Ok((history, outcome.map(refusal_to_failure)))
         });
-        tried.await.map_err(|_| login_ended())
+        tried.await.map_err(|_| login_ended())?
     }
 
     async fn turn(&self) -> Result<Turn, Failure> {
@@ -150,8 +193,10 @@ impl PinEntry {
         let mut turn = self.turn().await?;
         history.record_question(&task.token_slot());
         let message = Question::Message { text: task.question().pinpad_text(request) };
+        let attempt: Attempt =
+            self.attempts.at_pinpad(pin_slot(task, request), &request.token.label);
         let permission = PinPermission::Pinpad { token: request.token.clone() };
-        let pin_task = task.with_pin(permission).await?;
+        let (pin_task, slot) = (task.with_pin(permission).await?, task.token_slot());
         let gone = task.context.session.gone().clone();
         let entered = tokio::spawn(async move {
             let shown = async {
@@ -162,7 +207,10 @@ impl PinEntry {
                 std::future::pending().await
             };
             let outcome = tokio::select! {
-                outcome = pin_task.execute() => outcome.map(refusal_to_failure),
+                tried = attempt.execute(&pin_task) => tried.and_then(|Tried { outcome, pin }| {
+                    history.record(&slot, pin);
+                    outcome.map(refusal_to_failure)
+                }),
                 () = gone.cancelled() => Err(login_ended()),
                 never = shown => never,
             };
@@ -189,20 +237,13 @@ impl PinEntry {
             };
             let failure = match turn.ask(&question).await {
                 Answer::Pin(pin) => {
-                    if policy::check_length(&pin, &request.token).is_err() {
-                        // The user may have changed the token since the dialog opened.
-                        if let Ok(Outcome::PinNeeded(now)) = task.execute_without_pin().await {
-                            request = now;
-                        }
-                        if let Err(failure) = policy::check_length(&pin, &request.token) {
-                            wrong = Some(failure);
-                            continue;
-                        }
+                    if let Err(failure) = self.check_length(&mut turn, &pin, &request).await {
+                        wrong = Some(failure);
+                        continue;
                     }
-                    let permission = PinPermission::Send { pin, token: request.token.clone() };
                     let outcome;
                     (history, outcome) =
-                        self.attempt(task, &request, permission, PinSource::User, history).await?;
+                        self.attempt(task, &request, pin, PinSource::User, history).await?;
                     match outcome {
                         Ok(Outcome::Failed(failure)) if policy::may_enter_again(&failure) => {
                             wrong = Some(failure);
@@ -210,7 +251,7 @@ impl PinEntry {
                                 request = now;
                             }
                         }
-                        // The token changed, or has only one try left, which the user did not know.
+                        // The token changed, or has fewer tries left than the user knew.
                         Ok(Outcome::PinNeeded(now)) => request = now,
                         outcome => return Ok((history, outcome.and_then(Outcome::result))),
                     }
@@ -232,6 +273,34 @@ impl PinEntry {
         }
         Ok((history, Err(wrong.unwrap_or_else(messages::cancelled))))
     }
+
+    /// Fails for an empty PIN. Asks the user about a PIN whose length the token does not take by
+    /// its own account, because modules misreport these lengths.
+    async fn check_length(
+        &self,
+        turn: &mut Turn,
+        pin: &Pin,
+        request: &PinRequest,
+    ) -> Result<(), Failure> {
+        let Err(failure) = policy::check_length(pin, &request.token) else { return Ok(()) };
+        if pin.is_empty() {
+            return Err(failure);
+        }
+        let question = Question::Confirm {
+            text: text::make_safe(&messages::unusual_length(pin.len(), &request.token), MAX_TEXT),
+            yes: "Send this PIN".to_owned(),
+            no: "Enter another".to_owned(),
+        };
+        match turn.ask(&question).await {
+            Answer::Yes => Ok(()),
+            _ => Err(failure),
+        }
+    }
+}
+
+fn pin_slot(task: &LoginTask<'_>, request: &PinRequest) -> PinSlot {
+    let (module, slot) = task.token_slot();
+    PinSlot { serial: request.token.serial.trim().to_owned(), module, slot }
 }
 
 fn refusal_to_failure(outcome: Outcome) -> Outcome {
@@ -245,3 +314,4 @@ fn refusal_to_failure(outcome: Outcome) -> Outcome {
 const MAX_ENTRIES: usize = 3;
 /// How long an origin waits while another origin tries a PIN on the same token.
 const ATTEMPT_WAIT: Duration = Duration::from_secs(60);
+const MAX_TEXT: usize = 600;

@@ -12,7 +12,7 @@ mod process;
 mod process_task;
 mod start;
 
-pub(super) use command::Delivery;
+pub(crate) use command::Delivery;
 pub(super) use config::{TurnLock, WorkerConfig, WorkerPermit};
 pub(crate) use failures::revoked;
 pub(crate) use handle::{Request, WorkerHandle};

@@ -145,7 +145,7 @@ impl SlotState {
 
     /// Fails if the token was removed since its sessions were opened.
     pub(super) fn check_token(&self) -> Result<(), Failure> {
-        token::check_token(&*self.session()?)
+        token::check_token(&*self.session()?).map(drop)
     }
 
     /// Reads the certificates from the token.

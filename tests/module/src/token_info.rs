@@ -44,6 +44,9 @@ fn change(info: &mut CK_TOKEN_INFO, token: &SimulatedToken) {
     if let Some(label) = &token.label {
         info.label.copy_from_slice(label);
     }
+    if let Some(serial) = token.serial {
+        info.serialNumber = serial;
+    }
 }
 
 /// The flags for a number of wrong PINs (PKCS#11 3.2, section 3.2, table 10).

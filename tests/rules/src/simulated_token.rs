@@ -24,6 +24,8 @@ pub struct SimulatedToken {
     pub max_pin_len: Option<u64>,
     /// `CK_TOKEN_INFO.label`: any 32 bytes.
     pub label: Option<Vec<u8>>,
+    /// `CK_TOKEN_INFO.serialNumber`: any 16 bytes.
+    pub serial: Option<[u8; 16]>,
     /// The number of consecutive wrong PINs that locks the PIN. PINs for the login and for single
     /// keys count together.
     pub tries: Option<u32>,
@@ -69,6 +71,7 @@ impl SimulatedToken {
             min_pin_len: None,
             max_pin_len: None,
             label: None,
+            serial: None,
             tries: None,
             pinpad: None,
             always_authenticate: None,

@@ -1,6 +1,6 @@
 //! Wrong PINs and last tries with keys that need the PIN for each signature.
 
-use cryptoki_sys::CKF_USER_PIN_FINAL_TRY;
+use cryptoki_sys::{CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY};
 use pkcs11_bridge_tests::outcome::assert_error;
 use pkcs11_bridge_tests::params::with;
 use pkcs11_bridge_tests::pinentry::Answer;
@@ -48,7 +48,10 @@ async fn a_wrong_pin_of_the_page_uses_one_try_and_signs_nothing() {
     // The PIN differs from the PIN of the login, so the token judges the login.
     assert_eq!(fixture.login_results(), [RIGHT_LOGIN, RIGHT_FOR_ONE, WRONG_LOGIN]);
     assert_eq!(fixture.module.count("C_Sign"), 1);
-    case.assert_signed("the right PIN again", &page.call("signData", case.with_pin()).await);
+    let outcome = page.call("signData", case.with_pin()).await;
+    assert_error("the right PIN again", &outcome, LAST_TRY, &["wrong PIN", "desktop"]);
+    fixture.pinentry.answer(Answer::pin(PIN));
+    case.assert_signed("the user's PIN", &page.call("signData", case.without_pin()).await);
 }
 
 /// On this token the PIN for single signatures differs from the PIN of the login.
@@ -58,6 +61,7 @@ async fn a_pin_that_is_wrong_for_single_signatures_uses_one_try_each() {
     fixture.module.simulate(|token| {
         token.always_authenticate = Some(WRONG_PIN.to_owned());
         token.tries = Some(3);
+        token.clear_flags = CKF_USER_PIN_COUNT_LOW;
     });
     let mut page = fixture.bridge.connect().await;
     let outcome = fixture.sign_with(&mut page, PIN).await;

@@ -129,6 +129,7 @@ async fn an_error_that_affects_all_hashes_fails_the_call() {
 #[tokio::test]
 async fn a_wrong_pin_fails_the_call_and_uses_one_try() {
     let fixture = super::pin_fixture::PinFixture::new();
+    fixture.module.simulate(|token| token.clear_flags = super::pin_counts::TRY_FLAGS);
     let mut page = fixture.bridge.connect().await;
     let outcome = page.call("signDataBatch", with(&fixture.batch(100), "pin", WRONG_PIN)).await;
     assert_error("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);

@@ -5,8 +5,11 @@ use pkcs11_bridge_tests::digest::{base64, digest};
 use pkcs11_bridge_tests::outcome::{Outcome, assert_ckr, assert_error};
 use pkcs11_bridge_tests::params::{MESSAGE, sign_data, with, without};
 use pkcs11_bridge_tests::socket::Socket;
-use pkcs11_bridge_tests::token::{KeyType, PIN, SO_PIN, TestToken, WRONG_PIN};
+use pkcs11_bridge_tests::token::{KeyType, LABEL, PIN, SO_PIN, TestToken, WRONG_PIN};
 use serde_json::Value;
+
+use super::pin_counts::TRY_FLAGS;
+use super::pin_fixture::PinFixture;
 
 const OTHER_ORIGIN: &str = "https://other.example";
 
@@ -28,6 +31,12 @@ impl LoginFixture {
         let with_pin = sign_data(&token, KeyType::P256.id(), "sha256");
         let without_pin = without(&with_pin, "pin");
         Self { token, bridge, with_pin, without_pin }
+    }
+
+    /// Another program enters the right PIN, so that the token does not say any more that a wrong
+    /// one came.
+    fn forget_wrong_pins(&self) {
+        self.token.pkcs11_tool(["--token-label", LABEL, "--login", "--pin", PIN, "--list-objects"]);
     }
 
     /// Signs with another PIN.
@@ -63,11 +72,17 @@ async fn after_a_wrong_pin_the_right_pin_signs() {
     let fixture = LoginFixture::new();
     let mut page = fixture.bridge.connect().await;
     assert_wrong_pin("a wrong PIN", &fixture.sign_with(&mut page, WRONG_PIN).await);
-    let mut other = fixture.bridge.connect_as(OTHER_ORIGIN).await;
-    assert_wrong_pin("the officer's PIN", &fixture.sign_with(&mut other, SO_PIN).await);
     let outcome = page.call("signData", fixture.without_pin.clone()).await;
     assert_pin_missing("after a wrong PIN", &outcome);
+    fixture.forget_wrong_pins();
     page.result("signData", fixture.with_pin.clone()).await;
+}
+
+#[tokio::test]
+async fn the_officers_pin_is_wrong() {
+    let fixture = LoginFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    assert_wrong_pin("the officer's PIN", &fixture.sign_with(&mut page, SO_PIN).await);
 }
 
 #[tokio::test]
@@ -93,6 +108,7 @@ async fn another_origin_needs_its_own_pin() {
     assert_wrong_pin("another origin", &fixture.sign_with(&mut other, WRONG_PIN).await);
     // A failure of one origin does not affect the other.
     page.result("signData", fixture.without_pin.clone()).await;
+    fixture.forget_wrong_pins();
     other.result("signData", fixture.with_pin.clone()).await;
     other.result("signData", fixture.without_pin.clone()).await;
 }
@@ -104,6 +120,8 @@ async fn a_wrong_pin_is_judged_by_the_token_even_after_a_login() {
     page.result("signData", fixture.with_pin.clone()).await;
     for _ in 0..2 {
         assert_wrong_pin("while logged in", &fixture.sign_with(&mut page, WRONG_PIN).await);
+        fixture.forget_wrong_pins();
+        page.result("signData", fixture.with_pin.clone()).await;
     }
     page.result("signData", fixture.with_pin.clone()).await;
     page.result("signData", fixture.without_pin.clone()).await;
@@ -111,15 +129,16 @@ async fn a_wrong_pin_is_judged_by_the_token_even_after_a_login() {
 
 #[tokio::test]
 async fn parallel_right_and_wrong_pins_get_their_own_results() {
-    let fixture = LoginFixture::new();
+    let fixture = PinFixture::without_pinentry(TestToken::new());
+    fixture.module.simulate(|token| token.clear_flags = TRY_FLAGS);
     let mut page = fixture.bridge.connect().await;
-    page.result("signData", fixture.with_pin.clone()).await;
-    let wrong = with(&fixture.with_pin, "pin", WRONG_PIN);
+    page.result("signData", fixture.with_pin()).await;
+    let wrong = with(&fixture.with_pin(), "pin", WRONG_PIN);
     let mut is_right = std::collections::HashMap::new();
     for number in 0..24 {
         let right = number % 3 != 0;
-        let params = if right { &fixture.with_pin } else { &wrong };
-        is_right.insert(page.request("signData", params.clone()).await, right);
+        let params = if right { fixture.with_pin() } else { wrong.clone() };
+        is_right.insert(page.request("signData", params).await, right);
     }
     for _ in 0..24 {
         let (id, outcome) = page.reply().await;
@@ -168,20 +187,12 @@ async fn a_pin_of_an_unsupported_length_is_refused() {
 
 #[tokio::test]
 async fn a_pin_is_not_trimmed_or_changed() {
-    let fixture = LoginFixture::new();
-    let mut page = fixture.bridge.connect().await;
-    let mut other = fixture.bridge.connect_as(OTHER_ORIGIN).await;
-    // Each origin waits only for its own wrong PINs.
-    for (page, changed) in [
-        (&mut page, [format!("{PIN} "), format!("{PIN}\0")]),
-        (&mut other, [format!(" {PIN}"), format!("{PIN}\n")]),
-    ] {
-        for pin in changed {
-            let outcome = fixture.sign_with(page, &pin).await;
-            assert_wrong_pin("a PIN with something around it", &outcome);
-        }
+    for changed in [format!("{PIN} "), format!("{PIN}\0"), format!(" {PIN}"), format!("{PIN}\n")] {
+        let fixture = LoginFixture::new();
+        let mut page = fixture.bridge.connect().await;
+        let outcome = fixture.sign_with(&mut page, &changed).await;
+        assert_wrong_pin("a PIN with something around it", &outcome);
     }
-    page.result("signData", fixture.with_pin.clone()).await;
 }
 
 #[tokio::test]
@@ -189,6 +200,7 @@ async fn pins_and_data_are_never_logged_or_echoed() {
     let fixture = LoginFixture::new();
     let mut page = fixture.bridge.connect().await;
     let data = base64(&digest("sha256", MESSAGE));
+    page.result("signData", fixture.with_pin.clone()).await;
     let mut messages = String::new();
     for (params, field, value) in [
         (&fixture.with_pin, "pin", WRONG_PIN),
@@ -203,7 +215,6 @@ async fn pins_and_data_are_never_logged_or_echoed() {
     }
     let (_, outcome) = page.exchange(&format!("{{\"pin\": \"{PIN}\"")).await;
     messages.push_str(&outcome.expect_err("half a message").message);
-    page.result("signData", fixture.with_pin.clone()).await;
     page.close().await;
     fixture.bridge.expect_workers(0);
 

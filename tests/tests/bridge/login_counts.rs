@@ -8,9 +8,9 @@ use pkcs11_bridge_tests::pinentry::Answer;
 use pkcs11_bridge_tests::test_module::{Rule, User};
 use pkcs11_bridge_tests::token::{KeyType, PIN, WRONG_PIN};
 
+use super::pin_counts::TRY_FLAGS;
 use super::pin_fixture::{
-    OTHER, PinFixture, RIGHT_LOGIN, WRONG, WRONG_LOGIN, assert_all_fail, assert_all_succeed,
-    wrong_pin,
+    PinFixture, RIGHT_LOGIN, WRONG, WRONG_LOGIN, assert_all_fail, assert_all_succeed, wrong_pin,
 };
 
 #[tokio::test]
@@ -46,6 +46,7 @@ async fn a_wrong_pin_is_sent_once() {
 #[tokio::test]
 async fn ten_parallel_calls_send_the_same_wrong_pin_once() {
     let fixture = PinFixture::new();
+    fixture.module.simulate(|token| token.clear_flags = TRY_FLAGS);
     let mut page = fixture.bridge.connect().await;
     let params = with(&fixture.with_pin(), "pin", WRONG_PIN);
     page.request_many("signData", &params, 10).await;
@@ -59,6 +60,7 @@ async fn ten_parallel_calls_send_the_same_wrong_pin_once() {
 #[tokio::test]
 async fn a_wrong_pin_during_a_login_is_judged_by_the_token() {
     let fixture = PinFixture::new();
+    fixture.module.simulate(|token| token.clear_flags = TRY_FLAGS);
     let mut page = fixture.bridge.connect().await;
     fixture.assert_signed("the right PIN", &fixture.sign_with(&mut page, PIN).await);
     let outcome = fixture.sign_with(&mut page, WRONG_PIN).await;
@@ -74,26 +76,31 @@ async fn a_wrong_pin_during_a_login_is_judged_by_the_token() {
 
 #[tokio::test]
 async fn user_already_logged_in_is_no_proof_of_a_pin() {
-    let fixture = PinFixture::new();
-    let mut page = fixture.bridge.connect().await;
     let rule = || Rule::on_login(User::User).fail_before(CKR_USER_ALREADY_LOGGED_IN);
-    fixture.module.add(rule().next(1));
-    let outcome = fixture.sign_with(&mut page, WRONG_PIN).await;
-    assert_error("a wrong PIN", &outcome, WRONG, &["Wrong PIN"]);
-    assert_eq!(fixture.login_results(), [WRONG_LOGIN]);
+    for (pin, result) in [(WRONG_PIN, WRONG_LOGIN), (PIN, RIGHT_LOGIN)] {
+        let fixture = PinFixture::new();
+        let mut page = fixture.bridge.connect().await;
+        fixture.module.add(rule().next(1));
+        let outcome = fixture.sign_with(&mut page, pin).await;
+        assert_eq!(outcome.is_ok(), pin == PIN, "{outcome:?}");
+        assert_eq!(fixture.login_results(), [result]);
+    }
 
     // If the module returns nothing else, even the right PIN logs nobody in.
-    let mut other = fixture.bridge.connect_as(OTHER).await;
-    let always = fixture.module.add(rule());
     for pin in [PIN, &wrong_pin(1)] {
-        let outcome = fixture.sign_with(&mut other, pin).await;
+        let fixture = PinFixture::new();
+        let mut page = fixture.bridge.connect().await;
+        let always = fixture.module.add(rule());
+        let outcome = fixture.sign_with(&mut page, pin).await;
         assert_error("any PIN", &outcome, (500, "900"), &["did not check the PIN"]);
         assert_ckr("any PIN", &outcome, "CKR_USER_ALREADY_LOGGED_IN");
+        assert_eq!(fixture.module.count("C_Sign"), 0);
+        assert_eq!(fixture.module.count("C_Login"), 2);
+        always.remove();
+        fixture.pinentry.answer(Answer::pin(PIN));
+        fixture.assert_signed("the user's PIN", &fixture.sign(&mut page).await);
+        assert_eq!(fixture.login_results(), [RIGHT_LOGIN]);
     }
-    assert_eq!(fixture.module.count("C_Sign"), 0);
-    always.remove();
-    fixture.assert_signed("the right PIN", &fixture.sign_with(&mut other, PIN).await);
-    assert_eq!(fixture.login_results(), [WRONG_LOGIN, RIGHT_LOGIN]);
 }
 
 /// The PIN is right, and no PIN works until the user has changed it.

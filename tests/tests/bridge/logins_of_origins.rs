@@ -16,6 +16,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::consent::{NEW, NOT_APPROVED};
+use super::pin_counts::TRY_FLAGS;
 use super::pin_fixture::{CANCELLED, NO_PIN, OTHER, PinFixture, RIGHT_LOGIN, WRONG, WRONG_LOGIN};
 
 const BOTH_WAYS: [[&str; 2]; 2] = [[ORIGIN, OTHER], [OTHER, ORIGIN]];
@@ -37,6 +38,7 @@ fn logins_and_logouts(fixture: &PinFixture, worker: u32) -> (usize, usize) {
 async fn a_login_is_of_no_use_to_another_origin() {
     for [first, second] in BOTH_WAYS {
         let fixture = PinFixture::without_pinentry(TestToken::new());
+        fixture.module.simulate(|token| token.clear_flags = TRY_FLAGS);
         let (mut page, worker) = logged_in(&fixture, first).await;
         let mut other = fixture.bridge.connect_as(second).await;
         let outcome = fixture.sign(&mut other).await;

@@ -11,6 +11,7 @@ use pkcs11_bridge_tests::test_module::{ActiveRule, Rule};
 use serde_json::json;
 use tokio::time::sleep;
 
+use super::pin_counts::TRY_FLAGS;
 use super::pin_fixture::{LAST_TRY, OTHER, PinFixture, WRONG, WRONG_LOGIN, wrong_pin};
 
 /// How a page leaves its call.
@@ -45,6 +46,7 @@ async fn abandon_call(fixture: &PinFixture, by: Departure) -> (ActiveRule<'_>, O
 async fn an_abandoned_wrong_pin_delays_the_next_one() {
     for by in DEPARTURES {
         let fixture = PinFixture::new();
+        fixture.module.simulate(|token| token.clear_flags = TRY_FLAGS);
         let mut staying = fixture.bridge.connect().await;
         let (held, _page) = abandon_call(&fixture, by).await;
         staying.request("signData", with(&fixture.with_pin(), "pin", wrong_pin(2))).await;

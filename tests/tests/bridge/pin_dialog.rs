@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use pkcs11_bridge_tests::bridge::{Bridge, Setup};
 use pkcs11_bridge_tests::outcome::{assert_ckr, assert_error};
 use pkcs11_bridge_tests::params::{sign_data, without};
-use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
+use pkcs11_bridge_tests::pinentry::{Answer, Kind, Pinentry};
 use pkcs11_bridge_tests::processes::wait_until;
 use pkcs11_bridge_tests::program::STOP_LIMIT;
 use pkcs11_bridge_tests::socket::Socket;
@@ -166,15 +166,18 @@ async fn a_pin_of_an_unsupported_length_is_asked_for_again_without_a_login() {
     let fixture = DialogFixture::new("");
     let mut page = fixture.bridge.connect().await;
     let too_long = "1234567890".repeat(30);
-    for pin in ["", "123", &too_long] {
+    fixture.pinentry.answer(Answer::pin(""));
+    for pin in ["123", &too_long, "123"] {
         fixture.pinentry.answer(Answer::pin(pin));
+        fixture.pinentry.answer(Answer::deny());
     }
-    fixture.pinentry.answer(Answer::cancel());
     let outcome = page.call("signData", fixture.without_pin.clone()).await;
-    assert_error("none of them", &outcome, CANCELLED, &[]);
-    let dialogs = fixture.pinentry.assert_dialogs(4);
-    assert_eq!(dialogs[0].error(), None);
-    for (dialog, word) in dialogs[1..].iter().zip(["Enter the PIN", "shorter", "longer"]) {
+    assert_error("none of them", &outcome, WRONG, &["shorter", "No try was lost"]);
+    let dialogs = fixture.pinentry.assert_dialogs(7);
+    let (entries, _): (Vec<_>, Vec<_>) =
+        dialogs.into_iter().partition(|dialog| dialog.kind == Kind::Pin);
+    assert_eq!(entries[0].error(), None);
+    for (dialog, word) in entries[1..].iter().zip(["Enter the PIN", "shorter", "longer"]) {
         assert!(dialog.error().is_some_and(|error| error.contains(word)), "{word}: {dialog:?}");
         assert!(!dialog.description().contains("A wrong PIN was entered"), "{dialog:?}");
     }

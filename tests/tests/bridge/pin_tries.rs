@@ -18,10 +18,13 @@ use super::pin_fixture::{
     LAST_TRY, LOCKED, OTHER, PinFixture, RIGHT_LOGIN, WRONG, WRONG_LOGIN, wrong_pin,
 };
 
-/// A fixture whose token has this number of tries.
+/// A fixture whose token has this number of tries. It says only when one is left.
 fn fixture_with_tries(tries: u32) -> PinFixture {
     let fixture = PinFixture::new();
-    fixture.module.simulate(|token| token.tries = Some(tries));
+    fixture.module.simulate(|token| {
+        token.tries = Some(tries);
+        token.clear_flags = CKF_USER_PIN_COUNT_LOW;
+    });
     fixture
 }
 

@@ -24,7 +24,7 @@ async fn pages_cannot_lock_a_token_that_reports_no_tries() {
     for (what, page) in [("the page", &mut page), ("another origin", &mut other)] {
         for pin in [&wrong_pin(3), PIN] {
             let outcome = fixture.sign_with(page, pin).await;
-            assert_error(what, &outcome, LAST_TRY, &["does not say", "desktop"]);
+            assert_error(what, &outcome, LAST_TRY, &["did not accept", "desktop"]);
         }
     }
     assert_eq!(fixture.login_results(), [WRONG_LOGIN; 2]);

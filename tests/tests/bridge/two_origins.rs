@@ -10,6 +10,7 @@ use pkcs11_bridge_tests::token::{KeyType, PIN, TestToken, WRONG_PIN};
 use serde_json::Value;
 
 use super::pin_dialog::{CANCELLED, OTHER_ORIGIN, WRONG};
+use super::pin_fixture::LAST_TRY;
 
 /// Both orders: which origin logs in first, and which comes second.
 const BOTH_WAYS: [[&str; 2]; 2] = [[ORIGIN, OTHER_ORIGIN], [OTHER_ORIGIN, ORIGIN]];
@@ -89,7 +90,8 @@ async fn a_wrong_pin_of_the_second_origin_does_not_affect_the_first() {
         // belongs to the second.
         two.assert_a_still_signs().await;
         two.a.result("signData", two.with_pin.clone()).await;
-        two.b.result("signData", two.with_pin.clone()).await;
+        let outcome = two.b.call("signData", two.with_pin.clone()).await;
+        assert_error("the right PIN", &outcome, LAST_TRY, &["wrong PIN", "desktop"]);
     }
 }
 

@@ -1,6 +1,6 @@
-//! Lets one PIN at a time be tried on a token, whatever its origin. Otherwise two origins could
-//! both see that two tries are left, and use up both. If a token does not report its tries, pages
-//! may send two wrong PINs.
+//! Tries PINs. One PIN at a time is tried on a token, whatever its origin. Otherwise two origins
+//! could both see that two tries are left, and use up both. Each try is taken in the ledger before
+//! the PIN is sent. It is given back only if the PIN was not sent, or if the token accepted it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -8,12 +8,16 @@ use std::sync::{Arc, Mutex};
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::rv::Rv;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio::task::spawn_blocking;
 
+use super::ledger::{Ledger, MAX_TAKEN_FOR_PAGE, NoTry};
 use super::messages;
-use crate::ipc::message::Outcome;
-use crate::ipc::pin::{TokenPinState, TriesLeft};
-use crate::modules::ModuleName;
+use super::tries::PinSlot;
+use crate::ipc::message::{Outcome, login_ended};
+use crate::ipc::pin::PinUse;
 use crate::process::lock::lock;
+use crate::process::private_file::PrivateFile;
+use crate::signing::login_task::PinTask;
 
 /// Who chose the PIN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,64 +26,117 @@ pub(super) enum PinSource {
     User,
 }
 
-/// The tokens on which a PIN is being tried, or for which pages sent wrong PINs.
-#[derive(Default)]
-pub(super) struct Attempts(Mutex<HashMap<String, Arc<AsyncMutex<TokenAttempts>>>>);
+/// The tries of all tokens.
+pub(super) struct Attempts {
+    turns: Mutex<HashMap<String, Arc<AsyncMutex<()>>>>,
+    ledger: Arc<Ledger>,
+}
 
-#[derive(Default)]
-pub(super) struct TokenAttempts {
-    /// How many wrong PINs pages sent since the last right one.
-    wrong_page_pins: u32,
+/// The right to try PINs on a slot. It owns all that it needs, so that a try can outlive its call.
+pub(super) struct Attempt {
+    ledger: Arc<Ledger>,
+    slot: Arc<PinSlot>,
+    token_label: String,
+    source: PinSource,
+    /// `None` for a pinpad. Other origins do not wait for the user there.
+    _turn: Option<OwnedMutexGuard<()>>,
+}
+
+/// How a task with a PIN ended.
+pub(super) struct Tried {
+    pub(super) outcome: Result<Outcome, Failure>,
+    pub(super) pin: PinUse,
 }
 
 impl Attempts {
-    /// Waits until no other PIN is being tried on the token. The serial number identifies the
-    /// token, because several modules may reach it. If it has none, its module identifies it.
+    /// `file` holds the counts of all tokens.
+    pub(super) fn new(file: Option<PrivateFile>) -> Self {
+        Self { turns: Mutex::default(), ledger: Arc::new(Ledger::new(file)) }
+    }
+
+    /// Fails if a PIN of a page may not be tried, because too many PINs were not accepted.
+    pub(super) fn check_page(&self, slot: &PinSlot, token_label: &str) -> Result<(), Failure> {
+        if self.ledger.taken(slot) < MAX_TAKEN_FOR_PAGE {
+            return Ok(());
+        }
+        Err(messages::tries_used(token_label))
+    }
+
+    /// Waits until no other PIN is being tried on the token. Its serial number identifies it,
+    /// because several modules may reach it.
     pub(super) async fn turn(
         &self,
-        token: &TokenPinState,
-        module: &ModuleName,
-    ) -> OwnedMutexGuard<TokenAttempts> {
-        let name = match token.serial.trim() {
-            "" => format!("module {module}"),
+        slot: PinSlot,
+        token_label: &str,
+        source: PinSource,
+    ) -> Attempt {
+        let name = match slot.serial.as_str() {
+            "" => format!("{} {}", slot.module, slot.slot),
             serial => format!("token {serial}"),
         };
-        let attempts = {
-            let mut tokens = lock(&self.0);
-            tokens.retain(|_, attempts| {
-                Arc::strong_count(attempts) > 1
-                    || attempts.try_lock().is_ok_and(|attempts| attempts.wrong_page_pins > 0)
-            });
-            Arc::clone(tokens.entry(name).or_default())
+        let turn = {
+            let mut turns = lock(&self.turns);
+            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+            Arc::clone(turns.entry(name).or_default())
         };
-        attempts.lock_owned().await
+        let turn = turn.lock_owned().await;
+        self.attempt(slot, token_label, source, Some(turn))
+    }
+
+    /// The right to let the user try PINs at the reader's pinpad.
+    pub(super) fn at_pinpad(&self, slot: PinSlot, token_label: &str) -> Attempt {
+        self.attempt(slot, token_label, PinSource::User, None)
+    }
+
+    fn attempt(
+        &self,
+        slot: PinSlot,
+        token_label: &str,
+        source: PinSource,
+        turn: Option<OwnedMutexGuard<()>>,
+    ) -> Attempt {
+        let (ledger, slot) = (Arc::clone(&self.ledger), Arc::new(slot));
+        Attempt { ledger, slot, token_label: token_label.to_owned(), source, _turn: turn }
     }
 }
 
-impl TokenAttempts {
-    /// Refuses a PIN of a page if the token does not report its tries and this may be the last one.
-    pub(super) fn check(&self, token: &TokenPinState, source: PinSource) -> Result<(), Failure> {
-        let may_be_last =
-            token.tries == TriesLeft::Unknown && self.wrong_page_pins >= MAX_WRONG_IF_UNKNOWN;
-        if source == PinSource::Page && may_be_last {
-            return Err(messages::tries_not_known(&token.label));
+impl Attempt {
+    /// Executes a task with a PIN. Fails with `Err` if the PIN may not be tried.
+    pub(super) async fn execute(&self, task: &PinTask) -> Result<Tried, Failure> {
+        let first = self.execute_once(task).await?;
+        if !first.is_already_logged_in() {
+            return Ok(first);
         }
-        Ok(())
+        // The token has not judged the PIN. The worker has logged out, so now it can.
+        Ok(self.execute_once(task).await.unwrap_or(first))
     }
 
-    /// Records how the token answered a PIN.
-    pub(super) fn record(&mut self, source: PinSource, outcome: &Result<Outcome, Failure>) {
-        match outcome {
-            Ok(Outcome::Done(_)) => self.wrong_page_pins = 0,
-            Ok(Outcome::Failed(failure))
-                if source == PinSource::Page && failure.rv == Some(Rv::PIN_INCORRECT) =>
-            {
-                self.wrong_page_pins = self.wrong_page_pins.saturating_add(1);
-            }
-            _ => {}
-        }
+    async fn execute_once(&self, task: &PinTask) -> Result<Tried, Failure> {
+        self.take().await?;
+        let (outcome, pin) = task.execute().await;
+        let (ledger, slot) = (Arc::clone(&self.ledger), Arc::clone(&self.slot));
+        let _ = spawn_blocking(move || ledger.settle(&slot, pin)).await;
+        Ok(Tried { outcome, pin })
+    }
+
+    async fn take(&self) -> Result<(), Failure> {
+        let (ledger, slot, source) =
+            (Arc::clone(&self.ledger), Arc::clone(&self.slot), self.source);
+        let taken = spawn_blocking(move || ledger.take(&slot, source)).await;
+        // The bridge is stopping if the task was cancelled.
+        taken.map_err(|_| login_ended())?.map_err(|reason| match reason {
+            NoTry::Used => messages::tries_used(&self.token_label),
+            NoTry::NotRecorded => messages::try_not_recorded(&self.token_label),
+        })
     }
 }
 
-/// Almost every card allows at least three tries.
-const MAX_WRONG_IF_UNKNOWN: u32 = 2;
+impl Tried {
+    fn is_already_logged_in(&self) -> bool {
+        let refused = |outcome: &Outcome| match outcome {
+            Outcome::PinRefused(refusal) => refusal.failure.rv == Some(Rv::USER_ALREADY_LOGGED_IN),
+            _ => false,
+        };
+        self.outcome.as_ref().is_ok_and(refused)
+    }
+}

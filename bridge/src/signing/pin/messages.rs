@@ -7,7 +7,7 @@ use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::result::PinEntry as Policy;
 use pkcs11_bridge_protocol::rv::Rv;
 
-use crate::ipc::pin::{PinRefusal, TriesLeft};
+use crate::ipc::pin::{PinRefusal, TokenPinState, TriesLeft};
 use crate::signing::purpose::Purpose;
 
 pub(super) fn not_from_page() -> Failure {
@@ -16,14 +16,40 @@ pub(super) fn not_from_page() -> Failure {
     Failure::bad_argument("pin", problem)
 }
 
-pub(super) fn tries_not_known(token_label: &str) -> Failure {
+/// The error for a PIN of a page after too many that were not accepted.
+pub(super) fn tries_used(token_label: &str) -> Failure {
     Failure::new(
         ErrorCode::PinFinalTry,
         format!(
-            "Pages sent wrong PINs for the token \"{token_label}\", which does not say how many \
-             tries are left. The bridge sends it no more PINs from pages. Sign without `pin`: the \
+            "The token \"{token_label}\" did not accept the last PINs. The bridge sends it no more \
+             PINs from pages, until the user has entered the right one. Sign without `pin`: the \
              bridge then asks the user on the desktop."
         ),
+    )
+}
+
+/// The error for a PIN of a page if the bridge cannot count its try.
+pub(super) fn try_not_recorded(token_label: &str) -> Failure {
+    Failure::new(
+        ErrorCode::PinFinalTry,
+        format!(
+            "The bridge cannot write down that a PIN is tried on the token \"{token_label}\", so \
+             it did not send the PIN of the page. Its log says why. Sign without `pin`: the bridge \
+             then asks the user on the desktop."
+        ),
+    )
+}
+
+/// What a dialog says of a PIN whose length the token does not take by its own account.
+pub(super) fn unusual_length(len: usize, token: &TokenPinState) -> String {
+    let TokenPinState { label, min_length: min, max_length: max, .. } = token;
+    let takes = match max {
+        Some(max) => format!("{min} to {max} bytes"),
+        None => format!("{min} bytes or more"),
+    };
+    format!(
+        "This PIN has {len} bytes.\nThe token \"{label}\" says that it takes PINs of {takes}.\n\n\
+         Some tokens give wrong lengths. If the PIN is wrong, a try is lost."
     )
 }
 
@@ -51,6 +77,16 @@ pub(super) fn refused(refusal: PinRefusal) -> Failure {
             ..failure
         },
     }
+}
+
+pub(super) fn wrong_before(token_label: &str) -> Failure {
+    Failure::new(
+        ErrorCode::PinFinalTry,
+        format!(
+            "A wrong PIN was entered before for the token \"{token_label}\", so a PIN from a page \
+             is not sent to it. Sign without `pin`: the user is then asked on the desktop."
+        ),
+    )
 }
 
 pub(super) fn final_try(token_label: &str) -> Failure {

@@ -6,26 +6,30 @@ use std::time::Duration;
 
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::pin::Pin;
-use pkcs11_bridge_protocol::rv::Rv;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
-use super::policy::may_have_been_wrong;
-use crate::ipc::message::Outcome;
+use crate::ipc::pin::PinUse;
 use crate::pin_proof::PinProof;
 use crate::signing::login_task::TokenSlot;
 
 /// The PIN tries of one origin. A call locks the history while it tries a PIN.
 #[derive(Default)]
 pub(super) struct OriginHistory {
-    /// Wrong PINs of the page, and dialogs without a right PIN, in a row for each slot. A right PIN
-    /// for one token does not excuse wrong PINs for another.
-    failures: HashMap<TokenSlot, u32>,
-    /// When the next PIN may be tried, or the user may be asked again.
-    next_try: Option<Instant>,
+    wrong_pins: Failures,
+    /// Questions to which the user did not answer with the right PIN.
+    questions: Failures,
     /// How the last PIN entry of the user ended, for the calls that waited for it.
     dismissed: HashMap<TokenSlot, (Instant, Failure)>,
     /// The PIN of the page that the token refused last.
     refused: HashMap<TokenSlot, RefusedPin>,
+}
+
+/// Failures in a row for each slot, and how long they make the next try wait. A right PIN for one
+/// token does not excuse wrong PINs for another.
+#[derive(Default)]
+struct Failures {
+    in_a_row: HashMap<TokenSlot, u32>,
+    next_try: Option<Instant>,
 }
 
 /// A PIN of the page that the token refused. A page may sign three things at once with one mistyped
@@ -40,32 +44,32 @@ impl OriginHistory {
     /// Whether the history still matters.
     pub(super) fn is_needed(&self) -> bool {
         let is_recent = |refused: &RefusedPin| refused.at.elapsed() < REFUSED_PIN_LIFETIME;
-        !self.failures.is_empty() || self.refused.values().any(is_recent)
+        [&self.wrong_pins, &self.questions].iter().any(|failures| !failures.in_a_row.is_empty())
+            || self.refused.values().any(is_recent)
     }
 
-    /// Waits until the next PIN may be tried.
-    pub(super) async fn pause(&self) {
-        if let Some(next_try) = self.next_try {
-            sleep_until(next_try).await;
-        }
+    /// The end of the pause before the next PIN of the page; `None` if there is no pause now.
+    pub(super) fn page_pin_pause(&self) -> Option<Instant> {
+        self.wrong_pins.pause()
     }
 
-    /// Records how the token answered a PIN.
-    pub(super) fn record(&mut self, slot: &TokenSlot, outcome: &Result<Outcome, Failure>) {
-        match outcome {
-            Ok(Outcome::Done(_)) => self.record_success(slot),
-            Ok(Outcome::Failed(failure)) | Err(failure) if may_have_been_wrong(failure) => {
-                self.record_failure(slot);
-            }
-            Ok(_) | Err(_) => {}
+    /// The end of the pause before the next question; `None` if there is no pause now. Wrong PINs
+    /// cause no such pause.
+    pub(super) fn question_pause(&self) -> Option<Instant> {
+        self.questions.pause()
+    }
+
+    /// Records what became of a PIN.
+    pub(super) fn record(&mut self, slot: &TokenSlot, pin: PinUse) {
+        match pin {
+            PinUse::NotSent => {}
+            PinUse::NotAccepted => self.wrong_pins.add(slot),
+            PinUse::Accepted => self.record_success(slot),
         }
     }
 
     /// Records the PIN of the page that the token refused.
     pub(super) fn record_refused(&mut self, slot: &TokenSlot, pin: &Pin, failure: &Failure) {
-        if failure.rv != Some(Rv::PIN_INCORRECT) && failure.rv != Some(Rv::PIN_LOCKED) {
-            return;
-        }
         if let Ok(proof) = PinProof::of(pin) {
             let refused = RefusedPin { proof, at: Instant::now(), failure: failure.clone() };
             self.refused.insert(slot.clone(), refused);
@@ -89,32 +93,26 @@ impl OriginHistory {
 
     /// Records that the token accepted a PIN.
     pub(super) fn record_success(&mut self, slot: &TokenSlot) {
-        self.failures.remove(slot);
-        if self.failures.is_empty() {
-            self.next_try = None;
-        }
+        self.wrong_pins.clear(slot);
+        self.questions.clear(slot);
     }
 
     /// Records that the bridge asks the user. The question counts as a failure until the user
     /// enters the right PIN. Otherwise a page could cancel its call and ask again at once.
     pub(super) fn record_question(&mut self, slot: &TokenSlot) {
-        self.record_failure(slot);
+        self.questions.add(slot);
     }
 
     /// Undoes [`OriginHistory::record_question`], because the bridge could not ask the user.
     pub(super) fn withdraw_question(&mut self, slot: &TokenSlot) {
-        match self.failures.get_mut(slot) {
-            Some(failures) if *failures > 1 => *failures -= 1,
-            _ => self.record_success(slot),
-        }
+        self.questions.withdraw(slot);
     }
 
     /// Records that the user did not enter the PIN. The calls that are waiting get the same error.
     /// Otherwise the user would have to cancel a dialog for each of them.
     pub(super) fn record_dismissal(&mut self, slot: &TokenSlot, failure: &Failure) {
         self.dismissed.insert(slot.clone(), (Instant::now(), failure.clone()));
-        let before = self.failures.get(slot).map_or(0, |failures| failures.saturating_sub(1));
-        self.next_try = self.next_try.max(Some(Instant::now() + pause_after(before)));
+        self.questions.restart_pause(slot);
     }
 
     /// Fails for a call that arrived before the user ended the last PIN entry.
@@ -128,11 +126,40 @@ impl OriginHistory {
             _ => Ok(()),
         }
     }
+}
 
-    fn record_failure(&mut self, slot: &TokenSlot) {
-        let failures = self.failures.entry(slot.clone()).or_default();
-        self.next_try = self.next_try.max(Some(Instant::now() + pause_after(*failures)));
+impl Failures {
+    fn pause(&self) -> Option<Instant> {
+        self.next_try.filter(|next_try| Instant::now() < *next_try)
+    }
+
+    fn add(&mut self, slot: &TokenSlot) {
+        let failures = self.in_a_row.entry(slot.clone()).or_default();
         *failures = failures.saturating_add(1);
+        self.restart_pause(slot);
+    }
+
+    /// Lets the pause after the last failure begin now.
+    fn restart_pause(&mut self, slot: &TokenSlot) {
+        if let Some(failures) = self.in_a_row.get(slot) {
+            let end = Instant::now() + pause_after(failures.saturating_sub(1));
+            self.next_try = self.next_try.max(Some(end));
+        }
+    }
+
+    /// Undoes the last [`Failures::add`].
+    fn withdraw(&mut self, slot: &TokenSlot) {
+        match self.in_a_row.get_mut(slot) {
+            Some(failures) if *failures > 1 => *failures -= 1,
+            _ => self.clear(slot),
+        }
+    }
+
+    fn clear(&mut self, slot: &TokenSlot) {
+        self.in_a_row.remove(slot);
+        if self.in_a_row.is_empty() {
+            self.next_try = None;
+        }
     }
 }
 

@@ -16,8 +16,10 @@ pub(super) fn check(token: &TokenPinState, page_pin: Option<&Pin>) -> Result<(),
     }
     match (token.tries, page_pin) {
         (TriesLeft::Locked, _) => Err(messages::pin_locked(&token.label)),
-        // Only the user may use the last try.
+        // Only the user may use the last tries.
         (TriesLeft::Final, Some(_)) => Err(messages::final_try(&token.label)),
+        // The token need not say when one try is left. SoftHSM does not.
+        (TriesLeft::Low, Some(_)) => Err(messages::wrong_before(&token.label)),
         _ => Ok(()),
     }
 }
@@ -62,15 +64,6 @@ pub(super) fn may_enter_again(failure: &Failure) -> bool {
         && matches!(failure.rv, Some(Rv::PIN_INCORRECT | Rv::PIN_INVALID | Rv::PIN_LEN_RANGE))
 }
 
-/// Whether the token refused the PIN, or its answer is not known.
-pub(super) fn may_have_been_wrong(failure: &Failure) -> bool {
-    failure.rv == Some(Rv::PIN_INCORRECT)
-        || matches!(
-            failure.code,
-            ErrorCode::Internal | ErrorCode::DeadlinePassed | ErrorCode::OriginNotApproved
-        )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,12 +79,12 @@ mod tests {
     }
 
     #[test]
-    fn pages_get_no_last_try_and_a_locked_pin_is_never_tried() {
+    fn pages_get_no_try_after_a_wrong_pin_and_a_locked_pin_is_never_tried() {
         use PinEntryPath::{Pinpad, Software};
         use TriesLeft::{Final, Locked, Low, Unknown};
         for (entry, tries, with_page_pin, without) in [
             (Software, Unknown, None, None),
-            (Software, Low, None, None),
+            (Software, Low, Some(ErrorCode::PinFinalTry), None),
             (Software, Final, Some(ErrorCode::PinFinalTry), None),
             (Software, Locked, Some(ErrorCode::PinLocked), Some(ErrorCode::PinLocked)),
             (Pinpad, Unknown, None, None),

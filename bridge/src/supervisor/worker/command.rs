@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use super::admission::ThreadPermit;
 use crate::ipc::frame::Frame;
 use crate::ipc::message::Outcome;
+use crate::ipc::pin::PinUse;
 
 pub(super) enum Command {
     Execute(Execution),
@@ -45,7 +46,9 @@ pub(super) enum Effect {
 
 /// What became of a request.
 pub(crate) enum Delivery {
-    Answered(Outcome),
+    Answered(Outcome, PinUse),
     /// The worker ended before it got the request, for this reason.
     NotSent(Failure),
+    /// The worker did not get the request, and another worker would not get it either.
+    Refused(Failure),
 }

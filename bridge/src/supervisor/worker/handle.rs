@@ -60,18 +60,22 @@ impl WorkerHandle {
     }
 
     /// Sends a request and waits for its outcome. The deadline of the task counts from the moment
-    /// when the worker has a thread for it.
+    /// when the worker has a thread for it. If this fails, the worker may have begun the task.
     pub(crate) async fn deliver(&self, request: &Request<'_>) -> Result<Delivery, Failure> {
         let Request { task, permission } = *request;
         let permit = match self.admission.enter().await {
             Ok(permit) => permit,
             Err(Refusal::Closed) => return Ok(Delivery::NotSent(self.admission.end())),
             Err(Refusal::Busy) => {
-                return Err(failures::busy(self.admission.module(), task.name(), QUEUE_DEADLINE));
+                let module = self.admission.module();
+                let busy = failures::busy(module, task.name(), QUEUE_DEADLINE);
+                return Ok(Delivery::Refused(busy));
             }
         };
-        let frame = frame::encode(&TaskRequest { id: permit.id, task, permission })
-            .map_err(|error| not_encoded(&error))?;
+        let frame = match frame::encode(&TaskRequest { id: permit.id, task, permission }) {
+            Ok(frame) => frame,
+            Err(error) => return Ok(Delivery::Refused(not_encoded(&error))),
+        };
         let (reply, delivery) = oneshot::channel();
         let execution = Execution {
             name: task.name(),
@@ -90,8 +94,8 @@ impl WorkerHandle {
     /// [`WorkerHandle::deliver`] for a request that must not go to another worker.
     pub(crate) async fn execute(&self, request: &Request<'_>) -> Result<Outcome, Failure> {
         match self.deliver(request).await? {
-            Delivery::Answered(outcome) => Ok(outcome),
-            Delivery::NotSent(failure) => Err(failure),
+            Delivery::Answered(outcome, _) => Ok(outcome),
+            Delivery::NotSent(failure) | Delivery::Refused(failure) => Err(failure),
         }
     }
 

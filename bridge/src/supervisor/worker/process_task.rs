@@ -171,7 +171,8 @@ impl ProcessTask {
         }
         let Some(channel) = self.process.outgoing.take_idle() else {
             // A permit stands for an idle thread, so this cannot happen.
-            let _ = reply.send(Err(failures::busy(&self.config.module, name, Duration::ZERO)));
+            let busy = failures::busy(&self.config.module, name, Duration::ZERO);
+            let _ = reply.send(Ok(Delivery::Refused(busy)));
             return;
         };
         match effect {
@@ -205,7 +206,7 @@ impl ProcessTask {
     }
 
     fn complete(&mut self, response: Response) {
-        let Response { id, outcome } = response;
+        let Response { id, outcome, pin } = response;
         let Some(done) = self.in_flight.complete(id) else { return };
         let Kept { channel, effect, permit, reply } = done.kept;
         match effect {
@@ -222,7 +223,7 @@ impl ProcessTask {
         // The channel is idle before the permit lets another task in.
         self.process.outgoing.return_idle(channel);
         drop(permit);
-        if reply.send(Ok(Delivery::Answered(outcome))).is_ok() {
+        if reply.send(Ok(Delivery::Answered(outcome, pin))).is_ok() {
             self.last_used = Instant::now();
         }
     }

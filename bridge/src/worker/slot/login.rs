@@ -4,6 +4,7 @@
 //! The worker sends a PIN only with the bridge's permission, and decides nothing about PINs. It
 //! never takes `CKR_USER_ALREADY_LOGGED_IN` as proof of a PIN.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -16,7 +17,8 @@ use pkcs11_bridge_protocol::rv::Rv;
 
 use super::token::{TokenAccess, check_token};
 use crate::ipc::pin::{
-    PinEntryPath, PinPermission, PinReason, PinRefusal, PinRequest, TokenPinState, TriesLeft,
+    PinEntryPath, PinPermission, PinReason, PinRefusal, PinRequest, PinUse, TokenPinState,
+    TriesLeft,
 };
 use crate::pin_proof::PinProof;
 use crate::worker::certificates::TokenCertificate;
@@ -27,6 +29,18 @@ pub(in crate::worker) struct Credentials<'a> {
     /// The PIN that the page sent. A login with another PIN does not count.
     pub(in crate::worker) page_pin: Option<&'a Pin>,
     pub(in crate::worker) permission: &'a PinPermission,
+    /// What became of the PIN of the permission so far.
+    pub(in crate::worker) pin_use: &'a Cell<PinUse>,
+}
+
+impl Credentials<'_> {
+    /// Calls `C_Login`, and notes before the call that the token gets the PIN.
+    fn send(&self, session: &Session, user: UserType, pin: Option<&Pin>) -> Result<(), Error> {
+        self.pin_use.set(PinUse::NotAccepted);
+        session.login(user, pin.map(Pin::secret))?;
+        self.pin_use.set(PinUse::Accepted);
+        Ok(())
+    }
 }
 
 /// The login of this process to one token.
@@ -133,7 +147,7 @@ impl TokenLogin {
             // Another task may have logged in meanwhile.
             if !login.covers(credentials.page_pin) {
                 let _in_progress = InProgress::begin(&self.in_progress);
-                log_in(token, pin, &info, &mut login)?;
+                log_in(token, credentials, pin, &info, &mut login)?;
             }
         }
     }
@@ -163,24 +177,26 @@ fn permitted_pin<'a>(
 
 fn log_in(
     token: &TokenAccess,
+    credentials: &Credentials<'_>,
     pin: Option<&Pin>,
     info: &TokenInfo,
     login: &mut Login,
 ) -> Result<(), LoginError> {
     let session = token.session()?;
-    check_token(&session)?;
-    if !matches!(login, Login::LoggedOut) {
+    // If an earlier login failed, the token may have logged in nevertheless.
+    let is_logged_in = check_token(&session)?;
+    if is_logged_in || !matches!(login, Login::LoggedOut) {
         *login = Login::LoggedOut;
         token.log_out(&session)?;
     }
-    let send = || session.login(UserType::User, pin.map(Pin::secret));
-    let mut result = send();
-    if matches!(result, Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _))) {
-        // This proves nothing about the PIN. Only the token can judge it.
-        token.log_out(&session)?;
-        result = send();
+    if let Err(error) = credentials.send(&session, UserType::User, pin) {
+        if matches!(error, Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) {
+            // This proves nothing about the PIN. Only the token can judge it. The bridge decides
+            // whether the worker may send the PIN once more.
+            let _ = token.log_out(&session);
+        }
+        return Err(refusal(&error, info, token));
     }
-    result.map_err(|error| refusal(&error, info, token))?;
     *login = match pin {
         Some(pin) => Login::ByPin(Box::new(PinProof::of(pin)?)),
         None => Login::ByPinpad,
@@ -200,8 +216,8 @@ pub(super) fn authenticate(
     let info = token.info()?;
     let pin = permitted_pin(credentials, &info, PinReason::Signature, certificate)?;
     check_token(session)?;
-    session
-        .login(UserType::ContextSpecific, pin.map(Pin::secret))
+    credentials
+        .send(session, UserType::ContextSpecific, pin)
         .map_err(|error| refusal(&error, &info, token))
 }
 
@@ -224,6 +240,7 @@ fn refusal(error: &Error, info: &TokenInfo, token: &TokenAccess) -> LoginError {
 }
 
 fn pin_state(info: &TokenInfo) -> TokenPinState {
+    let (min_length, max_length) = pin_lengths(info.min_pin_length(), info.max_pin_length());
     TokenPinState {
         label: info.label().to_owned(),
         serial: info.serial_number().to_owned(),
@@ -233,10 +250,23 @@ fn pin_state(info: &TokenInfo) -> TokenPinState {
             PinEntryPath::Software
         },
         tries: tries_left(info),
-        min_length: info.min_pin_length(),
-        // Tokens give 0 if they name no maximum.
-        max_length: Some(info.max_pin_length()).filter(|max| *max > 0),
+        min_length,
+        max_length,
     }
+}
+
+/// The lengths that the token takes, in bytes. Unknown if they make no sense, because modules
+/// misreport them.
+fn pin_lengths(min: usize, max: usize) -> (usize, Option<usize>) {
+    let min = if is_unavailable(min) { 0 } else { min };
+    // Tokens give 0 if they name no maximum.
+    let max = Some(max).filter(|max| *max > 0 && !is_unavailable(*max));
+    if max.is_some_and(|max| min > max) { (0, None) } else { (min, max) }
+}
+
+/// Whether the number is `CK_UNAVAILABLE_INFORMATION`, as modules of 64 or 32 bits write it.
+fn is_unavailable(number: usize) -> bool {
+    number == usize::MAX || u32::try_from(number) == Ok(u32::MAX)
 }
 
 fn tries_left(info: &TokenInfo) -> TriesLeft {
@@ -248,5 +278,30 @@ fn tries_left(info: &TokenInfo) -> TriesLeft {
         TriesLeft::Low
     } else {
         TriesLeft::Unknown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_that_make_no_sense_are_unknown() {
+        const UNAVAILABLE: usize = usize::MAX;
+        const UNAVAILABLE_32: usize = u32::MAX as usize;
+        for (reported, taken) in [
+            ((4, 8), (4, Some(8))),
+            ((8, 8), (8, Some(8))),
+            ((0, 0), (0, None)),
+            ((6, 0), (6, None)),
+            ((9, 8), (0, None)),
+            ((4, UNAVAILABLE), (4, None)),
+            ((4, UNAVAILABLE_32), (4, None)),
+            ((UNAVAILABLE, 8), (0, Some(8))),
+            ((UNAVAILABLE_32, 8), (0, Some(8))),
+            ((UNAVAILABLE, UNAVAILABLE), (0, None)),
+        ] {
+            assert_eq!(pin_lengths(reported.0, reported.1), taken, "{reported:?}");
+        }
     }
 }

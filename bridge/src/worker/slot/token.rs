@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::MechanismType;
-use cryptoki::session::Session;
+use cryptoki::session::{Session, SessionState};
 use cryptoki::slot::{Slot, TokenInfo};
 use pkcs11_bridge_protocol::failure::Failure;
 
@@ -121,7 +121,9 @@ impl TokenAccess {
     }
 }
 
-/// Fails if the token was removed since the session was opened. The worker must then send no PIN.
-pub(super) fn check_token(session: &Session) -> Result<(), Failure> {
-    session.get_session_info().context("asking for the token").map(drop)
+/// Whether the module says that the user is logged in. Fails if the token was removed since the
+/// session was opened. The worker must then send no PIN.
+pub(super) fn check_token(session: &Session) -> Result<bool, Failure> {
+    let info = session.get_session_info().context("asking for the token")?;
+    Ok(matches!(info.session_state(), SessionState::RoUser | SessionState::RwUser))
 }
