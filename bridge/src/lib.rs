@@ -51,6 +51,8 @@ pub mod signing;
 mod supervisor;
 mod trace_points;
 #[doc(hidden)]
+pub mod verification;
+#[doc(hidden)]
 pub mod worker;
 
 pub use commands::{Failed, run};

@@ -29,7 +29,7 @@ use crate::modules::{Module, Modules};
 use crate::process::private_file::PrivateFile;
 use crate::signing::batch::{self, BatchControl, Progress};
 use crate::signing::pin::PinEntry;
-use crate::signing::{SigningContext, single};
+use crate::signing::{SigningContext, listing, single, verify};
 use crate::supervisor::{OriginSession, Request, Supervisor, revoked};
 use slot_events::SlotEvents;
 
@@ -199,11 +199,12 @@ impl Bridge {
                 (module(params.module.as_deref())?, params.slot_id.map_or(Task::ListTokens, one))
             }
             Call::Certificates(params) => {
-                let slot_id = params.slot_id;
-                (module(params.module.as_deref())?, Task::Certificates { slot_id })
+                let context = signing(module(params.module.as_deref())?);
+                return listing::certificates(context, params.slot_id).await;
             }
             Call::VerifySignedData(params) => {
-                (module(params.module.as_deref())?, Task::Verify(params.into()))
+                let context = signing(module(params.module.as_deref())?);
+                return verify::verify(context, params).await;
             }
         };
         let request = Request { task: &task, permission: &PinPermission::None };

@@ -3,9 +3,11 @@
 pub(crate) mod batch;
 mod key_certificate;
 mod key_permission;
+pub(crate) mod listing;
 mod login_task;
 pub mod pin;
 mod purpose;
 pub(crate) mod single;
+pub(crate) mod verify;
 
 pub(crate) use login_task::SigningContext;

@@ -4,22 +4,18 @@
 //! Each of its threads receives tasks from a channel of its own and executes them itself. So a task
 //! costs no hop between threads, and tasks run side by side.
 
-pub mod algorithm;
 pub mod certificates;
 mod channels;
-pub mod ecdsa;
 mod key;
-pub mod key_kind;
+mod mechanism;
 mod module;
 mod module_error;
 mod queries;
-pub(crate) mod rsa_public_key;
 mod sessions;
 mod sign;
 mod single_part;
 mod slot;
 mod slot_events;
-pub mod verifier;
 
 use std::cell::Cell;
 use std::io;
@@ -128,7 +124,7 @@ fn execute(module: &LoadedModule, request: &TaskRequest, pin_use: &Cell<PinUse>)
         }
         Task::Sign(task) => login_outcome(sign::sign(module, task, &credentials)),
         Task::PrepareBatch(task) => login_outcome(sign::prepare(module, task, &credentials)),
-        Task::Verify(task) => outcome(sign::verify(module, task)),
+        Task::ForgetObjects { slot_id } => outcome(queries::forget_objects(module, *slot_id)),
         Task::Logout { slot_id } => outcome(module.log_out(*slot_id)),
         Task::SnapshotTokens => outcome(queries::token_snapshot(module)),
     }

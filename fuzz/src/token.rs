@@ -2,11 +2,11 @@
 
 use der::Decode;
 use pkcs11_bridge::certificate::key_purpose::KeyPurpose;
-use pkcs11_bridge::worker::algorithm::Scheme;
+use pkcs11_bridge::verification::ecdsa::{self, EcdsaSigValue};
+use pkcs11_bridge::verification::key_kind::Curve;
+use pkcs11_bridge::verification::public_key::PublicKey;
+use pkcs11_bridge::verification::scheme::Scheme;
 use pkcs11_bridge::worker::certificates::{der_len, subject};
-use pkcs11_bridge::worker::ecdsa::{self, EcdsaSigValue};
-use pkcs11_bridge::worker::key_kind::Curve;
-use pkcs11_bridge::worker::verifier::PublicKey;
 use pkcs11_bridge_protocol::algorithm::Algorithm;
 
 use crate::Decoded;

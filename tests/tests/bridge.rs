@@ -24,6 +24,7 @@ mod bridge {
     pub mod faults_objects;
     pub mod faults_of_process;
     pub mod faults_returned;
+    pub mod forged_reports;
     pub mod handshake;
     pub mod idle_workers;
     pub mod killed_bridge;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use pkcs11_bridge_protocol::algorithm::Algorithm;
 use pkcs11_bridge_protocol::base64_bytes::Base64Bytes;
-use pkcs11_bridge_protocol::call::{SignatureFormat, VerifySignedData};
 use pkcs11_bridge_protocol::pin::Pin;
 use pkcs11_bridge_protocol::slot_id::SlotId;
 use serde::{Deserialize, Serialize};
@@ -37,12 +36,12 @@ pub enum Task {
     Certificates { slot_id: SlotId },
     /// Read one certificate in DER.
     Certificate { slot_id: SlotId, cert_id: String },
-    /// Make one signature and check it.
+    /// Make one signature. The result is what the token returns.
     Sign(Sign),
     /// Log in for a batch. The result says whether the key wants a PIN for every signature.
     PrepareBatch(PrepareBatch),
-    /// Check a signature.
-    Verify(Verify),
+    /// Read certificates and keys again at their next use.
+    ForgetObjects { slot_id: SlotId },
     /// Log out of one slot, or of all.
     Logout { slot_id: Option<SlotId> },
     /// Read once which token each slot holds.
@@ -65,7 +64,6 @@ pub struct Sign {
     pub(crate) key: KeyUse,
     /// The hash, or the message for algorithms that hash it themselves.
     pub(crate) data: Base64Bytes,
-    pub(crate) signature_format: SignatureFormat,
     /// The PIN that the page sent. A login with another PIN does not count for this task.
     pub(crate) pin: Option<Pin>,
 }
@@ -76,30 +74,6 @@ pub struct PrepareBatch {
     pub(crate) key: KeyUse,
     /// As in [`Sign`].
     pub(crate) pin: Option<Pin>,
-}
-
-/// The parameters of [`Task::Verify`].
-#[derive(Clone, Serialize, Deserialize)]
-pub struct Verify {
-    pub(crate) slot_id: SlotId,
-    pub(crate) cert_id: String,
-    pub(crate) algorithm: Algorithm,
-    pub(crate) data: Base64Bytes,
-    pub(crate) signature: Base64Bytes,
-    pub(crate) signature_format: SignatureFormat,
-}
-
-impl From<VerifySignedData> for Verify {
-    fn from(params: VerifySignedData) -> Self {
-        Self {
-            slot_id: params.slot_id,
-            cert_id: params.cert_id,
-            algorithm: params.algorithm_reference,
-            data: params.data,
-            signature: params.signature,
-            signature_format: params.signature_format.unwrap_or_default(),
-        }
-    }
 }
 
 /// How long a worker may take for one task.
@@ -122,7 +96,7 @@ impl Task {
             Self::Certificate { .. } => "signData",
             Self::Sign(_) => "signData",
             Self::PrepareBatch(_) => "signDataBatch",
-            Self::Verify(_) => "verifySignedData",
+            Self::ForgetObjects { .. } => "signData",
             Self::Logout { .. } => "logout",
             Self::SnapshotTokens => "watchSlots",
         }

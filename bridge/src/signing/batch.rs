@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream;
+use pkcs11_bridge_protocol::algorithm::Algorithm;
 use pkcs11_bridge_protocol::base64_bytes::Base64Bytes;
 use pkcs11_bridge_protocol::call::{SignDataBatch, SignatureFormat};
 use pkcs11_bridge_protocol::error_code::ErrorCode;
@@ -23,7 +24,9 @@ use super::pin::PinEntry;
 use super::purpose::Purpose;
 use crate::ipc::frame;
 use crate::ipc::message::encode_result;
-use crate::ipc::task::{KeyUse, PrepareBatch, Sign, Task};
+use crate::ipc::task::{PrepareBatch, Sign, Task};
+use crate::verification::public_key::Verifier;
+use crate::verification::scheme::check_length;
 
 /// Tells the page how many signatures are done and how many there are.
 pub(crate) trait Progress: Fn(usize, usize) -> BoxFuture<'static, ()> {}
@@ -36,7 +39,7 @@ pub(crate) struct BatchControl<F> {
     pub(crate) cancelled: CancellationToken,
 }
 
-/// An element of the result. The signature is the JSON that the worker sent.
+/// An element of the result. The signature is already encoded as JSON.
 type Item = BatchItem<Box<RawValue>>;
 
 /// Signs all hashes of the batch.
@@ -60,15 +63,17 @@ pub(crate) async fn sign(
     }
     let (count, algorithm) = (data.len(), algorithm_reference);
     let prepare = async {
-        let certificate = KeyCertificate::read(context, slot_id, &cert_id).await?;
-        key_permission::check_signing(context, &cert_id, &certificate)?;
-        let key = KeyUse { slot_id, certificate: certificate.fingerprint, algorithm };
-        let preparation = Task::PrepareBatch(PrepareBatch { key: key.clone(), pin });
+        let certificate = KeyCertificate::get(context, slot_id, &cert_id).await?;
+        key_permission::check_signing(context, &certificate)?;
+        let verifier = certificate.verifier(algorithm)?;
+        let key = certificate.key_use(algorithm);
+        let preparation = Task::PrepareBatch(PrepareBatch { key, pin });
         let purpose = Purpose::Batch { algorithm, count };
-        let prepared = pins.execute(&LoginTask { context, task: &preparation, purpose }).await?;
-        Ok::<_, Failure>((key, prepared))
+        let prepared = pins.execute(&LoginTask { context, task: &preparation, purpose }).await;
+        let prepared = prepared.map_err(|failure| certificate.failed(failure))?;
+        Ok::<_, Failure>((certificate, verifier, prepared))
     };
-    let (key, prepared) = tokio::select! {
+    let (certificate, verifier, prepared) = tokio::select! {
         prepared = prepare => prepared?,
         () = control.cancelled.cancelled() => return all_cancelled(count),
     };
@@ -78,7 +83,9 @@ pub(crate) async fn sign(
     let batch = Batch {
         pins,
         context,
-        key,
+        algorithm,
+        certificate,
+        verifier,
         signature_format: signature_format.unwrap_or_default(),
         count,
         pin_for_each,
@@ -110,7 +117,9 @@ pub(crate) fn all_cancelled(count: usize) -> Result<Box<RawValue>, Failure> {
 struct Batch<'a> {
     pins: &'a PinEntry,
     context: SigningContext<'a>,
-    key: KeyUse,
+    algorithm: Algorithm,
+    certificate: KeyCertificate<'a>,
+    verifier: Verifier,
     signature_format: SignatureFormat,
     count: usize,
     /// Whether the key wants a PIN for each signature.
@@ -132,10 +141,13 @@ impl Batch<'_> {
         if cancelled_by_page.is_cancelled() {
             return cancelled().into();
         }
-        let (algorithm, count) = (self.key.algorithm, self.count);
+        let (algorithm, count) = (self.algorithm, self.count);
+        if let Err(failure) = check_length(algorithm, data.as_ref()) {
+            return failure.into();
+        }
         let purpose = Purpose::OneOf { algorithm, number: index + 1, count };
-        let (key, signature_format) = (self.key.clone(), self.signature_format);
-        let task = Task::Sign(Sign { key, data, signature_format, pin: None });
+        let key = self.certificate.key_use(algorithm);
+        let task = Task::Sign(Sign { key, data: data.clone(), pin: None });
         let task = LoginTask { context: self.context, task: &task, purpose };
         let signed = if self.pin_for_each {
             // A page that cancels the batch also closes the dialog.
@@ -146,7 +158,14 @@ impl Batch<'_> {
         } else {
             task.execute_logged_in().await
         };
-        match signed {
+        let checked = match signed {
+            Ok(reported) => {
+                let (verifier, format) = (&self.verifier, self.signature_format);
+                self.certificate.check(verifier, &data, &reported, format).await
+            }
+            Err(failure) => Err(self.certificate.failed(failure)),
+        };
+        match checked {
             Ok(signature) => Item::Signature(signature),
             Err(failure) => {
                 if !self.may_continue_after(&failure) {

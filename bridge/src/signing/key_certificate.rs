@@ -1,38 +1,183 @@
 //! The certificate of the key that a page names. The bridge reads it before the key is used, and
-//! decides by it. The worker then signs only with the key of this certificate.
+//! decides by it. The worker then signs only with the key of this certificate, and the bridge
+//! checks the signature.
 
+use std::sync::Arc;
+
+use pkcs11_bridge_protocol::algorithm::Algorithm;
 use pkcs11_bridge_protocol::base64_bytes::Base64Bytes;
+use pkcs11_bridge_protocol::call::SignatureFormat;
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::slot_id::SlotId;
+use serde_json::value::RawValue;
 
 use super::SigningContext;
 use crate::certificate::fingerprint::Fingerprint;
 use crate::certificate::key_purpose::KeyPurpose;
 use crate::ipc::frame;
+use crate::ipc::message::encode_result;
 use crate::ipc::pin::PinPermission;
-use crate::ipc::task::Task;
+use crate::ipc::task::{KeyUse, Task};
 use crate::supervisor::Request;
+use crate::trace_points::{TracePoint, reached};
+use crate::verification::known_certificates::{KnownCertificate, OtherCertificate};
+use crate::verification::public_key::{PublicKey, Verifier};
+use crate::verification::scheme::Scheme;
+use crate::verification::token_signature::TokenSignature;
 
-/// The certificate of a key.
-pub(crate) struct KeyCertificate {
-    pub(crate) fingerprint: Fingerprint,
-    pub(crate) purpose: KeyPurpose,
+/// The certificate of a key, in one slot.
+pub(super) struct KeyCertificate<'a> {
+    context: SigningContext<'a>,
+    slot_id: SlotId,
+    cert_id: &'a str,
+    known: Arc<KnownCertificate>,
 }
 
-impl KeyCertificate {
+impl<'a> KeyCertificate<'a> {
+    /// The certificate that the key was used with before. Otherwise reads it from the token.
+    pub(super) async fn get(
+        context: SigningContext<'a>,
+        slot_id: SlotId,
+        cert_id: &'a str,
+    ) -> Result<Self, Failure> {
+        let SigningContext { session, module, .. } = context;
+        match session.certificates().get(&module.name, slot_id, cert_id) {
+            Some(known) => Ok(Self { context, slot_id, cert_id, known }),
+            None => Self::read(context, slot_id, cert_id).await,
+        }
+    }
+
     /// Reads the certificate from the token.
     pub(super) async fn read(
-        context: SigningContext<'_>,
+        context: SigningContext<'a>,
         slot_id: SlotId,
-        cert_id: &str,
+        cert_id: &'a str,
     ) -> Result<Self, Failure> {
+        let SigningContext { supervisor, session, module, .. } = context;
         let task = Task::Certificate { slot_id, cert_id: cert_id.to_owned() };
         let request = Request { task: &task, permission: &PinPermission::None };
-        let SigningContext { supervisor, session, module, .. } = context;
         let result = supervisor.execute(session, module, &request).await?.result()?;
-        let Base64Bytes(der) = frame::decode(result.get().as_bytes())
-            .map_err(|error| Failure::new(ErrorCode::Internal, error.to_string()))?;
-        Ok(Self { fingerprint: Fingerprint::of(&der), purpose: KeyPurpose::of_certificate(&der) })
+        let Base64Bytes(der) = decode(&result)?;
+        let fingerprint = Fingerprint::of(&der);
+        let certificates = session.certificates();
+        let known = certificates.get(&module.name, slot_id, cert_id);
+        if let Some(known) = known.filter(|known| known.fingerprint == fingerprint) {
+            return Ok(Self { context, slot_id, cert_id, known });
+        }
+        let known = KnownCertificate {
+            fingerprint,
+            purpose: KeyPurpose::of_certificate(&der),
+            public_key: PublicKey::of_certificate(&der, cert_id)?,
+        };
+        let known = certificates.insert(&module.name, slot_id, cert_id, known);
+        let known = known.map_err(|OtherCertificate| other_certificate(cert_id))?;
+        Ok(Self { context, slot_id, cert_id, known })
     }
+
+    pub(super) fn id(&self) -> &'a str {
+        self.cert_id
+    }
+
+    pub(super) fn fingerprint(&self) -> Fingerprint {
+        self.known.fingerprint
+    }
+
+    pub(super) fn purpose(&self) -> KeyPurpose {
+        self.known.purpose
+    }
+
+    /// The key with this algorithm, for a task of the worker.
+    pub(super) fn key_use(&self, algorithm: Algorithm) -> KeyUse {
+        KeyUse { slot_id: self.slot_id, certificate: self.known.fingerprint, algorithm }
+    }
+
+    /// The verifier for signatures with this algorithm. Fails if the key cannot make them, or if
+    /// the bridge cannot check them.
+    pub(super) fn verifier(&self, algorithm: Algorithm) -> Result<Verifier, Failure> {
+        let public_key = &self.known.public_key;
+        public_key.verifier(Scheme::new(algorithm, public_key.kind())?)
+    }
+
+    /// Checks what a worker reports as the signature of `data`. Returns the result for the page.
+    /// The module controls its worker, so nothing else of the report counts.
+    pub(super) async fn check(
+        &self,
+        verifier: &Verifier,
+        data: &Base64Bytes,
+        reported: &RawValue,
+        format: SignatureFormat,
+    ) -> Result<Box<RawValue>, Failure> {
+        let Base64Bytes(signature) = decode(reported)?;
+        let (verifier, data) = (verifier.clone(), data.clone());
+        // Checks of some keys take a millisecond. All pages share the thread of the bridge.
+        let checked = tokio::task::spawn_blocking(move || {
+            TokenSignature::new(signature, verifier.scheme())
+                .filter(|signature| signature.is_of(&verifier, data.as_ref()))
+                .map(|signature| signature.in_format(format))
+        });
+        let checked = checked.await.map_err(|error| internal(&error))?;
+        reached(TracePoint::Checked);
+        match checked {
+            Some(signature) => encode_result(&Base64Bytes(signature)),
+            None => {
+                self.forget_objects().await;
+                Err(self.does_not_match())
+            }
+        }
+    }
+
+    /// Says what follows for this certificate from the failure of a task. If the token has another
+    /// certificate now, the next call reads it again.
+    pub(super) fn failed(&self, failure: Failure) -> Failure {
+        if failure.code == ErrorCode::NotFound {
+            self.forget();
+        }
+        failure
+    }
+
+    fn forget(&self) {
+        let SigningContext { session, module, .. } = self.context;
+        session.certificates().forget(&module.name, self.slot_id, self.cert_id);
+    }
+
+    /// Makes the worker look for the key again. It may have used another key.
+    async fn forget_objects(&self) {
+        self.forget();
+        let SigningContext { supervisor, session, module, .. } = self.context;
+        let task = Task::ForgetObjects { slot_id: self.slot_id };
+        let request = Request { task: &task, permission: &PinPermission::None };
+        if let Err(failure) = supervisor.execute(session, module, &request).await {
+            tracing::debug!(%failure, "the worker did not forget its keys");
+        }
+    }
+
+    fn does_not_match(&self) -> Failure {
+        Failure::new(
+            ErrorCode::Internal,
+            format!(
+                "The token's signature does not match certificate {}, so the page does not get \
+                 it. The certificate may belong to another key, or the token may be faulty.",
+                self.cert_id
+            ),
+        )
+    }
+}
+
+fn decode(reported: &RawValue) -> Result<Base64Bytes, Failure> {
+    frame::decode(reported.get().as_bytes()).map_err(|error| internal(&error))
+}
+
+fn internal(error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(ErrorCode::Internal, format!("The bridge cannot check the signature: {error}."))
+}
+
+fn other_certificate(cert_id: &str) -> Failure {
+    Failure::new(
+        ErrorCode::NotFound,
+        format!(
+            "The token has another certificate {cert_id} than the page was shown. Ask for the \
+             certificates again."
+        ),
+    )
 }

@@ -13,20 +13,19 @@ use crate::certificate::key_purpose::KeyPurpose;
 /// handshake as readily as a document: the page alone chooses the hash.
 pub(super) fn check_signing(
     context: SigningContext<'_>,
-    cert_id: &str,
-    certificate: &KeyCertificate,
+    certificate: &KeyCertificate<'_>,
 ) -> Result<(), Failure> {
-    match certificate.purpose {
+    match certificate.purpose() {
         KeyPurpose::Signing | KeyPurpose::NonRepudiation => return Ok(()),
         KeyPurpose::AuthenticationOnly => {}
     }
     let allowed = match context.origin {
         RequestOrigin::Tuple(origin) => {
-            context.rules.sign_with_authentication_keys(origin, certificate.fingerprint)
+            context.rules.sign_with_authentication_keys(origin, certificate.fingerprint())
         }
         RequestOrigin::Opaque => false,
     };
-    if allowed { Ok(()) } else { Err(only_for_authentication(cert_id)) }
+    if allowed { Ok(()) } else { Err(only_for_authentication(certificate.id())) }
 }
 
 fn only_for_authentication(cert_id: &str) -> Failure {

@@ -9,7 +9,8 @@ use super::key_permission;
 use super::login_task::{LoginTask, SigningContext};
 use super::pin::PinEntry;
 use super::purpose::Purpose;
-use crate::ipc::task::{KeyUse, Sign, Task};
+use crate::ipc::task::{Sign, Task};
+use crate::verification::scheme::check_length;
 
 /// Signs, with a PIN if the token wants one. The result is the signature as the page gets it.
 pub(crate) async fn sign(
@@ -20,14 +21,14 @@ pub(crate) async fn sign(
     let SignData { module: _, slot_id, cert_id, algorithm_reference, data, pin, signature_format } =
         params;
     let algorithm = algorithm_reference;
-    let certificate = KeyCertificate::read(context, slot_id, &cert_id).await?;
-    key_permission::check_signing(context, &cert_id, &certificate)?;
-    let task = Task::Sign(Sign {
-        key: KeyUse { slot_id, certificate: certificate.fingerprint, algorithm },
-        data,
-        signature_format: signature_format.unwrap_or_default(),
-        pin,
-    });
-    let purpose = Purpose::One { algorithm };
-    pins.execute(&LoginTask { context, task: &task, purpose }).await
+    check_length(algorithm, data.as_ref())?;
+    let certificate = KeyCertificate::get(context, slot_id, &cert_id).await?;
+    key_permission::check_signing(context, &certificate)?;
+    let verifier = certificate.verifier(algorithm)?;
+    let key = certificate.key_use(algorithm);
+    let task = Task::Sign(Sign { key, data: data.clone(), pin });
+    let login_task = LoginTask { context, task: &task, purpose: Purpose::One { algorithm } };
+    let reported =
+        pins.execute(&login_task).await.map_err(|failure| certificate.failed(failure))?;
+    certificate.check(&verifier, &data, &reported, signature_format.unwrap_or_default()).await
 }

@@ -16,6 +16,7 @@ use crate::access::origin::Origin;
 use crate::ipc::token_snapshot::TokenSnapshot;
 use crate::modules::ModuleName;
 use crate::process::lock::lock;
+use crate::verification::known_certificates::KnownCertificates;
 
 /// The tokens in the slots of a module, as the slot poller saw them last. A slow receiver sees only
 /// the latest snapshot.
@@ -24,6 +25,7 @@ pub(crate) type TokenSnapshots = watch::Receiver<Arc<TokenSnapshot>>;
 pub(crate) struct OriginSession {
     pub(super) origin: Origin,
     modules: Mutex<HashMap<ModuleName, ModuleUse>>,
+    certificates: KnownCertificates,
     revoked: CancellationToken,
     gone: CancellationToken,
 }
@@ -74,9 +76,15 @@ impl OriginSession {
         Self {
             origin,
             modules: Mutex::default(),
+            certificates: KnownCertificates::default(),
             revoked: CancellationToken::new(),
             gone: CancellationToken::new(),
         }
+    }
+
+    /// The certificates that the origin has seen or used.
+    pub(crate) fn certificates(&self) -> &KnownCertificates {
+        &self.certificates
     }
 
     /// Cancelled when the user revokes the origin.

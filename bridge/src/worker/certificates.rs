@@ -12,8 +12,8 @@ use pkcs11_bridge_protocol::result::CertificateInfo;
 use x509_cert::Certificate;
 
 use super::module_error::{InContext, Stale};
-use super::verifier::PublicKey;
 use crate::certificate::fingerprint::Fingerprint;
+use crate::verification::public_key::PublicKey;
 
 /// An X.509 certificate object (PKCS#11 3.2, section 4.6.3).
 pub(super) struct TokenCertificate {

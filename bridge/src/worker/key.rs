@@ -8,14 +8,22 @@ use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 
 use super::certificates::TokenCertificate;
-use super::key_kind::KeyKind;
 use super::module_error::InContext;
+use crate::verification::key_kind::KeyKind;
 
 /// A private key on the token.
 #[derive(Clone, Copy)]
 pub(super) struct PrivateKey {
     pub(super) handle: ObjectHandle,
     pub(super) authentication: Authentication,
+}
+
+/// The keys that may belong to a certificate.
+pub(super) struct Candidates {
+    /// The most likely one first.
+    pub(super) keys: Vec<PrivateKey>,
+    /// Whether a signature has shown that the only key is the right one.
+    pub(super) proven: bool,
 }
 
 /// How often a key needs the PIN.

@@ -83,6 +83,12 @@ pub(super) fn certificate(
     Ok(certificate.der().to_vec().into())
 }
 
+/// Makes the next task on a slot read certificates and keys again.
+pub(super) fn forget_objects(module: &LoadedModule, slot_id: SlotId) -> Result<(), Failure> {
+    module.slot(slot_id)?.forget_objects();
+    Ok(())
+}
+
 /// The slots with a token. A token that cannot be read is `None`.
 pub(super) fn token_snapshot(module: &LoadedModule) -> Result<TokenSnapshot, Failure> {
     let slots = module.context().get_slots_with_token().context("listing the slots")?;

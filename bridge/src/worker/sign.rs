@@ -1,26 +1,26 @@
-//! Makes signatures with the private key of a certificate. The worker checks each signature against
-//! the certificate before the page gets it.
+//! Makes signatures with the private key of a certificate. The bridge checks each of them. The
+//! worker itself checks only the first one, to find the right key.
 
 use cryptoki::mechanism::Mechanism;
 use cryptoki::session::Session;
 use pkcs11_bridge_protocol::base64_bytes::Base64Bytes;
-use pkcs11_bridge_protocol::call::SignatureFormat;
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::rv::Rv;
 
-use super::algorithm::{Scheme, check_length};
 use super::certificates::FoundCertificate;
-use super::ecdsa;
 use super::key::{Authentication, PrivateKey};
+use super::mechanism;
 use super::module::LoadedModule;
 use super::module_error::InContext;
 use super::slot::{Credentials, LoginError, SlotState};
-use super::verifier::Verifier;
-use crate::ipc::task::{KeyUse, PrepareBatch, Sign, Verify};
+use crate::ipc::task::{KeyUse, PrepareBatch, Sign};
 use crate::trace_points::{TracePoint, reached};
+use crate::verification::public_key::Verifier;
+use crate::verification::scheme::{Scheme, check_length};
+use crate::verification::token_signature::TokenSignature;
 
-/// Makes one signature.
+/// Makes one signature, as the token returns it.
 pub(super) fn sign(
     module: &LoadedModule,
     task: &Sign,
@@ -41,8 +41,9 @@ fn sign_once(
     let _logged_in = slot.log_in(credentials, certificate)?;
     let session = slot.session()?;
     let data = task.data.as_ref();
-    let input = signer.scheme.input(data);
-    for key in slot.private_keys(&session, certificate)? {
+    let input = mechanism::input(signer.scheme, data);
+    let candidates = slot.private_keys(&session, certificate)?;
+    for key in candidates.keys {
         reached(TracePoint::Found);
         let signature = match signer.sign(slot, &session, key, credentials, &input) {
             Ok(signature) => signature,
@@ -53,12 +54,13 @@ fn sign_once(
             }
         };
         reached(TracePoint::Signed);
-        if let Some(signature) = TokenSignature::new(signature, signer.scheme)
-            && signer.verifier.accepts(data, signature.for_verifier())
-        {
-            reached(TracePoint::Checked);
+        if candidates.proven {
+            return Ok(signature.into());
+        }
+        let parsed = TokenSignature::new(signature.clone(), signer.scheme);
+        if parsed.is_some_and(|parsed| parsed.is_of(&signer.verifier, data)) {
             slot.remember_key(certificate, key);
-            return Ok(signature.in_format(task.signature_format).into());
+            return Ok(signature.into());
         }
     }
     slot.forget_objects();
@@ -86,7 +88,7 @@ pub(super) fn prepare(
         let signer = Signer::find(&slot, &task.key)?;
         let _logged_in = slot.log_in(credentials, &signer.certificate)?;
         let keys = slot.private_keys(&*slot.session()?, &signer.certificate)?;
-        Ok(keys.iter().any(|key| key.authentication == Authentication::Always))
+        Ok(keys.keys.iter().any(|key| key.authentication == Authentication::Always))
     })
 }
 
@@ -105,7 +107,7 @@ impl Signer {
         let scheme = Scheme::new(algorithm, public_key.kind())?;
         // Fail before signing if the signature could not be checked.
         let verifier = public_key.verifier(scheme)?;
-        let mechanism = scheme.mechanism();
+        let mechanism = mechanism::mechanism(scheme);
         if !slot.has_mechanism(mechanism.mechanism_type())? {
             return Err(Failure::with_rv(
                 ErrorCode::AlgorithmUnsupported,
@@ -137,56 +139,5 @@ impl Signer {
             slot.authenticate(session, credentials, &self.certificate)?;
         }
         Ok(slot.single_part().sign(session, input).context(&operation)?)
-    }
-}
-
-/// Checks a signature in software, with the public key of the certificate.
-pub(super) fn verify(module: &LoadedModule, task: &Verify) -> Result<bool, Failure> {
-    check_length(task.algorithm, task.data.as_ref())?;
-    let slot = module.slot(task.slot_id)?;
-    let certificate = slot.with_renewal(|| {
-        slot.check_token()?;
-        slot.certificate(&task.cert_id)
-    })?;
-    let public_key = certificate.public_key()?;
-    let scheme = Scheme::new(task.algorithm, public_key.kind())?;
-    let verifier = public_key.verifier(scheme)?;
-    let (data, signature) = (task.data.as_ref(), task.signature.as_ref());
-    Ok(match (scheme, task.signature_format) {
-        (Scheme::Ecdsa(curve, _), SignatureFormat::Raw) => {
-            ecdsa::to_der(signature, curve).is_some_and(|der| verifier.accepts(data, &der))
-        }
-        _ => verifier.accepts(data, signature),
-    })
-}
-
-/// A signature as the token made it. An ECDSA signature is kept in DER too.
-struct TokenSignature {
-    raw: Vec<u8>,
-    der: Option<Vec<u8>>,
-}
-
-impl TokenSignature {
-    /// `None` if the bytes cannot be a signature of the scheme.
-    fn new(bytes: Vec<u8>, scheme: Scheme) -> Option<Self> {
-        match scheme {
-            Scheme::Ecdsa(curve, _) => {
-                let raw = ecdsa::full_length(&bytes, curve)?;
-                let der = ecdsa::to_der(&raw, curve)?;
-                Some(Self { raw, der: Some(der) })
-            }
-            _ => Some(Self { raw: bytes, der: None }),
-        }
-    }
-
-    fn for_verifier(&self) -> &[u8] {
-        self.der.as_ref().unwrap_or(&self.raw)
-    }
-
-    fn in_format(self, format: SignatureFormat) -> Vec<u8> {
-        match (format, self.der) {
-            (SignatureFormat::Der, Some(der)) => der,
-            _ => self.raw,
-        }
     }
 }

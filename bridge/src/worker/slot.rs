@@ -15,7 +15,7 @@ use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 
 use super::certificates::{self, FoundCertificate, TokenCertificate};
-use super::key::PrivateKey;
+use super::key::{Candidates, PrivateKey};
 use super::module_error::{AsFailure, Stale};
 use super::sessions::PooledSession;
 use super::single_part::SinglePart;
@@ -194,7 +194,7 @@ impl SlotState {
         &self,
         session: &Session,
         certificate: &TokenCertificate,
-    ) -> Result<Vec<PrivateKey>, Failure> {
+    ) -> Result<Candidates, Failure> {
         self.token.private_keys(session, certificate)
     }
 

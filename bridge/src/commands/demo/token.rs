@@ -19,7 +19,7 @@ use secrecy::SecretString;
 use time::{Duration, OffsetDateTime};
 use x509_cert::Certificate;
 
-use crate::worker::rsa_public_key::RsaPublicKey;
+use crate::verification::rsa_public_key::RsaPublicKey;
 
 /// The user's PIN of the token. It is not a secret: the token protects nothing and lasts only as
 /// long as the demo.

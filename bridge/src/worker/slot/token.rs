@@ -13,7 +13,7 @@ use pkcs11_bridge_protocol::failure::Failure;
 
 use crate::process::lock::lock;
 use crate::worker::certificates::{self, TokenCertificate};
-use crate::worker::key::{self, PrivateKey};
+use crate::worker::key::{self, Candidates, PrivateKey};
 use crate::worker::module_error::InContext;
 use crate::worker::sessions::{PooledSession, SessionPool};
 
@@ -79,9 +79,12 @@ impl TokenAccess {
         &self,
         session: &Session,
         certificate: &TokenCertificate,
-    ) -> Result<Vec<PrivateKey>, Failure> {
+    ) -> Result<Candidates, Failure> {
         let known = self.known().keys.get(certificate.id()).copied();
-        known.map_or_else(|| key::find_private(session, certificate), |key| Ok(vec![key]))
+        Ok(match known {
+            Some(key) => Candidates { keys: vec![key], proven: true },
+            None => Candidates { keys: key::find_private(session, certificate)?, proven: false },
+        })
     }
 
     pub(super) fn remember_key(&self, certificate: &TokenCertificate, key: PrivateKey) {

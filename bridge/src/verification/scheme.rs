@@ -1,13 +1,5 @@
-//! Finds the signature scheme for an algorithm and a key. A scheme has a PKCS#11 mechanism, and
-//! says which input the mechanism gets.
+//! Finds the signature scheme for an algorithm and a key.
 
-use std::ffi::c_ulong;
-
-use cryptoki::mechanism::dsa::{HedgeType, SignAdditionalContext};
-use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
-use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsPssParams};
-use cryptoki::mechanism::{Mechanism, MechanismType};
-use cryptoki::types::Ulong;
 use pkcs11_bridge_protocol::algorithm::{Algorithm, Hash, MlDsa};
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
@@ -63,39 +55,10 @@ impl Scheme {
             _ => None,
         }
     }
-
-    pub(super) fn mechanism(self) -> Mechanism<'static> {
-        match self {
-            Self::RsaPkcs1(_) => Mechanism::RsaPkcs,
-            Self::RsaPss(hash) => {
-                let (hash_alg, mgf) = match hash {
-                    Hash::Sha1 => (MechanismType::SHA1, PkcsMgfType::MGF1_SHA1),
-                    Hash::Sha256 => (MechanismType::SHA256, PkcsMgfType::MGF1_SHA256),
-                    Hash::Sha384 => (MechanismType::SHA384, PkcsMgfType::MGF1_SHA384),
-                    Hash::Sha512 => (MechanismType::SHA512, PkcsMgfType::MGF1_SHA512),
-                };
-                let s_len = Ulong::from(hash.output_len() as c_ulong);
-                Mechanism::RsaPkcsPss(PkcsPssParams { hash_alg, mgf, s_len })
-            }
-            Self::Ecdsa(..) => Mechanism::Ecdsa,
-            Self::Ed25519 => Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure)),
-            Self::MlDsa(_) => {
-                Mechanism::MlDsa(SignAdditionalContext::new(HedgeType::Preferred, None))
-            }
-        }
-    }
-
-    /// The bytes that the mechanism gets in order to sign `data`.
-    pub(super) fn input(self, data: &[u8]) -> Vec<u8> {
-        match self {
-            Self::RsaPkcs1(hash) => [digest_info_prefix(hash), data].concat(),
-            Self::RsaPss(_) | Self::Ecdsa(..) | Self::Ed25519 | Self::MlDsa(_) => data.to_vec(),
-        }
-    }
 }
 
 /// Fails if `data` does not have the length of the algorithm's hash.
-pub(super) fn check_length(algorithm: Algorithm, data: &[u8]) -> Result<(), Failure> {
+pub(crate) fn check_length(algorithm: Algorithm, data: &[u8]) -> Result<(), Failure> {
     match algorithm.hash() {
         Some(hash) if hash.output_len() != data.len() => Err(Failure::with_rv(
             ErrorCode::BadArgument,
@@ -109,21 +72,5 @@ pub(super) fn check_length(algorithm: Algorithm, data: &[u8]) -> Result<(), Fail
             ),
         )),
         _ => Ok(()),
-    }
-}
-
-/// The DER of a `DigestInfo` up to the hash value (RFC 8017, section 9.2, note 1).
-fn digest_info_prefix(hash: Hash) -> &'static [u8] {
-    match hash {
-        Hash::Sha1 => b"\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14",
-        Hash::Sha256 => {
-            b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"
-        }
-        Hash::Sha384 => {
-            b"\x30\x41\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\x04\x30"
-        }
-        Hash::Sha512 => {
-            b"\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40"
-        }
     }
 }

@@ -15,9 +15,9 @@ use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 use x509_cert::Certificate;
 
-use super::algorithm::Scheme;
 use super::key_kind::{Curve, KeyKind};
 use super::rsa_public_key::RsaPublicKey;
+use super::scheme::Scheme;
 
 /// The key in a certificate's `SubjectPublicKeyInfo` (RFC 5280, section 4.1.2.7).
 pub struct PublicKey {
@@ -73,12 +73,18 @@ impl PublicKey {
         Ok(Self { kind, bytes, parsed: RwLock::default() })
     }
 
+    /// A key that verifies nothing.
+    #[cfg(test)]
+    pub(crate) fn malformed() -> Self {
+        Self { kind: KeyKind::Ed25519, bytes: Vec::new(), parsed: RwLock::default() }
+    }
+
     pub fn kind(&self) -> KeyKind {
         self.kind
     }
 
     /// The content of `subjectPublicKey`. For an EC key it is a point.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
@@ -126,12 +132,17 @@ impl PublicKey {
 }
 
 /// Checks signatures of one key and scheme.
+#[derive(Clone)]
 pub struct Verifier {
     scheme: Scheme,
     key: Arc<ParsedPublicKey>,
 }
 
 impl Verifier {
+    pub(crate) fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
     /// Whether `signature` is a signature of `data`. An ECDSA signature must be in DER.
     pub fn accepts(&self, data: &[u8], signature: &[u8]) -> bool {
         let Some((algorithm, value)) = digest_of(self.scheme, data) else {

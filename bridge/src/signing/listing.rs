@@ -1,0 +1,48 @@
+//! `certificates`: the certificates of a token. The bridge keeps what the page is shown, so that
+//! the worker cannot take another certificate for the same `cert_id` later.
+
+use std::collections::HashMap;
+
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::failure::Failure;
+use pkcs11_bridge_protocol::result::CertificateInfo;
+use pkcs11_bridge_protocol::slot_id::SlotId;
+use serde_json::value::RawValue;
+
+use super::SigningContext;
+use crate::certificate::fingerprint::Fingerprint;
+use crate::ipc::frame;
+use crate::ipc::message::encode_result;
+use crate::ipc::pin::PinPermission;
+use crate::ipc::task::Task;
+use crate::supervisor::Request;
+
+/// Lists the certificates of the token in a slot.
+pub(crate) async fn certificates(
+    context: SigningContext<'_>,
+    slot_id: SlotId,
+) -> Result<Box<RawValue>, Failure> {
+    let SigningContext { supervisor, session, module, .. } = context;
+    let task = Task::Certificates { slot_id };
+    let request = Request { task: &task, permission: &PinPermission::None };
+    let result = supervisor.execute(session, module, &request).await?.result()?;
+    let all: Vec<CertificateInfo> =
+        frame::decode(result.get().as_bytes()).map_err(|error| malformed(&error))?;
+    let mut listed = HashMap::with_capacity(all.len());
+    for CertificateInfo { id, base64, .. } in &all {
+        let (id, fingerprint) = (id.to_ascii_lowercase(), Fingerprint::of(base64.as_ref()));
+        if id.parse().is_ok_and(|expected: Fingerprint| expected != fingerprint) {
+            return Err(malformed(&"an id is the fingerprint of another certificate"));
+        }
+        if listed.insert(id, fingerprint).is_some() {
+            return Err(malformed(&"two certificates have the same id"));
+        }
+    }
+    session.certificates().list(&module.name, slot_id, listed);
+    encode_result(&all)
+}
+
+fn malformed(problem: &dyn std::fmt::Display) -> Failure {
+    let message = format!("The module's list of certificates cannot be used: {problem}.");
+    Failure::new(ErrorCode::Internal, message)
+}
