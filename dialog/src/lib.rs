@@ -11,3 +11,5 @@ pub mod safe_text;
 #[cfg(test)]
 mod samples;
 pub mod texts;
+#[cfg(feature = "window")]
+pub mod window;

@@ -31,6 +31,14 @@ pub const LANGUAGES: [Language; 12] = [
     Language { code: "uk", source: include_str!("../texts/uk.ftl") },
 ];
 
+#[cfg(all(test, feature = "window"))]
+impl Language {
+    /// All letters of the file.
+    pub(crate) fn letters(self) -> std::collections::BTreeSet<char> {
+        self.source.chars().filter(|c| !c.is_control()).collect()
+    }
+}
+
 /// The texts of one language.
 pub struct Texts {
     bundle: FluentBundle<FluentResource>,
@@ -149,6 +157,7 @@ fn system_locales() -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
+    use std::path::Path;
 
     use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternElement};
 
@@ -198,6 +207,25 @@ mod tests {
         let english = messages(LANGUAGES[0]);
         for language in LANGUAGES {
             assert_eq!(messages(language), english, "{}", language.code);
+        }
+    }
+
+    /// All source files of this crate.
+    fn code(folder: &Path) -> String {
+        let files = std::fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file"));
+        files
+            .map(|file| match file.path() {
+                folder if folder.is_dir() => code(&folder),
+                file => std::fs::read_to_string(file).expect("a text"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_code_uses_every_text() {
+        let code = code(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+        for id in messages(LANGUAGES[0]).into_keys() {
+            assert!(code.contains(&format!("\"{id}\"")), "nothing uses {id}");
         }
     }
 
