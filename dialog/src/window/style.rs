@@ -1,5 +1,6 @@
 //! Colours, fonts and sizes of the window. The colours are those of the playground page. Text has a
-//! contrast of at least 4.5 to its background, and borders of fields have at least 3 (WCAG 2.2, AA).
+//! contrast of at least 4.5 to its background, and borders of fields have at least 3 (WCAG 2.2,
+//! AA).
 
 use std::sync::Arc;
 
