@@ -242,7 +242,10 @@ impl App {
     fn footer(&mut self, ui: &mut Ui) {
         match &self.stage {
             Stage::Consent => self.consent_buttons(ui),
-            Stage::ConsentDigits { .. } => self.consent_digits(ui),
+            Stage::ConsentDigits { .. } => {
+                self.consent_digits(ui);
+                self.consent_buttons(ui);
+            }
             Stage::PinDigits { .. } => self.pin_digits(ui),
             Stage::Pin { .. } => self.pin(ui),
             Stage::PinLength { .. } => self.pin_length(ui),
@@ -307,12 +310,6 @@ impl App {
             Typed::Right => self.finish(ui, answer),
             Typed::Wrong => self.notice = Some(wrong_digits(&self.texts)),
             Typed::Unfinished => {}
-        }
-        let deny = self.texts.text("consent-deny");
-        let live = self.clicks_count;
-        let deny = Button { label: &deny, explanation: None, kind: Kind::Secondary, live };
-        if row(ui, None, &[deny])[0] != Press::None {
-            self.finish(ui, Answer::Denied);
         }
     }
 
