@@ -255,6 +255,28 @@ export type BatchItem =
   | { signature: string; error?: undefined }
   | { signature?: undefined; error: RestException };
 
+/** The argument of {@link AbstractPkcs11.authenticate}. */
+export interface Authenticate {
+  /** The slot of the token. */
+  slot_id: SlotId;
+  /** The `id` of the certificate whose key proves the user's identity. */
+  cert_id: string;
+  /** 16 to 1024 random bytes in base64, which the site's server has made for this login. */
+  challenge: string;
+}
+
+/** The proof of the user's identity, for `verifyAuthentication` on the site's server. */
+export interface Authentication {
+  /** What is signed: `"pkcs11-bridge authenticate v1"`. */
+  format: string;
+  /** The algorithm of the signature, by the names of JSON Web Algorithms. */
+  algorithm: "PS256" | "RS256" | "ES256" | "ES384" | "ES512" | "EdDSA" | (string & {});
+  /** The signature in base64. Of an ECDSA signature, r and s concatenated. */
+  signature: string;
+  /** The user's certificate in DER, as base64. */
+  certificate: string;
+}
+
 /** The argument of {@link AbstractPkcs11.verifySignedData}. */
 export interface VerifySignedData {
   /** The slot of the token. */
@@ -289,6 +311,8 @@ export type CertificatesResponse = Response<Certificate[]>;
 export type ParsedCertificatesResponse = Response<ParsedCertificate[]>;
 /** The response of {@link AbstractPkcs11.signData}: the signature in base64. */
 export type DataResponse = Response<string>;
+/** The response of {@link AbstractPkcs11.authenticate}. */
+export type AuthenticationResponse = Response<Authentication>;
 /** The response of {@link AbstractPkcs11.signDataBatch}, in the order of the hashes. */
 export type BatchResponse = Response<BatchItem[]>;
 /** The response of {@link AbstractPkcs11.verifySignedData} and {@link AbstractPkcs11.logout}. */
@@ -358,6 +382,17 @@ export interface AbstractPkcs11 {
     options?: SignDataBatchOptions | null,
     callback?: Callback<BatchResponse>,
   ): Promise<BatchResponse>;
+
+  /**
+   * Proves to the site's server who the user is. The key signs the page's origin and the challenge,
+   * in a form that no document and no TLS handshake has. The server checks the result with
+   * `verifyAuthentication` of `pkcs11-bridge-client/server`. If the token needs a PIN, the bridge
+   * asks the user.
+   */
+  authenticate(
+    request: Authenticate,
+    callback?: Callback<AuthenticationResponse>,
+  ): Promise<AuthenticationResponse>;
 
   /** Returns whether a signature is valid for a certificate. Needs no PIN. */
   verifySignedData(

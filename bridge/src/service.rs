@@ -27,6 +27,7 @@ use crate::ipc::pin::PinPermission;
 use crate::ipc::task::Task;
 use crate::modules::{Module, Modules};
 use crate::process::private_file::PrivateFile;
+use crate::signing::authenticate::authenticate;
 use crate::signing::batch::{self, BatchControl, Progress};
 use crate::signing::pin::PinEntry;
 use crate::signing::{SigningContext, listing, single, verify};
@@ -173,6 +174,10 @@ impl Bridge {
             Call::SignDataBatch(params) => {
                 let context = signing(module(params.module.as_deref())?);
                 return batch::sign(&self.pins, context, params, control).await;
+            }
+            Call::Authenticate(params) => {
+                let context = signing(module(params.module.as_deref())?);
+                return authenticate(&self.pins, context, params).await;
             }
             Call::WatchSlots(params) => {
                 let module = module(params.module.as_deref())?;

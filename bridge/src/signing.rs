@@ -1,5 +1,7 @@
-//! The calls that need a login, `signData` and `signDataBatch`, and the PIN entry that they share.
+//! The calls that need a login, `signData`, `signDataBatch` and `authenticate`, and the PIN entry
+//! that they share.
 
+pub(crate) mod authenticate;
 pub(crate) mod batch;
 mod key_certificate;
 mod key_permission;

@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use js_sys::Promise;
 use pkcs11_bridge_protocol::call::{
-    Certificates, Info, Logout, Method, SignData, SignDataBatch, Slots, Token, VerifySignedData,
+    Authenticate, Certificates, Info, Logout, Method, SignData, SignDataBatch, Slots, Token,
+    VerifySignedData,
 };
 use pkcs11_bridge_protocol::error_object::ErrorObject;
 use pkcs11_bridge_protocol::failure::Failure;
@@ -115,6 +116,16 @@ impl AbstractPkcs11 {
             })
         });
         respond(callback, Box::pin(async move { batch?.items().await }))
+    }
+
+    /// Proves to the site's server who the user is: `{ slot_id, cert_id, challenge }`. The
+    /// response's data is `{ format, algorithm, signature, certificate }`.
+    pub fn authenticate(&self, request: &JsValue, callback: JsValue) -> Promise {
+        let params = arguments::object("request", request).and_then(|mut params: Authenticate| {
+            self.choose_module(&mut params.module)?;
+            Ok(params)
+        });
+        self.call(params, callback)
     }
 
     /// Verifies a signature. Takes the object of `signData` with `signature` instead of `pin`. The

@@ -1,8 +1,8 @@
 //! Decoders of the wire between page and bridge.
 
 use pkcs11_bridge_protocol::call::{
-    Cancel, Certificates, Hello, Info, Logout, Method, Modules, SignData, SignDataBatch, Slots,
-    Token, UnwatchSlots, VerifySignedData, WatchSlots,
+    Authenticate, Cancel, Certificates, Hello, Info, Logout, Method, Modules, SignData,
+    SignDataBatch, Slots, Token, UnwatchSlots, VerifySignedData, WatchSlots,
 };
 use pkcs11_bridge_protocol::event::{Event, Progress, Slot};
 use pkcs11_bridge_protocol::message::{Incoming, Notification, Reply, Request};
@@ -110,7 +110,8 @@ fn event<E: Event>(params: &str) {
     assert_eq!(Notification::new(&again).encode().expect("it can be written"), written);
 }
 
-const RESULTS: [fn(&RawValue); 13] = [
+const RESULTS: [fn(&RawValue); 14] = [
+    result::<Authenticate>,
     result::<Cancel>,
     result::<Certificates>,
     result::<Hello>,

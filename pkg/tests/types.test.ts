@@ -7,6 +7,8 @@ import {
   ModuleConfig,
   RestException,
   type AbstractPkcs11,
+  type Authenticate,
+  type Authentication,
   type BatchItem,
   type BoolDataResponse,
   type Callback,
@@ -20,6 +22,13 @@ import {
   type Token,
   type WatchDetail,
 } from "pkcs11-bridge-client";
+import {
+  AuthenticationError,
+  createChallenge,
+  verifyAuthentication,
+  type CertificateFacts,
+  type TrustCheck,
+} from "pkcs11-bridge-client/server";
 
 async function connecting(): Promise<Client> {
   const [linux, mac, win] = ["/usr/lib/module.so", "/Library/module.dylib", "C:\\module.dll"];
@@ -131,6 +140,34 @@ async function signing(pkcs11: AbstractPkcs11, file: File): Promise<boolean> {
   return verified.data;
 }
 
+async function loggingIn(pkcs11: AbstractPkcs11): Promise<string> {
+  const challenge = createChallenge();
+  const request: Authenticate = { slot_id: 1, cert_id: "01", challenge };
+  const { data: response } = await pkcs11.authenticate(request);
+  const answer: Authentication = response;
+  pkcs11.authenticate(request, (error, response) => console.log(error ?? response.data.algorithm));
+  // @ts-expect-error: the bridge asks the user for the PIN
+  await pkcs11.authenticate({ ...request, pin: "1234" });
+
+  const origin = "https://app.example";
+  const login = { response: answer, challenge, origin };
+  const isTrusted: TrustCheck = ({ fingerprint }, issuers) => issuers.length > 0 && !!fingerprint;
+  await verifyAuthentication({ ...login, isTrusted, at: new Date(0), extendedKeyUsage: null });
+  // @ts-expect-error: whose users may log in?
+  await verifyAuthentication(login);
+  // @ts-expect-error: the origin is missing
+  await verifyAuthentication({ response, challenge, isTrusted });
+  try {
+    const trustedIssuers = ["-----BEGIN CERTIFICATE-----", new Uint8Array(3)];
+    const { certificate, issuers } = await verifyAuthentication({ ...login, trustedIssuers });
+    const user: CertificateFacts = certificate;
+    return `${user.subject.text} ${user.notAfter.getTime()} ${issuers[0]?.serialNumber}`;
+  } catch (error) {
+    if (error instanceof AuthenticationError && error.code === "expired") return error.message;
+    throw error;
+  }
+}
+
 async function signingMany(pkcs11: AbstractPkcs11, hashes: readonly string[]): Promise<string[]> {
   const algorithm = { algorithm_reference: "sha256" } as const;
   const request = { slot_id: 1, cert_id: "01", ...algorithm, data: hashes };
@@ -199,4 +236,14 @@ async function failing(pkcs11: AbstractPkcs11): Promise<string | undefined> {
   return new RestException(500, "999", "gone").description;
 }
 
-export { callbacks, client, connecting, failing, loggingOut, reading, signing, signingMany };
+export {
+  callbacks,
+  client,
+  connecting,
+  failing,
+  loggingIn,
+  loggingOut,
+  reading,
+  signing,
+  signingMany,
+};

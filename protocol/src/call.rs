@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::MAX_BATCH;
 use crate::algorithm::Algorithm;
+use crate::authentication::{Authentication, Challenge};
 use crate::base64_bytes::Base64Bytes;
 use crate::identity::Nonce;
 use crate::message::Id;
@@ -82,6 +83,8 @@ methods! {
     Certificates = "certificates" -> Vec<CertificateInfo>;
     /// Signs with the private key of a certificate. Returns the signature.
     SignData = "signData" -> Base64Bytes;
+    /// Proves to the page's server who the user is. Returns the signature and the certificate.
+    Authenticate = "authenticate" -> Authentication;
     /// Checks a signature against a certificate. Returns whether it is valid.
     VerifySignedData = "verifySignedData" -> bool;
     /// Signs several hashes with one PIN. Returns the signatures in the order of the hashes.
@@ -110,6 +113,7 @@ impl Call {
             Self::Token(params) => Some(params.module.as_deref()),
             Self::Certificates(params) => Some(params.module.as_deref()),
             Self::SignData(params) => Some(params.module.as_deref()),
+            Self::Authenticate(params) => Some(params.module.as_deref()),
             Self::VerifySignedData(params) => Some(params.module.as_deref()),
             Self::SignDataBatch(params) => Some(params.module.as_deref()),
             Self::Logout(params) => Some(params.module.as_deref()),
@@ -123,6 +127,7 @@ impl Call {
         match self {
             Self::SignData(params) => Some(params.slot_id),
             Self::SignDataBatch(params) => Some(params.slot_id),
+            Self::Authenticate(params) => Some(params.slot_id),
             _ => None,
         }
     }
@@ -212,6 +217,21 @@ pub struct SignData {
     /// The encoding of an ECDSA signature. If it is missing, the bridge returns `raw`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature_format: Option<SignatureFormat>,
+}
+
+/// Parameters of `authenticate`. There is no `pin`: the bridge asks the user.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Authenticate {
+    /// As in [`Info::module`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
+    /// The slot of the token.
+    pub slot_id: SlotId,
+    /// The `id` of the certificate, from `certificates`.
+    pub cert_id: String,
+    /// The challenge of the page's server: random bytes that it has never used before.
+    pub challenge: Challenge,
 }
 
 /// Parameters of `verifySignedData`.

@@ -58,6 +58,39 @@
 //! With `ask_user: false`, the bridge does not ask the user for the approval, but fails with
 //! 401/500.
 //!
+//! # Authentication
+//! `authenticate` proves to the page's server who the user is. The page sends a challenge of its
+//! server, of [`MIN_CHALLENGE_LEN`] to [`MAX_CHALLENGE_LEN`] bytes. The bridge puts together the
+//! bytes that the key signs:
+//!
+//! | length | content |
+//! |---|---|
+//! | 30 | `pkcs11-bridge authenticate v1` in ASCII, and a zero byte |
+//! | 2 | the length of the origin in bytes, big-endian |
+//! | that many | the `Origin` header of the handshake, as the page sent it |
+//! | 2 | the length of the challenge in bytes, big-endian |
+//! | that many | the challenge |
+//!
+//! So the signature is never one of a document or of a TLS handshake, and never holds for another
+//! site. The bridge chooses the algorithm by the key, and `algorithm` in the result names it:
+//!
+//! | key | `algorithm` | signature (RFC 7518, RFC 8037) |
+//! |---|---|---|
+//! | RSA | `PS256` | RSASSA-PSS with SHA-256, MGF1 with SHA-256, and a salt of 32 bytes |
+//! | RSA, on a token without PSS | `RS256` | RSASSA-PKCS1-v1_5 with SHA-256 |
+//! | P-256, P-384, P-521 | `ES256`, `ES384`, `ES512` | ECDSA with SHA-256, SHA-384, SHA-512 |
+//! | Ed25519 | `EdDSA` | Ed25519 of the bytes themselves |
+//!
+//! ```text
+//! → {"jsonrpc":"2.0","id":7,"method":"authenticate","params":{"slot_id":1,"cert_id":"01",
+//!    "challenge":"AAECAwQFBgcICQoLDA0ODw=="}}
+//! ← {"jsonrpc":"2.0","id":7,"result":{"format":"pkcs11-bridge authenticate v1",
+//!    "algorithm":"ES256","signature":"Jh3…","certificate":"MIIB…"}}
+//! ```
+//!
+//! The server puts the bytes together from its own origin and from the challenge that it sent. It
+//! takes neither from the page.
+//!
 //! # Events
 //! The structs in [`event`] document the events. While the bridge executes a `signDataBatch`, it
 //! sends `progress` events with the id of the request.
@@ -114,6 +147,7 @@
 #![forbid(unsafe_code)]
 
 pub mod algorithm;
+pub mod authentication;
 pub mod base64_bytes;
 pub mod call;
 pub mod error_code;
@@ -159,6 +193,12 @@ pub const MAX_UNAPPROVED_CONNECTIONS_PER_ORIGIN: usize = 4;
 
 /// The most hashes in a `signDataBatch`.
 pub const MAX_BATCH: usize = 1000;
+
+/// The fewest bytes in the challenge of `authenticate`. Fewer could repeat by chance.
+pub const MIN_CHALLENGE_LEN: usize = 16;
+
+/// The most bytes in the challenge of `authenticate`.
+pub const MAX_CHALLENGE_LEN: usize = 1024;
 
 /// The seconds that the user has to answer a question of the bridge.
 pub const USER_SECONDS: u64 = 60;

@@ -14,8 +14,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pkcs11_bridge_protocol::call::{
-    Call, Cancel, Certificates, Hello, Info, Logout, Method, Modules, SignData, SignDataBatch,
-    Slots, Token, UnwatchSlots, VerifySignedData, WatchSlots,
+    Authenticate, Call, Cancel, Certificates, Hello, Info, Logout, Method, Modules, SignData,
+    SignDataBatch, Slots, Token, UnwatchSlots, VerifySignedData, WatchSlots,
 };
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::error_object::ErrorObject;
@@ -76,6 +76,7 @@ fn requests_round_trip() {
             Call::Token(params) => Request::encode(id, params),
             Call::Certificates(params) => Request::encode(id, params),
             Call::SignData(params) => Request::encode(id, params),
+            Call::Authenticate(params) => Request::encode(id, params),
             Call::VerifySignedData(params) => Request::encode(id, params),
             Call::SignDataBatch(params) => Request::encode(id, params),
             Call::Cancel(params) => Request::encode(id, params),
@@ -98,6 +99,7 @@ fn results_round_trip() {
             Token::NAME => assert_result::<Token>(&sample),
             Certificates::NAME => assert_result::<Certificates>(&sample),
             SignData::NAME => assert_result::<SignData>(&sample),
+            Authenticate::NAME => assert_result::<Authenticate>(&sample),
             VerifySignedData::NAME => assert_result::<VerifySignedData>(&sample),
             SignDataBatch::NAME => assert_result::<SignDataBatch>(&sample),
             Cancel::NAME => assert_result::<Cancel>(&sample),

@@ -3,6 +3,11 @@
 
 import { connect, hash, ModuleConfig, RestException } from "pkcs11-bridge-client";
 import {
+  AuthenticationError,
+  createChallenge,
+  verifyAuthentication,
+} from "pkcs11-bridge-client/server";
+import {
   assert,
   assertEqual,
   assertFields,
@@ -200,6 +205,35 @@ section("verifySignedData call", async () => {
     const what = `${label} ${data.algorithm_reference}`;
     assert(wrong.data === false, `${what} of other data is not verified`);
   }
+});
+
+section("Authentication", async () => {
+  for (const { id, label } of certificates.filter(({ label }) => label !== "Ed25519")) {
+    const challenge = createChallenge();
+    const request = { slot_id: slotId, cert_id: id, challenge };
+    const byPromise = await pkcs11.authenticate(request);
+    const byCallback = await new Promise((resolve, reject) => {
+      pkcs11.authenticate(request, (error, response) =>
+        error ? reject(error) : resolve(response),
+      );
+    });
+    const fingerprint = `sha256:${prepared.fingerprints[label]}`;
+    const isTrusted = (certificate) => certificate.fingerprint === fingerprint;
+    for (const { data: response, success } of [byPromise, byCallback]) {
+      assert(success, "the response has `success: true`");
+      assertFields(response, ["format", "algorithm", "signature", "certificate"]);
+      const login = { response, challenge, origin: location.origin, isTrusted };
+      const { certificate } = await verifyAuthentication(login);
+      assertEqual(certificate.subject.text, `CN=${label},O=pkcs11-bridge,C=BE`, "the user");
+      const elsewhere = { ...login, origin: "https://elsewhere.example" };
+      const refused = await verifyAuthentication(elsewhere).catch((error) => error);
+      assert(refused instanceof AuthenticationError, "another site refuses the login");
+      assertEqual(refused.code, "wrong_signature", "the reason");
+    }
+  }
+  const short = { slot_id: slotId, cert_id: certificates[0].id, challenge: "AQI=" };
+  const error = await failureOf((callback) => pkcs11.authenticate(short, callback));
+  assertEqual([error.status, error.code], [400, "801"], "the error of a short challenge");
 });
 
 section("Error Handling", async () => {

@@ -4,6 +4,7 @@
 //! it misses a program, and says which.
 
 pub mod approvals;
+pub mod authority;
 pub mod bridge;
 pub mod bridge_control;
 pub mod browser;

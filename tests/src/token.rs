@@ -109,6 +109,11 @@ impl TestToken {
         self.write(key.certificate_der(), "cert", key.name(), id, &[]);
     }
 
+    /// Writes a certificate in DER to the token. `id` is its `CKA_ID` in hexadecimal digits.
+    pub fn write_certificate_file(&self, der: PathBuf, label: &str, id: &str) {
+        self.write(der, "cert", label, Some(id), &[]);
+    }
+
     /// Writes a private key to the token. `id` is its `CKA_ID` in hexadecimal digits, or
     /// empty if `None`.
     pub fn write_private_key(&self, key: &CertifiedKey, id: Option<&str>) {

@@ -4,6 +4,7 @@ mod bridge {
     pub mod always_authenticate;
     pub mod always_authenticate_batch;
     pub mod always_authenticate_pins;
+    pub mod authenticate;
     pub mod authentication_keys;
     pub mod batch;
     pub mod batch_progress;

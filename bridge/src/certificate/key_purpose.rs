@@ -32,6 +32,18 @@ impl KeyPurpose {
         )
     }
 
+    /// Whether the certificate lets its key prove an identity. If it has key usages, it needs
+    /// `digitalSignature` (RFC 5280, section 4.2.1.3). Extended key usages are for the server to
+    /// judge.
+    pub fn allows_authentication(der: &[u8]) -> bool {
+        let Ok(certificate) = CertificateInner::<Raw>::from_der(der) else { return false };
+        match certificate.tbs_certificate().get_extension::<KeyUsage>() {
+            Ok(Some((_, usage))) => usage.0.contains(KeyUsages::DigitalSignature),
+            Ok(None) => true,
+            Err(_) => false,
+        }
+    }
+
     /// `extended` is empty if the certificate does not have the extension.
     fn of_usages(usage: Option<KeyUsage>, extended: &[ObjectIdentifier]) -> Self {
         if usage.is_some_and(|usage| usage.0.contains(KeyUsages::NonRepudiation)) {
@@ -229,6 +241,26 @@ mod tests {
         ] {
             assert_eq!(purpose(usage, extended), expected, "{card}");
         }
+    }
+
+    #[test]
+    fn a_key_proves_an_identity_unless_its_key_usage_says_otherwise() {
+        use KeyUsagePurpose::{ContentCommitment, DigitalSignature, KeyEncipherment};
+        let key = KeyPair::generate().unwrap();
+        for (usages, expected) in [
+            (vec![], true),
+            (vec![DigitalSignature], true),
+            (vec![DigitalSignature, ContentCommitment], true),
+            (vec![ContentCommitment], false),
+            (vec![KeyEncipherment], false),
+        ] {
+            let mut params = CertificateParams::default();
+            params.key_usages = usages.clone();
+            let certificate = params.self_signed(&key).unwrap();
+            let allowed = KeyPurpose::allows_authentication(certificate.der());
+            assert_eq!(allowed, expected, "{usages:?}");
+        }
+        assert!(!KeyPurpose::allows_authentication(&[]));
     }
 
     #[test]

@@ -61,11 +61,21 @@ pub struct KeyUse {
 /// The parameters of [`Task::Sign`].
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Sign {
+    pub(crate) method: SigningMethod,
     pub(crate) key: KeyUse,
     /// The hash, or the message for algorithms that hash it themselves.
     pub(crate) data: Base64Bytes,
     /// The PIN that the page sent. A login with another PIN does not count for this task.
     pub(crate) pin: Option<Pin>,
+}
+
+/// The wire method that a signature is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SigningMethod {
+    /// `signData` and `signDataBatch`: the page chose the data.
+    SignData,
+    /// `authenticate`: the bridge put the data together.
+    Authenticate,
 }
 
 /// The parameters of [`Task::PrepareBatch`].
@@ -94,7 +104,8 @@ impl Task {
             Self::Token { .. } | Self::ListTokens => "token",
             Self::Certificates { .. } => "certificates",
             Self::Certificate { .. } => "signData",
-            Self::Sign(_) => "signData",
+            Self::Sign(Sign { method: SigningMethod::SignData, .. }) => "signData",
+            Self::Sign(Sign { method: SigningMethod::Authenticate, .. }) => "authenticate",
             Self::PrepareBatch(_) => "signDataBatch",
             Self::ForgetObjects { .. } => "signData",
             Self::Logout { .. } => "logout",

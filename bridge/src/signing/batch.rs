@@ -24,7 +24,7 @@ use super::pin::PinEntry;
 use super::purpose::Purpose;
 use crate::ipc::frame;
 use crate::ipc::message::encode_result;
-use crate::ipc::task::{PrepareBatch, Sign, Task};
+use crate::ipc::task::{PrepareBatch, Sign, SigningMethod, Task};
 use crate::verification::public_key::Verifier;
 use crate::verification::scheme::check_length;
 
@@ -147,7 +147,8 @@ impl Batch<'_> {
         }
         let purpose = Purpose::OneOf { algorithm, number: index + 1, count };
         let key = self.certificate.key_use(algorithm);
-        let task = Task::Sign(Sign { key, data: data.clone(), pin: None });
+        let (method, pin) = (SigningMethod::SignData, None);
+        let task = Task::Sign(Sign { method, key, data: data.clone(), pin });
         let task = LoginTask { context: self.context, task: &task, purpose };
         let signed = if self.pin_for_each {
             // A page that cancels the batch also closes the dialog.

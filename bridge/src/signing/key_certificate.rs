@@ -21,6 +21,7 @@ use crate::ipc::pin::PinPermission;
 use crate::ipc::task::{KeyUse, Task};
 use crate::supervisor::Request;
 use crate::trace_points::{TracePoint, reached};
+use crate::verification::key_kind::KeyKind;
 use crate::verification::known_certificates::{KnownCertificate, OtherCertificate};
 use crate::verification::public_key::{PublicKey, Verifier};
 use crate::verification::scheme::Scheme;
@@ -69,6 +70,7 @@ impl<'a> KeyCertificate<'a> {
             fingerprint,
             purpose: KeyPurpose::of_certificate(&der),
             public_key: PublicKey::of_certificate(&der, cert_id)?,
+            der,
         };
         let known = certificates.insert(&module.name, slot_id, cert_id, known);
         let known = known.map_err(|OtherCertificate| other_certificate(cert_id))?;
@@ -77,6 +79,14 @@ impl<'a> KeyCertificate<'a> {
 
     pub(super) fn id(&self) -> &'a str {
         self.cert_id
+    }
+
+    pub(super) fn der(&self) -> &[u8] {
+        &self.known.der
+    }
+
+    pub(super) fn key_kind(&self) -> KeyKind {
+        self.known.public_key.kind()
     }
 
     pub(super) fn fingerprint(&self) -> Fingerprint {

@@ -28,6 +28,22 @@ pub(super) fn check_signing(
     if allowed { Ok(()) } else { Err(only_for_authentication(certificate.id())) }
 }
 
+/// Fails if `authenticate` may not use the key. A key that only signs documents must not prove an
+/// identity.
+pub(super) fn check_authentication(certificate: &KeyCertificate<'_>) -> Result<(), Failure> {
+    if KeyPurpose::allows_authentication(certificate.der()) {
+        return Ok(());
+    }
+    let cert_id = certificate.id();
+    Err(Failure::new(
+        ErrorCode::KeyNotForThis,
+        format!(
+            "The key of certificate {cert_id} is not for authentication: its key usage lacks \
+             digitalSignature. Choose another certificate."
+        ),
+    ))
+}
+
 fn only_for_authentication(cert_id: &str) -> Failure {
     Failure::new(
         ErrorCode::KeyNotForThis,

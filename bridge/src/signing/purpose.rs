@@ -17,6 +17,8 @@ pub(super) enum Purpose {
     Batch { algorithm: Algorithm, count: usize },
     /// One signature of a batch whose key wants a PIN for each. The first has the number 1.
     OneOf { algorithm: Algorithm, number: usize, count: usize },
+    /// The proof of the user's identity to the site.
+    Authenticate,
 }
 
 /// A signature that a page asks for, as the dialogs describe it.
@@ -43,8 +45,12 @@ impl SignatureQuestion<'_> {
     fn text(&self, request: &PinRequest, notice: &str) -> String {
         join_lines([
             format!(
-                "{}\nwants to sign through pkcs11-bridge.\n",
-                make_safe(&self.origin.to_string(), MAX_ORIGIN)
+                "{}\n{}\n",
+                make_safe(&self.origin.to_string(), MAX_ORIGIN),
+                match self.purpose {
+                    Purpose::Authenticate => "wants to know who you are through pkcs11-bridge.",
+                    _ => "wants to sign through pkcs11-bridge.",
+                }
             ),
             format!("{notice}Token: {}", make_safe(&request.token.label, MAX_LABEL)),
             format!("Certificate: {}", make_safe(&request.certificate, MAX_SUBJECT)),
@@ -67,6 +73,7 @@ impl SignatureQuestion<'_> {
                     many(algorithm)
                 )
             }
+            Purpose::Authenticate => "You log in to this site. No document is signed.".to_owned(),
             Purpose::OneOf { algorithm, number, count } => format!(
                 "This key wants the PIN for each of the {count} signatures.\nTo sign, {number} of \
                  {count}: {}",

@@ -9,7 +9,7 @@ use super::key_permission;
 use super::login_task::{LoginTask, SigningContext};
 use super::pin::PinEntry;
 use super::purpose::Purpose;
-use crate::ipc::task::{Sign, Task};
+use crate::ipc::task::{Sign, SigningMethod, Task};
 use crate::verification::scheme::check_length;
 
 /// Signs, with a PIN if the token wants one. The result is the signature as the page gets it.
@@ -26,7 +26,7 @@ pub(crate) async fn sign(
     key_permission::check_signing(context, &certificate)?;
     let verifier = certificate.verifier(algorithm)?;
     let key = certificate.key_use(algorithm);
-    let task = Task::Sign(Sign { key, data: data.clone(), pin });
+    let task = Task::Sign(Sign { method: SigningMethod::SignData, key, data: data.clone(), pin });
     let login_task = LoginTask { context, task: &task, purpose: Purpose::One { algorithm } };
     let reported =
         pins.execute(&login_task).await.map_err(|failure| certificate.failed(failure))?;

@@ -32,7 +32,7 @@ impl Curve {
     }
 
     /// The hash that a JSON Web Algorithm uses with the curve (RFC 7518, section 3.4).
-    pub(super) const fn hash_of_jwa(self) -> Hash {
+    pub(crate) const fn hash_of_jwa(self) -> Hash {
         match self {
             Self::P256 => Hash::Sha256,
             Self::P384 => Hash::Sha384,

@@ -14,6 +14,7 @@ use crate::verification::public_key::PublicKey;
 
 /// A certificate that the bridge has read, with its parsed key.
 pub(crate) struct KnownCertificate {
+    pub(crate) der: Vec<u8>,
     pub(crate) fingerprint: Fingerprint,
     pub(crate) purpose: KeyPurpose,
     pub(crate) public_key: PublicKey,
@@ -124,6 +125,7 @@ mod tests {
 
     fn known(certificate: &str) -> KnownCertificate {
         KnownCertificate {
+            der: Vec::new(),
             fingerprint: fingerprint(certificate),
             purpose: KeyPurpose::Signing,
             public_key: PublicKey::malformed(),

@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use pkcs11_bridge_tests::bridge::{Bridge, ORIGIN, Setup};
+use pkcs11_bridge_tests::digest::base64;
 use pkcs11_bridge_tests::handshake::Handshake;
 use pkcs11_bridge_tests::outcome::assert_error;
 use pkcs11_bridge_tests::params::{sign_data, verify_signed_data};
@@ -30,6 +31,12 @@ async fn open_as(bridge: &Bridge, origin: &str) -> Result<Socket, StatusCode> {
 fn every_call(token: &TestToken) -> Vec<(&'static str, Value)> {
     let sign_data = sign_data(token, KeyType::P256.id(), "sha256");
     let verify = verify_signed_data(&sign_data, &json!(""));
+    // The page is logged in by then.
+    let authenticate = json!({
+        "slot_id": token.slot(),
+        "cert_id": KeyType::P256.id(),
+        "challenge": base64(&[7; 32]),
+    });
     vec![
         ("hello", json!({})),
         ("modules", json!({})),
@@ -38,6 +45,7 @@ fn every_call(token: &TestToken) -> Vec<(&'static str, Value)> {
         ("token", json!({})),
         ("certificates", json!({ "slot_id": token.slot() })),
         ("signData", sign_data),
+        ("authenticate", authenticate),
         ("verifySignedData", verify),
     ]
 }

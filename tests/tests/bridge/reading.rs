@@ -34,6 +34,7 @@ async fn hello_describes_the_bridge() {
         "token",
         "certificates",
         "signData",
+        "authenticate",
         "verifySignedData",
         "signDataBatch",
         "cancel",

@@ -145,7 +145,7 @@ pub(super) fn unavailable(label: &str, purpose: Purpose, policy: Policy) -> Fail
                 ),
             )
         }
-        (Policy::Native, _) | (_, Purpose::OneOf { .. }) => Failure::new(
+        (Policy::Native, _) | (_, Purpose::OneOf { .. } | Purpose::Authenticate) => Failure::new(
             ErrorCode::Internal,
             format!(
                 "The token \"{label}\" needs its PIN, and the bridge cannot ask the user for it. \

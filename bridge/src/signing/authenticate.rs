@@ -1,0 +1,98 @@
+//! `authenticate`: proves to the page's server who the user is. The bridge puts the signed bytes
+//! together itself, so the signature is of no use for anything else.
+
+use aws_lc_rs::digest;
+use pkcs11_bridge_protocol::algorithm::{Algorithm, Hash};
+use pkcs11_bridge_protocol::authentication::{Authentication, PREFIX, signed_message};
+use pkcs11_bridge_protocol::base64_bytes::Base64Bytes;
+use pkcs11_bridge_protocol::call::{Authenticate, SignatureFormat};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
+use pkcs11_bridge_protocol::failure::Failure;
+use serde_json::value::RawValue;
+
+use super::key_certificate::KeyCertificate;
+use super::key_permission;
+use super::login_task::{LoginTask, SigningContext};
+use super::pin::PinEntry;
+use super::purpose::Purpose;
+use crate::ipc::frame;
+use crate::ipc::message::encode_result;
+use crate::ipc::task::{Sign, SigningMethod, Task};
+use crate::verification::key_kind::KeyKind;
+
+/// Signs the challenge, with a PIN if the token wants one.
+pub(crate) async fn authenticate(
+    pins: &PinEntry,
+    context: SigningContext<'_>,
+    params: Authenticate,
+) -> Result<Box<RawValue>, Failure> {
+    let Authenticate { module: _, slot_id, cert_id, challenge } = params;
+    let certificate = KeyCertificate::get(context, slot_id, &cert_id).await?;
+    key_permission::check_authentication(&certificate)?;
+    let message =
+        signed_message(&context.origin.to_string(), &challenge).ok_or_else(origin_too_long)?;
+    let signer = Signer { pins, context, certificate: &certificate, message: &message };
+    let (mut algorithm, fallback) = algorithms(certificate.key_kind());
+    let mut signed = signer.sign(algorithm).await;
+    if let (Err(failure), Some(fallback)) = (&signed, fallback)
+        // The token refused the first algorithm before it signed.
+        && failure.code == ErrorCode::AlgorithmUnsupported
+    {
+        algorithm = fallback;
+        signed = signer.sign(algorithm).await;
+    }
+    let (format, signature) = (PREFIX.to_owned(), signed?);
+    let certificate = certificate.der().to_vec().into();
+    encode_result(&Authentication { format, algorithm, signature, certificate })
+}
+
+/// The algorithm for a key of this kind, and the one for tokens that do not have it.
+fn algorithms(key: KeyKind) -> (Algorithm, Option<Algorithm>) {
+    match key {
+        KeyKind::Rsa => (Algorithm::RsaPss(Hash::Sha256), Some(Algorithm::RsaPkcs1(Hash::Sha256))),
+        KeyKind::Ec(curve) => (Algorithm::Ecdsa(curve.hash_of_jwa()), None),
+        KeyKind::Ed25519 => (Algorithm::EdDsa, None),
+        KeyKind::MlDsa(parameters) => (Algorithm::MlDsa(parameters), None),
+    }
+}
+
+struct Signer<'a> {
+    pins: &'a PinEntry,
+    context: SigningContext<'a>,
+    certificate: &'a KeyCertificate<'a>,
+    message: &'a [u8],
+}
+
+impl Signer<'_> {
+    async fn sign(&self, algorithm: Algorithm) -> Result<Base64Bytes, Failure> {
+        let Self { pins, context, certificate, message } = *self;
+        let verifier = certificate.verifier(algorithm)?;
+        let (method, key) = (SigningMethod::Authenticate, certificate.key_use(algorithm));
+        let data = Base64Bytes(input(algorithm, message));
+        let task = Task::Sign(Sign { method, key, data: data.clone(), pin: None });
+        let login_task = LoginTask { context, task: &task, purpose: Purpose::Authenticate };
+        let reported =
+            pins.execute(&login_task).await.map_err(|failure| certificate.failed(failure))?;
+        let signature =
+            certificate.check(&verifier, &data, &reported, SignatureFormat::Raw).await?;
+        frame::decode(signature.get().as_bytes())
+            .map_err(|error| Failure::new(ErrorCode::Internal, error.to_string()))
+    }
+}
+
+/// What the worker gets: the hash of the message, or the message if the algorithm hashes it itself.
+fn input(algorithm: Algorithm, message: &[u8]) -> Vec<u8> {
+    let hash = match algorithm.hash() {
+        None => return message.to_vec(),
+        Some(Hash::Sha1) => &digest::SHA1_FOR_LEGACY_USE_ONLY,
+        Some(Hash::Sha256) => &digest::SHA256,
+        Some(Hash::Sha384) => &digest::SHA384,
+        Some(Hash::Sha512) => &digest::SHA512,
+    };
+    digest::digest(hash, message).as_ref().to_vec()
+}
+
+fn origin_too_long() -> Failure {
+    let message = "The page's origin is too long to be signed. Serve the page from a shorter one.";
+    Failure::new(ErrorCode::BadArgument, message)
+}
