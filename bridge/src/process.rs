@@ -6,3 +6,5 @@ pub(crate) mod lock;
 pub(crate) mod private_file;
 pub(crate) mod program;
 pub(crate) mod stop_signal;
+#[cfg(target_os = "linux")]
+mod unreadable_copy;

@@ -24,6 +24,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Listen, Settings};
 use crate::identity::{IdentityKey, KeyFileError};
+use crate::process::program;
 use crate::service::{Bridge, Endpoint};
 use admission::Admission;
 use connection::Connection;
@@ -56,6 +57,11 @@ pub(crate) enum ServeError {
 
 impl Server {
     pub(crate) async fn bind(settings: Settings) -> Result<Self, ServeError> {
+        if let Some(file) = &settings.state_file
+            && file.prepare_folder().is_ok()
+        {
+            program::keep_children_private(file.folder());
+        }
         let listener = match settings.listen {
             Listen::FirstFree => LoopbackListener::bind_first_free(PORTS).await?,
             Listen::Address(address) => LoopbackListener::bind(address).await?,

@@ -174,3 +174,55 @@ fn another_program_of_the_same_user_cannot_read_its_memory() {
     bridge.expect_line("listening on ws://");
     assert!(!can_read(bridge.pid()));
 }
+
+/// Opens the memory of each new child of the bridge as often as it can, and prints the process
+/// ids where that succeeded. The arguments are the bridge's process id and its port. Its own
+/// connection makes the bridge start a worker for each of 20 calls.
+const ATTACK: &str = r#"
+exec 4<>"/dev/tcp/127.0.0.1/$2"
+printf 'GET / HTTP/1.1\r\nHost: 127.0.0.1:%s\r\nOrigin: https://app.example\r\n' "$2" >&4
+printf 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' >&4
+printf 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n' >&4
+printf 'Sec-WebSocket-Protocol: pkcs11-bridge.v1\r\n\r\n' >&4
+seen=" "
+for call in {1..20}; do
+    body="{\"jsonrpc\":\"2.0\",\"id\":$call,\"method\":\"info\"}"
+    printf "\\x81\\x$(printf %x $((128 + ${#body})))\\0\\0\\0\\0%s" "$body" >&4
+    end=$((SECONDS + 2)) tries=0
+    while ((SECONDS < end && tries < 3000)); do
+        ((tries++))
+        read -r children < "/proc/$1/task/$1/children"
+        for child in $children; do
+            case "$seen" in *" $child "*) ;; *) seen="$seen$child " ; echo "started $child";; esac
+            if { exec 3<"/proc/$child/mem"; } 2>/dev/null; then echo "opened $child"; fi
+        done
+    done
+done
+"#;
+
+#[test]
+fn no_program_of_the_same_user_can_open_the_memory_of_a_new_worker() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o777)).unwrap();
+    let copy = folder.path().join("pkcs11-bridge");
+    fs::copy(binary(), &copy).unwrap();
+    let as_user = |program: &Path, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments).env_clear().env("HOME", folder.path()).current_dir("/");
+        command.env("PATH", "/usr/bin:/bin");
+        if geteuid().is_root() {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        Program::start(&mut command)
+    };
+    // Starting a worker on a file that is no module fails, so each call starts another one.
+    let arguments =
+        ["serve", "--listen", "127.0.0.1:0", "--module", "none=/etc/hostname", "--allow-origin"];
+    let mut bridge = as_user(&copy, &[&arguments[..], &["https://app.example"]].concat());
+    let address: std::net::SocketAddr = bridge.expect_line("listening on ws://").parse().unwrap();
+    let (pid, port) = (bridge.pid().to_string(), address.port().to_string());
+    let attack = as_user(Path::new("/bin/bash"), &["-c", ATTACK, "bash", &pid, &port]).run_to_end();
+    let started = attack.stdout.lines().filter(|line| line.starts_with("started")).count();
+    assert!(started > 5, "{}{}", attack.stdout, attack.stderr);
+    assert!(!attack.stdout.contains("opened"), "{}", attack.stdout);
+}
