@@ -127,6 +127,18 @@ pub(crate) struct WorkerArgs {
     /// Never wait for slot events in the module
     #[arg(long)]
     pub(crate) no_slot_events: bool,
+
+    /// A file or folder that the module must not write
+    #[arg(long)]
+    pub(crate) protect: Vec<PathBuf>,
+
+    /// Let the module write all files of the user
+    #[arg(long)]
+    pub(crate) no_landlock: bool,
+
+    /// Let the module make all system calls
+    #[arg(long)]
+    pub(crate) no_seccomp: bool,
 }
 
 #[derive(Debug, Args)]

@@ -40,6 +40,8 @@ pub struct Settings {
     pub(crate) rules: Rules,
     pub(crate) dialogs: DialogSettings,
     pub(crate) workers: WorkerLimits,
+    /// The bridge's own files and folders, which no module may write.
+    pub(crate) protected: Vec<PathBuf>,
 }
 
 /// Where the bridge listens.
@@ -92,7 +94,9 @@ impl Settings {
             None => Listen::FirstFree,
         };
         let modules = merge_modules(&args.modules, &file)?;
+        let state_file = args.state_file.map(StateFile::at).or_else(StateFile::in_home);
         Ok(Self {
+            protected: protected(args.config.as_deref(), state_file.as_ref()),
             listen,
             modules,
             approval_lifetime: DAY * in_range("approval_days", file.approval_days, 30, 1..=3650)?,
@@ -110,7 +114,7 @@ impl Settings {
                 idle: seconds("worker_idle_seconds", file.worker_idle_seconds, 600)?,
                 login_idle: seconds("login_idle_seconds", file.login_idle_seconds, 300)?,
             },
-            state_file: args.state_file.map(StateFile::at).or_else(StateFile::in_home),
+            state_file,
             origins: args.allow_origins.into_iter().chain(file.allow_origins).collect(),
         })
     }
@@ -119,6 +123,7 @@ impl Settings {
     /// has configured.
     pub(crate) fn for_module(module: Module, state_file: StateFile) -> Self {
         Self {
+            protected: protected(None, Some(&state_file)),
             listen: Listen::Address(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             modules: Modules::new(vec![module]),
             origins: AllowedOrigins::default(),
@@ -133,6 +138,15 @@ impl Settings {
             workers: WorkerLimits::default(),
         }
     }
+}
+
+/// The configuration, the folder of the state file, and this program. A configuration file in a
+/// place of the user's choice is protected without its folder.
+fn protected(config: Option<&Path>, state_file: Option<&StateFile>) -> Vec<PathBuf> {
+    let default_folder = default_path().and_then(|path| Some(path.parent()?.to_owned()));
+    let config = config.and_then(|path| std::path::absolute(path).ok());
+    let state = state_file.map(|file| file.folder().to_owned());
+    [default_folder, config, state, std::env::current_exe().ok()].into_iter().flatten().collect()
 }
 
 /// The program that asks the user. The environment takes precedence, so that the user can choose it
@@ -190,16 +204,18 @@ fn merge_modules(
     let mut modules = Vec::new();
     for (name, path) in flags {
         let from_file = file.modules.iter().find(|module| module.name == *name);
-        let (description, env) = from_file
-            .map(|module| (module.description.clone(), module.env.clone()))
+        let (description, env, confinement) = from_file
+            .map(|module| (module.description.clone(), module.env.clone(), module.confinement()))
             .unwrap_or_default();
         let path = absolute(name, path)?;
-        add(&mut modules, Module { name: name.clone(), path, description, env })?;
+        add(&mut modules, Module { name: name.clone(), path, description, env, confinement })?;
     }
-    for ModuleEntry { name, path, description, env } in file.modules.iter().cloned() {
+    for module in file.modules.iter().cloned() {
+        let confinement = module.confinement();
+        let ModuleEntry { name, path, description, env, .. } = module;
         if flags.iter().all(|(flag, _)| *flag != name) {
             let path = absolute(&name, &path)?;
-            add(&mut modules, Module { name, path, description, env })?;
+            add(&mut modules, Module { name, path, description, env, confinement })?;
         }
     }
     if file.detect_modules.unwrap_or(modules.is_empty()) {

@@ -34,6 +34,7 @@ pub mod cli;
 mod commands;
 #[doc(hidden)]
 pub mod config;
+mod confinement;
 #[doc(hidden)]
 pub mod dialog;
 mod identity;

@@ -13,6 +13,7 @@ use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 use serde::{Deserialize, Serialize};
 
+use crate::confinement::Confinement;
 pub(crate) use detected::detect;
 
 /// A module that the user or administrator allows.
@@ -24,6 +25,7 @@ pub(crate) struct Module {
     pub(crate) description: String,
     /// Environment variables for the module's workers, in addition to the bridge's environment.
     pub(crate) env: BTreeMap<String, String>,
+    pub(crate) confinement: Confinement,
 }
 
 /// The name of a module: 1 to 64 letters, digits, `.`, `_` and `-`.
@@ -116,6 +118,7 @@ mod tests {
                     path: path.into(),
                     description: String::new(),
                     env: BTreeMap::new(),
+                    confinement: Confinement::default(),
                 })
                 .to_vec(),
         )

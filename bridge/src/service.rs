@@ -92,7 +92,7 @@ impl Bridge {
             pins: PinEntry::new(settings.pin_entry, Arc::clone(&dialogs), tries),
             dialogs,
             approvals,
-            supervisor: Arc::new(Supervisor::new(settings.workers)),
+            supervisor: Arc::new(Supervisor::new(settings.workers, settings.protected)),
             rules: settings.rules,
             endpoint,
         }

@@ -11,6 +11,7 @@ mod worker;
 mod worker_permits;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -36,6 +37,8 @@ use worker_permits::WorkerPermits;
 
 pub(crate) struct Supervisor {
     limits: WorkerLimits,
+    /// The bridge's own files and folders, which no module may write.
+    protected: Arc<[PathBuf]>,
     sessions: Arc<Sessions>,
     permits: Arc<WorkerPermits>,
     modules: Mutex<ModuleRecords>,
@@ -53,10 +56,11 @@ struct ModuleRecords {
 }
 
 impl Supervisor {
-    pub(crate) fn new(limits: WorkerLimits) -> Self {
+    pub(crate) fn new(limits: WorkerLimits, protected: Vec<PathBuf>) -> Self {
         let sessions = Arc::<Sessions>::default();
         Self {
             limits,
+            protected: protected.into(),
             permits: Arc::new(WorkerPermits::new(Arc::clone(&sessions))),
             sessions,
             modules: Mutex::default(),
@@ -117,6 +121,7 @@ impl Supervisor {
         let config = WorkerConfig {
             module: Arc::clone(module),
             limits: self.limits,
+            protected: Arc::clone(&self.protected),
             turn: Arc::clone(lock(&self.modules).turns.entry(module.name.clone()).or_default()),
             breaker,
             slot_events,

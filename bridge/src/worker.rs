@@ -32,6 +32,7 @@ use pkcs11_bridge_protocol::rv::Rv;
 use serde::Serialize;
 
 use crate::cli::WorkerArgs;
+use crate::confinement::{self, Confinement};
 use crate::ipc::frame;
 use crate::ipc::message::{Greeting, Outcome, Response, WorkerMessage, encode_result};
 use crate::ipc::pin::PinUse;
@@ -56,6 +57,9 @@ pub(crate) fn run(args: &WorkerArgs) -> ExitCode {
         return ExitCode::FAILURE;
     }
     hardening::limit_memory(MAX_MEMORY);
+    let confinement =
+        Confinement { landlock: (!args.no_landlock).into(), seccomp: (!args.no_seccomp).into() };
+    confinement::confine(confinement, &args.protect);
     let greet = |greeting| channels[0].send(&greeting);
     let module = match LoadedModule::load(&args.module) {
         Ok(module) => module,

@@ -12,6 +12,7 @@ mod bridge {
     pub mod circuit_breaker;
     pub mod command_line;
     pub mod configuration;
+    pub mod confinement;
     pub mod consent;
     pub mod consent_floods;
     pub mod consent_queue;

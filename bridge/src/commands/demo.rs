@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use crate::access::approvals::StateFile;
 use crate::cli::DemoArgs;
 use crate::config::Settings;
+use crate::confinement::Confinement;
 use crate::modules::{BadModuleName, Module};
 use crate::process::program;
 use crate::process::stop_signal::StopSignal;
@@ -65,6 +66,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), DemoError> {
         path: library,
         description: "SoftHSM2 with the throw-away token of this demo".to_owned(),
         env,
+        confinement: Confinement::default(),
     };
     let approvals = StateFile::at(folder.path().join("state/approvals.json"));
     let bridge = Server::bind(Settings::for_module(module, approvals)).await?;

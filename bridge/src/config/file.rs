@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::ConfigError;
 use super::rules::RuleEntry;
 use crate::access::origin::Origin;
+use crate::confinement::Confinement;
 use crate::modules::ModuleName;
 
 /// The keys of `config.toml`. All are optional.
@@ -60,6 +61,22 @@ pub(super) struct ModuleEntry {
     /// Environment variables for the module.
     #[serde(default)]
     pub(super) env: BTreeMap<String, String>,
+    /// Whether Landlock keeps the module from writing the bridge's files. Only on Linux.
+    #[serde(default = "enforced")]
+    pub(super) landlock: bool,
+    /// Whether seccomp keeps the module from system calls that no module needs. Only on Linux.
+    #[serde(default = "enforced")]
+    pub(super) seccomp: bool,
+}
+
+fn enforced() -> bool {
+    true
+}
+
+impl ModuleEntry {
+    pub(super) fn confinement(&self) -> Confinement {
+        Confinement { landlock: self.landlock.into(), seccomp: self.seccomp.into() }
+    }
 }
 
 impl ConfigFile {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::{Module, ModuleName};
+use crate::confinement::Confinement;
 
 /// The well-known modules whose file exists, each once, in the order of [`KNOWN`].
 pub(crate) fn detect() -> Vec<Module> {
@@ -23,6 +24,7 @@ fn detect_in(folders: &[PathBuf], exists: impl Fn(&Path) -> bool) -> Vec<Module>
                 path,
                 description: known.description.to_owned(),
                 env: BTreeMap::new(),
+                confinement: Confinement::default(),
             })
         })
         .collect()

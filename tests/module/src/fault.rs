@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, c_int};
 use std::fs;
+use std::path::Path;
 use std::process::{abort, exit};
 use std::thread::{park, spawn};
 
@@ -21,6 +22,8 @@ pub(crate) fn cause(fault: &Fault) {
         },
         Fault::Print(bytes) => write(libc::STDOUT_FILENO, bytes),
         Fault::WriteGarbage(bytes) => write_to_every_pipe(bytes),
+        Fault::ReplaceFile { path, content } => replace_file(path, content),
+        Fault::BeTraced => be_traced(),
         Fault::Leak(len) => leak_memory(*len),
         Fault::StartThreads(count) => (0..*count).for_each(|_| drop(spawn(|| wait_forever()))),
         Fault::ChangeFolderAndLocale => change_folder_and_locale(),
@@ -53,6 +56,25 @@ fn write_to_every_pipe(bytes: &[u8]) {
             write(number, bytes);
         }
     }
+}
+
+/// Tries every way. The test sees what came of it.
+fn replace_file(path: &Path, content: &[u8]) {
+    let other = path.with_extension("module");
+    let _ = fs::write(path, content);
+    let _ = fs::write(&other, content);
+    let _ = fs::rename(&other, path);
+    let _ = fs::remove_file(path);
+    let _ = fs::write(path, content);
+    let outside = folder().join("replacement");
+    let _ = fs::write(&outside, content);
+    let _ = fs::hard_link(&outside, path);
+    let _ = fs::rename(&outside, path);
+}
+
+fn be_traced() {
+    // SAFETY: this request has no pointers.
+    unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) };
 }
 
 fn write(file: c_int, bytes: &[u8]) {

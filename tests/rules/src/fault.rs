@@ -1,5 +1,7 @@
 //! What a faulty module does: to its own process, and to the lengths that it returns.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 /// A fault that the module causes in its own process during a call.
@@ -19,6 +21,15 @@ pub enum Fault {
     Print(Vec<u8>),
     /// Writes bytes to standard output and to every open pipe that is not excluded.
     WriteGarbage(Vec<u8>),
+    /// Tries to replace the content of a file, and to put another file in its place.
+    ReplaceFile {
+        /// The file, by its absolute path.
+        path: PathBuf,
+        /// The new content.
+        content: Vec<u8>,
+    },
+    /// Makes the parent process the tracer of this one (`PTRACE_TRACEME`), if the system lets it.
+    BeTraced,
     /// Leaks this many bytes of memory.
     Leak(usize),
     /// Starts this many threads, which never end.
@@ -37,6 +48,8 @@ impl Fault {
             Self::Segfault | Self::Abort | Self::Exit(_) | Self::Hang | Self::Spin => false,
             Self::Print(_)
             | Self::WriteGarbage(_)
+            | Self::ReplaceFile { .. }
+            | Self::BeTraced
             | Self::Leak(_)
             | Self::StartThreads(_)
             | Self::ChangeFolderAndLocale

@@ -103,6 +103,7 @@ mod tests {
             path: "module.so".into(),
             description: String::new(),
             env: BTreeMap::new(),
+            confinement: Default::default(),
         };
         Admission::new(Arc::new(module), 1)
     }

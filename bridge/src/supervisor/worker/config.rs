@@ -1,5 +1,6 @@
 //! What a worker needs from the supervisor.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{Mutex, OwnedSemaphorePermit, watch};
@@ -12,6 +13,8 @@ use crate::supervisor::limits::WorkerLimits;
 pub(crate) struct WorkerConfig {
     pub(crate) module: Arc<Module>,
     pub(crate) limits: WorkerLimits,
+    /// The bridge's own files and folders, which the module may not write.
+    pub(crate) protected: Arc<[PathBuf]>,
     pub(crate) turn: TurnLock,
     /// Records crashes and hangs of the worker.
     pub(crate) breaker: Arc<CircuitBreaker>,

@@ -1,6 +1,7 @@
 //! The worker process as the operating system sees it: spawned, greeted, killed and reaped.
 
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use tokio::time::timeout;
 
 use super::channels::{self, Channels, Incoming, Outgoing};
 use super::failures;
+use crate::confinement::{Confinement, Enforcement};
 use crate::ipc::frame;
 use crate::ipc::message::Greeting;
 use crate::modules::Module;
@@ -26,9 +28,13 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts a process and waits for its greeting. Dropping the future kills the process.
-    pub(super) async fn start(module: &Module, breaker: &CircuitBreaker) -> Result<Self, Failure> {
-        let (mut child, mut channels) =
-            spawn(module, breaker).map_err(|error| failures::not_spawned(module, &error))?;
+    pub(super) async fn start(
+        module: &Module,
+        protected: &[PathBuf],
+        breaker: &CircuitBreaker,
+    ) -> Result<Self, Failure> {
+        let (mut child, mut channels) = spawn(module, protected, breaker)
+            .map_err(|error| failures::not_spawned(module, &error))?;
         match channels.greeting().await.map(|frame| frame::decode(&frame?)) {
             Some(Ok(Greeting::Ready { threads })) => {
                 let (outgoing, incoming) = channels.split(threads);
@@ -53,7 +59,12 @@ impl Process {
     }
 }
 
-fn spawn(module: &Module, breaker: &CircuitBreaker) -> io::Result<(Child, Channels)> {
+fn spawn(
+    module: &Module,
+    protected: &[PathBuf],
+    breaker: &CircuitBreaker,
+) -> io::Result<(Child, Channels)> {
+    let Confinement { landlock, seccomp } = module.confinement;
     let mut command: Command = program::this()?;
     command
         .arg("worker")
@@ -62,6 +73,9 @@ fn spawn(module: &Module, breaker: &CircuitBreaker) -> io::Result<(Child, Channe
         .arg("--bridge")
         .arg(std::process::id().to_string())
         .args((!breaker.trusts_slot_events()).then_some("--no-slot-events"))
+        .args(protected.iter().flat_map(|path| ["--protect".as_ref(), path.as_os_str()]))
+        .args((landlock == Enforcement::Off).then_some("--no-landlock"))
+        .args((seccomp == Enforcement::Off).then_some("--no-seccomp"))
         .envs(&module.env)
         .kill_on_drop(true);
     // Ctrl-C in a terminal goes to the bridge alone, which then ends its workers in order.

@@ -19,13 +19,15 @@ pub(crate) async fn start(
     config: WorkerConfig,
     permit: WorkerPermit,
 ) -> Result<WorkerHandle, Failure> {
-    let WorkerConfig { module, limits, turn, breaker, .. } = &config;
+    let WorkerConfig { module, limits, protected, turn, breaker, .. } = &config;
     // Each start before this one may take its time, and that is not a failure of the module.
     let Ok(turn) = timeout(QUEUE_DEADLINE, Arc::clone(turn).lock_owned()).await else {
         let what = "waited for other pages to start it";
         return Err(failures::not_started(module, QUEUE_DEADLINE, what));
     };
-    let Ok(process) = timeout(limits.deadlines.read, Process::start(module, breaker)).await else {
+    let Ok(process) =
+        timeout(limits.deadlines.read, Process::start(module, protected, breaker)).await
+    else {
         breaker.record_failure(Instant::now());
         return Err(failures::not_started(module, limits.deadlines.read, "was given up"));
     };

@@ -11,11 +11,14 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use cryptoki::error::{Error, RvError};
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::TokenInfo;
+use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::pin::Pin;
 use pkcs11_bridge_protocol::rv::Rv;
 
 use super::token::{TokenAccess, check_token};
+#[cfg(target_os = "linux")]
+use crate::confinement::tracer::tracer;
 use crate::ipc::pin::{
     PinEntryPath, PinPermission, PinReason, PinRefusal, PinRequest, PinUse, TokenPinState,
     TriesLeft,
@@ -164,6 +167,7 @@ fn permitted_pin<'a>(
     reason: PinReason,
     certificate: &TokenCertificate,
 ) -> Result<Option<&'a Pin>, LoginError> {
+    refuse_tracer()?;
     let token = pin_state(info);
     if !credentials.permission.covers(&token) {
         let certificate = certificate.subject();
@@ -173,6 +177,31 @@ fn permitted_pin<'a>(
         PinPermission::Send { pin, .. } => Ok(Some(pin)),
         PinPermission::Pinpad { .. } | PinPermission::None => Ok(None),
     }
+}
+
+/// Fails if another program can see a PIN in this process.
+#[cfg(target_os = "linux")]
+fn refuse_tracer() -> Result<(), Failure> {
+    match tracer() {
+        Ok(None) => Ok(()),
+        Ok(Some(pid)) => Err(Failure::new(
+            ErrorCode::Internal,
+            format!(
+                "The bridge takes no PIN now, because the program with the process id {pid} \
+                 traces the bridge's worker and could read it. End that program, for example a \
+                 debugger, and try again."
+            ),
+        )),
+        Err(error) => Err(Failure::new(
+            ErrorCode::Internal,
+            format!("The bridge takes no PIN: it cannot see who traces its worker ({error})."),
+        )),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn refuse_tracer() -> Result<(), Failure> {
+    Ok(())
 }
 
 fn log_in(
