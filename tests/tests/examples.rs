@@ -3,6 +3,7 @@
 
 mod examples {
     mod html;
+    mod login;
     mod node_websocket;
     pub mod testbed;
     mod vite;

@@ -21,7 +21,11 @@ pub struct Testbed {
 
 impl Testbed {
     pub fn start() -> Self {
-        let (token, pinentry) = (TestToken::new(), Pinentry::new());
+        Self::on(TestToken::new())
+    }
+
+    pub fn on(token: TestToken) -> Self {
+        let pinentry = Pinentry::new();
         let bridge = Setup::new().token(&token).module(SOFTHSM, MODULE).pinentry(&pinentry).start();
         pinentry.answer(Answer::allow());
         pinentry.answer(Answer::pin(PIN));
