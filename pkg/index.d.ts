@@ -226,12 +226,27 @@ export interface SignData {
   pin?: string | undefined;
   /** The encoding of an ECDSA signature: r and s concatenated (`"raw"`, the default), or DER. */
   signature_format?: "raw" | "der" | undefined;
+  /**
+   * The document behind the hash. The bridge shows it to the user and says that this page claims
+   * it. It changes nothing else.
+   */
+  document?: SignedDocument | undefined;
+}
+
+/** What the page says about the document behind a hash. */
+export interface SignedDocument {
+  /** The name, such as the file's. */
+  name: string;
+  /** The size in bytes. */
+  size?: number | undefined;
 }
 
 /** The argument of {@link AbstractPkcs11.signDataBatch}. */
 export interface SignDataBatch extends Omit<SignData, "data"> {
   /** 1 to 1000 hashes in base64. For EdDSA and ML-DSA, the messages themselves. */
   data: readonly string[];
+  /** The document behind each hash, in the order of `data`. */
+  documents?: readonly (SignedDocument | null | undefined)[] | undefined;
 }
 
 /** Options of {@link AbstractPkcs11.signDataBatch}. */

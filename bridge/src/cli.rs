@@ -80,7 +80,7 @@ pub(crate) struct OriginsArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum OriginsCommand {
-    /// List the sites that may use tokens
+    /// List the sites that may use tokens, and those that are blocked
     List,
     /// Allow a site, such as https://app.example
     Allow {
@@ -92,6 +92,16 @@ pub(crate) enum OriginsCommand {
     },
     /// Revoke the approval of a site; its pages lose their connections and logins at once
     Revoke {
+        #[arg(value_parser = parse_origin)]
+        origin: Origin,
+    },
+    /// Block a site: the bridge refuses its pages and never asks about it
+    Block {
+        #[arg(value_parser = parse_origin)]
+        origin: Origin,
+    },
+    /// End the block of a site; its pages may ask again
+    Unblock {
         #[arg(value_parser = parse_origin)]
         origin: Origin,
     },

@@ -17,7 +17,7 @@ use pkcs11_bridge_protocol::result::PinEntry;
 use crate::access::approvals::{DAY, StateFile};
 use crate::access::origin::AllowedOrigins;
 use crate::cli::ServeArgs;
-use crate::dialog::DialogSettings;
+use crate::dialog::{DialogSettings, PinentryPrograms, Way};
 use crate::ipc::task::Deadlines;
 use crate::modules::{self, Module, ModuleName, Modules};
 use crate::process::folders::folders;
@@ -103,6 +103,7 @@ impl Settings {
             pin_entry: file.pin_entry,
             rules: Rules::new(file.rules)?,
             dialogs: DialogSettings {
+                ways: file.dialogs.unwrap_or_else(|| Way::DEFAULT.to_vec()),
                 pinentry: pinentry(file.pinentry_program),
                 limit: seconds("dialog_seconds", file.dialog_seconds, USER_SECONDS)?,
             },
@@ -132,6 +133,7 @@ impl Settings {
             pin_entry: PinEntry::default(),
             rules: Rules::default(),
             dialogs: DialogSettings {
+                ways: Way::DEFAULT.to_vec(),
                 pinentry: pinentry(None),
                 limit: Duration::from_secs(USER_SECONDS),
             },
@@ -149,14 +151,15 @@ fn protected(config: Option<&Path>, state_file: Option<&StateFile>) -> Vec<PathB
     [default_folder, config, state, std::env::current_exe().ok()].into_iter().flatten().collect()
 }
 
-/// The program that asks the user. The environment takes precedence, so that the user can choose it
+/// The pinentry programs to try. The environment names the only one, so that the user can choose it
 /// for one run.
-fn pinentry(from_file: Option<PathBuf>) -> PathBuf {
-    std::env::var_os("PINENTRY_PROGRAM")
-        .filter(|program| !program.is_empty())
-        .map(PathBuf::from)
-        .or(from_file)
-        .unwrap_or_else(|| PathBuf::from(DEFAULT_PINENTRY))
+fn pinentry(from_file: Option<PathBuf>) -> PinentryPrograms {
+    let from_environment = std::env::var_os("PINENTRY_PROGRAM").filter(|name| !name.is_empty());
+    match (from_environment, from_file) {
+        (Some(program), _) => PinentryPrograms::Only(program.into()),
+        (None, Some(program)) => PinentryPrograms::First(program),
+        (None, None) => PinentryPrograms::Found,
+    }
 }
 
 fn seconds(key: &'static str, value: Option<u64>, default: u64) -> Result<Duration, ConfigError> {
@@ -254,11 +257,6 @@ fn is_loopback(address: IpAddr) -> bool {
 fn default_path() -> Option<PathBuf> {
     folders().map(|folders| folders.in_config_dir("config.toml"))
 }
-
-#[cfg(not(target_os = "macos"))]
-const DEFAULT_PINENTRY: &str = "pinentry";
-#[cfg(target_os = "macos")]
-const DEFAULT_PINENTRY: &str = "pinentry-mac";
 
 #[cfg(test)]
 mod tests {

@@ -4,101 +4,73 @@
 
 mod dialog_process;
 mod handle;
-mod terminal;
+mod request;
+mod screen;
+mod updates;
+mod ways;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use pkcs11_bridge_dialog::question::{self, Answer, Question};
 pub use pkcs11_bridge_dialog::safe_text as text;
-use pkcs11_bridge_protocol::pin::Pin;
-use serde::{Deserialize, Serialize};
-use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
-use tokio::time::timeout;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use dialog_process::run as show;
 use handle::DialogHandle;
 pub use handle::read_answer;
-use terminal::Terminal;
-
-/// A question. Its texts must be safe to show: see [`text`].
-#[derive(Serialize, Deserialize)]
-pub(crate) enum Question {
-    /// Asks for yes or no. `yes` and `no` are the labels of the buttons.
-    Confirm { text: String, yes: String, no: String },
-    /// Asks for a PIN. `error` says why the last PIN was not accepted.
-    Pin { text: String, error: Option<String> },
-    /// Shows a message until the call ends. Needs no answer.
-    Message { text: String },
-}
-
-/// The user's answer. There is no `Debug`, because it may hold a PIN.
-#[derive(Serialize, Deserialize)]
-pub enum Answer {
-    Yes,
-    No,
-    Pin(Pin),
-    Cancelled,
-    TimedOut,
-    /// The bridge stops.
-    Stopping,
-    /// The bridge could not show the question. The text says why.
-    Unavailable(String),
-}
+use question::BatchProgress;
+use request::DialogRequest;
+pub(crate) use request::{PinentryPrograms, Way};
+pub(crate) use screen::Busy;
+use screen::{PinTurn, Screen};
+use ways::Terminal;
 
 /// How the bridge asks the user.
 #[derive(Clone, Debug)]
 pub(crate) struct DialogSettings {
-    /// A path, or a name that is searched in `PATH`.
-    pub(crate) pinentry: PathBuf,
+    /// The ways to ask, in the order in which the bridge tries them.
+    pub(crate) ways: Vec<Way>,
+    pub(crate) pinentry: PinentryPrograms,
     /// How long the user has to answer a question.
     pub(crate) limit: Duration,
-}
-
-/// The input of the process that shows a question.
-#[derive(Serialize, Deserialize)]
-struct DialogRequest<Q> {
-    question: Q,
-    pinentry: PathBuf,
-    /// The device of the bridge's terminal, if the bridge runs in the foreground of a terminal.
-    terminal: Option<String>,
-    seconds: u16,
 }
 
 /// All dialogs of the bridge.
 pub(crate) struct Dialogs {
     settings: DialogSettings,
-    screen: Arc<Mutex<()>>,
-    waiting_for_consent: Semaphore,
-    waiting_for_pins: Semaphore,
+    screen: Screen,
+    progress: Semaphore,
     closed: CancellationToken,
 }
 
-/// The right to show questions. No other question is shown until this is dropped.
+/// The right to ask for PINs. No other question is shown until this is dropped.
 pub(crate) struct Turn {
     dialogs: Arc<Dialogs>,
-    _screen: OwnedMutexGuard<()>,
+    _turn: PinTurn,
 }
 
-/// The kind of a question.
+/// The bridge stops, so it does not ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum QuestionKind {
-    Consent,
-    Pin,
-}
+pub(crate) struct Stopping;
 
-/// Too many other questions wait, or they took too long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Busy;
+/// How a question about a site ended.
+pub(crate) enum ConsentOutcome {
+    Answered(Answer),
+    /// All pages of the site left while the question was on the screen.
+    PagesLeft,
+    /// Other questions wait, the bridge stops, or all pages left before the question was shown.
+    NotShown,
+}
 
 impl Dialogs {
     pub(crate) fn new(settings: DialogSettings) -> Self {
         Self {
             settings,
-            screen: Arc::default(),
-            waiting_for_consent: Semaphore::new(MAX_WAITING_FOR_CONSENT),
-            waiting_for_pins: Semaphore::new(MAX_WAITING_FOR_PINS),
+            screen: Screen::new(),
+            progress: Semaphore::new(1),
             closed: CancellationToken::new(),
         }
     }
@@ -113,54 +85,111 @@ impl Dialogs {
         self.closed.cancel();
     }
 
-    /// Waits until no other question is on the screen. Fails if the queue is full or the wait takes
-    /// too long.
-    ///
-    /// Any page can cause a consent question, so few of them may wait. PIN questions come from
-    /// approved pages only, so more of them may wait, and longer.
-    pub(crate) async fn turn(self: &Arc<Self>, kind: QuestionKind) -> Result<Turn, Busy> {
-        let (queue, limit) = match kind {
-            QuestionKind::Consent => (&self.waiting_for_consent, self.settings.limit),
-            QuestionKind::Pin => (&self.waiting_for_pins, 4 * self.settings.limit),
-        };
-        let _queued = queue.try_acquire().map_err(|_| Busy)?;
-        let screen = Arc::clone(&self.screen).lock_owned();
-        let _screen = timeout(limit, screen).await.map_err(|_| Busy)?;
-        Ok(Turn { dialogs: Arc::clone(self), _screen })
+    /// Waits for the right to ask for PINs.
+    pub(crate) async fn pin_turn(self: &Arc<Self>) -> Result<Turn, Busy> {
+        let _turn = self.screen.pin_turn(4 * self.settings.limit).await?;
+        Ok(Turn { dialogs: Arc::clone(self), _turn })
     }
-}
 
-impl Turn {
-    /// Shows a question and waits for the answer. Dropping the future closes the dialog.
-    pub(crate) async fn ask(&mut self, question: &Question) -> Answer {
-        tokio::select! {
-            biased;
-            () = self.dialogs.closed.cancelled() => Answer::Stopping,
-            answer = self.show(question) => answer,
+    /// Asks whether a site may use tokens. `pages` has a receiver for each call that waits for the
+    /// answer.
+    ///
+    /// A PIN entry closes the dialog. It is shown again afterwards, with all its guards anew. The
+    /// dialog also closes a moment after the last page has left. A page that is only loaded again
+    /// finds it still open.
+    pub(crate) async fn ask_consent<T>(
+        &self,
+        question: &Question,
+        pages: &watch::Sender<T>,
+    ) -> ConsentOutcome {
+        let Ok(place) = self.screen.consent_place() else { return ConsentOutcome::NotShown };
+        let mut limit = self.settings.limit;
+        loop {
+            let Ok(mut turn) = place.turn(limit).await else { return ConsentOutcome::NotShown };
+            if pages.is_closed() {
+                return ConsentOutcome::NotShown;
+            }
+            tokio::select! {
+                biased;
+                () = self.closed.cancelled() => return ConsentOutcome::NotShown,
+                answer = self.show(question) => return ConsentOutcome::Answered(answer),
+                () = left(pages) => return ConsentOutcome::PagesLeft,
+                () = turn.wanted_for_pin() => {}
+            }
+            // A PIN entry may need several dialogs.
+            limit = 4 * self.settings.limit;
+        }
+    }
+
+    /// Shows how far a batch is, if a window can show it. Returns if the user cancels the batch.
+    /// Dropping the future closes the window.
+    pub(crate) async fn show_progress(&self, batch: BatchProgress, done: watch::Receiver<usize>) {
+        let shown = async {
+            if !self.settings.ways.contains(&Way::Window) || !ways::has_display() {
+                return None;
+            }
+            let _permit = self.progress.acquire().await.ok()?;
+            let mut request = self.request(Question::Progress(batch), None);
+            request.ways = vec![Way::Window];
+            let mut process = DialogHandle::start(&request).await.ok()?;
+            process.answer_to_progress(done).await.ok()
+        };
+        let stopped = tokio::select! {
+            answer = shown => matches!(answer, Some(Answer::Cancelled)),
+            () = self.closed.cancelled() => false,
+        };
+        if !stopped {
+            std::future::pending::<()>().await;
         }
     }
 
     async fn show(&self, question: &Question) -> Answer {
-        let settings = &self.dialogs.settings;
         let terminal = Terminal::open();
-        let request = DialogRequest {
-            question,
-            pinentry: settings.pinentry.clone(),
-            terminal: terminal.as_ref().map(|terminal| terminal.device().to_owned()),
-            seconds: settings.limit.as_secs().try_into().unwrap_or(u16::MAX),
-        };
+        let request = self.request(question, terminal.as_ref());
         let answer = match DialogHandle::start(&request).await {
             // Most pinentry programs apply the limit themselves. This is for those that do not.
-            Ok(mut process) => timeout(settings.limit + GRACE, process.answer())
+            Ok(mut process) => timeout(self.settings.limit + GRACE, process.answer())
                 .await
                 .unwrap_or(Ok(Answer::TimedOut)),
             Err(error) => Err(error),
         };
         answer.unwrap_or_else(|error| Answer::Unavailable(error.to_string()))
     }
+
+    fn request<Q>(&self, question: Q, terminal: Option<&Terminal>) -> DialogRequest<Q> {
+        let settings = &self.settings;
+        DialogRequest {
+            question,
+            ways: settings.ways.clone(),
+            pinentry: settings.pinentry.clone(),
+            terminal: terminal.map(|terminal| terminal.device().to_owned()),
+            seconds: settings.limit.as_secs().try_into().unwrap_or(u16::MAX),
+        }
+    }
 }
 
-/// The most questions that wait or are on the screen.
-const MAX_WAITING_FOR_CONSENT: usize = 2;
-const MAX_WAITING_FOR_PINS: usize = 8;
+impl Turn {
+    /// Shows a question and waits for the answer. Dropping the future closes the dialog.
+    pub(crate) async fn ask(&mut self, question: &Question) -> Result<Answer, Stopping> {
+        tokio::select! {
+            biased;
+            () = self.dialogs.closed.cancelled() => Err(Stopping),
+            answer = self.dialogs.show(question) => Ok(answer),
+        }
+    }
+}
+
+/// Waits until the last page has left and none has come back for a moment.
+async fn left<T>(pages: &watch::Sender<T>) {
+    loop {
+        pages.closed().await;
+        sleep(RELOAD).await;
+        if pages.is_closed() {
+            return;
+        }
+    }
+}
+
 const GRACE: Duration = Duration::from_secs(1);
+/// How long a page may take to load again.
+const RELOAD: Duration = Duration::from_secs(3);

@@ -79,17 +79,24 @@ impl Bridge {
     pub(crate) fn new(settings: Settings, endpoint: Endpoint) -> Self {
         let dialogs = Arc::new(Dialogs::new(settings.dialogs));
         let tries = settings.state_file.as_ref().map(tries_file);
+        let login = settings.workers.login_scope();
         let approvals = Arc::new(Approvals::new(settings.state_file));
-        let consent = Consent::new(
+        let consent = Arc::new(Consent::new(
             settings.origins,
             Arc::clone(&approvals),
             settings.approval_lifetime,
             Arc::clone(&dialogs),
-        );
+        ));
         Self {
             modules: settings.modules,
-            consent: Arc::new(consent),
-            pins: PinEntry::new(settings.pin_entry, Arc::clone(&dialogs), tries),
+            pins: PinEntry::new(
+                settings.pin_entry,
+                Arc::clone(&dialogs),
+                Arc::clone(&consent),
+                login,
+                tries,
+            ),
+            consent,
             dialogs,
             approvals,
             supervisor: Arc::new(Supervisor::new(settings.workers, settings.protected)),

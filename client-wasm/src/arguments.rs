@@ -42,6 +42,28 @@ pub(crate) fn alone<T: DeserializeOwned>(name: &str, value: JsValue) -> Result<T
     T::deserialize(Value(value)).map_err(|problem| bad_argument(name, problem))
 }
 
+/// Decodes an object that is a field of another one, such as the `document` of `signData`.
+pub(crate) fn nested_object<'de, V: Visitor<'de>>(
+    value: &JsValue,
+    visitor: V,
+) -> Result<V::Value, Problem> {
+    let wrong = |_| Problem::Expected("an object whose fields can be read".to_owned());
+    let mut fields = Fields::of("", value).map_err(wrong)?;
+    visitor.visit_map(&mut fields).map_err(|problem| {
+        let name = shortened(&fields.name);
+        Problem::Other(match problem {
+            Problem::Expected(what) => {
+                format!("has a field `{name}` that has to be {}", in_javascript(&what))
+            }
+            Problem::Missing(field) => format!("has no field `{field}`"),
+            Problem::Unknown(known) => {
+                format!("has an unknown field `{name}`; expected {known}")
+            }
+            Problem::Other(what) => format!("has a field `{name}` that {what}"),
+        })
+    })
+}
+
 /// A function of the page, or `None` if it is missing.
 pub(crate) fn function(name: &str, value: JsValue) -> Result<Option<Function>, Failure> {
     if is_absent(&value) {
@@ -65,7 +87,7 @@ fn bad_argument(name: &str, problem: Problem) -> ErrorObject {
 /// Rewords what serde expects for a page.
 fn in_javascript(expected: &str) -> &str {
     match expected {
-        "u16" | "u32" => "a whole number in its range",
+        "u16" | "u32" | "u64" => "a whole number in its range",
         "a sequence" => "an array",
         other => other,
     }

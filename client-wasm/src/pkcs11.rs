@@ -85,8 +85,8 @@ impl AbstractPkcs11 {
         )
     }
 
-    /// Signs a hash: `{ slot_id, cert_id, algorithm_reference, data, pin?, signature_format? }`.
-    /// The response's data is the base64 of the signature.
+    /// Signs a hash: `{ slot_id, cert_id, algorithm_reference, data, pin?, signature_format?,
+    /// document? }`. The response's data is the base64 of the signature.
     #[wasm_bindgen(js_name = signData)]
     pub fn sign_data(&self, data: &JsValue, callback: JsValue) -> Promise {
         let params = arguments::object("data", data).and_then(|mut params: SignData| {

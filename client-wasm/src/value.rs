@@ -11,9 +11,10 @@ use serde::de::{self, Deserializer, Expected, IntoDeserializer, Unexpected, Visi
 use serde::forward_to_deserialize_any;
 use wasm_bindgen::prelude::*;
 
+use crate::arguments;
 use crate::object::is_absent;
 
-/// The value. Refuses objects: see `arguments`.
+/// The value. An object decodes as a struct only.
 pub(crate) struct Value(pub(crate) JsValue);
 
 /// Why a value was refused. Never holds the value.
@@ -71,9 +72,18 @@ impl<'de> Deserializer<'de> for Value {
         }
     }
 
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Problem> {
+        arguments::nested_object(&self.0, visitor)
+    }
+
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct newtype_struct seq tuple tuple_struct map struct identifier ignored_any
+        unit_struct newtype_struct seq tuple tuple_struct map identifier ignored_any
     }
 }
 

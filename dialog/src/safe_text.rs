@@ -36,11 +36,6 @@ pub fn join_lines(lines: impl AsRef<[String]>) -> String {
     within(text.chars(), MAX_LEN - ELLIPSIS.len()) + ELLIPSIS.trim_end()
 }
 
-/// Makes text safe for the error line of a PIN dialog.
-pub fn make_safe_line(text: &str) -> String {
-    make_safe(text, MAX_ERROR)
-}
-
 /// Replaces markup, and characters that a person cannot see or recognise.
 fn harmless(c: char) -> char {
     match c {
@@ -87,7 +82,6 @@ fn encoded_char_len(c: char) -> usize {
 const ELLIPSIS: &str = " … ";
 /// An Assuan line has at most 1000 bytes, including the command and the line feed.
 const MAX_LEN: usize = 960;
-const MAX_ERROR: usize = 400;
 
 #[cfg(test)]
 mod tests {
@@ -146,7 +140,6 @@ mod tests {
         for piece in ["%", "\n", "\\", "x", "é", "\u{202e}", "證", "😀"] {
             let long = piece.repeat(4096);
             assert!(encoded_len(&make_safe(&long, 300)) <= 300, "{piece}");
-            assert!(encoded_len(&make_safe_line(&long)) <= MAX_ERROR);
             let text = join_lines([long.clone(), long]);
             assert!(encoded_len(&text) <= MAX_LEN, "{piece}");
         }

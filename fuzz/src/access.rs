@@ -46,7 +46,7 @@ fn is_canonical(origin: &Origin) {
     assert!(RequestOrigin::from_header(written) == Ok(RequestOrigin::Tuple(origin.clone())));
 }
 
-/// The state file with the user's approvals.
+/// The state file with the user's approvals and blocks.
 pub(crate) fn state_file(bytes: &[u8]) -> Decoded {
     let remembered = state_file::parse(utf8(bytes)?).map_err(|error| error.to_string())?;
     let mut written = Vec::new();

@@ -26,7 +26,7 @@ pub(crate) fn shown_text(bytes: &[u8]) -> Decoded {
         assert!(assuan_len(&shown) <= max, "the text is longer than its part of a line");
         assert!(text::make_safe(&shown, max) == shown, "the text changes the second time");
     }
-    let lines = text::join_lines([foreign.to_string(), text::make_safe_line(&foreign)]);
+    let lines = text::join_lines([foreign.to_string(), text::make_safe(&foreign, 400)]);
     assert!(assuan_len(&lines) < 1000, "the text is longer than a line");
     Ok(())
 }

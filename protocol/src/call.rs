@@ -1,6 +1,7 @@
 //! The methods that a page can call, with their parameters and results.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::{DeserializeOwned, Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -9,6 +10,7 @@ use crate::MAX_BATCH;
 use crate::algorithm::Algorithm;
 use crate::authentication::{Authentication, Challenge};
 use crate::base64_bytes::Base64Bytes;
+use crate::document::Document;
 use crate::identity::Nonce;
 use crate::message::Id;
 use crate::pin::Pin;
@@ -217,6 +219,9 @@ pub struct SignData {
     /// The encoding of an ECDSA signature. If it is missing, the bridge returns `raw`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature_format: Option<SignatureFormat>,
+    /// The document behind the hash. The bridge shows it to the user as the page's claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<Document>,
 }
 
 /// Parameters of `authenticate`. There is no `pin`: the bridge asks the user.
@@ -280,33 +285,65 @@ pub struct SignDataBatch {
     /// As in [`SignData::signature_format`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature_format: Option<SignatureFormat>,
+    /// The document behind all hashes, as in [`SignData::document`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<Document>,
+    /// The document behind each hash, in the order of `data`; `null` for one without.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "decode_documents"
+    )]
+    pub documents: Option<Vec<Option<Document>>>,
 }
 
-/// Decodes at most [`MAX_BATCH`] elements, so that a frame with a million small elements does not
-/// fill the memory.
+/// Decodes at most [`MAX_BATCH`] hashes.
 fn decode_batch<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Base64Bytes>, D::Error> {
-    struct BatchVisitor;
+    deserializer.deserialize_seq(BatchVisitor { elements: "strings", decoded: PhantomData })
+}
 
-    impl<'de> Visitor<'de> for BatchVisitor {
-        type Value = Vec<Base64Bytes>;
+/// Decodes at most [`MAX_BATCH`] documents.
+fn decode_documents<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<Option<Document>>>, D::Error> {
+    struct Documents(Vec<Option<Document>>);
 
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "an array of 1 to {MAX_BATCH} strings")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
-            let mut data = Vec::new();
-            while let Some(element) = elements.next_element()? {
-                if data.len() == MAX_BATCH {
-                    return Err(A::Error::invalid_length(MAX_BATCH + 1, &self));
-                }
-                data.push(element);
-            }
-            Ok(data)
+    impl<'de> Deserialize<'de> for Documents {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let visitor = BatchVisitor { elements: "documents", decoded: PhantomData };
+            deserializer.deserialize_seq(visitor).map(Self)
         }
     }
 
-    deserializer.deserialize_seq(BatchVisitor)
+    let documents = Option::<Documents>::deserialize(deserializer)?;
+    Ok(documents.map(|Documents(documents)| documents))
+}
+
+/// Refuses a long array early, so that a frame with a million small elements does not fill the
+/// memory.
+struct BatchVisitor<T> {
+    /// What the elements are, for the error.
+    elements: &'static str,
+    decoded: PhantomData<T>,
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for BatchVisitor<T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an array of 1 to {MAX_BATCH} {}", self.elements)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<T>, A::Error> {
+        let mut data = Vec::new();
+        while let Some(element) = elements.next_element()? {
+            if data.len() == MAX_BATCH {
+                return Err(A::Error::invalid_length(MAX_BATCH + 1, &self));
+            }
+            data.push(element);
+        }
+        Ok(data)
+    }
 }
 
 /// Parameters of `cancel`.

@@ -150,6 +150,7 @@ pub mod algorithm;
 pub mod authentication;
 pub mod base64_bytes;
 pub mod call;
+pub mod document;
 pub mod error_code;
 pub mod error_object;
 pub mod event;

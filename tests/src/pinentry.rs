@@ -80,10 +80,19 @@ impl Pinentry {
                         dialog.answered = Some((answer, line.at));
                     }
                 }
-                Event::Started { .. } | Event::Ended | Event::Problem(_) => {}
+                Event::Started { .. }
+                | Event::Ended
+                | Event::Confirmed { .. }
+                | Event::Problem(_) => {}
             }
         }
         dialogs
+    }
+
+    /// How often the user typed digits before a PIN.
+    pub fn confirmations(&self) -> usize {
+        let is_confirmation = |line: &Line| matches!(line.event, Event::Confirmed { .. });
+        self.transcript().iter().filter(|line| is_confirmation(line)).count()
     }
 
     /// Waits until this number of dialogs has been opened, and returns them. Panics if

@@ -72,6 +72,21 @@ impl Terminal {
         assert!(found, "the terminal did not show `{text}` {times} times:\n{}", self.shown());
     }
 
+    /// The digits that the last question about a site shows: those that allow it, and those that
+    /// block it.
+    #[track_caller]
+    pub fn consent_digits(&self) -> [String; 2] {
+        ["To allow it, type ", "To block this site, type "].map(|before| self.digits(before))
+    }
+
+    /// The digits that stand last behind a text.
+    #[track_caller]
+    pub fn digits(&self, before: &str) -> String {
+        let shown = self.shown();
+        let (_, after) = shown.rsplit_once(before).expect("a question for digits");
+        after.chars().take_while(char::is_ascii_digit).collect()
+    }
+
     /// Waits until the echo of typed characters is on or off. Panics if it stays the other way.
     #[track_caller]
     pub fn wait_for_echo(&self, echo: Echo) {

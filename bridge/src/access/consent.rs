@@ -1,7 +1,6 @@
 //! Consent: whether an origin may use tokens. The settings or the user's approvals decide first. If
-//! they do not, the bridge asks the user. A denial starts a cooldown for the origin.
-
-mod cooldowns;
+//! they do not, the bridge asks the user. A denial starts a cooldown for the origin. A block lasts
+//! until the user undoes it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -11,11 +10,14 @@ use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 use tokio::sync::watch;
 
-use crate::access::approvals::{Approvals, DAY, StateFile, in_days};
+use crate::access::approvals::{Approvals, DAY, StateFile};
+use crate::access::calendar;
+use crate::access::cooldowns::{Cooldown, Cooldowns, DENIED, minutes};
 use crate::access::origin::{AllowedOrigins, Approval, Origin, RequestOrigin};
-use crate::dialog::{Answer, Busy, Dialogs, Question, QuestionKind, text};
+use crate::access::pin_silences::PinSilences;
+use crate::dialog::question::ConsentQuestion;
+use crate::dialog::{Answer, ConsentOutcome, Dialogs, Question};
 use crate::process::lock::lock;
-use cooldowns::{Cooldown, Cooldowns, DENIED};
 
 /// Decides which origins may use tokens.
 pub(crate) struct Consent {
@@ -27,6 +29,7 @@ pub(crate) struct Consent {
     /// The questions that wait or are on the screen, at most one for each origin.
     questions: Mutex<HashMap<Origin, watch::Sender<Option<Verdict>>>>,
     cooldowns: Mutex<Cooldowns>,
+    pin_silences: Mutex<PinSilences>,
 }
 
 /// The outcome of a question.
@@ -34,7 +37,10 @@ pub(crate) struct Consent {
 enum Verdict {
     Allowed,
     Denied,
+    Blocked,
     NotAnswered,
+    /// All pages of the origin left while the question was on the screen.
+    PagesLeft,
     /// Other questions wait, or the bridge stops.
     Busy,
     /// The bridge cannot show a question.
@@ -48,13 +54,16 @@ impl Consent {
         lifetime: Duration,
         dialogs: Arc<Dialogs>,
     ) -> Self {
-        let (questions, cooldowns) = Default::default();
-        Self { allowed, approvals, lifetime, dialogs, questions, cooldowns }
+        let (questions, cooldowns, pin_silences) = Default::default();
+        Self { allowed, approvals, lifetime, dialogs, questions, cooldowns, pin_silences }
     }
 
     /// Whether calls of an origin may reach a module now.
     pub(crate) fn approval(&self, origin: &RequestOrigin) -> Approval {
         match origin {
+            RequestOrigin::Tuple(origin) if self.approvals.is_blocked(origin) => {
+                Approval::NotApproved
+            }
             RequestOrigin::Tuple(origin) if self.approvals.is_approved(origin) => {
                 Approval::Approved
             }
@@ -64,10 +73,14 @@ impl Consent {
 
     /// Fails if calls of an origin may not reach a module now. Asks nothing.
     pub(crate) fn require(&self, origin: &RequestOrigin) -> Result<(), Failure> {
-        let approved = self.approval(origin) == Approval::Approved
-            || matches!(origin, RequestOrigin::Tuple(origin) if self.approvals.check_file(origin));
-        if approved {
+        self.approvals.check_file();
+        if self.approval(origin) == Approval::Approved {
             return Ok(());
+        }
+        if let RequestOrigin::Tuple(origin) = origin
+            && self.approvals.is_blocked(origin)
+        {
+            return Err(self.blocked(origin));
         }
         let message = "The user has not approved this site yet. The next call asks the user.";
         Err(Failure::new(ErrorCode::OriginNotApproved, message))
@@ -79,7 +92,11 @@ impl Consent {
             return Ok(());
         }
         let RequestOrigin::Tuple(origin) = origin else { return Err(opaque()) };
-        if self.approvals.check_file(origin) {
+        self.approvals.check_file();
+        if self.approvals.is_blocked(origin) {
+            return Err(self.blocked(origin));
+        }
+        if self.approvals.is_approved(origin) {
             return Ok(());
         }
         let mut verdict = self.join_question(origin)?;
@@ -93,8 +110,41 @@ impl Consent {
         }
     }
 
-    /// Reads the state file again. Returns the origins whose connections must be closed. Starts
-    /// their cooldown, because the user has just revoked them.
+    /// Fails if the bridge must not ask the user for PINs of this origin now.
+    pub(crate) fn check_pin_silence(&self, origin: &RequestOrigin) -> Result<(), Failure> {
+        let RequestOrigin::Tuple(origin) = origin else { return Ok(()) };
+        self.approvals.check_file();
+        let approved = self.approvals.approved_at(origin);
+        match lock(&self.pin_silences).left(origin, approved, Instant::now()) {
+            None => Ok(()),
+            Some(left) => Err(Failure::new(
+                ErrorCode::PinEntryCancelled,
+                format!(
+                    "The user cancelled the PIN entry for {origin} twice, so the bridge does not \
+                     ask for a PIN for {} min. To end this now, run {}",
+                    minutes(left),
+                    self.command_for_page("allow", origin)
+                ),
+            )),
+        }
+    }
+
+    /// Records that the user cancelled the entry of a PIN.
+    pub(crate) fn pin_cancelled(&self, origin: &RequestOrigin) {
+        if let RequestOrigin::Tuple(origin) = origin {
+            lock(&self.pin_silences).cancelled(origin, Instant::now());
+        }
+    }
+
+    /// Records that the user entered the right PIN.
+    pub(crate) fn pin_entered(&self, origin: &RequestOrigin) {
+        if let RequestOrigin::Tuple(origin) = origin {
+            lock(&self.pin_silences).entered(origin);
+        }
+    }
+
+    /// Reads the state file again. Returns the origins whose connections must be closed, because
+    /// the user has just revoked or blocked them. Starts the cooldown of those that were revoked.
     pub(crate) fn reload(&self) -> Vec<Origin> {
         let removed = self.approvals.reload().into_iter();
         let revoked: Vec<_> = removed
@@ -104,7 +154,7 @@ impl Consent {
             })
             .collect();
         let mut cooldowns = lock(&self.cooldowns);
-        for origin in &revoked {
+        for origin in revoked.iter().filter(|origin| !self.approvals.is_blocked(origin)) {
             cooldowns.denied(origin, Instant::now());
         }
         revoked
@@ -141,24 +191,30 @@ impl Consent {
 
     /// Asks the user.
     ///
-    /// A question on the screen stays until the user answers it, even if its page has gone.
-    /// Otherwise a page could make dialogs flicker. A question that is not on the screen yet is
-    /// dropped with its page.
+    /// A question on the screen goes away when its pages do. That starts a cooldown. Otherwise a
+    /// page could make dialogs flicker.
     async fn ask(&self, origin: &Origin, waiting: &watch::Sender<Option<Verdict>>) -> Verdict {
-        let mut turn = match self.dialogs.turn(QuestionKind::Consent).await {
-            Ok(turn) => turn,
-            Err(Busy) => return Verdict::Busy,
+        let question = self.question_about(origin);
+        let answer = match self.dialogs.ask_consent(&question, waiting).await {
+            ConsentOutcome::Answered(answer) => answer,
+            ConsentOutcome::PagesLeft => {
+                lock(&self.cooldowns).not_answered(origin, Instant::now());
+                return Verdict::PagesLeft;
+            }
+            ConsentOutcome::NotShown => return Verdict::Busy,
         };
-        if waiting.is_closed() {
-            return Verdict::Busy;
-        }
-        match turn.ask(&self.question_about(origin)).await {
-            Answer::Yes => {
+        match answer {
+            Answer::Allowed => {
                 lock(&self.cooldowns).approved(origin);
                 self.approvals.approve(origin, self.lifetime).await;
                 Verdict::Allowed
             }
-            Answer::No | Answer::Cancelled | Answer::Pin(_) => {
+            Answer::Blocked => {
+                lock(&self.cooldowns).blocked(origin, Instant::now());
+                self.approvals.block(origin).await;
+                Verdict::Blocked
+            }
+            Answer::Denied | Answer::Cancelled | Answer::Hidden | Answer::Pin(_) => {
                 lock(&self.cooldowns).denied(origin, Instant::now());
                 Verdict::Denied
             }
@@ -166,10 +222,9 @@ impl Consent {
                 lock(&self.cooldowns).not_answered(origin, Instant::now());
                 Verdict::NotAnswered
             }
-            Answer::Stopping => Verdict::Busy,
             Answer::Unavailable(reason) => {
                 lock(&self.cooldowns).cannot_ask(origin, Instant::now());
-                let command = self.command(origin);
+                let command = self.command("allow", origin);
                 tracing::warn!(%origin, %reason, command, "the bridge cannot ask the user");
                 Verdict::Unavailable
             }
@@ -177,33 +232,18 @@ impl Consent {
     }
 
     fn question_about(&self, origin: &Origin) -> Question {
-        let shown = text::make_safe(origin.as_str(), MAX_ORIGIN);
-        let punycode = if origin.as_str().contains("xn--") {
-            "\nA name with \"xn--\" has letters that may look like other letters. Make sure that \
-             this is the site that you mean.\n"
-        } else {
-            ""
-        };
-        let days = in_days(self.lifetime.as_secs() / DAY.as_secs());
-        Question::Confirm {
-            text: text::join_lines([
-                "pkcs11-bridge: may this site use the smart cards and tokens of this computer?"
-                    .to_owned(),
-                format!("\n    {shown}\n{punycode}"),
-                "If you allow it, the site can see their certificates. To sign, most tokens need \
-                 their PIN."
-                    .to_owned(),
-                format!("The approval lasts for {days}."),
-            ]),
-            yes: "Allow".to_owned(),
-            no: "Deny".to_owned(),
-        }
+        Question::Consent(ConsentQuestion {
+            origin: origin.as_str().to_owned(),
+            days: self.lifetime.as_secs() / DAY.as_secs(),
+            until: calendar::day_after(self.lifetime),
+        })
     }
 
     /// The failure of a call whose question ended without an approval.
     fn failure(&self, origin: &Origin, verdict: &Verdict) -> Failure {
         let message = match verdict {
-            Verdict::Denied | Verdict::Allowed => {
+            Verdict::Blocked => return self.blocked(origin),
+            Verdict::Denied | Verdict::Allowed | Verdict::PagesLeft => {
                 let cooldown = lock(&self.cooldowns).get(origin, Instant::now());
                 return self.cooldown_failure(origin, cooldown.unwrap_or(Cooldown::Denied(DENIED)));
             }
@@ -232,7 +272,7 @@ impl Consent {
                     "The user has denied several sites, so the bridge does not ask about any site \
                      for {} min. To approve {origin}, run {}",
                     minutes(left),
-                    self.command_for_page(origin)
+                    self.command_for_page("allow", origin)
                 ),
             ),
         }
@@ -243,9 +283,9 @@ impl Consent {
             ErrorCode::OriginNotApproved,
             format!(
                 "The origin {origin} is not approved to use tokens on this computer, and the \
-                 bridge cannot ask the user: it has neither a working pinentry program nor a \
+                 bridge cannot ask the user: it has no window, no working pinentry program and no \
                  terminal. To approve the origin, run {}",
-                self.command_for_page(origin)
+                self.command_for_page("allow", origin)
             ),
         )
     }
@@ -257,23 +297,39 @@ impl Consent {
             format!(
                 "The user has not approved {origin} to use tokens on this computer, and is not \
                  asked again for {minutes} min. To approve it, run {}",
-                self.command_for_page(origin)
+                self.command_for_page("allow", origin)
             ),
         )
     }
 
-    /// The command that approves an origin, for the log.
-    fn command(&self, origin: &Origin) -> String {
-        self.command_with(origin, |file| file.path().display().to_string())
+    fn blocked(&self, origin: &Origin) -> Failure {
+        Failure::new(
+            ErrorCode::OriginNotApproved,
+            format!(
+                "The user has blocked {origin} on this computer, so the bridge does not ask about \
+                 it. To end the block, run {}",
+                self.command_for_page("unblock", origin)
+            ),
+        )
+    }
+
+    /// The command that changes what an origin may do, for the log.
+    fn command(&self, action: &str, origin: &Origin) -> String {
+        self.command_with(action, origin, |file| file.path().display().to_string())
     }
 
     /// The same for a page. It hides the path of the state file.
-    fn command_for_page(&self, origin: &Origin) -> String {
-        self.command_with(origin, |_| "FILE (see the bridge's log)".to_owned())
+    fn command_for_page(&self, action: &str, origin: &Origin) -> String {
+        self.command_with(action, origin, |_| "FILE (see the bridge's log)".to_owned())
     }
 
-    fn command_with(&self, origin: &Origin, name: impl FnOnce(&StateFile) -> String) -> String {
-        let command = format!("pkcs11-bridge origins allow {origin}");
+    fn command_with(
+        &self,
+        action: &str,
+        origin: &Origin,
+        name: impl FnOnce(&StateFile) -> String,
+    ) -> String {
+        let command = format!("pkcs11-bridge origins {action} {origin}");
         match self.approvals.file() {
             Some(file) if !file.is_default() => format!("{command} --state-file {}", name(file)),
             _ => command,
@@ -281,15 +337,8 @@ impl Consent {
     }
 }
 
-fn minutes(left: Duration) -> u64 {
-    left.as_secs().div_ceil(60).max(1)
-}
-
 fn opaque() -> Failure {
     let message = "The user cannot approve this page, because it has no origin: it is a sandboxed \
                    frame or a local file. Serve it from http://localhost or over https.";
     Failure::new(ErrorCode::OriginNotApproved, message)
 }
-
-/// The most characters of an origin in a dialog. A DNS name has at most 253 bytes.
-const MAX_ORIGIN: usize = 300;

@@ -29,6 +29,11 @@ pub(crate) enum OriginsError {
          there and restart the bridge"
     )]
     AllowedByConfiguration(Origin),
+    #[error(
+        "{0} is not blocked, so there is nothing to end; `pkcs11-bridge origins list` shows the \
+         blocked sites"
+    )]
+    NotBlocked(Origin),
     #[error("cannot write the answer: {0}")]
     Output(#[from] io::Error),
 }
@@ -62,6 +67,18 @@ pub(crate) fn run(args: OriginsArgs) -> Result<(), OriginsError> {
             )?;
             Ok(())
         }
+        OriginsCommand::Block { origin } => {
+            file.block(&origin)?;
+            writeln!(out, "{origin} is blocked until you end the block.")?;
+            Ok(())
+        }
+        OriginsCommand::Unblock { origin } => {
+            if !file.unblock(&origin)? {
+                return Err(OriginsError::NotBlocked(origin));
+            }
+            writeln!(out, "{origin} is not blocked any more. Its pages may ask you again.")?;
+            Ok(())
+        }
     }
 }
 
@@ -70,12 +87,14 @@ fn list(
     allowed: &AllowedOrigins,
     file: &StateFile,
 ) -> Result<(), OriginsError> {
-    let records = file.read()?;
+    let decisions = file.read()?;
     let now = now();
-    for origin in allowed.iter() {
+    let is_blocked = |origin: &Origin| decisions.blocked.contains_key(origin);
+    for origin in allowed.iter().filter(|origin| !is_blocked(origin)) {
         writeln!(out, "{origin}  always, by the configuration file")?;
     }
-    for (origin, record) in records.iter().filter(|(origin, _)| !allowed.contains(origin)) {
+    for (origin, record) in decisions.origins.iter().filter(|(origin, _)| !allowed.contains(origin))
+    {
         if record.validity(now) == Validity::NotYet {
             writeln!(out, "{origin}  not now: the computer's clock is before the approval")?;
             continue;
@@ -83,7 +102,10 @@ fn list(
         let left = record.left(now).div_ceil(DAY.as_secs());
         writeln!(out, "{origin}  for another {}", in_days(left))?;
     }
-    if allowed.len() == 0 && records.is_empty() {
+    for origin in decisions.blocked.keys() {
+        writeln!(out, "{origin}  blocked")?;
+    }
+    if allowed.iter().all(is_blocked) && decisions.origins.is_empty() {
         writeln!(
             out,
             "No site may use tokens. Sites that a running bridge has from --allow-origin are not \

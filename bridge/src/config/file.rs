@@ -11,6 +11,7 @@ use super::ConfigError;
 use super::rules::RuleEntry;
 use crate::access::origin::Origin;
 use crate::confinement::Confinement;
+use crate::dialog::Way;
 use crate::modules::ModuleName;
 
 /// The keys of `config.toml`. All are optional.
@@ -29,8 +30,11 @@ pub struct ConfigFile {
     pub(super) approval_days: Option<u64>,
     /// Where the bridge takes PINs from: "native" or "page-or-native". Default: "page-or-native".
     pub(super) pin_entry: PinEntry,
-    /// The program that asks the user. `PINENTRY_PROGRAM` takes precedence. Default: the
-    /// platform's pinentry.
+    /// The ways to ask the user, in the order in which the bridge tries them. Default: "window",
+    /// "pinentry", "terminal".
+    pub(super) dialogs: Option<Vec<Way>>,
+    /// The pinentry that the bridge tries first. If `PINENTRY_PROGRAM` is set, the bridge tries
+    /// that one only.
     pub(super) pinentry_program: Option<PathBuf>,
     /// The seconds that the user has to answer a question. Default: 60.
     pub(super) dialog_seconds: Option<u64>,

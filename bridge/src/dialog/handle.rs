@@ -2,13 +2,18 @@
 
 use std::io;
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout};
+use tokio::sync::watch;
+use tokio::time::sleep;
 use zeroize::Zeroizing;
 
-use super::{Answer, DialogRequest};
+use pkcs11_bridge_dialog::question::{Answer, Update};
+
+use super::request::DialogRequest;
 use crate::ipc::frame;
 use crate::process::program;
 
@@ -17,7 +22,7 @@ pub(super) struct DialogHandle {
     child: Child,
     output: ChildStdout,
     /// The process ends when this pipe closes.
-    _input: ChildStdin,
+    input: ChildStdin,
 }
 
 impl DialogHandle {
@@ -32,13 +37,40 @@ impl DialogHandle {
             return Err(io::Error::other("the dialog process has no pipes"));
         };
         let sent = input.write_all(&frame::encode(request)?).await;
-        let process = Self { child, output, _input: input };
+        let process = Self { child, output, input };
         sent.map(|()| process)
     }
 
     /// Waits for the user's answer.
     pub(super) async fn answer(&mut self) -> io::Result<Answer> {
-        match read_answer(&mut self.output).await {
+        let answer = read_answer(&mut self.output).await;
+        self.or_cancelled(answer).await
+    }
+
+    /// Waits for the user's answer, and meanwhile tells the dialog how many signatures are made.
+    pub(super) async fn answer_to_progress(
+        &mut self,
+        mut done: watch::Receiver<usize>,
+    ) -> io::Result<Answer> {
+        let answer = read_answer(&mut self.output);
+        tokio::pin!(answer);
+        loop {
+            tokio::select! {
+                answer = &mut answer => return answer,
+                changed = done.changed() => {
+                    if changed.is_err() {
+                        return answer.await;
+                    }
+                    let update = Update::Done(*done.borrow_and_update());
+                    self.input.write_all(&frame::encode(&update)?).await?;
+                    sleep(UPDATE_INTERVAL).await;
+                }
+            }
+        }
+    }
+
+    async fn or_cancelled(&mut self, answer: io::Result<Answer>) -> io::Result<Answer> {
+        match answer {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 if self.was_interrupted().await {
                     Ok(Answer::Cancelled)
@@ -89,3 +121,4 @@ impl Drop for DialogHandle {
 }
 
 const MAX_LEN: usize = 64 << 10;
+const UPDATE_INTERVAL: Duration = Duration::from_millis(100);

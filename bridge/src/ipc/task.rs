@@ -38,7 +38,7 @@ pub enum Task {
     Certificate { slot_id: SlotId, cert_id: String },
     /// Make one signature. The result is what the token returns.
     Sign(Sign),
-    /// Log in for a batch. The result says whether the key wants a PIN for every signature.
+    /// Log in for a batch. The result is a [`BatchReady`].
     PrepareBatch(PrepareBatch),
     /// Read certificates and keys again at their next use.
     ForgetObjects { slot_id: SlotId },
@@ -84,6 +84,17 @@ pub struct PrepareBatch {
     pub(crate) key: KeyUse,
     /// As in [`Sign`].
     pub(crate) pin: Option<Pin>,
+}
+
+/// What the bridge has to know before the signatures of a batch.
+#[derive(Serialize, Deserialize)]
+pub struct BatchReady {
+    /// Whether the key wants a PIN for every signature (`CKA_ALWAYS_AUTHENTICATE`).
+    pub(crate) pin_for_each: bool,
+    /// The label of the token.
+    pub(crate) token: String,
+    /// As in [`PinRequest::certificate`](super::pin::PinRequest).
+    pub(crate) certificate: String,
 }
 
 /// How long a worker may take for one task.

@@ -14,17 +14,18 @@ use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::result::BatchItem;
 use serde_json::value::RawValue;
-use tokio::time::Instant;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::key_certificate::KeyCertificate;
 use super::key_permission;
 use super::login_task::{LoginTask, SigningContext};
 use super::pin::PinEntry;
-use super::purpose::Purpose;
+use super::purpose::{Documents, Purpose, batch_progress};
 use crate::ipc::frame;
 use crate::ipc::message::encode_result;
-use crate::ipc::task::{PrepareBatch, Sign, SigningMethod, Task};
+use crate::ipc::task::{BatchReady, PrepareBatch, Sign, SigningMethod, Task};
 use crate::verification::public_key::Verifier;
 use crate::verification::scheme::check_length;
 
@@ -57,10 +58,18 @@ pub(crate) async fn sign(
         data,
         pin,
         signature_format,
+        document,
+        documents,
     } = params;
     if data.is_empty() {
         return Err(Failure::bad_argument("data", "is empty. Pass at least one hash."));
     }
+    if documents.as_ref().is_some_and(|documents| documents.len() != data.len()) {
+        let problem = "has to have one element for each element of `data`.";
+        return Err(Failure::bad_argument("documents", problem));
+    }
+    let of_each = documents.as_deref().unwrap_or_default();
+    let documents = Documents { of_all: document.as_ref(), of_each };
     let (count, algorithm) = (data.len(), algorithm_reference);
     let prepare = async {
         let certificate = KeyCertificate::get(context, slot_id, &cert_id).await?;
@@ -68,7 +77,7 @@ pub(crate) async fn sign(
         let verifier = certificate.verifier(algorithm)?;
         let key = certificate.key_use(algorithm);
         let preparation = Task::PrepareBatch(PrepareBatch { key, pin });
-        let purpose = Purpose::Batch { algorithm, count };
+        let purpose = Purpose::Batch { algorithm, count, documents };
         let prepared = pins.execute(&LoginTask { context, task: &preparation, purpose }).await;
         let prepared = prepared.map_err(|failure| certificate.failed(failure))?;
         Ok::<_, Failure>((certificate, verifier, prepared))
@@ -77,8 +86,9 @@ pub(crate) async fn sign(
         prepared = prepare => prepared?,
         () = control.cancelled.cancelled() => return all_cancelled(count),
     };
-    let pin_for_each: bool = frame::decode(prepared.get().as_bytes())
+    let ready: BatchReady = frame::decode(prepared.get().as_bytes())
         .map_err(|error| Failure::new(ErrorCode::Internal, error.to_string()))?;
+    let pin_for_each = ready.pin_for_each;
 
     let batch = Batch {
         pins,
@@ -88,24 +98,28 @@ pub(crate) async fn sign(
         verifier,
         signature_format: signature_format.unwrap_or_default(),
         count,
+        documents,
         pin_for_each,
         ended_by: OnceLock::new(),
+        cancelled_by_user: CancellationToken::new(),
     };
-    // The bridge shows one dialog at a time.
-    let concurrency = if pin_for_each { 1 } else { MAX_CONCURRENCY };
-    let mut last_progress = Instant::now();
-    let mut results = Vec::with_capacity(count);
-    let mut items = stream::iter(data.into_iter().enumerate())
-        .map(|(index, data)| batch.item(index, data, &control.cancelled))
-        .buffered(concurrency);
-    while let Some(item) = items.next().await {
-        results.push(item);
-        if last_progress.elapsed() >= PROGRESS_INTERVAL || results.len() == count {
-            last_progress = Instant::now();
-            (control.progress)(results.len(), count).await;
-        }
+    let done = watch::Sender::new(0);
+    let signing = batch.sign_all(data, control, &done);
+    if pin_for_each {
+        // Each PIN dialog says which signature it is for.
+        return encode_result(&signing.await);
     }
-    encode_result(&results)
+    let window = async {
+        sleep(PROGRESS_WINDOW_AFTER).await;
+        let progress = batch_progress(context.origin, ready, count);
+        pins.dialogs().show_progress(progress, done.subscribe()).await;
+        batch.cancelled_by_user.cancel();
+        std::future::pending().await
+    };
+    tokio::select! {
+        results = signing => encode_result(&results),
+        never = window => never,
+    }
 }
 
 /// The result of a batch that the page cancelled before it began.
@@ -122,13 +136,40 @@ struct Batch<'a> {
     verifier: Verifier,
     signature_format: SignatureFormat,
     count: usize,
+    documents: Documents<'a>,
     /// Whether the key wants a PIN for each signature.
     pin_for_each: bool,
     /// The failure that ended the batch early, because every later signature would fail too.
     ended_by: OnceLock<Failure>,
+    cancelled_by_user: CancellationToken,
 }
 
 impl Batch<'_> {
+    /// Signs all hashes. Tells the page and `done` how many signatures are made.
+    async fn sign_all(
+        &self,
+        data: Vec<Base64Bytes>,
+        control: &BatchControl<impl Progress>,
+        done: &watch::Sender<usize>,
+    ) -> Vec<Item> {
+        // The bridge shows one dialog at a time.
+        let concurrency = if self.pin_for_each { 1 } else { MAX_CONCURRENCY };
+        let mut last_progress = Instant::now();
+        let mut results = Vec::with_capacity(self.count);
+        let mut items = stream::iter(data.into_iter().enumerate())
+            .map(|(index, data)| self.item(index, data, &control.cancelled))
+            .buffered(concurrency);
+        while let Some(item) = items.next().await {
+            results.push(item);
+            done.send_replace(results.len());
+            if last_progress.elapsed() >= PROGRESS_INTERVAL || results.len() == self.count {
+                last_progress = Instant::now();
+                (control.progress)(results.len(), self.count).await;
+            }
+        }
+        results
+    }
+
     async fn item(
         &self,
         index: usize,
@@ -141,11 +182,15 @@ impl Batch<'_> {
         if cancelled_by_page.is_cancelled() {
             return cancelled().into();
         }
+        if self.cancelled_by_user.is_cancelled() {
+            return cancelled_by_user().into();
+        }
         let (algorithm, count) = (self.algorithm, self.count);
         if let Err(failure) = check_length(algorithm, data.as_ref()) {
             return failure.into();
         }
-        let purpose = Purpose::OneOf { algorithm, number: index + 1, count };
+        let purpose =
+            Purpose::OneOf { algorithm, number: index + 1, count, documents: self.documents };
         let key = self.certificate.key_use(algorithm);
         let (method, pin) = (SigningMethod::SignData, None);
         let task = Task::Sign(Sign { method, key, data: data.clone(), pin });
@@ -192,6 +237,15 @@ fn cancelled() -> Failure {
     Failure::new(ErrorCode::Cancelled, "The page cancelled this signature before it was made.")
 }
 
+/// The user's own cancellation has the code of a cancelled PIN entry. A page then handles both as
+/// the user's no.
+fn cancelled_by_user() -> Failure {
+    let message = "The user stopped the batch before this signature was made.";
+    Failure::new(ErrorCode::PinEntryCancelled, message)
+}
+
 /// Enough to keep the worker's threads busy.
 const MAX_CONCURRENCY: usize = 32;
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
+/// A shorter batch shows no window.
+const PROGRESS_WINDOW_AFTER: Duration = Duration::from_millis(1500);

@@ -38,7 +38,7 @@ pub(super) struct LoginTask<'a> {
     pub(super) context: SigningContext<'a>,
     pub(super) task: &'a Task,
     /// What the dialogs say about the signature.
-    pub(super) purpose: Purpose,
+    pub(super) purpose: Purpose<'a>,
 }
 
 /// The module and the slot that a token is in.

@@ -14,18 +14,22 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::pin::Pin;
 use pkcs11_bridge_protocol::result::PinEntry as Policy;
+use pkcs11_bridge_protocol::rv::Rv;
 use serde_json::value::RawValue;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::{sleep_until, timeout};
 
 use super::login_task::LoginTask;
+use crate::access::consent::Consent;
 use crate::access::origin::{Origin, RequestOrigin};
-use crate::dialog::{Answer, Busy, Dialogs, Question, QuestionKind, Turn, text};
+use crate::dialog::question::{PinProblem, PinQuestion, PinScope};
+use crate::dialog::{Answer, Busy, Dialogs, Question, Stopping, Turn};
 use crate::ipc::message::{Outcome, login_ended};
-use crate::ipc::pin::{PinEntryPath, PinPermission, PinRequest};
+use crate::ipc::pin::{PinEntryPath, PinPermission, PinRequest, TriesLeft};
 use crate::process::lock::lock;
 use crate::process::private_file::PrivateFile;
 use attempts::{Attempt, Attempts, PinSource, Tried};
@@ -36,6 +40,9 @@ use tries::PinSlot;
 pub(crate) struct PinEntry {
     policy: Policy,
     dialogs: Arc<Dialogs>,
+    consent: Arc<Consent>,
+    /// What a PIN opens that logs in.
+    login: PinScope,
     origins: Mutex<HashMap<Origin, Arc<AsyncMutex<OriginHistory>>>>,
     attempts: Attempts,
 }
@@ -44,9 +51,20 @@ pub(crate) struct PinEntry {
 type HeldHistory = OwnedMutexGuard<OriginHistory>;
 
 impl PinEntry {
-    /// `tries` is the file with the tries of all tokens.
-    pub(crate) fn new(policy: Policy, dialogs: Arc<Dialogs>, tries: Option<PrivateFile>) -> Self {
-        Self { policy, dialogs, origins: Mutex::default(), attempts: Attempts::new(tries) }
+    /// `login` is what a PIN opens that logs in. `tries` is the file with the tries of all tokens.
+    pub(crate) fn new(
+        policy: Policy,
+        dialogs: Arc<Dialogs>,
+        consent: Arc<Consent>,
+        login: PinScope,
+        tries: Option<PrivateFile>,
+    ) -> Self {
+        let (origins, attempts) = (Mutex::default(), Attempts::new(tries));
+        Self { policy, dialogs, consent, login, origins, attempts }
+    }
+
+    pub(super) fn dialogs(&self) -> &Dialogs {
+        &self.dialogs
     }
 
     pub(crate) fn policy(&self) -> Policy {
@@ -83,6 +101,7 @@ impl PinEntry {
                 }
                 None => {
                     history.check_dismissed(&slot, task.context.received)?;
+                    self.consent.check_pin_silence(task.context.origin)?;
                     history.question_pause()
                 }
             };
@@ -141,9 +160,15 @@ impl PinEntry {
             PinEntryPath::Software => self.by_dialog(task, request, history).await?,
         };
         match &result {
-            Ok(_) => history.record_success(&slot),
+            Ok(_) => {
+                history.record_success(&slot);
+                self.consent.pin_entered(task.context.origin);
+            }
             Err(failure) if policy::ends_entry(failure) => {
                 history.record_dismissal(&slot, failure);
+                if failure.code == ErrorCode::PinEntryCancelled {
+                    self.consent.pin_cancelled(task.context.origin);
+                }
             }
             Err(_) => {}
         }
@@ -179,7 +204,22 @@ impl PinEntry {
     }
 
     async fn turn(&self) -> Result<Turn, Failure> {
-        self.dialogs.turn(QuestionKind::Pin).await.map_err(|Busy| messages::busy())
+        self.dialogs.pin_turn().await.map_err(|Busy| messages::busy())
+    }
+
+    fn question(
+        &self,
+        task: &LoginTask<'_>,
+        request: &PinRequest,
+        problem: Option<PinProblem>,
+    ) -> PinQuestion {
+        let taken = self.attempts.any_taken(&pin_slot(task, request));
+        let mut request = request.clone();
+        if taken && request.token.tries == TriesLeft::Unknown {
+            // The bridge knows more than the token says.
+            request.token.tries = TriesLeft::Low;
+        }
+        task.question().pin(&request, self.login, problem)
     }
 
     /// Shows a message that sends the user to the reader, while the reader waits for the PIN. The
@@ -192,7 +232,7 @@ impl PinEntry {
     ) -> Result<(HeldHistory, Result<Box<RawValue>, Failure>), Failure> {
         let mut turn = self.turn().await?;
         history.record_question(&task.token_slot());
-        let message = Question::Message { text: task.question().pinpad_text(request) };
+        let message = Question::Pinpad(self.question(task, request, None));
         let attempt: Attempt =
             self.attempts.at_pinpad(pin_slot(task, request), &request.token.label);
         let permission = PinPermission::Pinpad { token: request.token.clone() };
@@ -200,7 +240,7 @@ impl PinEntry {
         let gone = task.context.session.gone().clone();
         let entered = tokio::spawn(async move {
             let shown = async {
-                if let Answer::Unavailable(reason) = turn.ask(&message).await {
+                if let Ok(Answer::Unavailable(reason)) = turn.ask(&message).await {
                     tracing::warn!(%reason, "the bridge cannot tell the user to use the pinpad");
                 }
                 // A user who closes the message may still enter the PIN.
@@ -230,29 +270,28 @@ impl PinEntry {
         let mut turn = self.turn().await?;
         history.record_question(&task.token_slot());
         let mut wrong: Option<Failure> = None;
+        let mut problem = None;
         for _ in 0..MAX_ENTRIES {
-            let question = Question::Pin {
-                text: task.question().pin_text(&request),
-                error: wrong.as_ref().map(|failure| text::make_safe_line(&failure.message)),
-            };
+            let question = Question::Pin(self.question(task, &request, problem));
             let failure = match turn.ask(&question).await {
-                Answer::Pin(pin) => {
-                    if let Err(failure) = self.check_length(&mut turn, &pin, &request).await {
-                        wrong = Some(failure);
-                        continue;
-                    }
+                // The dialog has asked the user about a PIN of an unusual length.
+                Ok(Answer::Pin(pin)) => {
                     let outcome;
                     (history, outcome) =
                         self.attempt(task, &request, pin, PinSource::User, history).await?;
                     match outcome {
                         Ok(Outcome::Failed(failure)) if policy::may_enter_again(&failure) => {
+                            problem = Some(problem_of(&failure));
                             wrong = Some(failure);
                             if let Ok(Outcome::PinNeeded(now)) = task.execute_without_pin().await {
                                 request = now;
                             }
                         }
                         // The token changed, or has fewer tries left than the user knew.
-                        Ok(Outcome::PinNeeded(now)) => request = now,
+                        Ok(Outcome::PinNeeded(now)) => {
+                            problem = Some(PinProblem::Changed);
+                            request = now;
+                        }
                         outcome => return Ok((history, outcome.and_then(Outcome::result))),
                     }
                     match policy::check(&request.token, None) {
@@ -260,47 +299,32 @@ impl PinEntry {
                         Err(failure) => failure,
                     }
                 }
-                Answer::TimedOut => messages::timed_out(self.dialogs.limit()),
-                Answer::Unavailable(reason) => {
+                Ok(Answer::TimedOut) => messages::timed_out(self.dialogs.limit()),
+                Ok(Answer::Unavailable(reason)) => {
                     tracing::warn!(%reason, "the bridge cannot ask the user for a PIN");
                     history.withdraw_question(&task.token_slot());
                     messages::unavailable(&request.token.label, task.purpose, self.policy)
                 }
-                Answer::Stopping => messages::stopping(),
-                Answer::Cancelled | Answer::Yes | Answer::No => messages::cancelled(),
+                Ok(_) => messages::cancelled(),
+                Err(Stopping) => messages::stopping(),
             };
             return Ok((history, Err(failure)));
         }
         Ok((history, Err(wrong.unwrap_or_else(messages::cancelled))))
-    }
-
-    /// Fails for an empty PIN. Asks the user about a PIN whose length the token does not take by
-    /// its own account, because modules misreport these lengths.
-    async fn check_length(
-        &self,
-        turn: &mut Turn,
-        pin: &Pin,
-        request: &PinRequest,
-    ) -> Result<(), Failure> {
-        let Err(failure) = policy::check_length(pin, &request.token) else { return Ok(()) };
-        if pin.is_empty() {
-            return Err(failure);
-        }
-        let question = Question::Confirm {
-            text: text::make_safe(&messages::unusual_length(pin.len(), &request.token), MAX_TEXT),
-            yes: "Send this PIN".to_owned(),
-            no: "Enter another".to_owned(),
-        };
-        match turn.ask(&question).await {
-            Answer::Yes => Ok(()),
-            _ => Err(failure),
-        }
     }
 }
 
 fn pin_slot(task: &LoginTask<'_>, request: &PinRequest) -> PinSlot {
     let (module, slot) = task.token_slot();
     PinSlot { serial: request.token.serial.trim().to_owned(), module, slot }
+}
+
+/// What the next dialog says about a PIN that the token refused.
+fn problem_of(failure: &Failure) -> PinProblem {
+    match failure.rv {
+        Some(Rv::PIN_LEN_RANGE | Rv::PIN_INVALID) => PinProblem::NotAccepted,
+        _ => PinProblem::Wrong,
+    }
 }
 
 fn refusal_to_failure(outcome: Outcome) -> Outcome {
@@ -314,4 +338,3 @@ fn refusal_to_failure(outcome: Outcome) -> Outcome {
 const MAX_ENTRIES: usize = 3;
 /// How long an origin waits while another origin tries a PIN on the same token.
 const ATTEMPT_WAIT: Duration = Duration::from_secs(60);
-const MAX_TEXT: usize = 600;

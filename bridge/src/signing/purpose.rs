@@ -1,120 +1,152 @@
-//! The text of the dialogs about a signature: which origin asks, which token signs, and what is
-//! signed.
+//! What the dialogs say about a signature: which origin asks, which token signs, what is signed,
+//! and what else the PIN opens.
 
 use aws_lc_rs::digest;
 use pkcs11_bridge_protocol::algorithm::Algorithm;
+use pkcs11_bridge_protocol::document::Document as Claim;
 
 use crate::access::origin::RequestOrigin;
-use crate::dialog::text::{join_lines, make_safe};
+use crate::dialog::question::{
+    self, BatchProgress, DataKind, Document, PinLengths, PinProblem, PinQuestion, PinScope,
+    SignedData,
+};
 use crate::ipc::pin::{PinReason, PinRequest, TriesLeft};
+use crate::ipc::task::BatchReady;
 
-/// What the dialogs say about the signature.
+/// What a PIN is needed for.
 #[derive(Clone, Copy)]
-pub(super) enum Purpose {
+pub(super) enum Purpose<'a> {
     /// One signature.
-    One { algorithm: Algorithm },
+    One { algorithm: Algorithm, document: Option<&'a Claim> },
     /// All signatures of a batch, with one PIN.
-    Batch { algorithm: Algorithm, count: usize },
+    Batch { algorithm: Algorithm, count: usize, documents: Documents<'a> },
     /// One signature of a batch whose key wants a PIN for each. The first has the number 1.
-    OneOf { algorithm: Algorithm, number: usize, count: usize },
+    OneOf { algorithm: Algorithm, number: usize, count: usize, documents: Documents<'a> },
     /// The proof of the user's identity to the site.
     Authenticate,
+}
+
+/// What the page says of the documents of a batch. Nobody can check it.
+#[derive(Clone, Copy)]
+pub(super) struct Documents<'a> {
+    /// The document behind all hashes.
+    pub(super) of_all: Option<&'a Claim>,
+    /// The document behind each hash, in the order of the hashes.
+    pub(super) of_each: &'a [Option<Claim>],
 }
 
 /// A signature that a page asks for, as the dialogs describe it.
 pub(super) struct SignatureQuestion<'a> {
     pub(super) origin: &'a RequestOrigin,
-    pub(super) purpose: Purpose,
+    pub(super) purpose: Purpose<'a>,
     /// The hash or the message. Only the user sees it.
     pub(super) data: &'a [u8],
 }
 
 impl SignatureQuestion<'_> {
-    /// The text of the PIN dialog.
-    pub(super) fn pin_text(&self, request: &PinRequest) -> String {
-        self.text(request, tries(request.token.tries))
-    }
-
-    /// The text of the message that sends the user to the reader.
-    pub(super) fn pinpad_text(&self, request: &PinRequest) -> String {
-        let on_reader = "Enter the PIN on the keypad of the card reader.\n";
-        self.text(request, &format!("{on_reader}{}", tries(request.token.tries)))
-    }
-
-    /// The most important lines come first, because a pinentry may cut off the end of a long text.
-    fn text(&self, request: &PinRequest, notice: &str) -> String {
-        join_lines([
-            format!(
-                "{}\n{}\n",
-                make_safe(&self.origin.to_string(), MAX_ORIGIN),
-                match self.purpose {
-                    Purpose::Authenticate => "wants to know who you are through pkcs11-bridge.",
-                    _ => "wants to sign through pkcs11-bridge.",
-                }
-            ),
-            format!("{notice}Token: {}", make_safe(&request.token.label, MAX_LABEL)),
-            format!("Certificate: {}", make_safe(&request.certificate, MAX_SUBJECT)),
-            self.data_text(request.reason),
-        ])
-    }
-
-    fn data_text(&self, reason: PinReason) -> String {
-        match self.purpose {
-            Purpose::One { algorithm } => {
-                let once = match reason {
-                    PinReason::Login => "",
-                    PinReason::Signature => "This key wants the PIN for every signature.\n",
-                };
-                format!("{once}To sign: {}", one(algorithm, self.data))
-            }
-            Purpose::Batch { algorithm, count } => {
-                format!(
-                    "To sign: {count} {}. One PIN is enough, unless the key wants it for each.",
-                    many(algorithm)
-                )
-            }
-            Purpose::Authenticate => "You log in to this site. No document is signed.".to_owned(),
-            Purpose::OneOf { algorithm, number, count } => format!(
-                "This key wants the PIN for each of the {count} signatures.\nTo sign, {number} of \
-                 {count}: {}",
-                one(algorithm, self.data)
-            ),
+    /// The question for the PIN. `login` is what the PIN opens, if it logs in. `problem` says why
+    /// the last PIN was not accepted.
+    pub(super) fn pin(
+        &self,
+        request: &PinRequest,
+        login: PinScope,
+        problem: Option<PinProblem>,
+    ) -> PinQuestion {
+        let token = &request.token;
+        let tries = match token.tries {
+            // The bridge does not ask for a locked PIN.
+            TriesLeft::Unknown | TriesLeft::Locked => question::TriesLeft::Unknown,
+            TriesLeft::Low => question::TriesLeft::Low,
+            TriesLeft::Final => question::TriesLeft::Final,
+        };
+        PinQuestion {
+            origin: self.origin.to_string(),
+            token: token.label.clone(),
+            certificate: request.certificate.clone(),
+            purpose: self.purpose(),
+            opens: match (request.reason, self.purpose) {
+                (PinReason::Login, _) => login,
+                (PinReason::Signature, _) => PinScope::OneSignature,
+            },
+            tries,
+            lengths: PinLengths { min: token.min_length, max: token.max_length },
+            problem,
+            confirm_first: tries != question::TriesLeft::Unknown
+                || problem == Some(PinProblem::Wrong),
         }
     }
+
+    fn purpose(&self) -> question::Purpose {
+        match self.purpose {
+            Purpose::One { algorithm, document } => {
+                question::Purpose::Sign(self.signed(algorithm, document))
+            }
+            Purpose::Batch { algorithm, count, documents } => question::Purpose::SignBatch {
+                kind: kind(algorithm, None),
+                count,
+                documents: documents.all().collect(),
+            },
+            Purpose::OneOf { algorithm, number, count, documents } => {
+                let data = self.signed(algorithm, documents.of(number));
+                question::Purpose::SignOneOf { number, count, data }
+            }
+            Purpose::Authenticate => question::Purpose::Authenticate,
+        }
+    }
+
+    fn signed(&self, algorithm: Algorithm, document: Option<&Claim>) -> SignedData {
+        let len = self.data.len().try_into().ok();
+        let hash = match algorithm.hash() {
+            Some(_) => self.data.to_vec(),
+            None => digest::digest(&digest::SHA256, self.data).as_ref().to_vec(),
+        };
+        SignedData { kind: kind(algorithm, len), hash, document: document.map(shown) }
+    }
 }
 
-fn one(algorithm: Algorithm, data: &[u8]) -> String {
+impl<'a> Documents<'a> {
+    /// The documents that a dialog can name: few, because a question has a limited length.
+    fn all(self) -> impl Iterator<Item = Document> {
+        let each = self.of_each.iter().flatten();
+        self.of_all.into_iter().chain(each).take(MAX_DOCUMENTS).map(shown)
+    }
+
+    /// The document behind the hash with this number.
+    fn of(self, number: usize) -> Option<&'a Claim> {
+        let of_this = number.checked_sub(1).and_then(|index| self.of_each.get(index));
+        of_this.and_then(Option::as_ref).or(self.of_all)
+    }
+}
+
+/// A batch of which no signature is made yet.
+pub(super) fn batch_progress(
+    origin: &RequestOrigin,
+    ready: BatchReady,
+    count: usize,
+) -> BatchProgress {
+    let BatchReady { token, certificate, .. } = ready;
+    BatchProgress { origin: origin.to_string(), token, certificate, done: 0, count }
+}
+
+fn kind(algorithm: Algorithm, len: Option<u64>) -> DataKind {
     match algorithm.hash() {
-        Some(hash) => format!("the {} hash {}", hash.name(), hex(data)),
-        None => format!(
-            "a message of {} bytes, whose SHA-256 hash is {}",
-            data.len(),
-            hex(digest::digest(&digest::SHA256, data).as_ref())
-        ),
+        Some(hash) => DataKind::Hash(hash.name().to_owned()),
+        None => DataKind::Message(len),
     }
 }
 
-/// Groups of eight digits, which the user can compare, and between which a dialog can break lines.
-fn hex(hash: &[u8]) -> String {
-    hash.chunks(4).map(const_hex::encode).collect::<Vec<_>>().join(" ")
+/// A claim, cut to what a dialog can show. A name may have a megabyte.
+fn shown(claim: &Claim) -> Document {
+    let name = if claim.name.len() <= 2 * MAX_NAME {
+        claim.name.clone()
+    } else {
+        let head: String = claim.name.chars().take(MAX_NAME / 2).collect();
+        let tail: Vec<_> = claim.name.chars().rev().take(MAX_NAME / 2).collect();
+        let tail: String = tail.into_iter().rev().collect();
+        format!("{head} … {tail}")
+    };
+    Document { name, size: claim.size }
 }
 
-fn many(algorithm: Algorithm) -> String {
-    match algorithm.hash() {
-        Some(hash) => format!("{} hashes", hash.name()),
-        None => "messages".to_owned(),
-    }
-}
-
-fn tries(tries: TriesLeft) -> &'static str {
-    match tries {
-        // The bridge does not ask for a locked PIN.
-        TriesLeft::Unknown | TriesLeft::Locked => "",
-        TriesLeft::Low => "A wrong PIN was entered before; the token locks after a few.\n\n",
-        TriesLeft::Final => "LAST TRY: if this PIN is wrong, the token locks.\n\n",
-    }
-}
-
-const MAX_ORIGIN: usize = 300;
-const MAX_LABEL: usize = 100;
-const MAX_SUBJECT: usize = 150;
+const MAX_DOCUMENTS: usize = 1000;
+const MAX_NAME: usize = 500;

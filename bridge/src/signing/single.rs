@@ -18,8 +18,16 @@ pub(crate) async fn sign(
     context: SigningContext<'_>,
     params: SignData,
 ) -> Result<Box<RawValue>, Failure> {
-    let SignData { module: _, slot_id, cert_id, algorithm_reference, data, pin, signature_format } =
-        params;
+    let SignData {
+        module: _,
+        slot_id,
+        cert_id,
+        algorithm_reference,
+        data,
+        pin,
+        signature_format,
+        document,
+    } = params;
     let algorithm = algorithm_reference;
     check_length(algorithm, data.as_ref())?;
     let certificate = KeyCertificate::get(context, slot_id, &cert_id).await?;
@@ -27,7 +35,8 @@ pub(crate) async fn sign(
     let verifier = certificate.verifier(algorithm)?;
     let key = certificate.key_use(algorithm);
     let task = Task::Sign(Sign { method: SigningMethod::SignData, key, data: data.clone(), pin });
-    let login_task = LoginTask { context, task: &task, purpose: Purpose::One { algorithm } };
+    let purpose = Purpose::One { algorithm, document: document.as_ref() };
+    let login_task = LoginTask { context, task: &task, purpose };
     let reported =
         pins.execute(&login_task).await.map_err(|failure| certificate.failed(failure))?;
     certificate.check(&verifier, &data, &reported, signature_format.unwrap_or_default()).await

@@ -14,7 +14,7 @@ use super::mechanism;
 use super::module::LoadedModule;
 use super::module_error::InContext;
 use super::slot::{Credentials, LoginError, SlotState};
-use crate::ipc::task::{KeyUse, PrepareBatch, Sign};
+use crate::ipc::task::{BatchReady, KeyUse, PrepareBatch, Sign};
 use crate::trace_points::{TracePoint, reached};
 use crate::verification::public_key::Verifier;
 use crate::verification::scheme::{Scheme, check_length};
@@ -75,12 +75,12 @@ fn sign_once(
     .into())
 }
 
-/// Prepares a batch: logs in, and returns whether the key needs the PIN for every signature.
+/// Prepares a batch: logs in, and returns what the bridge has to know of the key.
 pub(super) fn prepare(
     module: &LoadedModule,
     task: &PrepareBatch,
     credentials: &Credentials<'_>,
-) -> Result<bool, LoginError> {
+) -> Result<BatchReady, LoginError> {
     let slot = module.slot(task.key.slot_id)?;
     slot.with_renewal(|| {
         // Find a login that has ended now, because the tasks of the batch cannot log in.
@@ -88,7 +88,11 @@ pub(super) fn prepare(
         let signer = Signer::find(&slot, &task.key)?;
         let _logged_in = slot.log_in(credentials, &signer.certificate)?;
         let keys = slot.private_keys(&*slot.session()?, &signer.certificate)?;
-        Ok(keys.keys.iter().any(|key| key.authentication == Authentication::Always))
+        Ok(BatchReady {
+            pin_for_each: keys.keys.iter().any(|key| key.authentication == Authentication::Always),
+            token: slot.token_label()?,
+            certificate: signer.certificate.subject(),
+        })
     })
 }
 

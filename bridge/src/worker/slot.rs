@@ -149,6 +149,10 @@ impl SlotState {
     }
 
     /// Reads the certificates from the token.
+    pub(super) fn token_label(&self) -> Result<String, Failure> {
+        Ok(self.token.info()?.label().to_owned())
+    }
+
     pub(super) fn read_certificates(&self) -> Result<Arc<[TokenCertificate]>, Failure> {
         self.token.read_certificates()
     }

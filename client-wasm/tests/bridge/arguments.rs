@@ -40,6 +40,20 @@ async fn bad_arguments_of_sign_data() {
         (format!("{good}, Pin: '{SECRET}'"), "unknown field `Pin`; expected one of `module`"),
         (format!("{good}, '\\n': '{SECRET}'"), "unknown field `\\n`"),
         (format!("{good}, signature_format: '{SECRET}'"), "`signature_format` has to be `raw` or"),
+        (format!("{good}, document: '{SECRET}'"), "`document` has to be an object"),
+        (format!("{good}, document: {{}}"), "`document` has no field `name`"),
+        (
+            format!("{good}, document: {{ name: {SECRET} }}"),
+            "`document` has a field `name` that has to be a string",
+        ),
+        (
+            format!("{good}, document: {{ name: 'a', size: -1 }}"),
+            "`document` has a field `size` that has to be a whole number",
+        ),
+        (
+            format!("{good}, document: {{ name: 'a', hash: '{SECRET}' }}"),
+            "`document` has an unknown field `hash`; expected `name` or `size`",
+        ),
         (format!("{good}, module: 'softhsm'"), "`module` is not an argument"),
         (format!("{good}, get pin() {{ throw 1; }}"), "has a field that cannot be read"),
     ] {
@@ -86,6 +100,8 @@ async fn bad_arguments_of_sign_data_batch() {
         (good.replace("AQI=", &format!("{SECRET}-")), NONE, "`data` is not standard base64"),
         (format!("{good}, pin: {SECRET}"), NONE, "`pin` has to be a string"),
         (format!("{good}, Pin: '{SECRET}'"), NONE, "unknown field `Pin`; expected one of"),
+        (format!("{good}, documents: 7"), NONE, "`documents` has to be an array of 1 to 1000"),
+        (format!("{good}, documents: [7]"), NONE, "`documents` has to be an object"),
         (format!("{good}, module: 'softhsm'"), NONE, "`module` is not an argument"),
         (good.to_owned(), 7.into(), "`options` has to be an object"),
         (good.to_owned(), evaluate("[]"), "`options` has to be an object"),

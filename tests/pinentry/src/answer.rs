@@ -11,6 +11,14 @@ pub struct Answer {
     pub(crate) wait: Wait,
     pub(crate) action: Action,
     pub(crate) shutdown: Shutdown,
+    pub(crate) pace: Pace,
+}
+
+/// How quickly the user types a PIN.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Pace {
+    Person,
+    Instant,
 }
 
 /// When the pinentry uses an answer.
@@ -32,10 +40,16 @@ pub(crate) enum Wait {
 
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) enum Action {
-    /// For `CONFIRM`: the affirmative button.
+    /// For the question about a site: the digits that allow it.
     Allow,
-    /// For `CONFIRM`: the negative button.
+    /// For the question about a site: the digits that block it.
+    Block,
+    /// For the question about a site: the negative button.
     Deny,
+    /// For any question with digits.
+    Type(String),
+    /// For the question whether to send a PIN of an unusual length: the digits.
+    Digits,
     /// For `MESSAGE`: its only button.
     Acknowledge,
     /// For `GETPIN`.
@@ -73,15 +87,30 @@ pub(crate) enum Shutdown {
 }
 
 impl Answer {
-    /// The user allows a confirmation.
+    /// The user types the digits that allow a site.
     pub fn allow() -> Self {
         Self::action(Action::Allow)
     }
 
-    /// The user denies a confirmation by its button. As a real pinentry does, this one reports "not
-    /// confirmed" if the dialog has a third button, otherwise "cancelled".
+    /// The user types the digits that block a site.
+    pub fn block() -> Self {
+        Self::action(Action::Block)
+    }
+
+    /// The user denies a site by the button. As a real pinentry does, this one then reports
+    /// "cancelled".
     pub fn deny() -> Self {
         Self::action(Action::Deny)
+    }
+
+    /// The user types this text where digits are asked for.
+    pub fn typed(text: &str) -> Self {
+        Self::action(Action::Type(text.to_owned()))
+    }
+
+    /// The user types the digits that send a PIN of an unusual length.
+    pub fn digits() -> Self {
+        Self::action(Action::Digits)
     }
 
     /// The user acknowledges a message.
@@ -89,7 +118,8 @@ impl Answer {
         Self::action(Action::Acknowledge)
     }
 
-    /// The user enters a PIN, which may be empty.
+    /// The user enters a PIN, which may be empty. If the bridge asks for digits before a PIN, the
+    /// user types them first.
     pub fn pin(pin: &str) -> Self {
         Self::action(Action::Pin(pin.to_owned()))
     }
@@ -188,6 +218,11 @@ impl Answer {
         Self { wait: Wait::UntilReleased, ..self }
     }
 
+    /// Types a PIN sooner than a person can, as text that was meant for another window.
+    pub fn instantly(self) -> Self {
+        Self { pace: Pace::Instant, ..self }
+    }
+
     /// After the answer, the program neither answers `BYE` nor exits.
     pub fn lingering(self) -> Self {
         Self { shutdown: Shutdown::Linger, ..self }
@@ -201,8 +236,24 @@ impl Answer {
         }
     }
 
+    /// Whether the answer is a PIN that the user types.
+    pub(crate) fn is_typed_pin(&self) -> bool {
+        matches!(&self.action, Action::Pin(pin) if !pin.is_empty()) && self.pace == Pace::Person
+    }
+
+    /// Whether the user means to enter a PIN.
+    pub(crate) fn is_pin(&self) -> bool {
+        matches!(self.action, Action::Pin(_))
+    }
+
     fn action(action: Action) -> Self {
-        Self { trigger: Trigger::Question, wait: Wait::No, action, shutdown: Shutdown::Exit }
+        Self {
+            trigger: Trigger::Question,
+            wait: Wait::No,
+            action,
+            shutdown: Shutdown::Exit,
+            pace: Pace::Person,
+        }
     }
 }
 
@@ -211,7 +262,10 @@ impl Action {
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Allow => "allow".to_owned(),
+            Self::Block => "block".to_owned(),
             Self::Deny => "deny".to_owned(),
+            Self::Type(_) => "typed".to_owned(),
+            Self::Digits => "digits".to_owned(),
             Self::Acknowledge => "acknowledge".to_owned(),
             Self::Pin(_) => "pin".to_owned(),
             Self::Cancel => "cancel".to_owned(),
@@ -234,9 +288,6 @@ pub const TIMEOUT: u32 = PINENTRY + 62;
 
 /// `GPG_ERR_CANCELED`.
 pub const CANCELED: u32 = PINENTRY + 99;
-
-/// `GPG_ERR_NOT_CONFIRMED`.
-pub const NOT_CONFIRMED: u32 = PINENTRY + 114;
 
 /// `GPG_ERR_ENXIO`: the terminal cannot be opened.
 pub const NO_TERMINAL: u32 = PINENTRY + 32_872;

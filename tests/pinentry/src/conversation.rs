@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::answer::{Shutdown, Trigger, UNKNOWN_COMMAND, UNKNOWN_OPTION};
-use crate::assuan::{Received, receive};
+use crate::assuan::{Received, data_line, receive};
+use crate::digits;
 use crate::reply::{Awaited, hang, reply};
 use crate::script::Script;
 use crate::transcript::{self, Event, Kind};
@@ -60,9 +61,10 @@ impl Conversation {
         }
     }
 
-    /// Whether the dialog has a third button.
-    pub(crate) fn has_third_button(&self) -> bool {
-        self.setting("SETNOTOK").is_some()
+    /// The digits that the dialog asks the user to type.
+    pub(crate) fn shown_digits(&self) -> Vec<String> {
+        let description = self.setting("SETDESC").unwrap_or_default();
+        digits::shown(description).into_iter().map(str::to_owned).collect()
     }
 
     /// The time limit of a dialog.
@@ -104,7 +106,7 @@ impl Conversation {
             Received::Closed => return self.shut_down(),
         };
         match name.as_str() {
-            "GETPIN" => self.show_dialog(Kind::Pin),
+            "GETPIN" => self.ask_for_text(),
             "CONFIRM" if parameter == "--one-button" => self.show_dialog(Kind::Message),
             "CONFIRM" => self.show_dialog(Kind::Confirmation),
             "MESSAGE" => self.show_dialog(Kind::Message),
@@ -132,6 +134,28 @@ impl Conversation {
             }
         }
         Next::Continue
+    }
+
+    /// Shows a dialog with a text field. The prompt says whether the text is a PIN.
+    fn ask_for_text(&mut self) {
+        let digits = self.shown_digits();
+        match (self.setting("SETPROMPT") == Some("Digits:"), &digits[..]) {
+            (false, _) => self.show_dialog(Kind::Pin),
+            (true, [_, _]) => self.show_dialog(Kind::Consent),
+            (true, [first]) if self.is_before_pin() => {
+                self.record(Event::Confirmed { settings: self.settings.clone() });
+                self.write(&[&data_line(first), &b"OK\n"[..]].concat());
+                self.settings.retain(|(name, _)| name != "SETERROR");
+            }
+            _ => self.show_dialog(Kind::Digits),
+        }
+    }
+
+    /// Whether the dialog asks for digits before a PIN, and the user means to enter a PIN.
+    fn is_before_pin(&self) -> bool {
+        let next = self.script.next().expect("a readable script");
+        let description = self.setting("SETDESC").unwrap_or_default();
+        description.contains("first type") && next.is_some_and(|answer| answer.is_pin())
     }
 
     fn show_dialog(&mut self, kind: Kind) {

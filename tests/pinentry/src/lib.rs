@@ -8,6 +8,7 @@
 pub mod answer;
 mod assuan;
 mod conversation;
+mod digits;
 mod reply;
 pub mod script;
 pub mod transcript;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, getpid, kill_process};
 
-use crate::answer::{self, Action, AfterWrite, NO_TERMINAL, NOT_CONFIRMED, TIME_OUT_NAME, Wait};
+use crate::answer::{self, Action, AfterWrite, NO_TERMINAL, TIME_OUT_NAME, Wait};
 use crate::assuan::data_line;
 use crate::conversation::{CANCELLED_TEXT, Conversation};
 use crate::script::{Entry, Script};
@@ -37,10 +37,11 @@ pub(crate) fn reply(conversation: &mut Conversation, entry: Entry, awaited: Awai
         conversation.record(Event::Answered(name));
     }
     match entry.answer.action {
-        Action::Allow | Action::Acknowledge => conversation.write(b"OK\n"),
-        Action::Deny if conversation.has_third_button() => {
-            conversation.write_error(NOT_CONFIRMED, "Not confirmed <Pinentry>");
-        }
+        Action::Acknowledge => conversation.write(b"OK\n"),
+        Action::Allow => write_digits(conversation, 0),
+        Action::Block => write_digits(conversation, 1),
+        Action::Digits => write_digits(conversation, 0),
+        Action::Type(text) => conversation.write(&[&data_line(&text), &b"OK\n"[..]].concat()),
         Action::Deny | Action::Cancel => conversation.write_error(answer::CANCELED, CANCELLED_TEXT),
         Action::Pin(pin) if pin.is_empty() => conversation.write(b"OK\n"),
         Action::Pin(pin) => conversation.write(&[&data_line(&pin), &b"OK\n"[..]].concat()),
@@ -70,6 +71,18 @@ pub(crate) fn reply(conversation: &mut Conversation, entry: Entry, awaited: Awai
     }
 }
 
+/// Types the digits that the dialog shows at a position.
+fn write_digits(conversation: &mut Conversation, position: usize) {
+    let digits = conversation.shown_digits();
+    match digits.get(position) {
+        Some(digits) => conversation.write(&[&data_line(digits), &b"OK\n"[..]].concat()),
+        None => {
+            conversation.record(Event::Problem("the dialog shows no digits".to_owned()));
+            conversation.write_error(answer::CANCELED, CANCELLED_TEXT);
+        }
+    }
+}
+
 /// Writes nothing any more. The program exits when the test deletes its folder.
 pub(crate) fn hang(script: &Script) -> ! {
     let start = Instant::now();
@@ -79,11 +92,14 @@ pub(crate) fn hang(script: &Script) -> ! {
     std::process::exit(1);
 }
 
-/// Waits as the script entry says. Returns whether the wait ended before the dialog's time limit.
+/// Waits as the script entry says. A PIN takes as long as a person needs, because the bridge throws
+/// away what comes earlier. Returns whether the wait ended before the dialog's time limit.
 fn wait(conversation: &Conversation, entry: &Entry) -> bool {
     let start = Instant::now();
     let limit = conversation.time_limit().unwrap_or(HANG_LIMIT);
+    let typing = if entry.answer.is_typed_pin() { TYPING } else { Duration::ZERO };
     let is_over = || match entry.answer.wait {
+        _ if start.elapsed() < typing => false,
         Wait::No => true,
         Wait::Millis(millis) => start.elapsed() >= Duration::from_millis(millis),
         Wait::UntilReleased => conversation.script.is_released(entry.number),
@@ -102,7 +118,11 @@ fn wait(conversation: &Conversation, entry: &Entry) -> bool {
 
 fn matches(action: &Action, awaited: Awaited) -> bool {
     match action {
-        Action::Allow | Action::Deny => awaited == Awaited::Answer(Kind::Confirmation),
+        Action::Allow | Action::Block | Action::Deny => awaited == Awaited::Answer(Kind::Consent),
+        Action::Type(_) => {
+            matches!(awaited, Awaited::Answer(Kind::Consent | Kind::Digits))
+        }
+        Action::Digits => awaited == Awaited::Answer(Kind::Digits),
         Action::Acknowledge => awaited == Awaited::Answer(Kind::Message),
         Action::Pin(_) => awaited == Awaited::Answer(Kind::Pin),
         Action::Cancel | Action::NoDisplay => awaited != Awaited::Greeting,
@@ -113,6 +133,9 @@ fn matches(action: &Action, awaited: Awaited) -> bool {
         | Action::Write { .. } => true,
     }
 }
+
+/// How long a person needs to type a PIN.
+const TYPING: Duration = Duration::from_millis(1050);
 
 const HANG_LIMIT: Duration = Duration::from_secs(600);
 

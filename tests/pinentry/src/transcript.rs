@@ -36,6 +36,11 @@ pub enum Event {
         /// The number of the answer that it will get.
         answer: Option<u32>,
     },
+    /// A program asked for digits before a PIN, and the user typed them.
+    Confirmed {
+        /// As in [`Event::Opened`].
+        settings: Vec<(String, String)>,
+    },
     /// A program closed its dialog.
     Answered(String),
     /// The client sent `BYE` or closed the pipe.
@@ -48,9 +53,13 @@ pub enum Event {
 /// The question of a dialog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
-    /// `GETPIN`
+    /// `GETPIN` for a PIN.
     Pin,
-    /// `CONFIRM`
+    /// `GETPIN` for the digits that allow a site.
+    Consent,
+    /// `GETPIN` for other digits.
+    Digits,
+    /// `CONFIRM`: a button, which a stray key can press.
     Confirmation,
     /// `MESSAGE`, or `CONFIRM --one-button`
     Message,

@@ -39,7 +39,7 @@ async fn the_first_call_asks_and_allow_executes_it() {
     page.request("slots", json!({})).await;
     let dialog = held.opened();
     assert_eq!(bridge.workers(), [], "nothing of a module is touched before the answer");
-    assert_eq!(dialog.kind, Kind::Confirmation);
+    assert_eq!(dialog.kind, Kind::Consent);
     assert_eq!(dialog.buttons(), [Some("Allow"), None, Some("Deny")]);
     assert_eq!(dialog.timeout(), Some(MINUTE));
     let named = [dialog.title().unwrap_or_default(), dialog.description()].concat();

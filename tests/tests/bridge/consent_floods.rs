@@ -63,14 +63,19 @@ async fn an_approved_site_gets_its_pin_dialog_despite_many_pending_questions() {
         assert_error("no room", &stranger.reply().await.1, NOT_APPROVED, &["other questions"]);
     }
     let mut page = fixture.bridge.connect().await;
-    page.request("signData", fixture.without_pin.clone()).await;
     page.result("slots", json!({})).await;
-    for answer in [Answer::deny(), Answer::deny(), Answer::pin(PIN)] {
+    // The PIN dialog takes the screen from the dialog about a stranger, which comes back later.
+    for answer in [Answer::pin(PIN), Answer::deny(), Answer::deny(), Answer::deny()] {
         fixture.pinentry.answer(answer);
     }
-    first.release();
-    page.reply().await.1.expect("a signature");
-    let dialogs = fixture.pinentry.assert_dialogs(4);
-    assert_eq!(dialogs[3].kind, Kind::Pin);
+    page.result("signData", fixture.without_pin.clone()).await;
+    let dialogs = fixture.pinentry.wait_for_dialogs(5);
+    let kinds: Vec<_> = dialogs.iter().map(|dialog| dialog.kind).collect();
+    let consent = [Kind::Consent; 3];
+    assert_eq!(kinds, [&[Kind::Consent, Kind::Pin], &consent[..]].concat());
+    assert_eq!(dialogs[0].answer(), "", "it was closed");
+    for stranger in &mut strangers[..3] {
+        assert_error("a denial", &stranger.reply().await.1, NOT_APPROVED, &["not asked again"]);
+    }
     assert_eq!(fixture.pinentry.max_open_dialogs(), 1);
 }

@@ -69,7 +69,8 @@ async fn the_next_dialog_reports_the_wrong_pin() {
     page.result("signData", fixture.without_pin.clone()).await;
     let dialogs = fixture.pinentry.assert_dialogs(2);
     assert_eq!(dialogs[0].error(), None);
-    assert!(dialogs[1].error().unwrap().contains("Wrong PIN"), "{dialogs:?}");
+    assert!(dialogs[1].error().unwrap().contains("PIN was wrong"), "{dialogs:?}");
+    assert_eq!(fixture.pinentry.confirmations(), 1, "the second PIN needs digits first");
     assert!(!fixture.token_lost_a_try(&mut page).await);
 }
 
@@ -162,26 +163,35 @@ async fn a_failing_pinentry_is_reported_with_what_to_install() {
 }
 
 #[tokio::test]
-async fn a_pin_of_an_unsupported_length_is_asked_for_again_without_a_login() {
+async fn a_pin_of_an_unusual_length_is_sent_only_if_the_user_says_so() {
     let fixture = DialogFixture::new("");
     let mut page = fixture.bridge.connect().await;
     let too_long = "1234567890".repeat(30);
     fixture.pinentry.answer(Answer::pin(""));
-    for pin in ["123", &too_long, "123"] {
+    for pin in ["123", &too_long] {
         fixture.pinentry.answer(Answer::pin(pin));
-        fixture.pinentry.answer(Answer::deny());
+        fixture.pinentry.answer(Answer::typed("no"));
     }
     let outcome = page.call("signData", fixture.without_pin.clone()).await;
-    assert_error("none of them", &outcome, WRONG, &["shorter", "No try was lost"]);
-    let dialogs = fixture.pinentry.assert_dialogs(7);
-    let (entries, _): (Vec<_>, Vec<_>) =
-        dialogs.into_iter().partition(|dialog| dialog.kind == Kind::Pin);
-    assert_eq!(entries[0].error(), None);
-    for (dialog, word) in entries[1..].iter().zip(["Enter the PIN", "shorter", "longer"]) {
-        assert!(dialog.error().is_some_and(|error| error.contains(word)), "{word}: {dialog:?}");
+    assert_error("none of them", &outcome, CANCELLED, &[]);
+    let dialogs = fixture.pinentry.assert_dialogs(6);
+    let kinds = [Kind::Pin, Kind::Pin, Kind::Digits, Kind::Pin, Kind::Digits, Kind::Pin];
+    assert!(dialogs.iter().map(|dialog| dialog.kind).eq(kinds), "{dialogs:?}");
+    assert!(dialogs[1].error().is_some_and(|error| error.contains("Enter the PIN")));
+    for (dialog, word) in [(&dialogs[2], "short"), (&dialogs[4], "long")] {
+        assert!(dialog.description().contains(word), "{dialog:?}");
+    }
+    for dialog in [&dialogs[3], &dialogs[5]] {
+        assert!(dialog.error().is_some_and(|error| error.contains("not sent")), "{dialog:?}");
         assert!(!dialog.description().contains("A wrong PIN was entered"), "{dialog:?}");
     }
     assert!(!fixture.token_lost_a_try(&mut page).await, "a login was tried");
+
+    fixture.pinentry.answer(Answer::pin("123"));
+    fixture.pinentry.answer(Answer::digits());
+    fixture.pinentry.answer(Answer::pin(PIN));
+    page.result("signData", fixture.without_pin.clone()).await;
+    assert_eq!(fixture.pinentry.confirmations(), 1, "the token refused the short PIN");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::consent::{COMMAND, NEW, NOT_APPROVED, open};
 
-const CANNOT_ASK: [&str; 3] = ["cannot ask", "neither a working pinentry program", COMMAND];
+const CANNOT_ASK: [&str; 3] = ["cannot ask", "no working pinentry program", COMMAND];
 
 /// Asserts that no process of the pinentry, and no dialog process of the bridge, is left.
 #[track_caller]

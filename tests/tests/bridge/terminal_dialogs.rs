@@ -20,7 +20,7 @@ use tokio::task::spawn_blocking;
 use super::consent::{COMMAND, NEW, NOT_APPROVED};
 
 /// The end of each question in the terminal.
-const YES_OR_NO: &str = "anything else to Deny: ";
+const ENTER_DIGITS: &str = "Digits: ";
 const ENTER_PIN: &str = "PIN (empty to cancel): ";
 
 /// A bridge in a terminal, with a token for [`ORIGIN`].
@@ -70,19 +70,17 @@ async fn answered(page: &mut Socket) -> Outcome {
 }
 
 #[tokio::test]
-async fn yes_allows_and_anything_else_denies() {
+async fn the_shown_digits_allow_and_anything_else_denies() {
     let fixture = TerminalFixture::new("");
-    for (number, (typed, allowed)) in
-        [("yes\n", true), ("YES \n", true), ("y\n", false), ("\n", false), ("yes please\n", false)]
-            .into_iter()
-            .enumerate()
-    {
+    let cases = [("{allow}", true), (" {allow} ", true), ("yes", false), ("", false), ("y", false)];
+    for (number, (typed, allowed)) in cases.into_iter().enumerate() {
         let origin = format!("https://site-{number}.example");
         let mut page = fixture.bridge.connect_as(&origin).await;
         page.request("hello", json!({})).await;
-        fixture.terminal.wait_for(YES_OR_NO, number + 1);
+        fixture.terminal.wait_for(ENTER_DIGITS, number + 1);
         assert!(fixture.terminal.shown().contains(&format!("    {origin}\r\n")));
-        fixture.terminal.type_text(typed);
+        let [allow, _] = fixture.terminal.consent_digits();
+        fixture.terminal.type_text(&format!("{}\n", typed.replace("{allow}", &allow)));
         let outcome = answered(&mut page).await;
         if allowed {
             outcome.expect(typed);
@@ -94,12 +92,26 @@ async fn yes_allows_and_anything_else_denies() {
 }
 
 #[tokio::test]
+async fn other_digits_are_asked_for_again_and_some_block_the_site() {
+    let fixture = TerminalFixture::new("");
+    let mut page = fixture.bridge.connect_as(NEW).await;
+    page.request("hello", json!({})).await;
+    fixture.terminal.wait_for(ENTER_DIGITS, 1);
+    fixture.terminal.type_text("12345\n");
+    fixture.terminal.wait_for(ENTER_DIGITS, 2);
+    let [_, block] = fixture.terminal.consent_digits();
+    fixture.terminal.type_text(&format!("{block}\n"));
+    let words = ["has blocked https://new.example", "origins unblock"];
+    assert_error("a block", &answered(&mut page).await, NOT_APPROVED, &words);
+}
+
+#[tokio::test]
 async fn earlier_input_does_not_answer_a_question() {
     let fixture = TerminalFixture::new("");
     let mut page = fixture.bridge.connect_as(NEW).await;
     fixture.terminal.type_text("yes\n");
     page.request("hello", json!({})).await;
-    fixture.terminal.wait_for(YES_OR_NO, 1);
+    fixture.terminal.wait_for(ENTER_DIGITS, 1);
     fixture.terminal.type_text("no\n");
     assert_error("no", &answered(&mut page).await, NOT_APPROVED, &[]);
 }
@@ -125,8 +137,11 @@ async fn a_pin_is_not_echoed_and_asked_for_again_if_wrong() {
         assert!(fixture.terminal.shown().contains(shown), "{shown}: {}", fixture.terminal.shown());
     }
     fixture.terminal.type_text(&format!("{WRONG_PIN}\n"));
+    fixture.terminal.wait_for(ENTER_DIGITS, 1);
+    assert!(fixture.terminal.shown().contains("PIN was wrong"), "{}", fixture.terminal.shown());
+    let digits = fixture.terminal.digits("first type ");
+    fixture.terminal.type_text(&format!("{digits}\n"));
     fixture.expect_pin_entry(2);
-    assert!(fixture.terminal.shown().contains("Wrong PIN"), "{}", fixture.terminal.shown());
     // The user corrects a typing mistake.
     fixture.terminal.type_text(&format!("{PIN}7\x7f\n"));
     let signature = answered(&mut page).await.expect("a signature");
@@ -178,14 +193,15 @@ async fn if_the_pinentry_fails_the_terminal_asks() {
         pinentry.answer(answer);
         let mut page = bridge.connect_as(&format!("https://site-{number}.example")).await;
         page.request("hello", json!({})).await;
-        terminal.wait_for(YES_OR_NO, number + 1);
-        terminal.type_text("yes\n");
+        terminal.wait_for(ENTER_DIGITS, number + 1);
+        let [allow, _] = terminal.consent_digits();
+        terminal.type_text(&format!("{allow}\n"));
         answered(&mut page).await.expect("it was allowed");
     }
     pinentry.answer(Answer::deny());
     let outcome = bridge.connect_as(NEW).await.call("hello", json!({})).await;
     assert_error("a denial in the dialog", &outcome, NOT_APPROVED, &["not asked again"]);
-    assert_eq!(terminal.shown().matches(YES_OR_NO).count(), 3);
+    assert_eq!(terminal.shown().matches(ENTER_DIGITS).count(), 3);
     assert_eq!(terminal.settings(), before);
 }
 
@@ -221,7 +237,7 @@ async fn a_bridge_suspended_while_it_asks_continues() {
     let (terminal, home) = (Terminal::new(), Home::new());
     let (program, mut page) = start_in_bash(&terminal, &home, "\"$@\"; bg; wait").await;
     page.request("hello", json!({})).await;
-    terminal.wait_for(YES_OR_NO, 1);
+    terminal.wait_for(ENTER_DIGITS, 1);
     // Ctrl-Z
     terminal.type_text("\x1a");
     assert_error("no answer", &answered(&mut page).await, NOT_APPROVED, &[]);

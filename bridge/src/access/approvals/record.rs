@@ -1,9 +1,34 @@
-//! One approval, and whether it is valid at a time. The clock of a computer may be set back, so the
-//! record keeps the latest time at which a bridge saw it.
+//! The user's decisions about origins, and whether an approval is valid at a time. The clock of a
+//! computer may be set back, so a record keeps the latest time at which a bridge saw it.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
+
+use crate::access::origin::Origin;
+
+/// What the user has decided about origins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decisions {
+    /// The approvals that have not expired.
+    pub(crate) origins: BTreeMap<Origin, ApprovalRecord>,
+    /// The blocks, which last until the user ends them.
+    pub(crate) blocked: BTreeMap<Origin, BlockRecord>,
+}
+
+/// When a block began, in seconds since 1970. It is for people who read the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BlockRecord {
+    pub(crate) blocked: u64,
+}
+
+impl BlockRecord {
+    pub(crate) fn from_now() -> Self {
+        Self { blocked: now() }
+    }
+}
 
 /// When an approval began and when it expires, in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

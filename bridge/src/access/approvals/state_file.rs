@@ -1,5 +1,5 @@
-//! The state file, which stores approvals as JSON. Writing replaces the file atomically. Only the
-//! owner can read it. A file that cannot be read is renamed and never overwritten.
+//! The state file, which stores approvals and blocks as JSON. Writing replaces the file atomically.
+//! Only the owner can read it. A file that cannot be read is renamed and never overwritten.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -9,18 +9,18 @@ use etcetera::AppStrategy;
 use serde::{Deserialize, Serialize};
 
 use super::record::{ApprovalRecord, Validity, now};
+pub use super::record::{BlockRecord, Decisions};
 use crate::access::origin::Origin;
 use crate::process::folders::folders;
 use crate::process::private_file::{LockedFile, PrivateFile, PrivateFileError, Stamp};
-
-/// The approvals in a state file.
-pub type ApprovalRecords = BTreeMap<Origin, ApprovalRecord>;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Content {
     version: u32,
-    origins: ApprovalRecords,
+    origins: BTreeMap<Origin, ApprovalRecord>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    blocked: BTreeMap<Origin, BlockRecord>,
 }
 
 /// The state file at a path.
@@ -75,56 +75,67 @@ impl StateFile {
         self.file.stamp()
     }
 
-    /// Reads the approvals that have not expired. A missing file has none. If the file cannot be
+    /// Reads the decisions. A missing file has none. If the file cannot be
     /// read, it is renamed and the result is empty. Then this may block for 5 s.
-    pub(crate) fn read(&self) -> Result<ApprovalRecords, StateError> {
+    pub(crate) fn read(&self) -> Result<Decisions, StateError> {
         match self.peek() {
-            Some(records) => Ok(records),
+            Some(decisions) => Ok(decisions),
             None => read_or_rename(&self.lock()?),
         }
     }
 
-    /// The approvals that have not expired; `None` if the file cannot be read. Leaves the file as
-    /// it is.
-    pub(super) fn peek(&self) -> Option<ApprovalRecords> {
+    /// The decisions; `None` if the file cannot be read. Leaves the file as it is.
+    pub(super) fn peek(&self) -> Option<Decisions> {
         decode(self.file.read().ok()?.as_deref()).ok()
     }
 
-    /// Adds an approval.
+    /// Adds an approval, and ends a block of the origin.
     pub(crate) fn approve(
         &self,
         origin: &Origin,
         record: ApprovalRecord,
     ) -> Result<(), StateError> {
-        self.change(|records| {
-            records.insert(origin.clone(), record);
+        self.change(|decisions| {
+            decisions.origins.insert(origin.clone(), record);
+            decisions.blocked.remove(origin);
         })
     }
 
     /// Removes an approval. Returns whether the file had one for the origin.
     pub(crate) fn revoke(&self, origin: &Origin) -> Result<bool, StateError> {
-        let mut was_approved = false;
-        self.change(|records| was_approved = records.remove(origin).is_some())?;
-        Ok(was_approved)
+        self.change(|decisions| decisions.origins.remove(origin).is_some())
     }
 
-    /// Changes the approvals while no other program does the same: the bridge and the command line
+    /// Blocks an origin, and removes its approval.
+    pub(crate) fn block(&self, origin: &Origin) -> Result<(), StateError> {
+        self.change(|decisions| {
+            decisions.origins.remove(origin);
+            decisions.blocked.entry(origin.clone()).or_insert_with(BlockRecord::from_now);
+        })
+    }
+
+    /// Ends a block. Returns whether the origin was blocked.
+    pub(crate) fn unblock(&self, origin: &Origin) -> Result<bool, StateError> {
+        self.change(|decisions| decisions.blocked.remove(origin).is_some())
+    }
+
+    /// Changes the decisions while no other program does the same: the bridge and the command line
     /// may do so at the same time. Blocks for 5 s at most.
-    pub(super) fn change(
+    pub(super) fn change<T>(
         &self,
-        change: impl FnOnce(&mut ApprovalRecords),
-    ) -> Result<(), StateError> {
+        change: impl FnOnce(&mut Decisions) -> T,
+    ) -> Result<T, StateError> {
         let locked = self.lock()?;
         let before = read_or_rename(&locked)?;
-        let mut records = before.clone();
-        change(&mut records);
-        if records == before {
-            return Ok(());
+        let mut decisions = before.clone();
+        let result = change(&mut decisions);
+        if decisions != before {
+            let mut content = Vec::new();
+            write_text(&mut content, &decisions)
+                .map_err(|source| StateError::Encode { path: self.path().to_owned(), source })?;
+            locked.replace(&content).map_err(|source| self.error(source))?;
         }
-        let mut content = Vec::new();
-        write_text(&mut content, &records)
-            .map_err(|source| StateError::Encode { path: self.path().to_owned(), source })?;
-        locked.replace(&content).map_err(|source| self.error(source))
+        Ok(result)
     }
 
     fn lock(&self) -> Result<LockedFile<'_>, StateError> {
@@ -136,10 +147,10 @@ impl StateFile {
     }
 }
 
-fn read_or_rename(locked: &LockedFile<'_>) -> Result<ApprovalRecords, StateError> {
+fn read_or_rename(locked: &LockedFile<'_>) -> Result<Decisions, StateError> {
     let problem = match locked.read() {
         Ok(content) => match decode(content.as_deref()) {
-            Ok(records) => return Ok(records),
+            Ok(decisions) => return Ok(decisions),
             Err(problem) => problem.to_string(),
         },
         Err(problem) => problem.to_string(),
@@ -151,34 +162,35 @@ fn read_or_rename(locked: &LockedFile<'_>) -> Result<ApprovalRecords, StateError
                 %problem,
                 "the state file could not be read and was renamed; no origin is approved any more"
             );
-            Ok(ApprovalRecords::new())
+            Ok(Decisions::default())
         }
         Err(source) => Err(StateError::Unreadable { problem, source }),
     }
 }
 
-fn decode(content: Option<&Vec<u8>>) -> io::Result<ApprovalRecords> {
-    let Some(content) = content else { return Ok(ApprovalRecords::new()) };
+fn decode(content: Option<&Vec<u8>>) -> io::Result<Decisions> {
+    let Some(content) = content else { return Ok(Decisions::default()) };
     parse(std::str::from_utf8(content).map_err(io::Error::other)?)
 }
 
-/// Parses the text of a state file. Returns the approvals that have not expired.
-pub fn parse(text: &str) -> io::Result<ApprovalRecords> {
+/// Parses the text of a state file. Leaves out approvals that have expired.
+pub fn parse(text: &str) -> io::Result<Decisions> {
     let content: Content = serde_json::from_str(text)?;
     if content.version != VERSION {
         let problem =
             format!("it has version {}, and this program supports {VERSION}", content.version);
         return Err(io::Error::other(problem));
     }
-    let mut records = content.origins;
+    let Content { version: _, mut origins, blocked } = content;
     let now = now();
-    records.retain(|_, record| record.validity(now) != Validity::Expired);
-    Ok(records)
+    origins.retain(|_, record| record.validity(now) != Validity::Expired);
+    Ok(Decisions { origins, blocked })
 }
 
-/// Writes approvals in the form that [`parse`] reads.
-pub fn write_text(file: &mut impl Write, records: &ApprovalRecords) -> io::Result<()> {
-    let content = Content { version: VERSION, origins: records.clone() };
+/// Writes decisions in the form that [`parse`] reads.
+pub fn write_text(file: &mut impl Write, decisions: &Decisions) -> io::Result<()> {
+    let Decisions { origins, blocked } = decisions.clone();
+    let content = Content { version: VERSION, origins, blocked };
     serde_json::to_writer_pretty(&mut *file, &content)?;
     file.write_all(b"\n")
 }
@@ -206,15 +218,37 @@ mod tests {
     #[test]
     fn approvals_are_read_until_they_expire_or_are_revoked() {
         let (_folder, file) = temporary_file();
-        assert_eq!(file.read().unwrap(), ApprovalRecords::new());
+        assert_eq!(file.read().unwrap(), Decisions::default());
         let (a, b) = (origin("https://a.example"), origin("https://b.example:8443"));
         let record = ApprovalRecord::from_now(DAY);
         file.approve(&a, record).unwrap();
         file.approve(&b, ApprovalRecord::from_now(Duration::ZERO)).unwrap();
-        assert_eq!(file.read().unwrap(), ApprovalRecords::from([(a.clone(), record)]));
+        assert_eq!(file.read().unwrap().origins, BTreeMap::from([(a.clone(), record)]));
         assert!(file.revoke(&a).unwrap());
         assert!(!file.revoke(&a).unwrap());
-        assert_eq!(file.read().unwrap(), ApprovalRecords::new());
+        assert_eq!(file.read().unwrap(), Decisions::default());
+    }
+
+    #[test]
+    fn a_block_ends_the_approval_and_an_approval_ends_the_block() {
+        let (_folder, file) = temporary_file();
+        let a = origin("https://a.example");
+        let state = || {
+            let Decisions { origins, blocked } = file.read().unwrap();
+            (origins.contains_key(&a), blocked.contains_key(&a))
+        };
+        file.approve(&a, ApprovalRecord::from_now(DAY)).unwrap();
+        assert_eq!(state(), (true, false));
+        for _ in 0..2 {
+            file.block(&a).unwrap();
+            assert_eq!(state(), (false, true));
+        }
+        assert!(file.unblock(&a).unwrap());
+        assert!(!file.unblock(&a).unwrap());
+        assert_eq!(state(), (false, false));
+        file.block(&a).unwrap();
+        file.approve(&a, ApprovalRecord::from_now(DAY)).unwrap();
+        assert_eq!(state(), (true, false));
     }
 
     #[test]
@@ -235,14 +269,14 @@ mod tests {
         file.prepare_folder().unwrap();
         for (count, text) in texts.iter().enumerate() {
             fs::write(file.path(), text).unwrap();
-            assert_eq!(file.read().unwrap(), ApprovalRecords::new(), "{text}");
+            assert_eq!(file.read().unwrap(), Decisions::default(), "{text}");
             assert!(!file.path().exists(), "{text}");
             let renamed = file.folder().join(format!("approvals.json.unreadable-{}", count + 1));
             assert_eq!(fs::read_to_string(renamed).unwrap(), *text);
         }
         fs::write(file.path(), "{").unwrap();
         file.approve(&origin("https://a.example"), ApprovalRecord::from_now(DAY)).unwrap();
-        assert_eq!(file.read().unwrap().len(), 1);
+        assert_eq!(file.read().unwrap().origins.len(), 1);
         let renamed = file.folder().join(format!("approvals.json.unreadable-{}", texts.len() + 1));
         assert_eq!(fs::read_to_string(renamed).unwrap(), "{");
     }

@@ -62,6 +62,11 @@ impl Attempts {
         Err(messages::tries_used(token_label))
     }
 
+    /// Whether a PIN was not accepted since the last right one.
+    pub(super) fn any_taken(&self, slot: &PinSlot) -> bool {
+        self.ledger.taken(slot) > 0
+    }
+
     /// Waits until no other PIN is being tried on the token. Its serial number identifies it,
     /// because several modules may reach it.
     pub(super) async fn turn(

@@ -40,19 +40,6 @@ pub(super) fn try_not_recorded(token_label: &str) -> Failure {
     )
 }
 
-/// What a dialog says of a PIN whose length the token does not take by its own account.
-pub(super) fn unusual_length(len: usize, token: &TokenPinState) -> String {
-    let TokenPinState { label, min_length: min, max_length: max, .. } = token;
-    let takes = match max {
-        Some(max) => format!("{min} to {max} bytes"),
-        None => format!("{min} bytes or more"),
-    };
-    format!(
-        "This PIN has {len} bytes.\nThe token \"{label}\" says that it takes PINs of {takes}.\n\n\
-         Some tokens give wrong lengths. If the PIN is wrong, a try is lost."
-    )
-}
-
 /// The error for a PIN that the token refused.
 pub(super) fn refused(refusal: PinRefusal) -> Failure {
     let PinRefusal { failure, token_label: label, tries } = refusal;
@@ -133,7 +120,7 @@ pub(super) fn cancelled() -> Failure {
     Failure::new(ErrorCode::PinEntryCancelled, message)
 }
 
-pub(super) fn unavailable(label: &str, purpose: Purpose, policy: Policy) -> Failure {
+pub(super) fn unavailable(label: &str, purpose: Purpose<'_>, policy: Policy) -> Failure {
     let install = "Install a pinentry program (pinentry-gnome3, pinentry-qt, pinentry-mac)";
     match (policy, purpose) {
         (Policy::PageOrNative, Purpose::One { .. } | Purpose::Batch { .. }) => {

@@ -7,7 +7,7 @@ use crate::access::origin::Origin;
 
 /// The cooldowns of all origins. Each denial of an origin doubles its next cooldown.
 #[derive(Default)]
-pub(super) struct Cooldowns {
+pub(crate) struct Cooldowns {
     origins: HashMap<Origin, Entry>,
     /// When the user last denied any origin. A site can use many names, so a limit for each origin
     /// alone would not stop its questions.
@@ -16,7 +16,7 @@ pub(super) struct Cooldowns {
 
 /// Why the bridge does not ask the user about an origin now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cooldown {
+pub(crate) enum Cooldown {
     /// The user denied the origin or did not answer. Holds the remaining time.
     Denied(Duration),
     /// The user denied several origins. Holds the remaining time.
@@ -33,39 +33,51 @@ struct Entry {
 
 impl Cooldowns {
     /// The cooldown of an origin; `None` if the bridge may ask the user.
-    pub(super) fn get(&self, origin: &Origin, now: Instant) -> Option<Cooldown> {
-        if let Some(entry) = self.origins.get(origin).filter(|entry| now < entry.until) {
-            return Some(match entry.next {
-                Some(_) => Cooldown::Denied(entry.until - now),
-                None => Cooldown::CannotAsk,
-            });
+    pub(crate) fn get(&self, origin: &Origin, now: Instant) -> Option<Cooldown> {
+        if let Some(cooldown) = self.of_origin(origin, now) {
+            return Some(cooldown);
         }
         let denials = &self.recent_denials;
         let first = *denials.front().filter(|_| denials.len() == MAX_RECENT_DENIALS)?;
         (now < first + DENIED).then(|| Cooldown::AllOrigins(first + DENIED - now))
     }
 
+    /// The origin's own cooldown.
+    pub(crate) fn of_origin(&self, origin: &Origin, now: Instant) -> Option<Cooldown> {
+        let entry = self.origins.get(origin).filter(|entry| now < entry.until)?;
+        Some(match entry.next {
+            Some(_) => Cooldown::Denied(entry.until - now),
+            None => Cooldown::CannotAsk,
+        })
+    }
+
     /// Starts a cooldown because the user denied the origin.
-    pub(super) fn denied(&mut self, origin: &Origin, now: Instant) {
+    pub(crate) fn denied(&mut self, origin: &Origin, now: Instant) {
         self.start(origin, DENIED, now);
     }
 
-    /// Starts a cooldown because the user did not answer. Without it, a page could keep a dialog on
-    /// the screen by asking again and again.
-    pub(super) fn not_answered(&mut self, origin: &Origin, now: Instant) {
+    /// Records that the user blocked the origin. It needs no cooldown of its own.
+    pub(crate) fn blocked(&mut self, origin: &Origin, now: Instant) {
+        self.denied(origin, now);
+        self.origins.remove(origin);
+    }
+
+    /// Starts a cooldown because the user did not answer, or because the pages left. Without it, a
+    /// page could keep a dialog on the screen, or make it flicker, by asking again and again.
+    pub(crate) fn not_answered(&mut self, origin: &Origin, now: Instant) {
         self.start(origin, NOT_ANSWERED, now);
     }
 
     /// Starts a short cooldown because the bridge could not show the question. Each attempt starts
     /// a process, so a page must not repeat it at will.
-    pub(super) fn cannot_ask(&mut self, origin: &Origin, now: Instant) {
+    pub(crate) fn cannot_ask(&mut self, origin: &Origin, now: Instant) {
         if self.origins.get(origin).is_none_or(|entry| entry.next.is_none()) {
             self.origins.insert(origin.clone(), Entry { until: now + CANNOT_ASK, next: None });
         }
     }
 
     /// Ends all cooldowns of an origin because the user approved it.
-    pub(super) fn approved(&mut self, origin: &Origin) {
+    pub(crate) fn approved(&mut self, origin: &Origin) {
         self.origins.remove(origin);
         self.recent_denials.clear();
     }
@@ -84,8 +96,13 @@ impl Cooldowns {
     }
 }
 
+/// The minutes of a cooldown, for an error.
+pub(crate) fn minutes(left: Duration) -> u64 {
+    left.as_secs().div_ceil(60).max(1)
+}
+
 /// The first cooldown after a denial.
-pub(super) const DENIED: Duration = Duration::from_secs(10 * 60);
+pub(crate) const DENIED: Duration = Duration::from_secs(10 * 60);
 /// The first cooldown after a question that the user did not answer.
 const NOT_ANSWERED: Duration = Duration::from_secs(60);
 const CANNOT_ASK: Duration = Duration::from_secs(2);
