@@ -115,6 +115,11 @@ pub(crate) fn pin(texts: &Texts, question: &PinQuestion) -> Description {
 
 pub(crate) fn pinpad(texts: &Texts, question: &PinQuestion) -> Description {
     let mut description = about_pin(texts, question, texts.text("pinpad-heading"));
+    if let Purpose::SignOneOf { number, count, .. } = &question.purpose {
+        let values = [("number", (*number).into()), ("count", (*count).into())];
+        let which = texts.with("pin-heading-one-of", &values);
+        description.notices.push(Notice::new(Level::Info, which));
+    }
     description.notices.push(Notice::new(Level::Info, texts.text("pinpad-text")));
     description.consequence = Some(opens(texts, question));
     description

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::description::{self, Description, Level, Notice, RowValue};
 use crate::digits::Digits;
 use crate::question::{Answer, ConsentQuestion, PinQuestion, Purpose, Question};
-use crate::safe_text::{isolate, join_lines};
+use crate::safe_text::{isolate, join_lines, make_safe};
 use crate::texts::Texts;
 
 /// One input, or a message without one.
@@ -222,7 +222,9 @@ fn typed(typed: Typed) -> Result<SecretString, Ended> {
 fn lines(texts: &Texts, description: &Description) -> Vec<String> {
     let Description { title: _, heading, origin, notices, grants, rows, consequence } = description;
     let mut lines = vec![heading.clone(), String::new()];
-    lines.push(format!("{}: {}", texts.text("row-site"), isolate(&origin.text())));
+    // Both ends have to stay, because the end of an origin says who owns it.
+    let origin = make_safe(&origin.text(), MAX_SITE);
+    lines.push(format!("{}: {}", texts.text("row-site"), isolate(&origin)));
     lines.extend(notices.iter().map(notice));
     if let Some(grants) = grants {
         lines.push(grants.intro.clone());
@@ -250,6 +252,8 @@ fn notice(notice: &Notice) -> String {
     }
 }
 
+/// A DNS name has at most 253 bytes.
+const MAX_SITE: usize = 300;
 /// After this many inputs that do not fit, the question is given up.
 const MAX_INPUTS: usize = 3;
 /// A person needs longer to read the question and to type a PIN.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::desktop::{Desktop, PINENTRY};
+use crate::desktop::Desktop;
 use crate::handshake::Handshake;
 use crate::pinentry::Pinentry;
 use crate::processes::{self, Process};
@@ -87,10 +87,12 @@ impl Setup {
         self
     }
 
-    /// Sets a real pinentry on a desktop.
+    /// Sets a real pinentry on a desktop, instead of the bridge's own window.
     pub fn desktop(self, desktop: &Desktop) -> Self {
-        let display = self.environment("DISPLAY", desktop.display());
-        display.environment("PINENTRY_PROGRAM", PINENTRY)
+        let config = std::fs::read_to_string(self.config_file()).expect("a file");
+        let config = self.config(&format!("dialogs = [\"pinentry\"]\n{config}"));
+        let display = config.environment("DISPLAY", desktop.display());
+        display.environment("PINENTRY_PROGRAM", desktop.pinentry())
     }
 
     /// Sets another binary than [`binary`](crate::program::binary).

@@ -8,6 +8,9 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
+use pkcs11_bridge_test_pinentry::digits;
+use tempfile::TempDir;
+
 use crate::processes::wait_until;
 use crate::program::{Program, run, tool};
 use crate::{secrets, workspace};
@@ -15,6 +18,8 @@ use crate::{secrets, workspace};
 /// A desktop. Dropping it ends the desktop and its windows.
 pub struct Desktop {
     _server: Program,
+    /// The pinentry that records what it shows, and its record.
+    folder: TempDir,
     display: String,
     /// The processes whose windows a test has waited for.
     seen: Mutex<HashSet<String>>,
@@ -30,7 +35,32 @@ impl Desktop {
         command.arg("-noreset");
         let mut server = Program::start(&mut command);
         let display = format!(":{}", server.expect_line(""));
-        Self { _server: server, display, seen: Mutex::default() }
+        let folder = tempfile::Builder::new()
+            .prefix("pkcs11-bridge-test-desktop-")
+            .tempdir()
+            .expect("a folder");
+        let desktop = Self { _server: server, folder, display, seen: Mutex::default() };
+        // A test cannot read a picture. So it reads what the window was told to show.
+        let record = desktop.folder.path().join(RECORD);
+        let record = record.display();
+        let script = format!("#!/bin/sh\nsed -u -e 'w {record}' -e '/^BYE/q' | {PINENTRY}\n");
+        std::fs::write(desktop.pinentry(), script).expect("a script");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(desktop.pinentry(), mode).expect("a script");
+        desktop
+    }
+
+    /// The real pinentry, for `PINENTRY_PROGRAM`. See
+    /// [`Setup::desktop`](crate::bridge::Setup::desktop).
+    pub fn pinentry(&self) -> PathBuf {
+        self.folder.path().join("pinentry")
+    }
+
+    /// The digits that the current window asks the user to type.
+    pub fn shown_digits(&self) -> Vec<String> {
+        let record = std::fs::read_to_string(self.folder.path().join(RECORD)).unwrap_or_default();
+        let description = record.lines().find(|line| line.starts_with("SETDESC "));
+        digits::shown(description.unwrap_or_default()).into_iter().map(str::to_owned).collect()
     }
 
     /// The name of its display, for `DISPLAY`.
@@ -62,21 +92,22 @@ impl Desktop {
         assert!(closed, "the window stays open");
     }
 
-    /// Types a text and registers it as a secret.
+    /// Types a text and registers it as a secret. Waits before it as long as a person does, who
+    /// reads the question first.
     pub fn type_secret(&self, text: &str) {
         secrets::register(text);
+        std::thread::sleep(READING);
+        self.type_text(text);
+    }
+
+    /// Types a text.
+    pub fn type_text(&self, text: &str) {
         let mut xdotool = self.xdotool(&["type", "--delay", "20", "--file", "-"]);
         let mut xdotool = xdotool.stdin(Stdio::piped()).spawn().expect("xdotool");
         xdotool.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("a text");
         assert!(xdotool.wait().expect("xdotool").success());
         // The time to draw the text, for pictures. The desktop does not report when it is drawn.
         std::thread::sleep(Duration::from_millis(200));
-    }
-
-    /// Presses the affirmative button of a confirmation. The focus is one step before it.
-    pub fn confirm(&self) {
-        self.press("Tab");
-        self.press("Return");
     }
 
     /// Presses a key, such as `Return` to send a PIN, `Escape`, or `alt+a`.
@@ -117,9 +148,14 @@ impl Desktop {
     }
 }
 
-/// The real pinentry of Debian's package `pinentry-gtk2`, for
-/// `PINENTRY_PROGRAM`. See [`Setup::desktop`](crate::bridge::Setup::desktop).
+/// The real pinentry of Debian's package `pinentry-gtk2`.
 pub const PINENTRY: &str = "/usr/bin/pinentry-gtk-2";
+
+/// The name of the record of the last pinentry.
+const RECORD: &str = "record";
+
+/// The bridge throws away a PIN that comes sooner.
+const READING: Duration = Duration::from_millis(1100);
 
 /// How long a window may take on a machine that is busy with other tests.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -63,14 +63,17 @@ impl Pinentry {
     /// The dialogs so far, in the order of their opening.
     pub fn dialogs(&self) -> Vec<Dialog> {
         let mut dialogs: Vec<Dialog> = Vec::new();
+        let mut confirmed = Vec::new();
         for line in self.transcript() {
             match line.event {
+                Event::Confirmed { settings } => confirmed = settings,
                 Event::Opened { kind, settings, answer } => dialogs.push(Dialog {
                     pid: line.pid,
                     kind,
                     opened_at: line.at,
                     answered: None,
                     settings,
+                    confirmed: std::mem::take(&mut confirmed),
                     number: answer,
                 }),
                 Event::Answered(answer) => {
@@ -80,10 +83,7 @@ impl Pinentry {
                         dialog.answered = Some((answer, line.at));
                     }
                 }
-                Event::Started { .. }
-                | Event::Ended
-                | Event::Confirmed { .. }
-                | Event::Problem(_) => {}
+                Event::Started { .. } | Event::Ended | Event::Problem(_) => {}
             }
         }
         dialogs
@@ -249,6 +249,8 @@ pub struct Dialog {
     pub answered: Option<(String, u64)>,
     /// All its settings, decoded, in their order.
     pub settings: Vec<(String, String)>,
+    /// The settings of the question for digits that came before it.
+    confirmed: Vec<(String, String)>,
     number: Option<u32>,
 }
 
@@ -271,6 +273,22 @@ impl Dialog {
     /// `SETERROR`
     pub fn error(&self) -> Option<&str> {
         self.setting("SETERROR")
+    }
+
+    /// Why the last PIN was not accepted: in this dialog, or in the question for digits before it.
+    pub fn problem(&self) -> Option<&str> {
+        let before = self.confirmed.iter().find(|(name, _)| name == "SETERROR");
+        self.error().or(before.map(|(_, text)| text.as_str()))
+    }
+
+    /// The value of a row of the description, such as `Token`, without the characters that isolate
+    /// its direction of writing. Panics if there is no such row.
+    #[track_caller]
+    pub fn row(&self, name: &str) -> String {
+        let start = format!("{name}: ");
+        let row = self.description().lines().find_map(|line| line.strip_prefix(&start));
+        let row = row.unwrap_or_else(|| panic!("no `{name}` in {self:#?}"));
+        row.replace(['\u{2068}', '\u{2069}'], "")
     }
 
     /// The texts of the buttons from `SETOK`, `SETNOTOK` and `SETCANCEL`.

@@ -1,12 +1,15 @@
 //! What the user sees: the consent dialog and the PIN dialog in a real pinentry's
 //! windows, on a virtual desktop. Screenshots stay in `tests/artifacts`.
 
+use pkcs11_bridge_tests::approvals;
 use pkcs11_bridge_tests::bridge::{SOFTHSM, Setup};
 use pkcs11_bridge_tests::desktop::Desktop;
 use pkcs11_bridge_tests::digest::{digest, from_base64};
 use pkcs11_bridge_tests::openssl;
+use pkcs11_bridge_tests::outcome::assert_error;
 use pkcs11_bridge_tests::params::{MESSAGE, sign_data, without};
 use pkcs11_bridge_tests::token::{KeyType, MODULE, PIN, TestToken};
+use serde_json::json;
 
 const NEW: &str = "https://new.example";
 
@@ -22,7 +25,9 @@ async fn a_user_allows_an_origin_and_enters_the_pin() {
     desktop.wait_for_window();
     desktop.screenshot("desktop-1-consent");
     assert_eq!(bridge.workers(), []);
-    desktop.confirm();
+    let [allow, _] = &desktop.shown_digits()[..] else { panic!("no digits") };
+    desktop.type_text(allow);
+    desktop.press("Return");
     desktop.wait_for_window();
     desktop.type_secret(PIN);
     desktop.screenshot("desktop-2-pin");
@@ -33,4 +38,40 @@ async fn a_user_allows_an_origin_and_enters_the_pin() {
     let certificate = token.certified_key(KeyType::Rsa2048).certificate();
     assert!(openssl::verifies(&certificate, "sha256", &digest("sha256", MESSAGE), &signature));
     desktop.wait_for_no_window();
+}
+
+/// A user types for another window when the dialog takes the keyboard.
+#[tokio::test]
+async fn keys_for_another_window_do_not_approve_a_site() {
+    let desktop = Desktop::start();
+    let keys: [&[&str]; 8] = [
+        &["Return"],
+        &["space"],
+        &["space", "Return"],
+        &["Tab", "Return"],
+        &["Tab", "space"],
+        &["Right", "space"],
+        &["alt+a"],
+        &["y", "e", "s", "Return"],
+    ];
+    // After five denials, a bridge asks about no site.
+    for keys in keys.chunks(4) {
+        let bridge = Setup::new().desktop(&desktop).start();
+        for (number, keys) in keys.iter().enumerate() {
+            let origin = format!("https://site-{number}.example");
+            let mut page = bridge.connect_as(&origin).await;
+            page.request("hello", json!({})).await;
+            desktop.wait_for_window();
+            keys.iter().for_each(|key| desktop.press(key));
+            if keys.contains(&"y") {
+                // Wrong digits are asked for again.
+                desktop.wait_for_window();
+            }
+            desktop.press("Escape");
+            let outcome = page.reply().await.1;
+            assert_error(&format!("{keys:?}"), &outcome, (401, "500"), &[&origin]);
+            desktop.wait_for_no_window();
+        }
+        assert_eq!(approvals::origins(bridge.home()), [""; 0]);
+    }
 }

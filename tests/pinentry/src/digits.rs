@@ -1,7 +1,7 @@
 //! The digits that a description asks the user to type, found as a user finds them.
 
 /// The digits after each "type ", in their order.
-pub(crate) fn shown(description: &str) -> Vec<&str> {
+pub fn shown(description: &str) -> Vec<&str> {
     let after = description.split("type ").skip(1);
     let digits = after.filter_map(|text| text.get(..4));
     digits.filter(|digits| digits.bytes().all(|c| c.is_ascii_digit())).collect()

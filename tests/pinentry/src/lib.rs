@@ -8,7 +8,7 @@
 pub mod answer;
 mod assuan;
 mod conversation;
-mod digits;
+pub mod digits;
 mod reply;
 pub mod script;
 pub mod transcript;

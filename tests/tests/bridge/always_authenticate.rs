@@ -144,7 +144,7 @@ async fn the_dialog_asks_for_each_signature_and_says_why() {
     }
     for dialog in &fixture.pinentry.dialogs()[1..] {
         let description = dialog.description();
-        assert!(description.contains("wants the PIN for every signature"), "{description}");
+        assert!(description.contains("The PIN is for this signature only"), "{description}");
         assert!(description.contains(case.issued.name()), "{description}");
     }
     assert_order(fixture, 3);

@@ -35,10 +35,7 @@ fn assert_signed(case: &Case, result: &Value, at: usize) {
 fn assert_numbered(dialogs: &[Dialog]) {
     for (number, dialog) in (1..).zip(dialogs) {
         let description = dialog.description();
-        assert!(
-            description.contains("wants the PIN for each of the 3 signatures"),
-            "{description}"
-        );
+        assert!(description.contains("The PIN is for this signature only"), "{description}");
         assert!(description.contains(&format!("{number} of 3")), "{description}");
     }
 }
@@ -65,7 +62,7 @@ async fn each_signature_has_a_dialog_and_the_first_announces_all() {
 }
 
 #[tokio::test]
-async fn before_a_login_the_dialog_says_that_the_key_may_ask_again() {
+async fn before_a_login_the_dialog_announces_all_signatures() {
     let case = Case::new();
     let Case { fixture, .. } = &case;
     let mut page = fixture.bridge.connect().await;
@@ -75,7 +72,6 @@ async fn before_a_login_the_dialog_says_that_the_key_may_ask_again() {
     let dialogs = fixture.pinentry.assert_dialogs(4);
     let first = dialogs[0].description();
     assert!(first.contains("3 SHA-256 hashes"), "{first}");
-    assert!(first.contains("unless the key wants it for each"), "{first}");
     assert_numbered(&dialogs[1..]);
     assert_order(fixture, 3);
 }
@@ -110,7 +106,7 @@ async fn after_a_wrong_pin_the_dialog_asks_again_and_the_batch_continues() {
     let result = page.result("signDataBatch", with(&batch(&case), "pin", PIN)).await;
     (0..3).for_each(|at| assert_signed(&case, &result, at));
     let dialogs = fixture.pinentry.assert_dialogs(4);
-    assert!(dialogs[2].error().expect("an error").contains("Wrong PIN"), "{dialogs:#?}");
+    assert!(dialogs[2].problem().expect("an error").contains("PIN was wrong"), "{dialogs:#?}");
     let expected = [RIGHT_LOGIN, RIGHT_FOR_ONE, WRONG_FOR_ONE, RIGHT_FOR_ONE, RIGHT_FOR_ONE];
     assert_eq!(fixture.login_results(), expected);
 }

@@ -22,7 +22,7 @@ async fn a_wrong_pin_of_the_user_signs_nothing_and_keeps_the_login() {
     }
     case.assert_signed("wrong, then right", &page.call("signData", case.without_pin()).await);
     let dialogs = fixture.pinentry.assert_dialogs(2);
-    assert!(dialogs[1].error().expect("an error").contains("Wrong PIN"), "{dialogs:#?}");
+    assert!(dialogs[1].problem().expect("a problem").contains("PIN was wrong"), "{dialogs:#?}");
     assert_eq!(fixture.login_results(), [RIGHT_LOGIN, WRONG_FOR_ONE, RIGHT_FOR_ONE]);
 
     // The sessions remain usable, whichever session the next signature gets.
@@ -75,7 +75,7 @@ async fn a_pin_that_is_wrong_for_single_signatures_uses_one_try_each() {
 
     fixture.pinentry.answer(Answer::pin(WRONG_PIN));
     fixture.assert_signed("the user", &fixture.sign(&mut page).await);
-    assert!(fixture.pinentry.assert_dialogs(1)[0].description().contains("LAST TRY"));
+    assert!(fixture.pinentry.assert_dialogs(1)[0].description().contains("Last try"));
 }
 
 #[tokio::test]
@@ -93,6 +93,6 @@ async fn a_logged_in_page_cannot_use_the_last_try() {
     fixture.pinentry.answer(Answer::pin(PIN));
     case.assert_signed("the user", &page.call("signData", case.without_pin()).await);
     let dialogs = fixture.pinentry.assert_dialogs(1);
-    assert!(dialogs[0].description().contains("LAST TRY"), "{dialogs:#?}");
+    assert!(dialogs[0].description().contains("Last try"), "{dialogs:#?}");
     assert_eq!(fixture.login_results(), [RIGHT_LOGIN, RIGHT_FOR_ONE]);
 }

@@ -33,7 +33,7 @@ async fn assert_allowed(page: &mut Socket) {
 
 /// The origins that the user was asked about, in order.
 fn asked_about(pinentry: &Pinentry) -> Vec<String> {
-    pinentry.dialogs().iter().map(|dialog| shown(dialog).to_owned()).collect()
+    pinentry.dialogs().iter().map(shown).collect()
 }
 
 #[tokio::test]

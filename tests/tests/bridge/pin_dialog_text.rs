@@ -13,18 +13,10 @@ use serde_json::json;
 
 use super::pin_dialog::DialogFixture;
 
-/// The rest of the line that starts with a word.
-#[track_caller]
-fn line<'a>(dialog: &'a Dialog, start: &str) -> &'a str {
-    let mut lines = dialog.description().lines();
-    let found = lines.find_map(|line| line.strip_prefix(start));
-    found.unwrap_or_else(|| panic!("no `{start}` in {dialog:#?}")).trim()
-}
-
 /// The data to sign, and its hash in hexadecimal digits, which the dialog shows in groups.
 #[track_caller]
 fn to_sign(dialog: &Dialog) -> (String, String) {
-    let text = line(dialog, "To sign:");
+    let text = dialog.row("To sign");
     let is_group = |word: &&str| word.len() == 8 && word.bytes().all(|c| c.is_ascii_hexdigit());
     let (digits, words): (Vec<&str>, Vec<&str>) = text.split(' ').partition(is_group);
     (words.join(" "), digits.concat())
@@ -44,12 +36,13 @@ async fn the_dialog_shows_the_origin_the_key_and_the_data() {
 
     let dialog = &fixture.pinentry.assert_dialogs(1)[0];
     assert_eq!(dialog.kind, Kind::Pin);
-    assert_eq!((dialog.title(), dialog.prompt()), (Some("pkcs11-bridge"), Some("PIN:")));
-    assert_eq!(dialog.buttons(), [Some("OK"), None, Some("Cancel")]);
-    assert!(dialog.description().lines().any(|line| line.trim() == ORIGIN), "{dialog:#?}");
-    assert_eq!(line(dialog, "Token:"), LABEL);
-    assert_eq!(line(dialog, "Certificate:"), "CN=P-256,O=pkcs11-bridge,C=BE");
-    assert_eq!(to_sign(dialog), ("the SHA-256 hash".to_owned(), const_hex::encode(hash)));
+    let title = Some("PIN needed – pkcs11-bridge");
+    assert_eq!((dialog.title(), dialog.prompt()), (title, Some("PIN:")));
+    assert_eq!(dialog.buttons(), [Some("Sign"), None, Some("Cancel")]);
+    assert_eq!(dialog.row("Site"), ORIGIN);
+    assert_eq!(dialog.row("Token"), LABEL);
+    assert_eq!(dialog.row("Certificate"), "CN=P-256,O=pkcs11-bridge,C=BE");
+    assert_eq!(to_sign(dialog), ("SHA-256 hash".to_owned(), const_hex::encode(hash)));
 }
 
 #[tokio::test]
@@ -58,14 +51,14 @@ async fn the_dialog_names_the_hash_and_shows_length_and_hash_of_a_message() {
     let mut page = fixture.bridge.connect().await;
     let sha256_of_message = const_hex::encode(digest("sha256", MESSAGE));
     for (key, algorithm, data, text) in [
-        (KeyType::Rsa2048, "sha1", digest("sha1", MESSAGE), "the SHA-1 hash"),
-        (KeyType::P384, "ES384", digest("sha384", MESSAGE), "the SHA-384 hash"),
-        (KeyType::Rsa3072, "PS512", digest("sha512", MESSAGE), "the SHA-512 hash"),
+        (KeyType::Rsa2048, "sha1", digest("sha1", MESSAGE), "SHA-1 hash"),
+        (KeyType::P384, "ES384", digest("sha384", MESSAGE), "SHA-384 hash"),
+        (KeyType::Rsa3072, "PS512", digest("sha512", MESSAGE), "SHA-512 hash"),
         (
             KeyType::Ed25519,
             "EdDSA",
             MESSAGE.to_vec(),
-            "a message of 22 bytes, whose SHA-256 hash is",
+            "Message of 22 bytes, with this SHA-256 hash",
         ),
     ] {
         fixture.pinentry.answer(Answer::pin(PIN));
@@ -80,7 +73,7 @@ async fn the_dialog_names_the_hash_and_shows_length_and_hash_of_a_message() {
             const_hex::encode(data)
         };
         assert_eq!(to_sign(&dialog), (text.to_owned(), shown));
-        assert!(line(&dialog, "Certificate:").contains(key.name()), "{dialog:#?}");
+        assert!(dialog.row("Certificate").contains(key.name()), "{dialog:#?}");
     }
     fixture.pinentry.assert_dialogs(4);
 }
@@ -117,13 +110,13 @@ async fn a_subject_of_4_kb_cannot_deceive_the_user() {
     // The fixture fails the test if a line is too long for a pinentry or is not UTF-8.
     let dialog = &fixture.pinentry.assert_dialogs(1)[0];
     assert_harmless(dialog);
-    let shown = line(dialog, "Certificate:");
+    let shown = dialog.row("Certificate");
     assert!(shown.starts_with("CN=start A") && shown.ends_with(" end"), "{shown}");
     assert!(shown.contains('…') && shown.chars().count() < 300, "{shown}");
     // The lines below the subject are still there.
-    assert_eq!(line(dialog, "Token:"), LABEL);
+    assert_eq!(dialog.row("Token"), LABEL);
     let hash = const_hex::encode(digest("sha256", MESSAGE));
-    assert_eq!(to_sign(dialog), ("the SHA-256 hash".to_owned(), hash));
+    assert_eq!(to_sign(dialog), ("SHA-256 hash".to_owned(), hash));
 }
 
 #[track_caller]
@@ -133,7 +126,7 @@ fn assert_harmless(dialog: &Dialog) {
         assert!(!c.is_control(), "{:#x} in {text:?}", u32::from(c));
         let moves = matches!(
             c,
-            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}' | '\u{2067}'
         );
         assert!(!moves && !matches!(c, '<' | '>'), "{:#x} in {text:?}", u32::from(c));
     }
@@ -160,5 +153,5 @@ async fn a_token_label_cannot_deceive_the_user() {
     bridge.connect().await.result("signData", with(&params, "cert_id", "0c")).await;
     let dialog = &pinentry.assert_dialogs(1)[0];
     assert_harmless(dialog);
-    assert!(line(dialog, "Token:").starts_with("‹b›5%0A�x��OK: y�‹/b›"), "{dialog:#?}");
+    assert!(dialog.row("Token").starts_with("‹b›5%0A�x��OK: y�‹/b›"), "{dialog:#?}");
 }

@@ -3,10 +3,10 @@
 //! these limits.
 
 use pkcs11_bridge_tests::outcome::{assert_ckr, assert_error};
-use pkcs11_bridge_tests::pinentry::{Answer, Kind};
+use pkcs11_bridge_tests::pinentry::Answer;
 use pkcs11_bridge_tests::token::PIN;
 
-use super::pin_fixture::{PinFixture, RIGHT_LOGIN, WRONG, wrong_pin};
+use super::pin_fixture::{CANCELLED, PinFixture, RIGHT_LOGIN, WRONG, wrong_pin};
 
 /// A fixture whose token takes PINs of 10 to 12 digits.
 fn fixture() -> PinFixture {
@@ -39,41 +39,39 @@ async fn a_pages_pin_of_a_wrong_length_is_not_tried() {
     assert_eq!(fixture.login_results(), [RIGHT_LOGIN]);
 }
 
-/// The token's own minimum is wrong: the right PIN is shorter.
+/// Modules misreport these lengths, so the user decides.
 #[tokio::test]
-async fn the_users_pin_of_a_wrong_length_is_tried_once_confirmed() {
+async fn a_users_pin_of_another_length_is_tried_after_a_confirmation() {
     let fixture = fixture();
     let mut page = fixture.bridge.connect().await;
-    fixture.pinentry.answer(Answer::pin(PIN));
-    fixture.pinentry.answer(Answer::allow());
-    fixture.assert_signed("a confirmed PIN", &fixture.sign(&mut page).await);
+    for answer in [Answer::pin(&too_long()), Answer::cancel(), Answer::pin(PIN)] {
+        fixture.pinentry.answer(answer);
+    }
+    let confirmation = fixture.pinentry.answer(Answer::digits().held());
+    page.request("signData", fixture.without_pin()).await;
+    confirmation.opened();
+    assert_eq!(fixture.module.count("C_Login"), 0);
+    confirmation.release();
+    fixture.assert_signed("the right PIN", &page.reply().await.1);
     assert_eq!(fixture.login_results(), [RIGHT_LOGIN]);
-    let dialogs = fixture.pinentry.assert_dialogs(2);
-    let question = dialogs[1].description();
-    assert_eq!(dialogs[1].kind, Kind::Confirmation);
-    assert!(question.contains("8 bytes") && question.contains("10 to 12 bytes"), "{question}");
+    let dialogs = fixture.pinentry.assert_dialogs(4);
+    for (at, words) in [(1, "at most 12"), (3, "at least 10")] {
+        let error = dialogs[at].error().unwrap_or_default();
+        assert!(error.contains(words), "no `{words}`: {dialogs:#?}");
+    }
 }
 
 #[tokio::test]
-async fn the_dialog_asks_again_for_an_empty_pin_and_for_one_that_is_not_confirmed() {
+async fn pins_that_the_user_does_not_confirm_use_no_try() {
     let fixture = fixture();
     let mut page = fixture.bridge.connect().await;
-    fixture.pinentry.answer(Answer::pin(""));
     for pin in [PIN, &too_long(), PIN] {
         fixture.pinentry.answer(Answer::pin(pin));
-        fixture.pinentry.answer(Answer::deny());
+        fixture.pinentry.answer(Answer::cancel());
     }
     let outcome = fixture.sign(&mut page).await;
-    assert_error("no PIN is confirmed", &outcome, WRONG, &["No try was lost"]);
-    assert_ckr("no PIN is confirmed", &outcome, "CKR_PIN_LEN_RANGE");
-    let dialogs = fixture.pinentry.assert_dialogs(7);
-    let entries = dialogs.iter().filter(|dialog| dialog.kind == Kind::Pin);
-    let errors: Vec<_> = entries.map(|dialog| dialog.error().unwrap_or_default()).collect();
-    assert_eq!(errors[0], "");
-    for (error, word) in errors[1..].iter().zip(["Enter the PIN", "shorter than 10", "longer than"])
-    {
-        assert!(error.contains(word), "no `{word}`: {errors:?}");
-    }
+    assert_error("three short and long PINs", &outcome, CANCELLED, &["cancelled"]);
+    fixture.pinentry.assert_dialogs(6);
     assert_eq!(fixture.module.count("C_Login"), 0);
 }
 

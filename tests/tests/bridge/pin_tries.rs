@@ -55,7 +55,7 @@ async fn the_last_try_is_for_the_user_only() {
     fixture.pinentry.answer(Answer::pin(PIN));
     fixture.assert_signed("the user's PIN", &fixture.sign(&mut page).await);
     let dialogs = fixture.pinentry.assert_dialogs(1);
-    assert!(dialogs[0].description().contains("LAST TRY"), "{dialogs:#?}");
+    assert!(dialogs[0].description().contains("Last try"), "{dialogs:#?}");
     assert_eq!(fixture.login_results(), [WRONG_LOGIN, WRONG_LOGIN, RIGHT_LOGIN]);
 
     // All tries are available again.
@@ -76,7 +76,7 @@ async fn a_wrong_pin_at_the_last_try_locks_and_ends_the_dialogs() {
     let outcome = fixture.sign(&mut page).await;
     assert_error("the last try", &outcome, LOCKED, &["locked"]);
     let dialogs = fixture.pinentry.assert_dialogs(1);
-    assert!(dialogs[0].description().contains("LAST TRY"), "{dialogs:#?}");
+    assert!(dialogs[0].description().contains("Last try"), "{dialogs:#?}");
 
     let mut other = fixture.bridge.connect_as(OTHER).await;
     for page in [&mut page, &mut other] {
@@ -113,7 +113,7 @@ async fn the_dialog_asks_again_before_other_calls_get_their_turn() {
         assert!(dialog.description().contains(origin), "{dialogs:#?}");
         assert_eq!(dialog.kind, Kind::Pin);
     }
-    assert!(dialogs[1].error().expect("an error").contains("Wrong PIN"), "{dialogs:#?}");
+    assert!(dialogs[1].problem().expect("a problem").contains("PIN was wrong"), "{dialogs:#?}");
     assert_eq!((dialogs[0].error(), dialogs[2].error()), (None, None));
     assert_eq!(fixture.login_results(), [WRONG_LOGIN, RIGHT_LOGIN, RIGHT_LOGIN]);
 }
@@ -133,7 +133,7 @@ async fn the_dialog_does_not_ask_again_when_one_try_is_left() {
     fixture.pinentry.answer(Answer::pin(PIN));
     fixture.assert_signed("the right PIN", &fixture.sign(&mut page).await);
     let dialogs = fixture.pinentry.assert_dialogs(3);
-    let warns = |at: usize| dialogs[at].description().contains("LAST TRY");
+    let warns = |at: usize| dialogs[at].description().contains("Last try");
     assert_eq!([0, 1, 2].map(warns), [false, false, true], "{dialogs:#?}");
 }
 
@@ -153,7 +153,7 @@ async fn the_user_is_warned_when_the_last_try_is_reached_meanwhile() {
     held.release();
     fixture.assert_signed("the user's PIN", &page.reply().await.1);
     let dialogs = fixture.pinentry.assert_dialogs(2);
-    let warns = |at: usize| dialogs[at].description().contains("LAST TRY");
+    let warns = |at: usize| dialogs[at].description().contains("Last try");
     assert_eq!([0, 1].map(warns), [false, true], "{dialogs:#?}");
     assert_eq!(fixture.login_results(), [WRONG_LOGIN, WRONG_LOGIN, RIGHT_LOGIN]);
 }

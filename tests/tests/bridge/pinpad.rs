@@ -170,7 +170,7 @@ async fn the_user_may_use_the_last_try_at_the_reader() {
         page.request("signData", fixture.without_pin()).await;
         let dialog = enter(&fixture, message, wrong());
         assert_error("a wrong PIN", &page.reply().await.1, expected, &[]);
-        assert_eq!(dialog.description().contains("LAST TRY"), warning, "{dialog:#?}");
+        assert_eq!(dialog.description().contains("Last try"), warning, "{dialog:#?}");
     }
     assert_error("after it", &fixture.sign(&mut page).await, LOCKED, &["locked"]);
     fixture.module.assert_logins(2);

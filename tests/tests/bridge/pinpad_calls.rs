@@ -122,14 +122,14 @@ async fn keys_that_always_authenticate_need_an_entry_for_each_signature() {
     for number in 1..=2 {
         page.request("signData", with(&fixture.without_pin(), "cert_id", KEY_ID)).await;
         let message = enter(number);
-        assert!(message.description().contains("for every signature"), "{message:#?}");
+        assert!(message.description().contains("for this signature only"), "{message:#?}");
         page.reply().await.1.expect("a signature");
     }
     page.request("signDataBatch", with(&fixture.batch(3), "cert_id", KEY_ID)).await;
     for number in 3..=5 {
         let message = enter(number);
         assert!(message.description().contains("keypad"), "{message:#?}");
-        assert!(message.description().contains("for each of the 3 signatures"), "{message:#?}");
+        assert!(message.description().contains("for this signature only"), "{message:#?}");
         assert!(message.description().contains(&format!("{} of 3", number - 2)), "{message:#?}");
     }
     let result = page.reply().await.1.expect("a batch");

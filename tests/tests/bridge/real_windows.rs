@@ -20,6 +20,15 @@ fn enter(desktop: &Desktop, pin: &str, picture: &str) {
     desktop.press("Return");
 }
 
+/// Types the digits that a window asks for before a further PIN.
+fn type_digits(desktop: &Desktop, picture: &str) {
+    desktop.wait_for_window();
+    let [digits] = &desktop.shown_digits()[..] else { panic!("no digits") };
+    desktop.type_text(digits);
+    desktop.screenshot(picture);
+    desktop.press("Return");
+}
+
 #[tokio::test]
 async fn real_windows_report_wrong_pins_and_the_last_try() {
     let desktop = Desktop::start();
@@ -28,12 +37,14 @@ async fn real_windows_report_wrong_pins_and_the_last_try() {
     let mut page = fixture.bridge.connect().await;
     page.request("signData", fixture.without_pin()).await;
     enter(&desktop, &wrong_pin(1), "window-1-pin");
+    type_digits(&desktop, "window-2-digits");
     enter(&desktop, &wrong_pin(2), "window-2-wrong-pin");
     let outcome = page.reply().await.1;
     assert_error("two wrong PINs", &outcome, LAST_TRY, &["one try is left"]);
     desktop.wait_for_no_window();
 
     page.request("signData", fixture.without_pin()).await;
+    type_digits(&desktop, "window-3-digits");
     enter(&desktop, PIN, "window-3-last-try");
     fixture.assert_signed("the right PIN", &page.reply().await.1);
     desktop.wait_for_no_window();

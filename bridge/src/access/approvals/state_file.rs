@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use etcetera::AppStrategy;
 use serde::{Deserialize, Serialize};
 
-use super::record::{ApprovalRecord, Validity, now};
-pub use super::record::{BlockRecord, Decisions};
+pub use super::record::{ApprovalRecord, BlockRecord, Decisions};
+use super::record::{Validity, now};
 use crate::access::origin::Origin;
 use crate::process::folders::folders;
 use crate::process::private_file::{LockedFile, PrivateFile, PrivateFileError, Stamp};

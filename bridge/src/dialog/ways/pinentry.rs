@@ -154,7 +154,8 @@ mod tests {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         std::fs::set_permissions(&program, mode).unwrap();
         std::os::unix::fs::symlink(&program, &link).unwrap();
-        assert_eq!(programs(&PinentryPrograms::Only(link.clone())), [link.clone()]);
+        let only = programs(&PinentryPrograms::Only(link.clone()));
+        assert_eq!(only, std::slice::from_ref(&link));
         assert!(programs(&PinentryPrograms::Only(folder.path().join("none"))).is_empty());
         let found = programs(&PinentryPrograms::First(link.clone()));
         assert_eq!(found.first(), Some(&link));

@@ -7,7 +7,7 @@ use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::result::PinEntry as Policy;
 use pkcs11_bridge_protocol::rv::Rv;
 
-use crate::ipc::pin::{PinRefusal, TokenPinState, TriesLeft};
+use crate::ipc::pin::{PinRefusal, TriesLeft};
 use crate::signing::purpose::Purpose;
 
 pub(super) fn not_from_page() -> Failure {
