@@ -75,9 +75,11 @@ async fn a_pause_of_the_page_does_not_delay_the_user() {
         if origin_waits {
             second.request("signData", with(&fixture.with_pin(), "pin", PIN)).await;
         }
-        fixture.pinentry.answer(Answer::pin(PIN));
-        fixture.assert_signed("the user's PIN", &fixture.sign(&mut page).await);
+        let dialog = fixture.pinentry.answer(Answer::pin(PIN));
+        page.request("signData", fixture.without_pin()).await;
+        dialog.opened();
         assert!(asked.elapsed() < seconds(0.8), "{:?}", asked.elapsed());
+        fixture.assert_signed("the user's PIN", &page.reply().await.1);
         if origin_waits {
             fixture.assert_signed("the PIN that waited", &second.reply().await.1);
         }
