@@ -71,7 +71,7 @@ error_codes! {
     PinLocked: -32000, 412, "105";
     /// The PIN is wrong or not acceptable.
     PinIncorrect: -32000, 412, "106";
-    /// The user cancelled PIN entry.
+    /// The user cancelled PIN entry, or stopped a batch.
     PinEntryCancelled: -32000, 412, "109";
     /// The module cannot be loaded, is not allowed, or is suspended.
     ModuleUnavailable: -32000, 412, "300";
