@@ -81,8 +81,8 @@ check: ## Check format, line width, lints, documentation, dependencies and scrip
 	setup/check-line-width.sh
 	$(SIDE_BY_SIDE) 'setup/install-missing.sh $(CHECK_TOOLS)' \
 		'$(CARGO) clippy $(TESTED) --all-targets -- -D warnings'
-	$(CARGO) clippy -p $(CLIENT) -p pkcs11-bridge-protocol --target wasm32-unknown-unknown \
-		--all-targets -- -D warnings
+	$(CARGO) clippy -p $(CLIENT) -p pkcs11-bridge-verifier -p pkcs11-bridge-protocol \
+		--target wasm32-unknown-unknown --all-targets -- -D warnings
 	RUSTDOCFLAGS="$(RUSTDOCFLAGS)" $(CARGO) doc --workspace --no-deps
 	setup/check-dependencies.sh
 	shellcheck $(SCRIPTS)

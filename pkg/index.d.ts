@@ -45,13 +45,18 @@ export interface Hello {
   /** The methods that the bridge has. */
   methods: string[];
   /**
-   * Where the bridge takes PINs from. If the reader has a pinpad, the user always enters the PIN
-   * there.
+   * Where the bridge takes PINs from. Leave `pin` out of calls: that works with both values. If the
+   * reader has a pinpad, the user always enters the PIN there.
    *
    * - `native`: from a window of the bridge. A call with a `pin` is rejected with 400/801.
    * - `page-or-native`: from the call. If the call has no `pin`, from a window of the bridge.
    */
   pin_entry: "native" | "page-or-native";
+  /**
+   * The ports before the bridge's own that programs of other users of the computer hold. Missing if
+   * there are none.
+   */
+  skipped_ports?: { port: number }[] | undefined;
 }
 
 /** A PKCS#11 module that the page may use. */
@@ -220,8 +225,11 @@ export interface SignData {
   /** The hash in base64. For EdDSA and ML-DSA, the message itself. */
   data: string;
   /**
-   * The user's PIN. Leave it out if you can. If the token needs a PIN, the bridge then asks the
-   * user in its own window. The page never sees that PIN.
+   * Leave it out. If the token needs a PIN, the bridge asks the user in its own window, and the
+   * page never sees the PIN.
+   *
+   * A page that asks for the PIN itself passes it here. The client sends it only to a bridge that
+   * has proved its key.
    */
   pin?: string | undefined;
   /** The encoding of an ECDSA signature: r and s concatenated (`"raw"`, the default), or DER. */
@@ -375,8 +383,8 @@ export interface AbstractPkcs11 {
   ): Promise<CertificatesResponse>;
 
   /**
-   * Signs a hash with the key of a certificate. The bridge checks every signature against the
-   * certificate before it sends it to the page. If the token needs a PIN and `data` has none, the
+   * Signs a hash with the key of a certificate. Bridge and client check every signature against the
+   * certificate before the page gets it. If the token needs a PIN and `data` has none, the
    * promise waits until the user has entered it.
    */
   signData(data: SignData, callback?: Callback<DataResponse>): Promise<DataResponse>;
@@ -534,6 +542,13 @@ export interface Client {
    */
   pkcs11(moduleName?: string | null): AbstractPkcs11;
 
+  /**
+   * The fingerprint of the bridge's key, as `pkcs11-bridge key` shows it. `undefined` until the
+   * bridge has proved it. If the site is approved, it has done so before {@link connect} resolves,
+   * and otherwise before the first call succeeds.
+   */
+  readonly bridgeKey: string | undefined;
+
   /** Returns the name, the version and the methods of the bridge. */
   hello(callback?: Callback<HelloResponse>): Promise<HelloResponse>;
 
@@ -581,16 +596,40 @@ export interface ConnectOptions {
    * `connect` also uses this time to find the bridge. Its default there is 60000.
    */
   timeout?: number | undefined;
+  /**
+   * The fingerprint of the bridge's key, or several: the 64 hexadecimal digits that
+   * `pkcs11-bridge key` shows. The client takes only a bridge that proves one of these keys.
+   *
+   * Without it, the client takes the bridge that it knows. On the first contact of the site it
+   * takes the only program that answers as a bridge, and remembers its key in IndexedDB.
+   */
+  bridgeKey?: string | readonly string[] | null | undefined;
+  /**
+   * Whether the client checks each signature before the page gets it. The default is `true`. The
+   * bridge checks signatures in any case.
+   */
+  verify?: boolean | undefined;
 }
 
 /**
  * Connects to the bridge on this computer.
  *
  * It also succeeds if the user has not approved the site: the bridge asks the user at the first
- * call. Rejects with a {@link RestException}: 500/999 if no bridge answers, 400/801 if an option is
- * wrong.
+ * call. Rejects with a {@link RestException}:
+ *
+ * - 409/804: the bridge has another key than the page expects.
+ * - 409/805: a program answers as the bridge, but does not prove its key.
+ * - 409/806: several programs answer as the bridge, and the page knows the key of none.
+ * - 500/999: no bridge answers.
+ * - 400/801: an option is wrong.
  */
 export function connect(options?: ConnectOptions | null): Promise<Client>;
+
+/**
+ * Forgets the bridge's key that the site knows. The next {@link connect} takes the bridge that it
+ * finds. Call it after 409/804, if the user has agreed.
+ */
+export function forgetBridgeKey(): Promise<void>;
 
 /**
  * Hashes a message of any size. It uses constant memory and does not block the page. Resolves to

@@ -1,9 +1,9 @@
 // The entry of the package. Loads the WebAssembly at the first call.
 
 import load, * as client from "./dist/pkcs11_bridge_client.js";
-import { ModuleConfig, RestException } from "./dist/classes.js";
+import { ModuleConfig, RestException, forgetBridgeKey } from "./dist/classes.js";
 
-export { ModuleConfig, RestException };
+export { ModuleConfig, RestException, forgetBridgeKey };
 
 const wasm = new URL("./dist/pkcs11_bridge_client_bg.wasm", import.meta.url);
 let loading;
@@ -11,7 +11,7 @@ let loading;
 /** Connects to the bridge on this computer. */
 export async function connect(options) {
   await loaded();
-  return client.connect(options);
+  return client.connect(options, loadVerifier);
 }
 
 /** Hashes a Blob, a stream or bytes. Resolves to the hash in base64, for `signData`. */
@@ -19,6 +19,9 @@ export async function hash(source, algorithm, onProgress) {
   await loaded();
   return client.hash(source, algorithm, onProgress);
 }
+
+/** Loads what checks signatures: on the first signature, and on pages without WebCrypto. */
+const loadVerifier = async () => (await import("./verifier.js")).loaded();
 
 /** Loads the WebAssembly once. If that fails, the next call tries again. */
 function loaded() {

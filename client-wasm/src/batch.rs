@@ -10,8 +10,9 @@ use web_sys::AbortSignal;
 
 use crate::arguments;
 use crate::connection::{Connection, PendingReply, cancelled, unreadable};
-use crate::object::{field, is_absent, set};
+use crate::object::{field, is_absent, record, set};
 use crate::rest_exception::RestException;
+use crate::signature_check::SignatureCheck;
 
 /// The options of the page.
 pub(crate) struct Options {
@@ -58,10 +59,10 @@ impl Batch {
     }
 
     /// Waits for the result: `{ signature }` or `{ error }` for each hash. Each error is a
-    /// [`RestException`].
-    pub(crate) async fn items(self) -> Result<JsValue, ErrorObject> {
+    /// [`RestException`]. A signature that fails its check becomes an error.
+    pub(crate) async fn items(self, check: &SignatureCheck) -> Result<JsValue, ErrorObject> {
         let items: Array = self.reply.result().await?.dyn_into().map_err(|_| unreadable())?;
-        for item in items.iter() {
+        for (index, item) in (0..).zip(items.iter()) {
             if !item.is_object() {
                 return Err(unreadable().into());
             }
@@ -69,6 +70,9 @@ impl Batch {
             if !error.is_undefined() {
                 let error = error_object(&error).ok_or_else(unreadable)?;
                 set(&item, "error", &RestException::from(error));
+            } else if let Err(failure) = check.check(index, &field(&item, "signature")).await {
+                let error = RestException::from(ErrorObject::from(failure));
+                items.set(index, record(&[("error", &error)]));
             }
         }
         Ok(items.into())

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
-use js_sys::Promise;
+use js_sys::{Array, Function, Promise};
 use pkcs11_bridge_protocol::PORTS;
 use pkcs11_bridge_protocol::call::{Hello, Modules};
 use pkcs11_bridge_protocol::error_object::ErrorObject;
@@ -11,6 +11,7 @@ use pkcs11_bridge_protocol::failure::Failure;
 use wasm_bindgen::prelude::*;
 
 use crate::arguments;
+use crate::bridge_search::BridgeSearch;
 use crate::connection::{Connection, Limits};
 use crate::module_config;
 use crate::object::is_absent;
@@ -18,27 +19,45 @@ use crate::pkcs11::AbstractPkcs11;
 use crate::reply::result;
 use crate::responder::respond;
 use crate::rest_exception::RestException;
+use crate::signature_check::SignatureChecks;
 
 /// A connection to the bridge. If the bridge restarts, the client finds it again, until
 /// [`Client::close`] ends the connection.
 #[wasm_bindgen]
 pub struct Client {
     connection: Rc<Connection>,
+    search: BridgeSearch,
+    /// `None` if the page wants no checks.
+    checks: Option<SignatureChecks>,
     /// The path in the page's `ModuleConfig` for this platform.
     module: Option<String>,
 }
 
 /// Connects to the bridge.
 ///
-/// `options` is an object or `undefined`. Its fields are `ports` (`[first, last]`, by default 24911
-/// to 24915), `moduleConfig`, and `timeout`: how many milliseconds the bridge may be silent about a
-/// call (by default 600000). Fails with 400/801 for other options, and with 500/999 if no bridge
-/// answers.
+/// `options` is an object or `undefined`. Its fields:
+///
+/// - `ports`: `[first, last]`, by default 24911 to 24915.
+/// - `moduleConfig`: a module by its path on each platform.
+/// - `timeout`: how many milliseconds the bridge may be silent about a call, by default 600000.
+/// - `bridgeKey`: the fingerprint of the bridge's key, or several. By default the remembered one.
+/// - `verify`: whether the page checks signatures, by default `true`.
+///
+/// Fails with 400/801 for other options, with 500/999 if no bridge answers, and with 409 if the
+/// program that answers is not the bridge of the page. `load_verifier` loads the verifier of the
+/// package.
 #[wasm_bindgen]
-pub async fn connect(options: JsValue) -> Result<Client, RestException> {
-    let Options { ports, module, limits } = Options::from_js(&options)?;
-    let connection = Connection::open(ports, limits, module.clone()).await?;
-    Ok(Client { connection, module })
+pub async fn connect(
+    options: JsValue,
+    load_verifier: Option<Function>,
+) -> Result<Client, RestException> {
+    let Options { ports, module, limits, keys, verify } = Options::from_js(&options)?;
+    let (first, last) = ports.into_inner();
+    let search = BridgeSearch::new(first, last, limits.search, &keys, load_verifier.as_ref());
+    let connection = Connection::open(search.clone(), limits, module.clone()).await?;
+    let load_verifier = load_verifier.filter(|_| verify);
+    let checks = load_verifier.map(|load| SignatureChecks::of(&connection, &load));
+    Ok(Client { connection, search, checks, module })
 }
 
 #[wasm_bindgen]
@@ -54,7 +73,13 @@ impl Client {
             name => Some(arguments::alone("moduleName", name)?),
         };
         self.connection.add_module(&module);
-        Ok(AbstractPkcs11::new(self.connection.clone(), module))
+        Ok(AbstractPkcs11::new(self.connection.clone(), self.checks.clone(), module))
+    }
+
+    /// The fingerprint of the bridge's key. `undefined` until the bridge has proved it.
+    #[wasm_bindgen(getter, js_name = bridgeKey)]
+    pub fn bridge_key(&self) -> JsValue {
+        self.search.proved_key()
     }
 
     /// The name, version and methods of the bridge.
@@ -99,16 +124,21 @@ struct Options {
     ports: RangeInclusive<u16>,
     module: Option<String>,
     limits: Limits,
+    keys: Array,
+    verify: bool,
 }
 
 impl Options {
     fn from_js(options: &JsValue) -> Result<Self, ErrorObject> {
-        let names = ["ports", "moduleConfig", "timeout"];
-        let [ports, module_config, timeout] = arguments::fields("options", options, names)?;
+        let names = ["ports", "moduleConfig", "timeout", "bridgeKey", "verify"];
+        let [ports, module_config, timeout, keys, verify] =
+            arguments::fields("options", options, names)?;
         Ok(Self {
             ports: port_range(arguments::alone("ports", ports)?)?,
             module: module_config::path_here(&module_config)?,
             limits: limits(arguments::alone("timeout", timeout)?)?,
+            keys: pinned(keys)?,
+            verify: arguments::alone::<Option<bool>>("verify", verify)?.unwrap_or(true),
         })
     }
 }
@@ -128,6 +158,21 @@ fn port_range(ports: Option<Vec<u16>>) -> Result<RangeInclusive<u16>, Failure> {
             Err(Failure::bad_argument("ports", problem))
         }
     }
+}
+
+/// The fingerprints of `bridgeKey`, in lower case.
+fn pinned(keys: JsValue) -> Result<Array, Failure> {
+    fingerprints(&keys).ok_or_else(|| {
+        let problem = "has to be the fingerprint that `pkcs11-bridge key` shows, or an array of \
+                       fingerprints.";
+        Failure::bad_argument("bridgeKey", problem)
+    })
+}
+
+#[wasm_bindgen(module = "/js/bridge_key.js")]
+extern "C" {
+    /// `undefined` if the page passes something else.
+    fn fingerprints(keys: &JsValue) -> Option<Array>;
 }
 
 fn limits(timeout: Option<u32>) -> Result<Limits, Failure> {

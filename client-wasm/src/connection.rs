@@ -10,12 +10,10 @@ mod driver;
 mod effect;
 mod failures;
 mod link;
-mod port_search;
 mod task;
 mod watches;
 
 use std::cell::{Cell, RefCell};
-use std::ops::RangeInclusive;
 use std::rc::{Rc, Weak};
 
 use futures_channel::oneshot;
@@ -26,12 +24,13 @@ use pkcs11_bridge_protocol::failure::Failure;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 
+use crate::bridge_search::BridgeSearch;
 use crate::events::Events;
 use calls::{Frame, Outcome};
 use driver::Driver;
 use effect::Effect;
 pub(crate) use failures::{cancelled, unreadable};
-use port_search::PortSearch;
+use task::link;
 
 /// A connection that the client opens again whenever it is lost, until the page closes it.
 pub(crate) struct Connection {
@@ -53,21 +52,24 @@ pub(crate) struct Limits {
 impl Connection {
     /// Finds the bridge. `module` is the page's module for calls that name none.
     pub(crate) async fn open(
-        ports: RangeInclusive<u16>,
+        search: BridgeSearch,
         limits: Limits,
         module: Option<String>,
     ) -> Result<Rc<Self>, ErrorObject> {
-        let mut search = PortSearch::new(ports.clone(), limits.search);
-        let Some(socket) = search.run().await else {
-            return Err(failures::unreachable(&ports).into());
-        };
+        let found = search.find().await?;
         let connection = Rc::new_cyclic(|handle: &Weak<Self>| {
             let events = Rc::new(Events::new(update_watches(handle.clone())));
-            let driver =
-                Driver::new(handle.clone(), events.clone(), ports, limits, module, socket.sender());
+            let driver = Driver::new(
+                handle.clone(),
+                events.clone(),
+                search.clone(),
+                limits,
+                module,
+                link(&found),
+            );
             Self { events, driver: RefCell::new(driver), performing: Cell::new(false) }
         });
-        spawn_local(task::run(connection.clone(), search, socket));
+        spawn_local(task::run(connection.clone(), search, found.socket));
         Ok(connection)
     }
 

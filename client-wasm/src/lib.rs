@@ -10,7 +10,7 @@
 
 mod arguments;
 mod batch;
-
+mod bridge_search;
 pub mod certificate;
 mod client;
 mod connection;
@@ -22,6 +22,7 @@ mod pkcs11;
 mod reply;
 mod responder;
 mod rest_exception;
+mod signature_check;
 mod socket;
 mod value;
 

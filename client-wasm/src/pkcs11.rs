@@ -19,6 +19,7 @@ use crate::connection::Connection;
 use crate::object::is_absent;
 use crate::reply;
 use crate::responder::respond;
+use crate::signature_check::{SignatureCheck, SignatureChecks};
 
 /// The functions of one PKCS#11 module.
 ///
@@ -27,6 +28,7 @@ use crate::responder::respond;
 #[wasm_bindgen]
 pub struct AbstractPkcs11 {
     connection: Rc<Connection>,
+    checks: Option<SignatureChecks>,
     module: Option<String>,
 }
 
@@ -69,20 +71,17 @@ impl AbstractPkcs11 {
     ) -> Promise {
         let (options, callback) = callback_last(options, callback);
         let (slot_id, callback) = callback_last(slot_id, callback);
+        let note = self.checks.clone().map(|checks| {
+            let (module, slot_id) = (self.module.clone(), slot_id.clone());
+            move |list: &JsValue| checks.note(module.as_deref(), &slot_id, list)
+        });
         let params = arguments::alone("slotId", slot_id)
             .map(|slot_id| Certificates { module: self.module.clone(), slot_id });
         let reply = params.and_then(|params| {
             let parse = parse_certs(&options)?;
-            Ok((self.connection.call(params, |_| ()), parse))
+            Ok((self.connection.call(params, |_| ())?, parse))
         });
-        respond(
-            callback,
-            match reply {
-                Ok((reply, true)) => reply::certificates(reply),
-                Ok((reply, false)) => reply::result(reply),
-                Err(error) => reply::result(Err(error)),
-            },
-        )
+        respond(callback, reply::certificates(reply, note))
     }
 
     /// Signs a hash: `{ slot_id, cert_id, algorithm_reference, data, pin?, signature_format?,
@@ -94,8 +93,9 @@ impl AbstractPkcs11 {
             Ok(params)
         });
         let reply = params
-            .and_then(|params| self.connection.call(params, |shown| hide(shown.pin.as_mut())));
-        respond(callback, reply::result(reply))
+            .and_then(|params| self.connection.call(params, |shown| hide(shown.pin.as_mut())))
+            .map(|reply| (reply, self.check(data)));
+        respond(callback, reply::signature(reply))
     }
 
     /// Signs many hashes with one PIN. Takes the object of `signData` with an array as `data`.
@@ -110,12 +110,19 @@ impl AbstractPkcs11 {
         });
         let batch = params.and_then(|params| {
             let Options { on_progress, signal } = Options::from_js(&options)?;
-            Batch::start(&self.connection, signal, || {
+            let batch = Batch::start(&self.connection, signal, || {
                 let hide = |shown: &mut SignDataBatch| hide(shown.pin.as_mut());
                 self.connection.call_with_progress(params, hide, on_progress)
-            })
+            });
+            Ok((batch?, self.check(data)))
         });
-        respond(callback, Box::pin(async move { batch?.items().await }))
+        respond(
+            callback,
+            Box::pin(async move {
+                let (batch, check) = batch?;
+                batch.items(&check).await
+            }),
+        )
     }
 
     /// Proves to the site's server who the user is: `{ slot_id, cert_id, challenge }`. The
@@ -154,8 +161,17 @@ impl AbstractPkcs11 {
 }
 
 impl AbstractPkcs11 {
-    pub(crate) fn new(connection: Rc<Connection>, module: Option<String>) -> Self {
-        Self { connection, module }
+    pub(crate) fn new(
+        connection: Rc<Connection>,
+        checks: Option<SignatureChecks>,
+        module: Option<String>,
+    ) -> Self {
+        Self { connection, checks, module }
+    }
+
+    /// Prepares the check of the signatures that a call makes.
+    fn check(&self, request: &JsValue) -> SignatureCheck {
+        SignatureCheck::start(self.checks.as_ref(), self.module.as_deref(), request)
     }
 
     fn call<M: Method>(&self, params: Result<M, ErrorObject>, callback: JsValue) -> Promise {

@@ -2,25 +2,49 @@
 
 use js_sys::Array;
 use pkcs11_bridge_protocol::error_object::ErrorObject;
-use wasm_bindgen::JsCast;
+use wasm_bindgen::{JsCast, JsValue};
 
 use crate::certificate;
 use crate::connection::{PendingReply, unreadable};
 use crate::responder::Data;
+use crate::signature_check::SignatureCheck;
 
 /// Waits for a reply, and passes its result on as it is.
 pub(crate) fn result(reply: Result<PendingReply, ErrorObject>) -> Data {
     Box::pin(async move { reply?.result().await })
 }
 
-/// Waits for the reply to `certificates`, and adds the content of each certificate.
-pub(crate) fn certificates(reply: Result<PendingReply, ErrorObject>) -> Data {
+/// Waits for the reply to `certificates`, and passes the list to `note`. Adds the content of each
+/// certificate if the page wants it.
+pub(crate) fn certificates(
+    reply: Result<(PendingReply, bool), ErrorObject>,
+    note: Option<impl FnOnce(&JsValue) + 'static>,
+) -> Data {
     Box::pin(async move {
-        let result = reply?.result().await?;
+        let (reply, parse) = reply?;
+        let result = reply.result().await?;
         let list: Array = result.dyn_into().map_err(|_| unreadable())?;
         for certificate in list.iter() {
-            certificate::describe(&certificate).ok_or_else(unreadable)?;
+            if !certificate.is_object() {
+                return Err(unreadable().into());
+            }
+            if parse {
+                certificate::describe(&certificate).ok_or_else(unreadable)?;
+            }
+        }
+        if let Some(note) = note {
+            note(&list);
         }
         Ok(list.into())
+    })
+}
+
+/// Waits for the reply to `signData`, and checks the signature.
+pub(crate) fn signature(reply: Result<(PendingReply, SignatureCheck), ErrorObject>) -> Data {
+    Box::pin(async move {
+        let (reply, check) = reply?;
+        let signature = reply.result().await?;
+        check.check(0, &signature).await?;
+        Ok(signature)
     })
 }

@@ -1,24 +1,21 @@
-//! One WebSocket to one port of the bridge. The only file that names gloo-net.
+//! The WebSocket to the bridge. The only file that names gloo-net.
 //!
-//! gloo-net opens and receives. The browser's own WebSocket sends and closes: gloo-net cannot
+//! gloo-net receives. The browser's own WebSocket sends and closes: gloo-net cannot
 //! close with a code and then still report how the connection ended.
 //!
 //! Three things make gloo-net panic, and a panic ends the client. This file keeps them away:
-//! - an exception of the constructor that is not an `Error`: the browser's constructor is called
-//!   here, and gloo-net gets the WebSocket;
+//! - an exception of the constructor that is not an `Error`: the search calls the browser's
+//!   constructor, and gloo-net gets the WebSocket;
 //! - a message that is neither text nor an `ArrayBuffer`: [`TextFilter`] stops it;
 //! - an exception of `close` when gloo-net is dropped: [`Socket`] closes first.
 
 use std::future::poll_fn;
 use std::mem;
 use std::pin::Pin;
-use std::task::Poll;
 
 use futures_core::Stream;
-use futures_sink::Sink;
 use gloo_net::websocket::futures::WebSocket as Receiver;
 use gloo_net::websocket::{Message, WebSocketError};
-use pkcs11_bridge_protocol::SUBPROTOCOL;
 use wasm_bindgen::prelude::*;
 use web_sys::{MessageEvent, WebSocket};
 
@@ -51,36 +48,11 @@ pub(crate) struct Closed {
 }
 
 impl Socket {
-    /// Opens a WebSocket to a port of 127.0.0.1. Returns `None` if no bridge answers there, or if
-    /// the browser refuses the connection.
-    ///
-    /// Takes without limit if the browser asks the user for permission and the user does not
-    /// answer. The caller sets the limit, and drops the future.
-    pub(crate) async fn open(port: u16) -> Option<Self> {
-        // The browser throws for some ports, and on pages that may not connect.
-        let socket =
-            WebSocket::new_with_str(&format!("ws://127.0.0.1:{port}"), SUBPROTOCOL).ok()?;
+    /// Takes over a WebSocket that the search has opened. `None` if gloo-net refuses it.
+    pub(crate) fn of(socket: WebSocket) -> Option<Self> {
         let filter = TextFilter::new(&socket);
         let receiver = Receiver::try_from(socket.clone()).ok()?;
-        let mut socket = Self { receiver: Some(receiver), sender: Sender(socket), _filter: filter };
-        socket.opened().await;
-        let sender = &socket.sender;
-        (sender.is_open() && sender.0.protocol() == SUBPROTOCOL).then_some(socket)
-    }
-
-    /// Waits until the WebSocket has left the state `CONNECTING`.
-    ///
-    /// A browser that refuses the connection itself, because of the page's security policy for
-    /// example, fires `error` and no `close`.
-    async fn opened(&mut self) {
-        let Some(receiver) = &mut self.receiver else { return };
-        poll_fn(|cx| {
-            // gloo-net wakes this at `open` and `error`, and the stream at `error` and `close`.
-            let left = Pin::new(&mut *receiver).poll_ready(cx).is_ready()
-                || Pin::new(&mut *receiver).poll_next(cx).is_ready();
-            if left { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
+        Some(Self { receiver: Some(receiver), sender: Sender(socket), _filter: filter })
     }
 
     /// The sending side.

@@ -20,7 +20,7 @@ async fn connect_fails_at_once() {
     )
     .unwrap();
     let start = Date::now();
-    let error = pkcs11_bridge_client::connect(JsValue::UNDEFINED).await.err().unwrap();
+    let error = pkcs11_bridge_client::connect(JsValue::UNDEFINED, None).await.err().unwrap();
     let took = Date::now() - start;
     assert_eq!((error.status(), error.code().as_str()), (500, "999"));
     // The client tries five ports, and waits for none of them.

@@ -3,6 +3,7 @@
 
 import {
   connect,
+  forgetBridgeKey,
   hash,
   ModuleConfig,
   RestException,
@@ -39,13 +40,18 @@ async function connecting(): Promise<Client> {
   await connect({ moduleConfig: new ModuleConfig(undefined, null, "C:\\module.dll") });
   // @ts-expect-error: `ports` needs the first and the last port
   await connect({ ports: [24911] });
+  await connect({ bridgeKey: "0".repeat(64), verify: false });
+  await connect({ bridgeKey: ["0".repeat(64)] }).catch(forgetBridgeKey);
   // @ts-expect-error: a misspelt option
   await connect({ timeOut: 1 });
   return connect(options);
 }
 
 async function client(client: Client): Promise<void> {
+  const key: string | undefined = client.bridgeKey;
   const hello = await client.hello();
+  const skipped: number[] | undefined = hello.data.skipped_ports?.map(({ port }) => port);
+  console.log(key, skipped);
   const methods: string[] = hello.data.methods;
   const fromPages: boolean = hello.data.pin_entry === "page-or-native";
   // @ts-expect-error: no such policy

@@ -11,6 +11,7 @@ pub mod browser;
 pub mod demo;
 pub mod desktop;
 pub mod digest;
+pub mod false_bridge;
 pub mod handshake;
 pub mod http;
 pub mod load;

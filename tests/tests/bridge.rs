@@ -28,6 +28,7 @@ mod bridge {
     pub mod faults_returned;
     pub mod forged_reports;
     pub mod handshake;
+    pub mod identity;
     pub mod idle_workers;
     pub mod killed_bridge;
     pub mod limits;

@@ -59,10 +59,16 @@ fn the_package_contains_exactly_the_needed_files() {
             "dist/classes.js",
             "dist/pkcs11_bridge_client.js",
             "dist/pkcs11_bridge_client_bg.wasm",
+            "dist/pkcs11_bridge_verifier.js",
+            "dist/pkcs11_bridge_verifier_bg.wasm",
+            "dist/snippets/…/js/bridge_key.js",
+            "dist/snippets/…/js/bridge_proof.js",
+            "dist/snippets/…/js/bridge_search.js",
             "dist/snippets/…/js/listeners.js",
             "dist/snippets/…/js/module_config.js",
             "dist/snippets/…/js/next_task.js",
             "dist/snippets/…/js/rest_exception.js",
+            "dist/snippets/…/js/signature_checks.js",
             "index.d.ts",
             "index.js",
             "package.json",
@@ -76,6 +82,7 @@ fn the_package_contains_exactly_the_needed_files() {
             "server/message.js",
             "server/name.js",
             "server/signatures.js",
+            "verifier.js",
         ]
     );
 }

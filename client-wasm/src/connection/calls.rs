@@ -14,6 +14,7 @@ use wasm_bindgen::JsValue;
 
 use super::failures;
 use super::watches::Change;
+use crate::bridge_search::Challenge;
 
 /// The result of a call, or why it failed.
 pub(crate) type Outcome = Result<JsValue, ErrorObject>;
@@ -69,6 +70,8 @@ pub(super) enum Caller {
     },
     /// The driver, which watches or unwatches the slots of a module.
     Watch { index: usize, change: Change },
+    /// The driver, which asks the bridge for its key.
+    Proof(Challenge),
     /// Nothing: the reply to the cancelled batch says everything.
     Cancel,
 }
@@ -93,7 +96,7 @@ impl Call {
 
     /// Whether the call means nothing on the next connection.
     fn is_bound_to_connection(&self) -> bool {
-        matches!(self.caller, Some(Caller::Cancel | Caller::Watch { .. }))
+        matches!(self.caller, Some(Caller::Cancel | Caller::Proof(_) | Caller::Watch { .. }))
     }
 }
 
@@ -122,6 +125,11 @@ impl Calls {
         } else {
             self.queue.push_back(queued);
         }
+    }
+
+    /// Adds a call whose request is sent at once.
+    pub(super) fn start(&mut self, call: Call) {
+        self.in_flight.push(call);
     }
 
     pub(super) fn are_queued(&self) -> bool {

@@ -3,27 +3,31 @@
 //! The client sends no request twice. If the connection breaks, the calls in flight fail.
 
 use std::collections::VecDeque;
-use std::ops::RangeInclusive;
 use std::rc::{Rc, Weak};
 
 use futures_channel::oneshot;
 use gloo_timers::callback::Timeout;
 use js_sys::{Function, JSON};
 use pkcs11_bridge_protocol::MAX_FRAME_LEN;
-use pkcs11_bridge_protocol::call::{Cancel, Method, SignDataBatch, UnwatchSlots, WatchSlots};
+use pkcs11_bridge_protocol::call::{
+    Cancel, Hello, Method, SignDataBatch, UnwatchSlots, WatchSlots,
+};
+use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::error_object::ErrorObject;
 use pkcs11_bridge_protocol::event::{Event, Progress, Slot};
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::message::{Id, Incoming, NotAMessage};
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
 
 use super::calls::{Call, Caller, Calls, Frame, Outcome};
 use super::effect::Effect;
 use super::link::Link;
 use super::watches::{Change, Watches};
 use super::{Connection, Limits, PendingReply, failures};
+use crate::bridge_search::{BridgeSearch, Challenge};
 use crate::events::Events;
-use crate::socket::{Closed, Sender};
+use crate::socket::Closed;
 
 /// The owner of a connection's state.
 pub(super) struct Driver {
@@ -31,7 +35,7 @@ pub(super) struct Driver {
     connection: Weak<Connection>,
     /// The driver only asks to which events the page listens.
     events: Rc<Events>,
-    ports: RangeInclusive<u16>,
+    search: BridgeSearch,
     limits: Limits,
     link: Link,
     calls: Calls,
@@ -47,17 +51,17 @@ impl Driver {
     pub(super) fn new(
         connection: Weak<Connection>,
         events: Rc<Events>,
-        ports: RangeInclusive<u16>,
+        search: BridgeSearch,
         limits: Limits,
         module: Option<String>,
-        sender: Sender,
+        link: Link,
     ) -> Self {
         Self {
             connection,
             events,
-            ports,
+            search,
             limits,
-            link: Link::Open(sender),
+            link,
             calls: Calls::default(),
             watches: Watches::new(module),
             deadline_timer: None,
@@ -87,7 +91,7 @@ impl Driver {
     /// Cancels a call of the page.
     pub(super) fn cancel(&mut self, id: u64) {
         if let Some(call) = self.calls.remove_queued(id) {
-            self.answer(call.caller, Err(failures::cancelled().into()));
+            self.answer(call.id, call.caller, Err(failures::cancelled().into()));
         } else if self.calls.in_flight(id).is_some() {
             self.send_cancel(id);
         }
@@ -95,12 +99,12 @@ impl Driver {
 
     /// Ends the connection for good.
     pub(super) fn close(&mut self) {
-        if let Link::Open(sender) = std::mem::replace(&mut self.link, Link::Closed) {
-            self.effects.push_back(Effect::CloseSocket(sender));
+        if let Some(sender) = std::mem::replace(&mut self.link, Link::Closed).sender() {
+            self.effects.push_back(Effect::CloseSocket(sender.clone()));
         }
         self.deadline_timer = None;
         for call in self.calls.take_queued().into_iter().chain(self.calls.take_in_flight()) {
-            self.answer(call.caller, Err(failures::closed().into()));
+            self.answer(call.id, call.caller, Err(failures::closed().into()));
         }
     }
 
@@ -137,12 +141,12 @@ impl Driver {
             self.watches.lose(revoked);
             for call in self.calls.lose_connection() {
                 let failure = failures::lost_in_flight(call.method, &closed);
-                self.answer(call.caller, Err(failure.into()));
+                self.answer(call.id, call.caller, Err(failure.into()));
             }
             if revoked {
                 // On a new connection, these calls would make the bridge ask the user again.
                 for call in self.calls.take_queued() {
-                    self.answer(call.caller, Err(failures::revoked(&closed).into()));
+                    self.answer(call.id, call.caller, Err(failures::revoked(&closed).into()));
                 }
             }
             self.fail_searched(failures::lost_unsent);
@@ -171,27 +175,24 @@ impl Driver {
     }
 
     /// A search ended. Returns whether the task has to stop searching.
-    pub(super) fn end_search(&mut self, found: Option<Sender>) -> bool {
+    pub(super) fn end_search(&mut self, found: Result<Link, Failure>) -> bool {
         match found {
             _ if self.is_closed() => {}
-            Some(sender) => {
-                self.link = Link::Open(sender);
+            Ok(link) => {
+                self.link = link;
                 self.effects.push_back(Effect::Opened);
                 self.send_queued();
                 self.update_watches();
                 return true;
             }
-            None => {
-                let ports = self.ports.clone();
-                self.fail_searched(|| failures::unreachable(&ports));
-            }
+            Err(failure) => self.fail_searched(|| failure.clone()),
         }
         false
     }
 
     /// Asks the bridge to watch what the page listens to, and to stop watching the rest.
     pub(super) fn update_watches(&mut self) {
-        if self.link.open().is_none() {
+        if !self.link.is_connected() {
             return;
         }
         for (index, change) in self.watches.changes(self.events.slots_wanted()) {
@@ -252,12 +253,69 @@ impl Driver {
         let _ = frame.and_then(|frame| self.submit(cancel_id, Cancel::NAME, frame, Caller::Cancel));
     }
 
-    /// Sends as many queued calls as the connection and the bridge's limits allow.
+    /// Sends as many queued calls as the connection and the bridge's limits allow. Before the first
+    /// of them, the bridge has to prove its key.
     fn send_queued(&mut self) {
+        if self.calls.are_queued() {
+            self.start_proof();
+        }
         while let Some(sender) = self.link.open().cloned()
             && let Some((id, frame)) = self.calls.start_next()
         {
             self.effects.push_back(Effect::Send { sender, id, frame });
+        }
+    }
+
+    /// Asks the bridge for its key, and lets it ask the user for approval.
+    fn start_proof(&mut self) {
+        let Link::Unproved { sender, port } = &self.link else { return };
+        let (sender, port) = (sender.clone(), *port);
+        let (hello, challenge) = (self.new_id(), self.search.challenge(port));
+        let text = challenge.hello(hello as f64, true);
+        let shown = self.events.traffic_wanted().then(|| text.clone());
+        self.calls.start(Call::new(hello, Hello::NAME, Caller::Proof(challenge), clock()));
+        self.link = Link::Proving { sender: sender.clone(), port, hello };
+        let frame = Frame { text, shown };
+        self.effects.push_back(Effect::Send { sender, id: hello, frame });
+    }
+
+    /// The bridge answered the `hello`. Checking the proof takes time.
+    fn check_proof(&self, hello: u64, challenge: Challenge, result: JsValue) {
+        let (connection, search) = (self.connection.clone(), self.search.clone());
+        spawn_local(async move {
+            let proof = search.check_proof(&challenge, &result).await;
+            if let Some(connection) = connection.upgrade() {
+                connection.step(|driver| driver.end_proof(hello, proof.map_err(Into::into)));
+            }
+        });
+    }
+
+    fn end_proof(&mut self, id: u64, proof: Result<(), ErrorObject>) {
+        // The connection may be another one by now.
+        let Link::Proving { sender, port, hello } = &self.link else { return };
+        if *hello != id {
+            return;
+        }
+        let (sender, port) = (sender.clone(), *port);
+        match proof {
+            Ok(()) => {
+                self.link = Link::Open(sender);
+                self.send_queued();
+                self.watches.allow_refused();
+                self.update_watches();
+            }
+            Err(error) => {
+                let wrong = [ErrorCode::BridgeNotProved, ErrorCode::BridgeKeyChanged];
+                if wrong.iter().any(|code| error.is(*code)) {
+                    self.effects.push_back(Effect::RefuseSocket(sender));
+                    self.link = Link::Searching;
+                } else {
+                    self.link = Link::Unproved { sender, port };
+                }
+                for call in self.calls.take_queued() {
+                    self.answer(call.id, call.caller, Err(error.clone()));
+                }
+            }
         }
     }
 
@@ -294,7 +352,7 @@ impl Driver {
         if caller.is_some() {
             let outcome =
                 outcome.and_then(|json| parse(json).ok_or_else(|| failures::unreadable().into()));
-            self.answer(caller, outcome);
+            self.answer(id, caller, outcome);
         }
         self.send_queued();
         // A call succeeds only if the user has approved the page.
@@ -303,7 +361,7 @@ impl Driver {
         }
     }
 
-    fn answer(&mut self, caller: Option<Caller>, outcome: Outcome) {
+    fn answer(&mut self, id: u64, caller: Option<Caller>, outcome: Outcome) {
         match caller {
             Some(Caller::Page { reply, .. }) => {
                 // Only wakes the task that waits: the page sees the outcome later. Fails if the
@@ -311,6 +369,14 @@ impl Driver {
                 let _ = reply.send(outcome);
             }
             Some(Caller::Watch { index, change }) => self.end_change(index, change, outcome),
+            Some(Caller::Proof(challenge)) => match outcome {
+                Ok(result) => self.check_proof(id, challenge, result),
+                // Bridges that cannot prove a key refuse the parameters. Checking nothing fails.
+                Err(error) if error.is(ErrorCode::BadArgument) => {
+                    self.check_proof(id, challenge, JsValue::UNDEFINED);
+                }
+                Err(error) => self.end_proof(id, Err(error)),
+            },
             Some(Caller::Cancel) | None => {}
         }
     }
@@ -339,7 +405,7 @@ impl Driver {
 
     fn fail_searched(&mut self, failure: impl Fn() -> Failure) {
         for call in self.calls.take_searched() {
-            self.answer(call.caller, Err(failure().into()));
+            self.answer(call.id, call.caller, Err(failure().into()));
         }
     }
 
@@ -361,11 +427,11 @@ impl Driver {
         let limit = self.limits.silence;
         if let Some(call) = self.calls.remove_queued(id) {
             let failure = failures::too_late_unsent(call.method, limit);
-            self.answer(call.caller, Err(failure.into()));
+            self.answer(call.id, call.caller, Err(failure.into()));
         } else if let Some(call) = self.calls.in_flight(id) {
             let (method, caller) = (call.method, call.caller.take());
             let failure = failures::too_late_in_flight(method, limit);
-            self.answer(caller, Err(failure.into()));
+            self.answer(id, caller, Err(failure.into()));
             if method == SignDataBatch::NAME {
                 // Nothing waits for the rest of its signatures.
                 self.send_cancel(id);

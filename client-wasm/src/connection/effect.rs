@@ -18,6 +18,8 @@ pub(super) enum Effect {
     Send { sender: Sender, id: u64, frame: Frame },
     /// Starts the closing handshake.
     CloseSocket(Sender),
+    /// Starts the closing handshake, because the program is not the bridge.
+    RefuseSocket(Sender),
     /// Calls a batch's `onProgress`.
     Progress { on_progress: Function, progress: Progress },
     /// Dispatches "traffic" for a received frame. `id` is `None` if no call is meant.
@@ -43,6 +45,7 @@ impl Effect {
                 }
             }
             Self::CloseSocket(sender) => sender.close(),
+            Self::RefuseSocket(sender) => sender.refuse("the key was not proved"),
             Self::Progress { on_progress, progress } => call(&on_progress, &progress),
             Self::Received { id, text } => events.traffic(Direction::Received, id, &text),
             Self::Opened => events.open(),

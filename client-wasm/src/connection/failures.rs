@@ -1,25 +1,11 @@
 //! The failures that the client itself reports: what happened, and what to do.
 
-use std::ops::RangeInclusive;
-
 use pkcs11_bridge_protocol::MAX_FRAME_LEN;
 use pkcs11_bridge_protocol::call::{Method, SignData, SignDataBatch};
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 
 use crate::socket::Closed;
-
-pub(super) fn unreachable(ports: &RangeInclusive<u16>) -> Failure {
-    let (first, last) = (ports.start(), ports.end());
-    let ports =
-        if first == last { format!("port {first}") } else { format!("ports {first}–{last}") };
-    let message = format!(
-        "The bridge cannot be reached on {ports} of this computer. Start pkcs11-bridge, or install \
-         it first. If it runs, allow this site to reach apps on this device in the browser's site \
-         settings. Then try again."
-    );
-    Failure::new(ErrorCode::BridgeUnreachable, message)
-}
 
 pub(super) fn lost_in_flight(method: &str, closed: &Closed) -> Failure {
     let message = format!(

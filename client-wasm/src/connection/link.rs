@@ -6,8 +6,13 @@ use crate::socket::Sender;
 
 /// The state of the link to the bridge.
 pub(super) enum Link {
-    /// A WebSocket is there.
+    /// A WebSocket to the bridge is there.
     Open(Sender),
+    /// A WebSocket is there, but the program behind it has not proved yet that it is the bridge. It
+    /// has to do so before the first call.
+    Unproved { sender: Sender, port: u16 },
+    /// The program has to prove it with the reply to the `hello` of this id.
+    Proving { sender: Sender, port: u16, hello: u64 },
     /// The client tries the ports.
     Searching,
     /// The next search starts later, or as soon as this is dropped.
@@ -28,6 +33,21 @@ impl Link {
         match self {
             Self::Open(sender) if sender.is_open() => Some(sender),
             _ => None,
+        }
+    }
+
+    /// Whether calls can be sent, now or after the proof.
+    pub(super) fn is_connected(&self) -> bool {
+        self.sender().is_some_and(Sender::is_open)
+    }
+
+    /// The WebSocket, if there is one.
+    pub(super) fn sender(&self) -> Option<&Sender> {
+        match self {
+            Self::Open(sender) | Self::Unproved { sender, .. } | Self::Proving { sender, .. } => {
+                Some(sender)
+            }
+            Self::Searching | Self::Pausing { .. } | Self::Closed => None,
         }
     }
 

@@ -12,12 +12,13 @@ use gloo_timers::future::TimeoutFuture;
 use super::Connection;
 use super::backoff::Backoff;
 use super::driver::{Driver, clock};
-use super::port_search::PortSearch;
+use super::link::Link;
+use crate::bridge_search::{BridgeSearch, Found};
 use crate::socket::{Arrival, Closed, Socket};
 
 /// Receives until the connection is lost, finds the bridge again, and starts over. Ends when the
 /// page has closed the connection.
-pub(super) async fn run(connection: Rc<Connection>, mut search: PortSearch, mut socket: Socket) {
+pub(super) async fn run(connection: Rc<Connection>, search: BridgeSearch, mut socket: Socket) {
     let mut backoff = Backoff::new();
     loop {
         let opened = clock();
@@ -27,7 +28,7 @@ pub(super) async fn run(connection: Rc<Connection>, mut search: PortSearch, mut 
             backoff = Backoff::new();
         }
         connection.step(|driver| driver.lose(closed));
-        match find_again(&connection, &mut search, &mut backoff).await {
+        match find_again(&connection, &search, &mut backoff).await {
             Some(found) => socket = found,
             None => return,
         }
@@ -51,7 +52,7 @@ async fn receive(connection: &Connection, socket: &mut Socket) -> Closed {
 /// Searches until the bridge is found. Returns `None` if the page closes the connection.
 async fn find_again(
     connection: &Connection,
-    search: &mut PortSearch,
+    search: &BridgeSearch,
     backoff: &mut Backoff,
 ) -> Option<Socket> {
     loop {
@@ -62,12 +63,18 @@ async fn find_again(
         if connection.step(|driver| driver.is_closed()) {
             return None;
         }
-        let found = search.run().await;
-        let sender = found.as_ref().map(Socket::sender);
-        if connection.step(|driver| driver.end_search(sender)) {
-            return found;
+        let found = search.find().await;
+        let link = found.as_ref().map(link).map_err(Clone::clone);
+        if connection.step(|driver| driver.end_search(link)) {
+            return found.ok().map(|found| found.socket);
         }
     }
+}
+
+/// The link to a program that was found.
+pub(super) fn link(found: &Found) -> Link {
+    let (sender, port) = (found.socket.sender(), found.port);
+    if found.proved { Link::Open(sender) } else { Link::Unproved { sender, port } }
 }
 
 /// Waits for so many milliseconds, or until the driver wakes the search.

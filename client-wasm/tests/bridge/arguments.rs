@@ -183,7 +183,7 @@ async fn bad_options_of_connect() {
         ("({ moduleConfig: { linux: 1 } })", "`linux` has to be a string"),
         ("({ moduleConfig: { windows: '' } })", "unknown field `windows`"),
     ] {
-        let error = pkcs11_bridge_client::connect(evaluate(options)).await.err().unwrap();
+        let error = pkcs11_bridge_client::connect(evaluate(options), None).await.err().unwrap();
         assert_error(&error, 400, "801", problem);
     }
 }

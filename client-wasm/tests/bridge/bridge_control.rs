@@ -58,7 +58,7 @@ pub(super) async fn connect() -> Client {
 pub(super) async fn connect_with(options: &str) -> Result<Client, RestException> {
     let port = port();
     let options = evaluate(&format!("({{ ports: [{port}, {port}], ...{options} }})"));
-    pkcs11_bridge_client::connect(options).await
+    pkcs11_bridge_client::connect(options, None).await
 }
 
 /// The default module over a new connection.

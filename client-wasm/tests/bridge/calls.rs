@@ -164,7 +164,7 @@ async fn modules_by_name_and_by_path() {
     for (linux, works) in [(MODULE, true), ("/nowhere/module.so", false), ("", true)] {
         let options = evaluate(&format!("({{ ports: [{0}, {0}] }})", port()));
         set(&options, "moduleConfig", ModuleConfig::new(Some(linux), Some("/m"), Some("C:\\m")));
-        let client = pkcs11_bridge_client::connect(options).await.unwrap();
+        let client = pkcs11_bridge_client::connect(options, None).await.unwrap();
         let info = settled(default_module(&client).info(NONE)).await;
         assert_eq!(info.is_ok(), works, "{linux}");
     }

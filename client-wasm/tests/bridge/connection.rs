@@ -13,7 +13,7 @@ const NONE: JsValue = JsValue::UNDEFINED;
 async fn the_bridge_is_found_behind_other_ports() {
     let port = port();
     let options = format!("({{ ports: [{}, {port}] }})", port - 3);
-    let client = connect_js(evaluate(&options)).await.unwrap();
+    let client = connect_js(evaluate(&options), None).await.unwrap();
     resolved(client.hello(NONE)).await;
 }
 
@@ -23,7 +23,7 @@ async fn connect_fails_on_ports_without_a_bridge() {
     // Another server, and ports that the browser refuses.
     for ports in [format!("[{other}, {other}]"), "[1, 9]".to_owned()] {
         let options = format!("({{ ports: {ports}, timeout: 5000 }})");
-        let error = connect_js(evaluate(&options)).await.err().unwrap();
+        let error = connect_js(evaluate(&options), None).await.err().unwrap();
         assert_error(&error, 500, "999", "The bridge cannot be reached on port");
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct Scripted {
 /// Connects a client with options in JavaScript.
 pub(super) async fn connect(options: &str) -> Scripted {
     install();
-    let client = pkcs11_bridge_client::connect(evaluate(options)).await.unwrap();
+    let client = pkcs11_bridge_client::connect(evaluate(options), None).await.unwrap();
     let pkcs11 = client.pkcs11(JsValue::UNDEFINED).unwrap();
     Scripted { client, pkcs11 }
 }

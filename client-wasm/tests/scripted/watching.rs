@@ -61,7 +61,7 @@ async fn without_a_module_of_the_page_the_default_module_is_watched() {
         [("({})", "{}"), ("({ moduleConfig: { linux: '/lib/card.so' } })", "/lib/card.so")]
     {
         let bridge = connect("{}").await;
-        let client = pkcs11_bridge_client::connect(evaluate(options)).await.unwrap();
+        let client = pkcs11_bridge_client::connect(evaluate(options), None).await.unwrap();
         add(&client, "slot", &recorder().0, &NONE);
         sent(&bridge, &format!("watchSlots {module}")).await;
         bridge.reply(0, "true");

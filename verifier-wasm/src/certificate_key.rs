@@ -1,0 +1,204 @@
+//! The public key of a certificate.
+
+use pkcs11_bridge_protocol::algorithm::Algorithm;
+use rsa::pkcs1::DecodeRsaPublicKey;
+use wasm_bindgen::prelude::*;
+use x509_cert::certificate::{CertificateInner, Raw};
+use x509_cert::der::Decode;
+use x509_cert::der::oid::ObjectIdentifier;
+
+use crate::scheme::PublicKey;
+
+/// The public key of a certificate, which checks signatures.
+#[wasm_bindgen]
+pub struct CertificateKey(PublicKey);
+
+#[wasm_bindgen]
+impl CertificateKey {
+    /// The key of a certificate in DER. `undefined` if this cannot check signatures of the key.
+    pub fn of(certificate: &[u8]) -> Option<Self> {
+        // `Raw` also takes serial numbers that are longer than RFC 5280 allows. Cards have them.
+        let certificate = CertificateInner::<Raw>::from_der(certificate).ok()?;
+        let info = certificate.tbs_certificate().subject_public_key_info();
+        let key = info.subject_public_key.as_bytes()?;
+        let curve = || info.algorithm.parameters.as_ref()?.decode_as::<ObjectIdentifier>().ok();
+        let key = match info.algorithm.oid {
+            RSA => PublicKey::Rsa(rsa::PublicKey::from_pkcs1_der(key).ok()?),
+            EC => match curve()? {
+                P256 => PublicKey::P256(p256::ecdsa::VerifyingKey::from_sec1_bytes(key).ok()?),
+                P384 => PublicKey::P384(p384::ecdsa::VerifyingKey::from_sec1_bytes(key).ok()?),
+                P521 => PublicKey::P521(p521::ecdsa::VerifyingKey::from_sec1_bytes(key).ok()?),
+                _ => return None,
+            },
+            ED25519 => PublicKey::Ed25519(key.try_into().ok()?),
+            _ => return None,
+        };
+        Some(Self(key))
+    }
+
+    /// Whether `signature` is one of `data` by an algorithm of the protocol. `is_der` says how an
+    /// ECDSA signature is encoded.
+    pub fn accepts(&self, algorithm: &str, data: &[u8], signature: &[u8], is_der: bool) -> bool {
+        let algorithm = algorithm.parse::<Algorithm>();
+        algorithm.is_ok_and(|algorithm| self.0.accepts(algorithm, data, signature, is_der))
+    }
+}
+
+// RFC 8017, appendix C; RFC 5480, section 2.1.1; RFC 8410, section 3.
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
+const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+
+#[cfg(not(target_family = "wasm"))]
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::signature as lc;
+    use rcgen::{CertificateParams, KeyPair, SignatureAlgorithm};
+    use sha1::Digest;
+    use sha2::{Sha256, Sha384, Sha512};
+
+    use super::*;
+
+    const MESSAGE: &[u8] = b"a contract";
+
+    /// A key pair, and the key that this module reads from its certificate.
+    fn key(algorithm: &'static SignatureAlgorithm) -> (Vec<u8>, CertificateKey) {
+        let pair = KeyPair::generate_for(algorithm).unwrap();
+        let certificate = CertificateParams::default().self_signed(&pair).unwrap();
+        (pair.serialize_der(), CertificateKey::of(certificate.der()).unwrap())
+    }
+
+    /// The signature counts with its own algorithms, and with no other. No changed bit is accepted.
+    #[track_caller]
+    fn assert_only(key: &CertificateKey, names: &[&str], data: &[u8], signature: &[u8], der: bool) {
+        for name in Algorithm::NAMES {
+            let expected = names.contains(&name);
+            assert_eq!(key.accepts(name, data, signature, der), expected, "{name}");
+        }
+        let flipped = |bytes: &[u8], at: usize| {
+            let mut bytes = bytes.to_vec();
+            bytes[at] ^= 1;
+            bytes
+        };
+        for at in 0..data.len() {
+            assert!(!key.accepts(names[0], &flipped(data, at), signature, der));
+        }
+        for at in (0..signature.len()).step_by(7) {
+            assert!(!key.accepts(names[0], data, &flipped(signature, at), der));
+        }
+        let short = &signature[1..];
+        for wrong in [b"".as_slice(), short, &[signature, &[0]].concat(), &vec![0; data.len()]] {
+            assert!(!key.accepts(names[0], data, wrong, der));
+        }
+    }
+
+    #[test]
+    fn ecdsa_signatures_in_both_encodings() {
+        use lc::*;
+        let hashes = [
+            Sha256::digest(MESSAGE).to_vec(),
+            Sha384::digest(MESSAGE).to_vec(),
+            Sha512::digest(MESSAGE).to_vec(),
+        ];
+        let [sha256, sha384, sha512] = &hashes;
+        for (curve, signing, names, hash, der) in [
+            (
+                &rcgen::PKCS_ECDSA_P256_SHA256,
+                &ECDSA_P256_SHA256_FIXED_SIGNING,
+                ["sha256", "ES256"],
+                sha256,
+                false,
+            ),
+            (
+                &rcgen::PKCS_ECDSA_P256_SHA256,
+                &ECDSA_P256_SHA256_ASN1_SIGNING,
+                ["sha256", "ES256"],
+                sha256,
+                true,
+            ),
+            (
+                &rcgen::PKCS_ECDSA_P384_SHA384,
+                &ECDSA_P384_SHA384_FIXED_SIGNING,
+                ["sha384", "ES384"],
+                sha384,
+                false,
+            ),
+            (
+                &rcgen::PKCS_ECDSA_P521_SHA512,
+                &ECDSA_P521_SHA512_FIXED_SIGNING,
+                ["sha512", "ES512"],
+                sha512,
+                false,
+            ),
+            (
+                &rcgen::PKCS_ECDSA_P521_SHA512,
+                &ECDSA_P521_SHA512_ASN1_SIGNING,
+                ["sha512", "ES512"],
+                sha512,
+                true,
+            ),
+        ] {
+            let (pkcs8, key) = key(curve);
+            let pair = EcdsaKeyPair::from_pkcs8(signing, &pkcs8).unwrap();
+            let signature = pair.sign(&SystemRandom::new(), MESSAGE).unwrap();
+            assert_only(&key, &names, hash, signature.as_ref(), der);
+            assert!(!key.accepts(names[0], hash, signature.as_ref(), !der));
+        }
+    }
+
+    /// The hash is shorter than half of the curve's order.
+    #[test]
+    fn an_ecdsa_signature_of_a_short_hash() {
+        use lc::*;
+        let (pkcs8, key) = key(&rcgen::PKCS_ECDSA_P521_SHA512);
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P521_SHA256_FIXED_SIGNING, &pkcs8).unwrap();
+        let signature = pair.sign(&SystemRandom::new(), MESSAGE).unwrap();
+        let hash = Sha256::digest(MESSAGE);
+        assert_only(&key, &["sha256"], &hash, signature.as_ref(), false);
+    }
+
+    #[test]
+    fn rsa_signatures_with_both_paddings() {
+        use lc::*;
+        let (pkcs8, key) = key(&rcgen::PKCS_RSA_SHA256);
+        let pair = RsaKeyPair::from_pkcs8(&pkcs8).unwrap();
+        let sign = |padding: &'static dyn RsaEncoding| {
+            let mut signature = vec![0; pair.public_modulus_len()];
+            pair.sign(padding, &SystemRandom::new(), MESSAGE, &mut signature).unwrap();
+            signature
+        };
+        let (sha256, sha384, sha512) =
+            (Sha256::digest(MESSAGE), Sha384::digest(MESSAGE), Sha512::digest(MESSAGE));
+        let pkcs1 = |name, padding, hash| {
+            assert_only(&key, name, hash, &sign(padding), false);
+        };
+        pkcs1(&["sha256", "RS256"], &RSA_PKCS1_SHA256, &sha256);
+        pkcs1(&["sha384", "RS384"], &RSA_PKCS1_SHA384, &sha384);
+        pkcs1(&["sha512", "RS512"], &RSA_PKCS1_SHA512, &sha512);
+        pkcs1(&["PS256"], &RSA_PSS_SHA256, &sha256);
+        pkcs1(&["PS384"], &RSA_PSS_SHA384, &sha384);
+        pkcs1(&["PS512"], &RSA_PSS_SHA512, &sha512);
+    }
+
+    #[test]
+    fn ed25519_signatures_of_the_message_itself() {
+        let (pkcs8, key) = key(&rcgen::PKCS_ED25519);
+        let pair = lc::Ed25519KeyPair::from_pkcs8(&pkcs8).unwrap();
+        assert_only(&key, &["EdDSA"], MESSAGE, pair.sign(MESSAGE).as_ref(), false);
+    }
+
+    #[test]
+    fn other_certificates_have_no_key() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../client-wasm/tests/certificates");
+        let of = |name: &str| {
+            CertificateKey::of(&std::fs::read(format!("{folder}/{name}.der")).unwrap()).is_some()
+        };
+        assert!(of("rsa-2048") && of("ec-p521") && of("ed25519"));
+        assert!(!of("ec-secp256k1") && !of("ec-sect233k1"));
+        assert!(CertificateKey::of(b"").is_none() && CertificateKey::of(&[0x30; 99]).is_none());
+    }
+}
