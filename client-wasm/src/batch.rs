@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use js_sys::{Array, Function, JSON};
+use js_sys::{Array, Function};
 use pkcs11_bridge_protocol::error_object::ErrorObject;
 use pkcs11_bridge_protocol::failure::Failure;
 use wasm_bindgen::prelude::*;
@@ -10,9 +10,9 @@ use web_sys::AbortSignal;
 
 use crate::arguments;
 use crate::connection::{Connection, PendingReply, cancelled, unreadable};
-use crate::object::{field, is_absent, record, set};
+use crate::object::{field, is_absent, set};
 use crate::rest_exception::RestException;
-use crate::signature_check::SignatureCheck;
+use crate::signature_check::{self, SignatureCheck};
 
 /// The options of the page.
 pub(crate) struct Options {
@@ -60,28 +60,21 @@ impl Batch {
 
     /// Waits for the result: `{ signature }` or `{ error }` for each hash. Each error is a
     /// [`RestException`]. A signature that fails its check becomes an error.
-    pub(crate) async fn items(self, check: &SignatureCheck) -> Result<JsValue, ErrorObject> {
+    pub(crate) async fn items(self, check: SignatureCheck) -> Result<JsValue, ErrorObject> {
         let items: Array = self.reply.result().await?.dyn_into().map_err(|_| unreadable())?;
-        for (index, item) in (0..).zip(items.iter()) {
+        let items: Array = check.finish(items.into()).await?.unchecked_into();
+        for item in items.iter() {
             if !item.is_object() {
                 return Err(unreadable().into());
             }
             let error = field(&item, "error");
             if !error.is_undefined() {
-                let error = error_object(&error).ok_or_else(unreadable)?;
+                let error = signature_check::decoded(&error)?;
                 set(&item, "error", &RestException::from(error));
-            } else if let Err(failure) = check.check(index, &field(&item, "signature")).await {
-                let error = RestException::from(ErrorObject::from(failure));
-                items.set(index, record(&[("error", &error)]));
             }
         }
         Ok(items.into())
     }
-}
-
-/// The error of a hash, decoded as the error of a reply is.
-fn error_object(error: &JsValue) -> Option<ErrorObject> {
-    ErrorObject::decode(&JSON::stringify(error).ok()?.as_string()?)
 }
 
 /// Listens to the signal until it is dropped.

@@ -56,7 +56,7 @@ pub async fn connect(
     let search = BridgeSearch::new(first, last, limits.search, &keys, load_verifier.as_ref());
     let connection = Connection::open(search.clone(), limits, module.clone()).await?;
     let load_verifier = load_verifier.filter(|_| verify);
-    let checks = load_verifier.map(|load| SignatureChecks::of(&connection, &load));
+    let checks = load_verifier.map(|load| SignatureChecks::new(&load));
     Ok(Client { connection, search, checks, module })
 }
 

@@ -28,7 +28,9 @@ use crate::signature_check::{SignatureCheck, SignatureChecks};
 #[wasm_bindgen]
 pub struct AbstractPkcs11 {
     connection: Rc<Connection>,
-    checks: Option<SignatureChecks>,
+    /// The checks of the client, and what reads certificates for them: this object again, without
+    /// checks. `None` if the page wants no checks.
+    checks: Option<(SignatureChecks, JsValue)>,
     module: Option<String>,
 }
 
@@ -71,7 +73,7 @@ impl AbstractPkcs11 {
     ) -> Promise {
         let (options, callback) = callback_last(options, callback);
         let (slot_id, callback) = callback_last(slot_id, callback);
-        let note = self.checks.clone().map(|checks| {
+        let note = self.checks.clone().map(|(checks, _)| {
             let (module, slot_id) = (self.module.clone(), slot_id.clone());
             move |list: &JsValue| checks.note(module.as_deref(), &slot_id, list)
         });
@@ -120,7 +122,7 @@ impl AbstractPkcs11 {
             callback,
             Box::pin(async move {
                 let (batch, check) = batch?;
-                batch.items(&check).await
+                batch.items(check).await
             }),
         )
     }
@@ -166,6 +168,10 @@ impl AbstractPkcs11 {
         checks: Option<SignatureChecks>,
         module: Option<String>,
     ) -> Self {
+        let checks = checks.map(|checks| {
+            let (connection, module) = (connection.clone(), module.clone());
+            (checks, Self { connection, checks: None, module }.into())
+        });
         Self { connection, checks, module }
     }
 

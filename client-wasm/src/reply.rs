@@ -43,8 +43,6 @@ pub(crate) fn certificates(
 pub(crate) fn signature(reply: Result<(PendingReply, SignatureCheck), ErrorObject>) -> Data {
     Box::pin(async move {
         let (reply, check) = reply?;
-        let signature = reply.result().await?;
-        check.check(0, &signature).await?;
-        Ok(signature)
+        check.finish(reply.result().await?).await
     })
 }
