@@ -87,6 +87,11 @@ impl Setup {
         self
     }
 
+    /// Lets the bridge ask in its own window on a desktop.
+    pub fn own_window(self, desktop: &Desktop) -> Self {
+        self.environment("DISPLAY", desktop.display())
+    }
+
     /// Sets a real pinentry on a desktop, instead of the bridge's own window.
     pub fn desktop(self, desktop: &Desktop) -> Self {
         let config = std::fs::read_to_string(self.config_file()).expect("a file");

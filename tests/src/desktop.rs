@@ -68,8 +68,8 @@ impl Desktop {
         &self.display
     }
 
-    /// Waits for the window of a new pinentry, gives it the focus and returns its title. Panics
-    /// with a picture of the screen if no window opens.
+    /// Waits for the window of a new pinentry or of a new dialog of the bridge, gives it the focus
+    /// and returns its title. Panics with a picture of the screen if no window opens.
     pub fn wait_for_window(&self) -> String {
         let mut found = None;
         wait_until(LIMIT, || {
@@ -115,6 +115,24 @@ impl Desktop {
         run(&mut self.xdotool(&["key", key]));
     }
 
+    /// Clicks into the current window. `x` is the distance from its left edge, or from its right
+    /// edge if it is negative. `y` is the distance from its bottom, in the same way.
+    pub fn click(&self, x: i32, y: i32) {
+        let (window, _) = self.window().expect("a window");
+        let geometry = run(&mut self.xdotool(&["getwindowgeometry", "--shell", &window]));
+        let size = |name: &str| -> i32 {
+            let line = geometry.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|value| value.parse().ok()).expect("a size")
+        };
+        let x = if x < 0 { size("WIDTH=") + x } else { x }.to_string();
+        let y = (size("HEIGHT=") - y).to_string();
+        run(&mut self.xdotool(&["mousemove", "--sync", "--window", &window, &x, &y]));
+        for step in ["mousedown", "mouseup"] {
+            std::thread::sleep(Duration::from_millis(100));
+            run(&mut self.xdotool(&[step, "1"]));
+        }
+    }
+
     /// Saves a picture of the screen in `tests/artifacts` and returns its path.
     pub fn screenshot(&self, name: &str) -> PathBuf {
         let folder = workspace().join("tests/artifacts");
@@ -124,7 +142,7 @@ impl Desktop {
         file
     }
 
-    /// The ids of a window of a pinentry and of its process.
+    /// The ids of a window of a pinentry or of the bridge, and of its process.
     fn window(&self) -> Option<(String, String)> {
         // xdotool fails if it finds no window, or if the window closes meanwhile.
         let query = |arguments: &[&str]| {
@@ -132,7 +150,8 @@ impl Desktop {
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
             text.lines().next().map(str::to_owned)
         };
-        let window = query(&["search", "--onlyvisible", "--class", "pinentry"])?;
+        let window =
+            query(&["search", "--onlyvisible", "--class", "^(pinentry.*|pkcs11-bridge)$"])?;
         let process = query(&["getwindowpid", &window])?;
         Some((window, process))
     }

@@ -1,15 +1,18 @@
 //! What the user sees: the consent dialog and the PIN dialog in a real pinentry's
 //! windows, on a virtual desktop. Screenshots stay in `tests/artifacts`.
 
+use std::time::Duration;
+
 use pkcs11_bridge_tests::approvals;
 use pkcs11_bridge_tests::bridge::{SOFTHSM, Setup};
 use pkcs11_bridge_tests::desktop::Desktop;
 use pkcs11_bridge_tests::digest::{digest, from_base64};
 use pkcs11_bridge_tests::openssl;
 use pkcs11_bridge_tests::outcome::assert_error;
-use pkcs11_bridge_tests::params::{MESSAGE, sign_data, without};
+use pkcs11_bridge_tests::params::{MESSAGE, sign_data, with, without};
 use pkcs11_bridge_tests::token::{KeyType, MODULE, PIN, TestToken};
 use serde_json::json;
+use tokio::time::sleep;
 
 const NEW: &str = "https://new.example";
 
@@ -75,3 +78,69 @@ async fn keys_for_another_window_do_not_approve_a_site() {
         assert_eq!(approvals::origins(bridge.home()), [""; 0]);
     }
 }
+
+/// The same in the bridge's own window, without a pinentry.
+#[tokio::test]
+async fn a_user_allows_an_origin_and_enters_the_pin_in_the_bridges_window() {
+    let token = TestToken::new();
+    let desktop = Desktop::start();
+    let bridge = Setup::new().token(&token).module(SOFTHSM, MODULE).own_window(&desktop).start();
+    let mut page = bridge.connect_as(NEW).await;
+    let params = sign_data(&token, KeyType::Rsa2048.id(), "sha256");
+    let document = json!({ "name": "Contract.pdf", "size": 184_320 });
+    page.request("signData", with(&without(&params, "pin"), "document", document)).await;
+    desktop.wait_for_window();
+    // A user types for another window when the dialog takes the keyboard.
+    for key in ["Return", "space", "Tab", "Return", "Right", "space", "alt+a"] {
+        desktop.press(key);
+    }
+    sleep(PAUSE).await;
+    desktop.screenshot("desktop-3-own-consent");
+    assert_eq!(bridge.dialogs().len(), 1, "a stray key decided");
+    desktop.click(ALLOW, BUTTONS);
+
+    desktop.wait_for_window();
+    desktop.type_text("81726354");
+    desktop.press("Return");
+    sleep(PAUSE).await;
+    desktop.type_secret(PIN);
+    desktop.screenshot("desktop-4-own-pin");
+    desktop.press("Return");
+    let signature = page.reply().await.1.expect("a signature");
+    let signature = from_base64(signature.as_str().unwrap());
+    let certificate = token.certified_key(KeyType::Rsa2048).certificate();
+    assert!(openssl::verifies(&certificate, "sha256", &digest("sha256", MESSAGE), &signature));
+    desktop.wait_for_no_window();
+}
+
+#[tokio::test]
+async fn a_user_blocks_a_site_in_the_bridges_window_and_unblocks_it() {
+    let desktop = Desktop::start();
+    let bridge = Setup::new().own_window(&desktop).start();
+    let mut page = bridge.connect_as(NEW).await;
+    page.request("hello", json!({})).await;
+    desktop.wait_for_window();
+    sleep(PAUSE).await;
+    desktop.click(BLOCK, BUTTONS);
+    let words = ["has blocked https://new.example", "pkcs11-bridge origins unblock"];
+    assert_error("a block", &page.reply().await.1, (401, "500"), &words);
+    assert_error("again", &page.call("hello", json!({})).await, (401, "500"), &words);
+    desktop.wait_for_no_window();
+    let list = approvals::run_command(bridge.home(), &["list"]);
+    assert!(list.contains("https://new.example  blocked"), "{list}");
+
+    approvals::run_command(bridge.home(), &["unblock", NEW]);
+    page.request("hello", json!({})).await;
+    desktop.wait_for_window();
+    sleep(PAUSE).await;
+    desktop.click(ALLOW, BUTTONS);
+    page.reply().await.1.expect("the user allowed it");
+}
+
+// Where the buttons of the bridge's window are: from its left or right edge, and from its bottom.
+const ALLOW: i32 = -72;
+const BLOCK: i32 = 80;
+const BUTTONS: i32 = 47;
+
+/// Longer than the time for which the window ignores keys.
+const PAUSE: Duration = Duration::from_secs(2);
