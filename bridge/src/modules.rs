@@ -2,6 +2,7 @@
 //! refuses any other path before it touches the file.
 
 mod detected;
+mod trusted_path;
 
 use std::collections::BTreeMap;
 use std::fmt;

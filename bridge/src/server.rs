@@ -156,7 +156,11 @@ async fn serve(
     admission: Arc<Admission>,
     stop: CancellationToken,
 ) {
-    match admission.permit(&origin, bridge.approval(&origin)) {
+    let permit = tokio::select! {
+        permit = admission.permit(&origin, bridge.approval(&origin)) => permit,
+        () = stop.cancelled() => None,
+    };
+    match permit {
         Some(permit) => Connection::new(socket, bridge, origin, permit).run(stop).await,
         None => {
             // Closing takes a moment. Limit how many connections do so at the same time, because a

@@ -26,6 +26,7 @@ use crate::ipc::message::encode_result;
 use crate::ipc::pin::PinPermission;
 use crate::ipc::task::Task;
 use crate::modules::{Module, Modules};
+use crate::process::log_limit::LogLimit;
 use crate::process::private_file::PrivateFile;
 use crate::signing::authenticate::authenticate;
 use crate::signing::batch::{self, BatchControl, Progress};
@@ -40,6 +41,8 @@ pub(crate) struct Bridge {
     consent: Arc<Consent>,
     pins: PinEntry,
     dialogs: Arc<Dialogs>,
+    /// The messages of pages that were rejected.
+    rejections: Arc<LogLimit<RequestOrigin>>,
     approvals: Arc<Approvals>,
     supervisor: Arc<Supervisor>,
     rules: Rules,
@@ -98,11 +101,17 @@ impl Bridge {
             ),
             consent,
             dialogs,
+            rejections: LogLimit::new(LOG_INTERVAL),
             approvals,
             supervisor: Arc::new(Supervisor::new(settings.workers, settings.protected)),
             rules: settings.rules,
             endpoint,
         }
+    }
+
+    /// Limits the log of rejected messages: any page can send them.
+    pub(crate) fn rejections(&self) -> &Arc<LogLimit<RequestOrigin>> {
+        &self.rejections
     }
 
     /// Whether calls of an origin may reach a module.
@@ -321,6 +330,7 @@ impl Bridge {
     }
 }
 
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 const UNWATCHED_PAUSE: Duration = Duration::from_secs(10);
 
 /// The file with the tries of PINs, beside the approvals.

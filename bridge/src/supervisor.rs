@@ -108,12 +108,14 @@ impl Supervisor {
             let breaker = self.breaker(session, module);
             breaker.admit(&module.name).map(|()| breaker)
         };
-        let start = |breaker, slot_events| self.start(module, breaker, slot_events);
+        let start =
+            |breaker, slot_events| self.start(&session.origin, module, breaker, slot_events);
         session.worker(&module.name, admit, start)?.await
     }
 
     fn start(
         &self,
+        origin: &Origin,
         module: &Arc<Module>,
         breaker: Arc<CircuitBreaker>,
         slot_events: watch::Sender<()>,
@@ -127,10 +129,11 @@ impl Supervisor {
             slot_events,
             tasks: self.tasks.clone(),
         };
-        let permits = Arc::clone(&self.permits);
+        let (permits, origin) = (Arc::clone(&self.permits), origin.clone());
         // A task of its own, so that the start goes on if the caller that began it goes away.
-        let task =
-            self.tasks.spawn(async move { worker::start(config, permits.take().await?).await });
+        let task = self
+            .tasks
+            .spawn(async move { worker::start(config, permits.take(&origin).await?).await });
         let abort = task.abort_handle();
         let outcome = task.map(|result| {
             result.unwrap_or_else(|error| {

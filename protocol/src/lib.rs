@@ -127,10 +127,12 @@
 //! | [`MAX_IN_FLIGHT_LEN`] bytes of requests in flight on a connection | the same |
 //! | [`MAX_UNAPPROVED_LEN`] of those bytes, before the origin is approved | the same |
 //! | [`MAX_CONNECTIONS`] connections | a new connection is closed with 1013 |
+//! | [`CONNECTION_SHARE`] of them from one origin, while others wait | one is closed with 1013 |
 //! | [`MAX_UNAPPROVED_CONNECTIONS`] of them from origins that are not approved | the same |
 //! | [`MAX_UNAPPROVED_CONNECTIONS_PER_ORIGIN`] of those from one origin | the same |
 //! | [`MAX_BATCH`] hashes in a `signDataBatch` | the request fails with 400/801 |
 //! | [`MAX_WORKERS`] pairs of module and origin in use | the request fails with 429/802 |
+//! | [`WORKER_SHARE`] of them for one origin, while others wait | a worker of it ends |
 //! | [`HANDSHAKE_SECONDS`] for the handshake | the socket is closed |
 //! | [`MAX_PARTIAL_LEN`] bytes of incomplete messages, over all connections | reading pauses |
 //! | [`MESSAGE_SECONDS`] from the first to the last byte of a message | closed with 1008 |
@@ -186,6 +188,9 @@ pub const MAX_PARTIAL_LEN: usize = 16 << 20;
 /// The most connections at the same time.
 pub const MAX_CONNECTIONS: usize = 64;
 
+/// The connections that an origin keeps if others wait for one.
+pub const CONNECTION_SHARE: usize = 8;
+
 /// The most connections from origins that are not approved. Any page can open such connections.
 pub const MAX_UNAPPROVED_CONNECTIONS: usize = 16;
 
@@ -222,3 +227,6 @@ pub const STOP_SECONDS: u64 = 5;
 
 /// The most workers at the same time. Each pair of module and origin in use has one worker.
 pub const MAX_WORKERS: usize = 16;
+
+/// The workers that an origin keeps if others wait for one.
+pub const WORKER_SHARE: usize = 4;

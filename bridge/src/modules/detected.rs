@@ -1,22 +1,32 @@
-//! Detects well-known modules in the folders where they are usually installed.
+//! Detects well-known modules in the folders where they are usually installed. Refuses files that
+//! another user could have put there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::{Module, ModuleName};
+use super::{Module, ModuleName, trusted_path};
 use crate::confinement::Confinement;
 
 /// The well-known modules whose file exists, each once, in the order of [`KNOWN`].
 pub(crate) fn detect() -> Vec<Module> {
-    detect_in(&library_folders(), Path::is_file)
+    detect_in(&library_folders(), |path| path.is_file() && is_trusted(path))
 }
 
-fn detect_in(folders: &[PathBuf], exists: impl Fn(&Path) -> bool) -> Vec<Module> {
+fn is_trusted(path: &Path) -> bool {
+    let trusted = trusted_path::check(path);
+    if let Err(problem) = &trusted {
+        let path = path.display();
+        tracing::warn!(%path, %problem, "a module was found and is not used");
+    }
+    trusted.is_ok()
+}
+
+fn detect_in(folders: &[PathBuf], is_usable: impl Fn(&Path) -> bool) -> Vec<Module> {
     let mut found = BTreeSet::new();
     KNOWN
         .iter()
         .flat_map(|known| folders.iter().map(move |folder| (known, folder.join(known.file))))
-        .filter(|(_, path)| exists(path))
+        .filter(|(_, path)| is_usable(path))
         .filter_map(|(known, path)| {
             let name: ModuleName = known.name.parse().ok()?;
             found.insert(known.name).then(|| Module {

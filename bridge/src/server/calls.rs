@@ -70,6 +70,11 @@ impl Calls {
         Ok(())
     }
 
+    /// Whether no call is in flight.
+    pub(super) fn is_empty(&self) -> bool {
+        self.in_flight.is_empty()
+    }
+
     /// Starts a call. `reply` gives the text of its reply. `cancelled` cancels the rest of a batch.
     pub(super) fn start(
         &mut self,

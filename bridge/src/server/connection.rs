@@ -81,8 +81,9 @@ impl Connection {
     /// Serves until the connection ends. Returns the close frame to send, if the peer still
     /// listens.
     async fn serve(&mut self, stop: &CancellationToken) -> Option<CloseFrame> {
-        let caller = Arc::clone(&self.caller);
+        let (caller, displaced) = (Arc::clone(&self.caller), self.permit.displaced());
         loop {
+            self.permit.set_busy(!self.calls.is_empty());
             let flow = tokio::select! {
                 frame = self.socket.next() => self.receive(frame).await,
                 Some(done) = self.calls.next() => self.reply(done).await,
@@ -90,6 +91,10 @@ impl Connection {
                 () = caller.revoked().cancelled() => {
                     let end = close_frame(CloseCode::Policy, "the origin was revoked");
                     return self.finish(end).await;
+                }
+                () = displaced.cancelled() => {
+                    let why = "other sites wait, and this one has many connections";
+                    return self.finish(close_frame(CloseCode::Again, why)).await;
                 }
                 () = stop.cancelled() => {
                     return self.finish(close_frame(CloseCode::Away, "the bridge stops")).await;
@@ -202,8 +207,10 @@ impl Connection {
     }
 
     async fn reject(&mut self, rejected: Rejected) -> Flow {
-        let (origin, reason) = (self.caller.origin(), &rejected.failure);
-        tracing::info!(%origin, %reason, "message rejected");
+        let (origin, reason) = (self.caller.origin().clone(), rejected.failure.clone());
+        self.bridge.rejections().event(self.caller.origin(), move |count| {
+            tracing::info!(%origin, %reason, count, "messages rejected");
+        });
         self.send(encode(&Reply::<()>::failure(rejected.id, rejected.failure))).await
     }
 

@@ -5,6 +5,10 @@
 //! - The peer does not offer the sub-protocol.
 //! - The peer is a program of another user.
 
+use std::mem::{Discriminant, discriminant};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
 use pkcs11_bridge_protocol::{MAX_FRAME_LEN, SUBPROTOCOL};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
@@ -19,6 +23,7 @@ use super::peer::{Ends, PeerUser};
 use super::read_limits::{LimitedSocket, ReadBudget};
 use crate::access::host;
 use crate::access::origin::{OriginError, RequestOrigin};
+use crate::process::log_limit::LogLimit;
 
 pub(super) type Upgraded = (WebSocketStream<LimitedSocket>, RequestOrigin);
 
@@ -41,8 +46,11 @@ pub(super) async fn upgrade(socket: TcpStream, port: u16, budget: ReadBudget) ->
             Ok(response)
         }
         Err(refusal) => {
-            tracing::warn!(%refusal, "refused a handshake");
-            Err(forbidden(&refusal))
+            let response = forbidden(&refusal);
+            REFUSALS.event(&discriminant(&refusal), move |count| {
+                tracing::warn!(%refusal, count, "refused handshakes");
+            });
+            Err(response)
         }
     };
     let config = WebSocketConfig::default()
@@ -59,6 +67,10 @@ pub(super) async fn upgrade(socket: TcpStream, port: u16, budget: ReadBudget) ->
         }
     }
 }
+
+/// Limits the log of refused handshakes: any page can cause them.
+static REFUSALS: LazyLock<Arc<LogLimit<Discriminant<Refusal>>>> =
+    LazyLock::new(|| LogLimit::new(Duration::from_secs(60)));
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {

@@ -139,6 +139,27 @@ impl OriginSession {
         }
     }
 
+    /// The number of workers that run or start.
+    pub(super) fn worker_count(&self) -> usize {
+        let modules = lock(&self.modules);
+        let workers = modules.values().filter_map(|used| used.worker.as_ref());
+        workers.filter(|worker| worker.is_alive()).count()
+    }
+
+    /// Ends the worker whose last call is the longest ago.
+    pub(super) async fn end_least_used_worker(&self) {
+        let workers: Vec<WorkerHandle> = lock(&self.modules)
+            .values()
+            .filter_map(|used| used.worker.as_ref()?.started().cloned())
+            .filter(WorkerHandle::is_alive)
+            .collect();
+        let times = join_all(workers.iter().map(WorkerHandle::last_used)).await;
+        let times = times.into_iter().map(Result::unwrap_or_default);
+        if let Some((worker, _)) = workers.iter().zip(times).max_by_key(|(_, time)| *time) {
+            worker.make_room();
+        }
+    }
+
     /// The modules whose workers are unused, and for how long.
     pub(super) async fn unused_workers(&self) -> Vec<(ModuleName, Duration)> {
         let times: Vec<_> = lock(&self.modules)

@@ -99,7 +99,7 @@ impl SlotPoller {
                 return;
             }
             let tokens = tokio::select! {
-                tokens = self.supervisor.poll_tokens(&session, &self.module) => tokens,
+                tokens = self.poll(&session) => tokens,
                 () = snapshots.closed() => continue,
             };
             pause = match tokens {
@@ -114,6 +114,15 @@ impl SlotPoller {
                 }
             };
         }
+    }
+
+    /// Polls the slots. Takes no place from a worker of another origin.
+    async fn poll(&self, session: &Arc<OriginSession>) -> Result<TokenSnapshot, Failure> {
+        if !session.is_running(&self.module.name) && !self.supervisor.permits.has_free() {
+            let message = "All workers are used, and watching slots takes no place from them.";
+            return Err(Failure::new(ErrorCode::TooManyRequests, message));
+        }
+        self.supervisor.poll_tokens(session, &self.module).await
     }
 
     /// Publishes a snapshot, and learns from it whether the module's events can be relied on.

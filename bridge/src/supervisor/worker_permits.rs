@@ -1,5 +1,5 @@
 //! How many workers may live at a time, over all origins. If all permits are taken, an idle worker
-//! makes room.
+//! makes room, or a worker of an origin that has more than its share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::sessions::Sessions;
 use super::worker::WorkerPermit;
+use crate::access::origin::Origin;
 
 pub(super) struct WorkerPermits {
     free: Arc<Semaphore>,
@@ -23,12 +24,17 @@ impl WorkerPermits {
         Self { free: Arc::new(Semaphore::new(MAX_WORKERS)), sessions }
     }
 
+    /// Whether a worker can start without the end of another one.
+    pub(super) fn has_free(&self) -> bool {
+        self.free.available_permits() > 0
+    }
+
     /// Takes a permit, and waits for it until another worker has ended if need be.
-    pub(super) async fn take(&self) -> Result<WorkerPermit, Failure> {
+    pub(super) async fn take(&self, origin: &Origin) -> Result<WorkerPermit, Failure> {
         if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
             return Ok(permit);
         }
-        self.sessions.end_least_used_worker().await;
+        self.sessions.make_room_for(origin).await;
         match timeout(MAX_WAIT, Arc::clone(&self.free).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(no_permit()),

@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use pkcs11_bridge_protocol::{
-    HANDSHAKE_SECONDS, MAX_CONNECTIONS, MAX_FRAME_LEN, MAX_IN_FLIGHT, MAX_UNAPPROVED_CONNECTIONS,
-    MAX_UNAPPROVED_CONNECTIONS_PER_ORIGIN,
+    CONNECTION_SHARE, HANDSHAKE_SECONDS, MAX_CONNECTIONS, MAX_FRAME_LEN, MAX_IN_FLIGHT,
+    MAX_UNAPPROVED_CONNECTIONS, MAX_UNAPPROVED_CONNECTIONS_PER_ORIGIN,
 };
-use pkcs11_bridge_tests::bridge::{Bridge, Setup};
+use pkcs11_bridge_tests::bridge::{Bridge, ORIGIN, Setup};
+use pkcs11_bridge_tests::handshake::Handshake;
 use pkcs11_bridge_tests::outcome::assert_error;
 use pkcs11_bridge_tests::params::sign_data;
 use pkcs11_bridge_tests::processes::memory;
@@ -98,6 +99,53 @@ async fn one_connection_too_many_gets_try_again_later() {
         assert!(tries < 1000, "no connection becomes free");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+#[tokio::test]
+async fn an_origin_with_many_connections_gives_way_to_others() {
+    let token = TestToken::new();
+    let others: Vec<_> = (0..MAX_CONNECTIONS).map(|n| format!("https://{n}.example")).collect();
+    let setup = others.iter().fold(Setup::on(&token), |setup, other| setup.origin(other));
+    let bridge = setup.start();
+    let mut greedy: Vec<Socket> = Vec::new();
+    for _ in 0..MAX_CONNECTIONS {
+        greedy.push(bridge.connect().await);
+    }
+    // A call that is answered before its connection closes.
+    let last = greedy.last_mut().unwrap();
+    last.request("signData", sign_data(&token, KeyType::Rsa2048.id(), "sha256")).await;
+    let mut pages = Vec::new();
+    for other in &others[..MAX_CONNECTIONS - CONNECTION_SHARE] {
+        let mut page = bridge.connect_as(other).await;
+        page.result("hello", json!({})).await;
+        pages.push(page);
+    }
+    assert_eq!(bridge.connect_as(&others[MAX_CONNECTIONS - 1]).await.close_code().await, 1013);
+    greedy[MAX_CONNECTIONS - 1].reply().await.1.expect("a signature");
+    let mut kept = 0;
+    for page in &mut greedy {
+        kept += usize::from(page.call_if_open("hello").await.is_some());
+    }
+    assert_eq!(kept, CONNECTION_SHARE);
+}
+
+#[tokio::test]
+async fn rejected_messages_are_logged_once_a_minute() {
+    let (_token, bridge) = open();
+    for _ in 0..5 {
+        let mut page = bridge.connect().await;
+        for _ in 0..20 {
+            page.send(Message::text("no request")).await.unwrap();
+            assert!(page.reply().await.1.is_err());
+        }
+    }
+    for _ in 0..20 {
+        let handshake = Handshake::of(bridge.address()).origin(Some(ORIGIN)).protocol(None);
+        assert!(handshake.open().await.is_err());
+    }
+    let lines = |text: &str| bridge.log().lines().filter(|line| line.contains(text)).count();
+    bridge.expect_log("refused");
+    assert_eq!((lines("rejected"), lines("refused")), (1, 1), "{}", bridge.log());
 }
 
 #[tokio::test]

@@ -13,12 +13,17 @@ use crate::ipc::pin::PinUse;
 
 pub(super) enum Command {
     Execute(Execution),
-    /// Asks for how long nobody has used the worker; `None` if it is in use.
+    /// Asks for how long nobody has used the worker; `None` if it is in use. A page that only
+    /// watches slots does not use it.
     UnusedFor(oneshot::Sender<Option<Duration>>),
+    /// Asks how long ago the last call was; zero if a call is in flight.
+    LastUsed(oneshot::Sender<Duration>),
     /// Asks the worker to end if nobody has used it for that time. The reply says whether it ends.
     EndIfUnusedFor(Duration, oneshot::Sender<bool>),
     /// Ends the process in the middle of its tasks.
     EndNow,
+    /// The same, because another origin has no worker and this origin has more than its share.
+    MakeRoom,
 }
 
 /// A task for the worker.

@@ -65,6 +65,16 @@ pub(crate) fn revoked() -> Failure {
     )
 }
 
+/// The worker ended in the middle of its calls, so that another origin gets one.
+pub(super) fn made_room(module: &Module) -> Failure {
+    let message = format!(
+        "The pages of this site use many modules, and another site waits. So the bridge ended \
+         module `{}` for this site, with its login. Try again.",
+        module.name
+    );
+    Failure::new(ErrorCode::TooManyRequests, message)
+}
+
 /// All threads of the worker were busy for too long.
 pub(super) fn busy(module: &Module, task: &str, limit: Duration) -> Failure {
     let message = format!(

@@ -106,6 +106,13 @@ impl WorkerHandle {
         time
     }
 
+    /// Asks how long ago the last call was; zero if a call is in flight.
+    pub(crate) fn last_used(&self) -> oneshot::Receiver<Duration> {
+        let (reply, time) = oneshot::channel();
+        let _ = self.commands.send(Command::LastUsed(reply));
+        time
+    }
+
     /// Asks the worker to end if nobody has used it for that time. The reply says whether it ends.
     pub(crate) fn end_if_unused_for(&self, time: Duration) -> oneshot::Receiver<bool> {
         let (reply, ends) = oneshot::channel();
@@ -116,6 +123,11 @@ impl WorkerHandle {
     /// Ends the process in the middle of its tasks.
     pub(crate) fn end_now(&self) {
         let _ = self.commands.send(Command::EndNow);
+    }
+
+    /// Ends the process, because another origin needs its place.
+    pub(crate) fn make_room(&self) {
+        let _ = self.commands.send(Command::MakeRoom);
     }
 }
 

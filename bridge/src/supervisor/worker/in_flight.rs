@@ -71,6 +71,10 @@ impl<T> InFlight<T> {
         Some(self.0.swap_remove(index))
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Running<T>> {
         self.0.drain(..)
     }

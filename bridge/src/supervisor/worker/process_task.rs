@@ -55,6 +55,15 @@ struct Kept {
     reply: oneshot::Sender<Result<Delivery, Failure>>,
 }
 
+/// Whether a page that watches the slots of a worker uses it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Watching {
+    /// The worker does not end because it is idle.
+    IsUse,
+    /// The worker ends if another origin needs its place. The watch goes on with another worker.
+    IsNoUse,
+}
+
 /// Why a worker ends.
 enum End {
     /// The process exited by itself.
@@ -65,6 +74,8 @@ enum End {
     Hung(&'static str),
     /// The user revoked the origin.
     Revoked,
+    /// The origin has more workers than its share, and another origin waits for one.
+    MadeRoom,
     /// All handles were dropped, or nobody used the worker. The turn is held until the process is
     /// gone; `None` if another worker of the module was starting then.
     Released(Option<OwnedMutexGuard<()>>),
@@ -146,15 +157,20 @@ impl ProcessTask {
         match command {
             Command::Execute(execution) => self.execute(execution),
             Command::UnusedFor(reply) => {
-                let _ = reply.send(self.unused_for(Instant::now()));
+                let _ = reply.send(self.unused_for(Instant::now(), Watching::IsNoUse));
+            }
+            Command::LastUsed(reply) => {
+                let idle = self.in_flight.is_empty().then(|| self.last_used.elapsed());
+                let _ = reply.send(idle.unwrap_or_default());
             }
             Command::EndIfUnusedFor(time, reply) => {
-                let unused = self.unused_for(Instant::now());
+                let unused = self.unused_for(Instant::now(), Watching::IsNoUse);
                 let end = unused.filter(|unused| *unused >= time).map(|_| self.release());
                 let _ = reply.send(end.is_some());
                 return end;
             }
             Command::EndNow => return Some(End::Revoked),
+            Command::MakeRoom => return Some(End::MadeRoom),
         }
         None
     }
@@ -247,7 +263,7 @@ impl ProcessTask {
         }
         let (now, limit) = (Instant::now(), self.config.limits.idle);
         if self.next_idle_check <= now {
-            match self.unused_for(now) {
+            match self.unused_for(now, Watching::IsUse) {
                 Some(unused) if unused >= limit => {
                     let module = &self.config.module.name;
                     tracing::info!(%module, "a worker was not used for a while");
@@ -278,10 +294,10 @@ impl ProcessTask {
     /// For how long nobody has used the worker. `None` if it may be logged in, or if a page watches
     /// its slots. `None` as well if not only the session holds a handle: the other holder is about
     /// to send a request, or waits for an outcome.
-    fn unused_for(&self, now: Instant) -> Option<Duration> {
+    fn unused_for(&self, now: Instant, watching: Watching) -> Option<Duration> {
         let is_unused = self.commands.sender_strong_count() == 1
             && self.logins.is_empty()
-            && self.config.slot_events.receiver_count() == 0;
+            && (watching == Watching::IsNoUse || self.config.slot_events.receiver_count() == 0);
         is_unused.then(|| now - self.last_used)
     }
 
@@ -328,6 +344,11 @@ impl ProcessTask {
                 self.fail_all(&failures::revoked());
                 let _ = kill(&mut self.process.child).await;
                 tracing::info!(module = %module.name, pid, "worker ended, its origin was revoked");
+            }
+            End::MadeRoom => {
+                self.fail_all(&failures::made_room(&module));
+                let _ = kill(&mut self.process.child).await;
+                tracing::info!(module = %module.name, pid, "worker ended, another site waits");
             }
             End::Released(turn) => self.let_finalise(turn).await,
         }
