@@ -10,6 +10,7 @@ use pkcs11_bridge_tests::digest::{digest, from_base64};
 use pkcs11_bridge_tests::openssl;
 use pkcs11_bridge_tests::outcome::assert_error;
 use pkcs11_bridge_tests::params::{MESSAGE, sign_data, with, without};
+use pkcs11_bridge_tests::test_module::{Rule, TestModule};
 use pkcs11_bridge_tests::token::{KeyType, MODULE, PIN, TestToken};
 use serde_json::json;
 use tokio::time::sleep;
@@ -135,6 +136,34 @@ async fn a_user_blocks_a_site_in_the_bridges_window_and_unblocks_it() {
     sleep(PAUSE).await;
     desktop.click(ALLOW, BUTTONS);
     page.reply().await.1.expect("the user allowed it");
+}
+
+/// While a long batch signs, a window shows how far it is. The user stops the batch there.
+#[tokio::test]
+async fn a_user_stops_a_batch_in_the_bridges_window() {
+    let token = TestToken::new();
+    let desktop = Desktop::start();
+    let module = TestModule::wrapping(&token);
+    module.add(Rule::on("C_Sign").sleep(Duration::from_millis(400)));
+    let setup = Setup::on_test_module(&module).own_window(&desktop);
+    let bridge = setup.start();
+    let mut page = bridge.connect().await;
+    let params = sign_data(&token, KeyType::P256.id(), "sha256");
+    let hashes = vec![params["data"].clone(); 200];
+    page.request("signDataBatch", with(&params, "data", json!(hashes))).await;
+    let title = desktop.wait_for_window();
+    assert!(title.contains("Signing"), "{title}");
+    sleep(PAUSE).await;
+    desktop.screenshot("desktop-5-own-progress");
+    desktop.click(ALLOW, BUTTONS);
+    let result = page.reply().await.1.expect("a result");
+    let (signed, refused): (Vec<_>, Vec<_>) =
+        result.as_array().unwrap().iter().partition(|item| item["signature"].is_string());
+    assert!(!signed.is_empty() && !refused.is_empty(), "{} signed", signed.len());
+    for item in refused {
+        assert_eq!(item["error"]["data"]["code"], "109", "{item}");
+    }
+    desktop.wait_for_no_window();
 }
 
 // Where the buttons of the bridge's window are: from its left or right edge, and from its bottom.

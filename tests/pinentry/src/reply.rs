@@ -41,6 +41,7 @@ pub(crate) fn reply(conversation: &mut Conversation, entry: Entry, awaited: Awai
         Action::Allow => write_digits(conversation, 0),
         Action::Block => write_digits(conversation, 1),
         Action::Digits => write_digits(conversation, 0),
+        Action::Type(text) if text.is_empty() => conversation.write(b"OK\n"),
         Action::Type(text) => conversation.write(&[&data_line(&text), &b"OK\n"[..]].concat()),
         Action::Deny | Action::Cancel => conversation.write_error(answer::CANCELED, CANCELLED_TEXT),
         Action::Pin(pin) if pin.is_empty() => conversation.write(b"OK\n"),

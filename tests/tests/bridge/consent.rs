@@ -4,7 +4,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use pkcs11_bridge_tests::approvals;
+use pkcs11_bridge_tests::approvals::{self, run_command};
 use pkcs11_bridge_tests::bridge::{Bridge, ORIGIN, Setup};
 use pkcs11_bridge_tests::handshake::Handshake;
 use pkcs11_bridge_tests::outcome::assert_error;
@@ -107,6 +107,43 @@ async fn a_denial_is_reported_and_not_asked_again() {
 }
 
 #[tokio::test]
+async fn a_blocked_site_is_never_asked_about_until_the_user_unblocks_it() {
+    let (pinentry, mut bridge) = open("");
+    let mut page = bridge.connect_as(NEW).await;
+    pinentry.answer(Answer::block());
+    let words = ["has blocked https://new.example", "pkcs11-bridge origins unblock"];
+    assert_error("a block", &page.call("hello", json!({})).await, NOT_APPROVED, &words);
+    bridge.stop();
+    bridge.start_on_same_port();
+    let mut page = bridge.connect_as(NEW).await;
+    assert_error("a restart", &page.call("slots", json!({})).await, NOT_APPROVED, &words);
+    pinentry.assert_dialogs(1);
+
+    run_command(bridge.home(), &["unblock", NEW]);
+    pinentry.answer(Answer::allow());
+    page.result("hello", json!({})).await;
+    pinentry.assert_dialogs(2);
+}
+
+/// A user types for another window when the dialog takes the keyboard.
+#[tokio::test]
+async fn stray_text_does_not_approve_a_site() {
+    let (pinentry, bridge) = open("");
+    for text in ["", "yes", "0000", "hello world"] {
+        let digits = pinentry.answer(Answer::typed(text));
+        if !text.is_empty() {
+            pinentry.answer(Answer::deny());
+        }
+        let origin = format!("https://{}.example", text.len());
+        let mut page = bridge.connect_as(&origin).await;
+        let outcome = page.call("hello", json!({})).await;
+        assert_error(text, &outcome, NOT_APPROVED, &["not asked again"]);
+        digits.answered();
+    }
+    assert_eq!(approvals::origins(bridge.home()), [""; 0]);
+}
+
+#[tokio::test]
 async fn an_unanswered_question_times_out_and_pauses_the_next() {
     for answer in [Answer::allow().held(), Answer::time_out()] {
         let (pinentry, bridge) = open("dialog_seconds = 1");
@@ -167,6 +204,43 @@ async fn opaque_origins_are_never_asked_about() {
         assert_eq!(handshake.open().await.err().map(|status| status.as_u16()), Some(403));
     }
     assert_eq!(pinentry.start_count(), 0);
+}
+
+#[tokio::test]
+async fn if_the_configured_pinentry_fails_the_others_are_tried() {
+    let (failing, other) = (Pinentry::new(), Pinentry::new());
+    let config = format!("pinentry_program = \"{}\"", failing.program().display());
+    // Both are links to one program, which the bridge would try once.
+    let folder = tempfile::tempdir().unwrap();
+    let (script, program) = (folder.path().join("pinentry"), other.program());
+    std::fs::write(&script, format!("#!/bin/sh\nexec {}\n", program.display())).unwrap();
+    std::fs::set_permissions(&script, PermissionsExt::from_mode(0o700)).unwrap();
+    let setup = Setup::new().config(&config).environment("PINENTRY_PROGRAM", "");
+    let bridge = setup.environment("PATH", folder.path()).start();
+    failing.answer(Answer::no_display());
+    other.answer(Answer::allow());
+    bridge.connect_as(NEW).await.result("hello", json!({})).await;
+    failing.assert_dialogs(1);
+    other.assert_dialogs(1);
+    // A pinentry that works is not passed over.
+    failing.answer(Answer::deny());
+    let mut page = bridge.connect_as("https://other.example").await;
+    assert!(page.call("hello", json!({})).await.is_err());
+    other.assert_dialogs(1);
+}
+
+#[tokio::test]
+async fn the_configuration_says_which_ways_to_ask() {
+    let pinentry = Pinentry::new();
+    for ways in ["[]", "[\"window\", \"terminal\"]"] {
+        let bridge = Setup::new().config(&format!("dialogs = {ways}")).pinentry(&pinentry).start();
+        let outcome = bridge.connect_as(NEW).await.call("hello", json!({})).await;
+        assert_error(ways, &outcome, NOT_APPROVED, &["cannot ask", COMMAND]);
+    }
+    pinentry.assert_dialogs(0);
+    let finished = Setup::new().config("dialogs = [\"letter\"]").run_to_end();
+    assert_eq!(finished.code, Some(2), "{}", finished.stderr);
+    assert!(finished.stderr.contains("letter"), "{}", finished.stderr);
 }
 
 #[tokio::test]

@@ -149,7 +149,7 @@ async fn a_page_that_leaves_early_is_not_asked_about() {
 }
 
 #[tokio::test]
-async fn an_open_question_stays_when_its_page_leaves() {
+async fn a_question_stays_while_its_page_loads_again() {
     let (pinentry, bridge) = open("");
     let held = pinentry.answer(Answer::allow().held());
     let page = page_with_call(&bridge, NEW).await;
@@ -165,6 +165,23 @@ async fn an_open_question_stays_when_its_page_leaves() {
     assert!(wait_until(STOP_LIMIT, remembered));
     again = bridge.connect_as(NEW).await;
     again.result("hello", json!({})).await;
+    pinentry.assert_dialogs(1);
+}
+
+#[tokio::test]
+async fn a_question_goes_away_with_its_page_and_does_not_flicker() {
+    let (pinentry, bridge) = open("");
+    let held = pinentry.answer(Answer::allow().held());
+    let page = page_with_call(&bridge, NEW).await;
+    held.opened();
+    page.close().await;
+    assert!(wait_until(STOP_LIMIT, || pinentry.processes().is_empty()), "it stays open");
+    let mut again = bridge.connect_as(NEW).await;
+    for _ in 0..2 {
+        let outcome = again.call("hello", json!({})).await;
+        assert_error("the page is back", &outcome, NOT_APPROVED, &["not asked again for 1 min"]);
+    }
+    assert_eq!(approvals::origins(bridge.home()), [""; 0]);
     pinentry.assert_dialogs(1);
 }
 

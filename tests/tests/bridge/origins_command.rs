@@ -39,6 +39,33 @@ fn an_allowed_origin_is_listed_until_it_is_revoked() {
 }
 
 #[test]
+fn a_blocked_origin_is_listed_until_it_is_unblocked() {
+    let home = Home::new();
+    run_command(&home, &["allow", NEW]);
+    assert!(run_command(&home, &["block", NEW]).contains("blocked"));
+    assert_eq!(run_command(&home, &["list"]).lines().next(), Some("https://new.example  blocked"));
+    run_command(&home, &["unblock", NEW]);
+    assert!(run_command(&home, &["list"]).starts_with("No site may use tokens"));
+    let finished = try_command(&home, &["unblock", NEW]);
+    assert_eq!(finished.code, Some(1));
+    assert!(finished.stderr.contains("is not blocked"), "{}", finished.stderr);
+    // An approval ends a block.
+    run_command(&home, &["block", NEW]);
+    run_command(&home, &["allow", NEW]);
+    assert_eq!(run_command(&home, &["list"]), "https://new.example  for another 30 days");
+}
+
+#[tokio::test]
+async fn a_block_closes_the_connections_of_a_site() {
+    let (_pinentry, bridge) = open("");
+    run_command(bridge.home(), &["allow", NEW]);
+    let mut page = bridge.connect_as(NEW).await;
+    page.result("hello", json!({})).await;
+    run_command(bridge.home(), &["block", NEW]);
+    assert_eq!(page.close_code().await, 1008);
+}
+
+#[test]
 fn the_command_accepts_other_forms_of_an_origin() {
     let home = Home::new();
     run_command(&home, &["allow", "HTTPS://New.Example:443/"]);

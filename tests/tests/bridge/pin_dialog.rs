@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use pkcs11_bridge_tests::bridge::{Bridge, Setup};
+use pkcs11_bridge_tests::approvals::run_command;
+use pkcs11_bridge_tests::bridge::{Bridge, ORIGIN, Setup};
 use pkcs11_bridge_tests::outcome::{assert_ckr, assert_error};
 use pkcs11_bridge_tests::params::{sign_data, without};
 use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
@@ -137,6 +138,33 @@ async fn an_unanswered_dialog_times_out() {
     assert_eq!(dialogs[0].timeout(), Some(Duration::from_secs(1)));
     fixture.pinentry.expect_no_process();
     assert!(!fixture.token_lost_a_try(&mut page).await);
+}
+
+#[tokio::test]
+async fn two_cancelled_dialogs_silence_the_site() {
+    let fixture = DialogFixture::new("");
+    let mut page = fixture.bridge.connect().await;
+    for _ in 0..2 {
+        fixture.pinentry.answer(Answer::cancel());
+        let outcome = page.call("signData", fixture.without_pin.clone()).await;
+        assert_error("a cancelled dialog", &outcome, CANCELLED, &["cancelled"]);
+    }
+    let words = ["twice", "for 10 min", "pkcs11-bridge origins allow https://app.example"];
+    let mut again = fixture.bridge.connect().await;
+    for page in [&mut page, &mut again] {
+        let outcome = page.call("signData", fixture.without_pin.clone()).await;
+        assert_error("silence", &outcome, CANCELLED, &words);
+    }
+    fixture.pinentry.assert_dialogs(2);
+    // Other sites are asked for their PIN, and so is this one once the user says so.
+    fixture.pinentry.answer(Answer::pin(PIN));
+    let mut other = fixture.bridge.connect_as(OTHER_ORIGIN).await;
+    other.result("signData", fixture.without_pin.clone()).await;
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    run_command(fixture.bridge.home(), &["allow", ORIGIN]);
+    fixture.pinentry.answer(Answer::pin(PIN));
+    page.result("signData", fixture.without_pin.clone()).await;
+    fixture.pinentry.assert_dialogs(4);
 }
 
 #[tokio::test]

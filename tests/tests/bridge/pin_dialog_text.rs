@@ -4,6 +4,7 @@
 use pkcs11_bridge_tests::bridge::{ORIGIN, Setup};
 use pkcs11_bridge_tests::digest::{base64, digest, from_base64};
 use pkcs11_bridge_tests::openssl;
+use pkcs11_bridge_tests::outcome::assert_error;
 use pkcs11_bridge_tests::params::{MESSAGE, with};
 use pkcs11_bridge_tests::pinentry::{Answer, Dialog, Kind, Pinentry};
 use pkcs11_bridge_tests::program::{run, tool};
@@ -76,6 +77,30 @@ async fn the_dialog_names_the_hash_and_shows_length_and_hash_of_a_message() {
         assert!(dialog.row("Certificate").contains(key.name()), "{dialog:#?}");
     }
     fixture.pinentry.assert_dialogs(4);
+}
+
+#[tokio::test]
+async fn the_document_is_shown_as_the_claim_of_the_page() {
+    let fixture = DialogFixture::new("");
+    let mut page = fixture.bridge.connect().await;
+    fixture.pinentry.answer(Answer::pin(PIN));
+    let document = json!({ "name": "Contract\u{202e}fdp.exe", "size": 184_320 });
+    page.result("signData", with(&fixture.without_pin, "document", document)).await;
+    page.result("logout", json!({})).await;
+    let shown = fixture.pinentry.assert_dialogs(1)[0].row("Document");
+    assert!(shown.starts_with("Contract\u{fffd}fdp.exe (184 kB)"), "{shown}");
+    assert!(shown.contains("The site says so"), "{shown}");
+
+    fixture.pinentry.answer(Answer::pin(PIN));
+    let data = fixture.without_pin["data"].clone();
+    let batch = with(&fixture.without_pin, "data", json!([data, data]));
+    let documents = json!([{ "name": "Offer.pdf" }, { "name": "Plan.pdf", "size": 10 }]);
+    page.result("signDataBatch", with(&batch, "documents", documents)).await;
+    let shown = fixture.pinentry.assert_dialogs(2)[1].row("Documents");
+    assert!(shown.contains("Offer.pdf, Plan.pdf (10 bytes)"), "{shown}");
+    let short = with(&batch, "documents", json!([null]));
+    let outcome = page.call("signDataBatch", short).await;
+    assert_error("one document", &outcome, (400, "801"), &["`documents`", "one element for each"]);
 }
 
 /// Puts a certificate with this common name on a token, and its key.
