@@ -1,4 +1,5 @@
-//! The client in a page of headless Chromium: its signatures, its start, and its `hash`.
+//! The client in a page of headless Chromium: its signatures and their checks, its start, and its
+//! `hash`.
 
 mod hashing;
 
@@ -16,6 +17,7 @@ use crate::bridge::Bridge;
 use crate::browser::Browser;
 use crate::program::run;
 use crate::site::Site;
+use crate::token::{KeyType, PIN};
 use crate::{package, workspace};
 
 /// The rows of each section, under its heading.
@@ -89,19 +91,24 @@ struct Rounds {
     echo: Vec<f64>,
     ours: Vec<f64>,
     p99: Vec<f64>,
+    checked: Vec<f64>,
     echo_rate: Vec<f64>,
     our_rate: Vec<f64>,
+    checked_rate: Vec<f64>,
 }
 
 /// Signatures from the page, one after the other and many in flight.
 async fn signing_rows(tab: &Tab, testbed: &mut Testbed) -> Vec<Row> {
     let (bridge, echo) = (tab.bridge_port(), testbed.echo_server.address().port());
     tab.value(&format!("page.open({bridge}, {echo})")).await;
-    let sign = format!("() => page.sign({})", sign_params(testbed.token.slot(), Key::P256));
+    let params = sign_params(testbed.token.slot(), Key::P256);
+    let sign = format!("() => page.sign({params})");
+    let checked = format!("() => page.signAndCheck({params})");
     let times = |call: &str| format!("page.times({call}, {CALLS})");
     let rate = |call: &str| format!("page.rate({call}, 32, {RATE_MILLISECONDS})");
     // The browser optimizes code that runs often.
     tab.value(&times(&sign)).await;
+    tab.value(&times(&checked)).await;
     let mut rounds = Rounds::default();
     for _ in 0..ROUNDS {
         rounds.direct.push(testbed.direct.sign(Key::P256, CALLS).median());
@@ -110,13 +117,15 @@ async fn signing_rows(tab: &Tab, testbed: &mut Testbed) -> Vec<Row> {
         let ours = tab.samples(&times(&sign)).await;
         rounds.ours.push(ours.median());
         rounds.p99.push(ours.p99() / ours.median());
+        rounds.checked.push(tab.samples(&times(&checked)).await.median());
         rounds.echo_rate.push(tab.number(&rate("page.echo")).await);
         rounds.our_rate.push(tab.number(&rate(&sign)).await);
+        rounds.checked_rate.push(tab.number(&rate(&checked)).await);
     }
     let (direct, check) = (Summary::of(rounds.direct), Summary::of(rounds.check));
     let (echo, echo_rate) = (Summary::of(rounds.echo), Summary::of(rounds.echo_rate));
     let most = 1.6 * echo.median + direct.median + check.median;
-    vec![
+    let mut rows = vec![
         Row::reference("JavaScript echo of 300 bytes", Unit::Micros, echo),
         Row::reference("check of a P-256 signature", Unit::Micros, check),
         Row::new("P-256, one by one", Unit::Micros, Summary::of(rounds.ours))
@@ -126,7 +135,31 @@ async fn signing_rows(tab: &Tab, testbed: &mut Testbed) -> Vec<Row> {
         Row::reference("JavaScript echo, 32 in flight", Unit::PerSecond, echo_rate),
         Row::new("P-256, 32 in flight", Unit::PerSecond, Summary::of(rounds.our_rate))
             .target(Target::at_least(3500.0, "")),
-    ]
+        Row::new("P-256, checked in the page", Unit::Micros, Summary::of(rounds.checked)),
+        Row::new("the same, 32 in flight", Unit::PerSecond, Summary::of(rounds.checked_rate)),
+    ];
+    rows.extend(check_rows(tab, testbed.token.slot()).await);
+    rows
+}
+
+/// The check of a signature in the page, without the bridge.
+async fn check_rows(tab: &Tab, slot: u64) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (name, key_type) in [
+        ("check in the page, P-256", KeyType::P256),
+        ("check in the page, P-384", KeyType::P384),
+        ("check in the page, P-521", KeyType::P521),
+        ("check in the page, RSA-2048", KeyType::Rsa2048),
+        ("check in the page, RSA-3072", KeyType::Rsa3072),
+    ] {
+        let mut params = sign_params(slot, Key::P256);
+        params["cert_id"] = json!(key_type.id());
+        // A new certificate needs a login.
+        params["pin"] = json!(PIN);
+        let samples = tab.samples(&format!("page.checkTimes({params}, {CALLS})")).await;
+        rows.push(Row::new(name, Unit::Micros, Summary::of([samples.median()])));
+    }
+    rows
 }
 
 /// The size of the client, and the time until the first reply.
@@ -147,6 +180,7 @@ async fn loading_rows(tab: &Tab) -> Vec<Row> {
         Row::new("WebAssembly", Unit::Kilobytes, kilobytes(size.wasm)),
         Row::new("WebAssembly, gzip", Unit::Kilobytes, kilobytes(size.gzip)).target(most),
         Row::new("WebAssembly, brotli", Unit::Kilobytes, kilobytes(size.brotli)),
+        Row::new("the verifier's, gzip", Unit::Kilobytes, kilobytes(size.verifier.gzip)),
         Row::new("import to first reply, empty cache", Unit::Micros, empty_cache),
         Row::new("import to first reply, visited before", Unit::Micros, cached),
     ]
@@ -165,6 +199,13 @@ struct Size {
     gzip: u32,
     brotli: u32,
     max_gzip: u32,
+    verifier: VerifierSize,
+}
+
+/// The size of the WebAssembly that checks signatures, in bytes.
+#[derive(Deserialize)]
+struct VerifierSize {
+    gzip: u32,
 }
 
 impl Size {

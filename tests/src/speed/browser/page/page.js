@@ -4,12 +4,14 @@
 const load = () => import("/pkg/index.js");
 
 let pkcs11;
+let checkingPkcs11;
 let sendEcho;
 
 /** Connects to the bridge and to the echo server. */
 export async function open(bridgePort, echoPort) {
   sendEcho = await openEcho(echoPort);
-  pkcs11 = await openPkcs11(bridgePort);
+  pkcs11 = await openPkcs11(bridgePort, { verify: false });
+  checkingPkcs11 = await openPkcs11(bridgePort);
 }
 
 /** Sends a text to the echo server and waits for its return. */
@@ -20,6 +22,27 @@ export function echo() {
 /** Signs, as `signData` does. */
 export function sign(params) {
   return pkcs11.signData(params);
+}
+
+/** Signs, and checks the signature in the page. */
+export function signAndCheck(params) {
+  return checkingPkcs11.signData(params);
+}
+
+/** The times of `count` checks of one signature, without the bridge. */
+export async function checkTimes(params, count) {
+  const [{ loaded }, { data: certificates }, { data: signature }] = await Promise.all([
+    import("/pkg/verifier.js"),
+    pkcs11.certificates(params.slot_id),
+    sign(params),
+  ]);
+  const bytes = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const { base64 } = certificates.find(({ id }) => id === params.cert_id);
+  const key = (await loaded()).CertificateKey.of(bytes(base64));
+  const inputs = [params.algorithm_reference, bytes(params.data), bytes(signature), false];
+  return times(() => {
+    if (!key.accepts(...inputs)) throw new Error("the signature is not accepted");
+  }, count);
 }
 
 /** The times of `count` calls, one after the other. */
@@ -78,9 +101,9 @@ export async function wasmMemory() {
   return (await loaded()).memory.buffer.byteLength;
 }
 
-async function openPkcs11(port) {
+async function openPkcs11(port, options) {
   const { connect } = await load();
-  return (await connect({ ports: [port, port] })).pkcs11();
+  return (await connect({ ports: [port, port], ...options })).pkcs11();
 }
 
 /** A minimal client of the echo server. The replies come in the order of the texts. */
