@@ -65,9 +65,10 @@ export function createSigning(store, connection, browse, wireLog) {
         data,
       };
       if (format) request.signature_format = format;
-      const reply = await connection
-        .pkcs11(moduleName)
-        .signData(pin ? { ...request, pin } : request);
+      // The bridge shows this to the user, and says that it is only what this page claims.
+      const document = { name: source.name, size: source.blob.size };
+      const call = { ...request, document, ...(pin ? { pin } : {}) };
+      const reply = await connection.pkcs11(moduleName).signData(call);
       store.update({
         signing: { phase: "done" },
         signed: { moduleName, certificate, request, source, signature: reply.data },

@@ -56,6 +56,7 @@ export const snippets = {
       "const signature = await pkcs11.signData({",
       ...choice(state),
       "  data,",
+      "  document: { name: file.name, size: file.size },",
       ...(asksInPage(state) ? ["  pin,"] : []),
       "});",
     ].join("\n");

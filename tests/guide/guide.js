@@ -167,7 +167,8 @@ section("Signing data", async () => {
 });
 
 /** ECDSA signatures differ each time, so this does not compare the results of the two calls. */
-async function signByPromiseAndByCallback(data) {
+async function signByPromiseAndByCallback(request) {
+  const data = { ...request, document: { name: "guide.txt", size: MESSAGE.length } };
   const response = await pkcs11.signData(data);
   const again = await new Promise((resolve, reject) => {
     pkcs11.signData(data, (error, response) => (error ? reject(error) : resolve(response)));

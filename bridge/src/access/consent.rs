@@ -212,6 +212,8 @@ impl Consent {
             Answer::Blocked => {
                 lock(&self.cooldowns).blocked(origin, Instant::now());
                 self.approvals.block(origin).await;
+                let command = self.command("unblock", origin);
+                tracing::info!(%origin, command, "the user blocked a site");
                 Verdict::Blocked
             }
             Answer::Denied | Answer::Cancelled | Answer::Hidden | Answer::Pin(_) => {

@@ -71,7 +71,7 @@ async fn the_page_shows_the_outcome_of_the_dialog() {
     pinentry.answer(Answer::pin(WRONG_PIN));
     let again = pinentry.answer(Answer::pin(PIN).held());
     page.browser.click("#sign-button").await;
-    assert!(again.opened().error().is_some(), "the window says that the PIN was wrong");
+    assert!(again.opened().problem().is_some(), "the window says that the PIN was wrong");
     again.release();
     page.signature("").await;
     pinentry.assert_dialogs(4);
@@ -103,7 +103,7 @@ async fn the_page_leaves_the_last_try_to_the_bridge() {
     page.browser.click("[data-testid=let-bridge-ask]").await;
     page.signature("").await;
     let dialog = asked.answered();
-    assert!(dialog.description().contains("LAST TRY"), "{dialog:?}");
+    assert!(dialog.description().contains("Last try"), "{dialog:?}");
     assert!(!page.is_shown("#pin").await);
     page.assert_clean(&site.url("/")).await;
 }
