@@ -69,9 +69,16 @@ is_there() {
     opensc) has pkcs11-tool && pcsc_is_there ;;
     p11-kit) has p11-kit && any_file "${LIBRARIES[@]/%//pkcs11/p11-kit-client.so}" ;;
     chromium) browser_is_there && has_any chromedriver /snap/bin/chromium.chromedriver ;;
-    desktop) has Xvfb && has xdotool && has maim && has pinentry-gtk-2 ;;
+    desktop)
+        has Xvfb && has xdotool && has maim && has pinentry-gtk-2 && window_libraries_are_there
+        ;;
     *) has "$1" ;;
     esac
+}
+
+# The bridge's window loads them when it opens.
+window_libraries_are_there() {
+    any_file "${LIBRARIES[@]/%//libEGL.so.1}" && any_file "${LIBRARIES[@]/%//libxkbcommon-x11.so.0}"
 }
 
 softhsm_is_there() {
@@ -130,7 +137,10 @@ debian_packages() {
     chromium) echo "chromium chromium-driver" ;;
     opensc) echo "opensc libpcsclite1" ;;
     p11-kit) echo "p11-kit p11-kit-modules" ;;
-    desktop) echo "xvfb xdotool maim pinentry-gtk2" ;;
+    desktop)
+        echo "xvfb xdotool maim pinentry-gtk2" \
+            "libegl1 libgl1-mesa-dri libxkbcommon-x11-0 libxcursor1"
+        ;;
     softhsm2 | openssl | shellcheck) echo "$1" ;;
     esac
 }
