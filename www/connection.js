@@ -40,7 +40,7 @@ export function createConnection(store, on) {
     store.update({ ports: settings.ports, demoPin: settings.demoPin });
     try {
       const { connect } = await loadClient();
-      client = await connect({ ports: settings.ports });
+      client = await connect({ ports: settings.ports, bridgeKey: settings.key });
     } catch (error) {
       store.update({ phase: "unreachable", clientError: isUnreachable(error) ? null : error });
       // The browser does not retry a script that failed to load, until the user reloads the page.

@@ -19,6 +19,15 @@ const TITLES = {
     "No answer in time",
     "The token may be busy, or may wait for a PIN on its own pinpad. Try again.",
   ],
+  "409/804": [
+    "The bridge has another key",
+    "Another program may pretend to be the bridge. Compare the key with `pkcs11-bridge key`.",
+  ],
+  "409/805": [
+    "The program on the port of the bridge did not prove its key",
+    "Update the bridge. If it is up to date, ask the administrator which program it is.",
+  ],
+  "409/806": ["Several programs answer as the bridge", "Stop all but one of them."],
   "412/1": ["There is no such slot", "Refresh the slots in step 2."],
   "412/101": ["There is no token in the slot", "Insert the token, then try again."],
   "412/104": [

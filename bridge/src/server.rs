@@ -75,6 +75,11 @@ impl Server {
         Ok(Self { listener, bridge: Arc::new(Bridge::new(settings, endpoint)) })
     }
 
+    /// The fingerprint of the bridge's key.
+    pub(crate) fn key_fingerprint(&self) -> String {
+        self.bridge.key_fingerprint()
+    }
+
     /// The ports that the bridge could not take, because programs of other users hold them.
     pub(crate) fn skipped_ports(&self) -> &[ForeignPort] {
         self.listener.skipped()

@@ -114,6 +114,11 @@ impl Bridge {
         &self.rejections
     }
 
+    /// The fingerprint of the bridge's key.
+    pub(crate) fn key_fingerprint(&self) -> String {
+        self.endpoint.key.fingerprint()
+    }
+
     /// Whether calls of an origin may reach a module.
     pub(crate) fn approval(&self, origin: &RequestOrigin) -> Approval {
         self.consent.approval(origin)

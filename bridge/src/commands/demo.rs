@@ -71,7 +71,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), DemoError> {
     let approvals = StateFile::at(folder.path().join("state/approvals.json"));
     let bridge = Server::bind(Settings::for_module(module, approvals)).await?;
     let address = page.origin();
-    let page = page.serve(bridge.address().port(), stop.clone());
+    let page = page.serve(bridge.address().port(), bridge.key_fingerprint(), stop.clone());
 
     print(&format!(
         "\n  Page   {address}/\n  PIN    {}\n  Bridge ws://{}\n\nThe bridge asks you, on the \

@@ -49,6 +49,8 @@ pub(super) struct PageServer {
 struct BridgeInfo {
     /// The first and the last port to try.
     ports: [u16; 2],
+    /// The fingerprint of the bridge's key. The page may know another demo's from the same origin.
+    key: String,
     demo: DemoInfo,
 }
 
@@ -75,12 +77,18 @@ impl PageServer {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    pub(super) async fn serve(self, bridge_port: u16, stop: CancellationToken) -> io::Result<()> {
+    pub(super) async fn serve(
+        self,
+        bridge_port: u16,
+        key: String,
+        stop: CancellationToken,
+    ) -> io::Result<()> {
         let site = Site {
             port: self.port,
             policy: content_security_policy(bridge_port)?,
             bridge: BridgeInfo {
                 ports: [bridge_port, bridge_port],
+                key,
                 demo: DemoInfo { pin: token::PIN },
             },
         };
