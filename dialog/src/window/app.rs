@@ -201,7 +201,8 @@ impl App {
             Some(change) => left.min(Duration::from_secs_f64(change - now)),
             None => left,
         };
-        ui.ctx().request_repaint_after(wait);
+        // A screen reader that comes later learns of the window in the next frame only.
+        ui.ctx().request_repaint_after(wait.min(LONGEST_WAIT));
     }
 
     fn close_if_asked(&mut self, ui: &mut Ui) {
@@ -515,6 +516,7 @@ fn row(ui: &mut Ui, left: Option<&Button<'_>>, right: &[Button<'_>]) -> Vec<Pres
 
 /// A PIN that is complete earlier after its field became live was not meant for it, in seconds.
 const TOO_FAST: f64 = 1.0;
+const LONGEST_WAIT: Duration = Duration::from_millis(250);
 const GAP: f32 = 16.0;
 const HINT_HEIGHT: f32 = 18.0;
 /// On a small screen the text scrolls, and the buttons stay.
