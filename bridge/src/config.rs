@@ -23,7 +23,7 @@ use crate::modules::{self, Module, ModuleName, Modules};
 use crate::process::folders::folders;
 use crate::supervisor::WorkerLimits;
 use file::{ConfigFile, ModuleEntry};
-pub(crate) use rules::Rules;
+pub(crate) use rules::{Ask, Rules};
 
 /// The settings of the bridge.
 #[derive(Clone, Debug)]
@@ -114,6 +114,7 @@ impl Settings {
                 },
                 idle: seconds("worker_idle_seconds", file.worker_idle_seconds, 600)?,
                 login_idle: seconds("login_idle_seconds", file.login_idle_seconds, 300)?,
+                login: seconds("login_seconds", file.login_seconds, 1800)?,
             },
             state_file,
             origins: args.allow_origins.into_iter().chain(file.allow_origins).collect(),

@@ -35,6 +35,7 @@ mod commands;
 #[doc(hidden)]
 pub mod config;
 mod confinement;
+mod desktop_session;
 #[doc(hidden)]
 pub mod dialog;
 mod identity;

@@ -16,7 +16,6 @@ pub(crate) struct Notification {
 
 impl Notification {
     /// Shows a notification until it is dropped.
-    #[expect(dead_code, reason = "the count of signatures during a login will use it")]
     pub(crate) fn show(title: &str, text: &str) -> Self {
         let (texts, changes) = channel();
         let mut message = message(title, text);
@@ -31,7 +30,6 @@ impl Notification {
     }
 
     /// Replaces the text. Of texts that follow each other quickly, only the last is shown.
-    #[expect(dead_code, reason = "the count of signatures during a login will use it")]
     pub(crate) fn update(&self, text: String) {
         // Fails if the desktop shows no notifications.
         let _ = self.texts.send(text);

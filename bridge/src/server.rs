@@ -97,6 +97,7 @@ impl Server {
         tokio::select! {
             () = self.serve(stop) => {}
             () = bridge.watch_approvals() => {}
+            () = bridge.watch_desktop_session() => {}
             () = bridge.record_time() => {}
         }
         tokio::join!(bridge.end_workers(), bridge.record_time_once());

@@ -20,10 +20,10 @@ use crate::access::approvals::{Approvals, RECORD_INTERVAL, StateFile, Watch};
 use crate::access::consent::Consent;
 use crate::access::origin::{Approval, RequestOrigin};
 use crate::config::{Rules, Settings};
+use crate::desktop_session;
 use crate::dialog::Dialogs;
 use crate::identity::IdentityKey;
 use crate::ipc::message::encode_result;
-use crate::ipc::pin::PinPermission;
 use crate::ipc::task::Task;
 use crate::modules::{Module, Modules};
 use crate::process::log_limit::LogLimit;
@@ -82,7 +82,6 @@ impl Bridge {
     pub(crate) fn new(settings: Settings, endpoint: Endpoint) -> Self {
         let dialogs = Arc::new(Dialogs::new(settings.dialogs));
         let tries = settings.state_file.as_ref().map(tries_file);
-        let login = settings.workers.login_scope();
         let approvals = Arc::new(Approvals::new(settings.state_file));
         let consent = Arc::new(Consent::new(
             settings.origins,
@@ -96,7 +95,6 @@ impl Bridge {
                 settings.pin_entry,
                 Arc::clone(&dialogs),
                 Arc::clone(&consent),
-                login,
                 tries,
             ),
             consent,
@@ -233,7 +231,7 @@ impl Bridge {
                 return verify::verify(context, params).await;
             }
         };
-        let request = Request { task: &task, permission: &PinPermission::None };
+        let request = Request::without_login(&task);
         self.supervisor.execute(session, module, &request).await?.result()
     }
 
@@ -284,6 +282,15 @@ impl Bridge {
     pub(crate) async fn record_time_once(&self) {
         let approvals = Arc::clone(&self.approvals);
         let _ = tokio::task::spawn_blocking(move || approvals.record_time()).await;
+    }
+
+    /// Ends all logins when the screen is locked and when the computer goes to sleep.
+    pub(crate) async fn watch_desktop_session(&self) {
+        let mut events = desktop_session::watch();
+        while let Some(event) = events.recv().await {
+            self.supervisor.log_out(event.reason).await;
+        }
+        std::future::pending().await
     }
 
     /// Closes all dialogs and shows no further one, because the bridge stops.

@@ -7,6 +7,7 @@ mod key_certificate;
 mod key_permission;
 pub(crate) mod listing;
 mod login_task;
+mod login_terms;
 pub mod pin;
 mod purpose;
 pub(crate) mod single;

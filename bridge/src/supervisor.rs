@@ -13,12 +13,13 @@ mod worker_permits;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::FutureExt;
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -31,7 +32,9 @@ pub(crate) use limits::WorkerLimits;
 use session::WorkerStart;
 pub(crate) use session::{OriginSession, TokenSnapshots};
 use sessions::Sessions;
-pub(crate) use worker::{Delivery, Request, WorkerHandle, revoked};
+pub(crate) use worker::{
+    BatchId, Delivery, LoginTerms, LogoutReason, Request, WorkerHandle, revoked,
+};
 use worker::{TurnLock, WorkerConfig};
 use worker_permits::WorkerPermits;
 
@@ -121,6 +124,7 @@ impl Supervisor {
         slot_events: watch::Sender<()>,
     ) -> WorkerStart {
         let config = WorkerConfig {
+            origin: origin.clone(),
             module: Arc::clone(module),
             limits: self.limits,
             protected: Arc::clone(&self.protected),
@@ -158,6 +162,22 @@ impl Supervisor {
         self.breaker(session, module).suspended_for(Instant::now()).is_some()
     }
 
+    /// How long the bridge keeps logins.
+    pub(crate) fn limits(&self) -> WorkerLimits {
+        self.limits
+    }
+
+    /// Ends the logins of all origins. From now on, no task can use them. Waits a few seconds until
+    /// the tokens know it too.
+    pub(crate) async fn log_out(&self, reason: LogoutReason) {
+        let (done, mut all_done) = mpsc::channel(1);
+        for session in self.sessions.all() {
+            session.log_out(reason, &done);
+        }
+        drop(done);
+        let _ = timeout(LOGOUT_WAIT, all_done.recv()).await;
+    }
+
     /// Kills an origin's workers and has its connections closed.
     pub(crate) fn revoke(&self, origin: &Origin) {
         if let Some(session) = self.sessions.remove(origin) {
@@ -178,4 +198,5 @@ impl Supervisor {
     }
 }
 
+const LOGOUT_WAIT: Duration = Duration::from_secs(4);
 const MAX_WORKERS_PER_REQUEST: usize = 3;

@@ -10,6 +10,7 @@ pub mod bridge_control;
 pub mod browser;
 pub mod demo;
 pub mod desktop;
+pub mod desktop_bus;
 pub mod digest;
 pub mod false_bridge;
 pub mod handshake;

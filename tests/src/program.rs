@@ -120,8 +120,17 @@ impl Home {
             .env("PCSCLITE_CSOCK_NAME", self.path().join("no-pcscd"))
             .env("OPENSC_CONF", self.path().join("no-opensc.conf"))
             .env("SOFTHSM2_CONF", self.path().join("no-softhsm2.conf"))
+            .env("DBUS_SYSTEM_BUS_ADDRESS", self.no_bus())
+            .env("DBUS_SESSION_BUS_ADDRESS", self.no_bus())
             .env("PKCS11_BRIDGE_LOG", "trace");
         command
+    }
+}
+
+impl Home {
+    /// The address of a D-Bus that does not exist.
+    fn no_bus(&self) -> String {
+        format!("unix:path={}", self.path().join("no-bus").display())
     }
 }
 

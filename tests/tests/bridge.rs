@@ -19,6 +19,7 @@ mod bridge {
     pub mod consent_text;
     pub mod deadlines;
     pub mod demo;
+    pub mod desktop_session;
     pub mod fault_fixture;
     pub mod faults;
     pub mod faults_lengths;
@@ -33,6 +34,7 @@ mod bridge {
     pub mod killed_bridge;
     pub mod limits;
     pub mod login;
+    pub mod login_certificates;
     pub mod login_counts;
     pub mod login_lifetime;
     pub mod logins_of_origins;

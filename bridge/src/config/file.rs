@@ -40,6 +40,8 @@ pub struct ConfigFile {
     pub(super) dialog_seconds: Option<u64>,
     /// The seconds without a signature after which a login ends. Default: 300.
     pub(super) login_idle_seconds: Option<u64>,
+    /// The seconds after which a login ends at the latest. Default: 1800.
+    pub(super) login_seconds: Option<u64>,
     /// The seconds that a module has to start, and for each call that only reads. Default: 30.
     pub(super) read_deadline_seconds: Option<u64>,
     /// The seconds that a module has for a signature. Includes the time that the user needs at the

@@ -1,9 +1,11 @@
 //! The `[[rules]]` of the configuration file: settings for an origin, for a certificate, or for a
 //! certificate on an origin. Each setting comes from the first rule that matches and has it.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
-use super::ConfigError;
+use super::{ConfigError, seconds};
 use crate::access::origin::Origin;
 use crate::certificate::fingerprint::Fingerprint;
 
@@ -21,6 +23,20 @@ pub(super) struct RuleEntry {
     certificate: Option<Fingerprint>,
     /// Whether `signData` takes keys that are only for authentication. Default: false.
     sign_with_authentication_keys: Option<bool>,
+    /// When the bridge asks for a PIN. Default: "each" for keys of non-repudiation, else "login".
+    ask: Option<Ask>,
+    /// Like the key `login_seconds` of the file.
+    login_seconds: Option<u64>,
+}
+
+/// When the bridge asks for the PIN of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Ask {
+    /// For the first signature. The PIN opens the key until the login ends.
+    Login,
+    /// For each signature, or for each batch.
+    Each,
 }
 
 impl Rules {
@@ -33,6 +49,7 @@ impl Rules {
             if !entry.sets_anything() {
                 return Err(ConfigError::RuleWithoutSetting { number });
             }
+            seconds("login_seconds", entry.login_seconds, 1)?;
         }
         Ok(Self(entries))
     }
@@ -46,6 +63,16 @@ impl Rules {
     ) -> bool {
         self.setting(origin, certificate, |rule| rule.sign_with_authentication_keys)
             .unwrap_or(false)
+    }
+
+    /// When the bridge asks for the PIN of the key.
+    pub(crate) fn ask(&self, origin: &Origin, certificate: Fingerprint) -> Option<Ask> {
+        self.setting(origin, certificate, |rule| rule.ask)
+    }
+
+    /// How long a login for the key stays at the longest.
+    pub(crate) fn login_time(&self, origin: &Origin, certificate: Fingerprint) -> Option<Duration> {
+        self.setting(origin, certificate, |rule| rule.login_seconds).map(Duration::from_secs)
     }
 
     /// The value of the first rule that matches and has the setting.
@@ -66,8 +93,9 @@ impl RuleEntry {
     }
 
     fn sets_anything(&self) -> bool {
-        let Self { origin: _, certificate: _, sign_with_authentication_keys } = self;
-        sign_with_authentication_keys.is_some()
+        let Self { origin: _, certificate: _, sign_with_authentication_keys, ask, login_seconds } =
+            self;
+        sign_with_authentication_keys.is_some() || ask.is_some() || login_seconds.is_some()
     }
 }
 

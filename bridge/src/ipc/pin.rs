@@ -9,12 +9,15 @@ use serde::{Deserialize, Serialize};
 /// `Debug`: it may hold a PIN.
 #[derive(Clone, Serialize, Deserialize)]
 pub enum PinPermission {
-    /// No PIN. A task that needs one ends with `Outcome::PinNeeded`.
+    /// No PIN. A task that needs a login ends with `Outcome::PinNeeded`, even if the worker is
+    /// logged in, unless the page sent the PIN of that login.
     None,
+    /// No PIN. The task may use the login of the worker.
+    Login,
     /// This PIN, for the token that was in this state.
-    Send { pin: Pin, token: TokenPinState },
+    Send { pin: Pin, token: TokenPinState, reason: PinReason },
     /// The PIN that the user enters on the reader's pinpad.
-    Pinpad { token: TokenPinState },
+    Pinpad { token: TokenPinState, reason: PinReason },
 }
 
 /// What became of the PIN that the worker had permission to send. If the worker sent it more than
@@ -24,6 +27,8 @@ pub enum PinUse {
     /// The worker did not send it.
     #[default]
     NotSent,
+    /// The worker did not send it, because it equals the PIN of the login.
+    Matched,
     /// The worker sent it, and the token did not accept it, whatever the token returned. Also
     /// stands for an answer that never came.
     NotAccepted,
@@ -93,6 +98,8 @@ pub struct PinRefusal {
     pub(crate) token_label: String,
     /// The tries left after a wrong PIN.
     pub(crate) tries: TriesLeft,
+    /// What the PIN was sent for.
+    pub(crate) reason: PinReason,
 }
 
 impl PinPermission {
@@ -100,9 +107,9 @@ impl PinPermission {
     /// or if fewer tries are left than the bridge knew.
     pub(crate) fn covers(&self, now: &TokenPinState) -> bool {
         let (path, known) = match self {
-            Self::None => return false,
+            Self::None | Self::Login => return false,
             Self::Send { token, .. } => (PinEntryPath::Software, token),
-            Self::Pinpad { token } => (PinEntryPath::Pinpad, token),
+            Self::Pinpad { token, .. } => (PinEntryPath::Pinpad, token),
         };
         let tries_are_known = match now.tries {
             TriesLeft::Unknown => true,
@@ -144,14 +151,20 @@ mod tests {
             let send = PinPermission::Send {
                 pin: Pin::from(String::new()),
                 token: state("1", Software, known),
+                reason: PinReason::Login,
             };
-            let pinpad = PinPermission::Pinpad { token: state("1", Pinpad, known) };
+            let pinpad = PinPermission::Pinpad {
+                token: state("1", Pinpad, known),
+                reason: PinReason::Login,
+            };
             assert_eq!(send.covers(&state("1", Software, now)), holds, "{known:?} {now:?}");
             assert_eq!(pinpad.covers(&state("1", Pinpad, now)), holds, "{known:?} {now:?}");
             assert!(!send.covers(&state("2", Software, now)));
             assert!(!send.covers(&state("1", Pinpad, now)));
             assert!(!pinpad.covers(&state("1", Software, now)));
-            assert!(!PinPermission::None.covers(&state("1", Software, now)));
+            for permission in [PinPermission::None, PinPermission::Login] {
+                assert!(!permission.covers(&state("1", Software, now)));
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use super::key_certificate::KeyCertificate;
 use super::key_permission;
 use super::login_task::{LoginTask, SigningContext};
+use super::login_terms;
 use super::pin::PinEntry;
 use super::purpose::Purpose;
 use crate::ipc::frame;
@@ -70,7 +71,9 @@ impl Signer<'_> {
         let (method, key) = (SigningMethod::Authenticate, certificate.key_use(algorithm));
         let data = Base64Bytes(input(algorithm, message));
         let task = Task::Sign(Sign { method, key, data: data.clone(), pin: None });
-        let login_task = LoginTask { context, task: &task, purpose: Purpose::Authenticate };
+        let login = login_terms::terms(context, certificate, None);
+        let purpose = Purpose::Authenticate;
+        let login_task = LoginTask { context, task: &task, login: &login, purpose };
         let reported =
             pins.execute(&login_task).await.map_err(|failure| certificate.failed(failure))?;
         let signature =

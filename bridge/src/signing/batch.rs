@@ -2,6 +2,7 @@
 //! signature or an error. The tasks run concurrently, and the page can cancel those that remain.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -21,11 +22,13 @@ use tokio_util::sync::CancellationToken;
 use super::key_certificate::KeyCertificate;
 use super::key_permission;
 use super::login_task::{LoginTask, SigningContext};
+use super::login_terms;
 use super::pin::PinEntry;
 use super::purpose::{Documents, Purpose, batch_progress};
 use crate::ipc::frame;
 use crate::ipc::message::encode_result;
 use crate::ipc::task::{BatchReady, PrepareBatch, Sign, SigningMethod, Task};
+use crate::supervisor::{BatchId, LoginTerms};
 use crate::verification::public_key::Verifier;
 use crate::verification::scheme::check_length;
 
@@ -77,12 +80,14 @@ pub(crate) async fn sign(
         let verifier = certificate.verifier(algorithm)?;
         let key = certificate.key_use(algorithm);
         let preparation = Task::PrepareBatch(PrepareBatch { key, pin });
+        let login = login_terms::terms(context, &certificate, Some(next_id()));
         let purpose = Purpose::Batch { algorithm, count, documents };
-        let prepared = pins.execute(&LoginTask { context, task: &preparation, purpose }).await;
+        let task = LoginTask { context, task: &preparation, login: &login, purpose };
+        let prepared = pins.execute(&task).await;
         let prepared = prepared.map_err(|failure| certificate.failed(failure))?;
-        Ok::<_, Failure>((certificate, verifier, prepared))
+        Ok::<_, Failure>((certificate, verifier, login, prepared))
     };
-    let (certificate, verifier, prepared) = tokio::select! {
+    let (certificate, verifier, login, prepared) = tokio::select! {
         prepared = prepare => prepared?,
         () = control.cancelled.cancelled() => return all_cancelled(count),
     };
@@ -96,6 +101,7 @@ pub(crate) async fn sign(
         algorithm,
         certificate,
         verifier,
+        login,
         signature_format: signature_format.unwrap_or_default(),
         count,
         documents,
@@ -134,6 +140,7 @@ struct Batch<'a> {
     algorithm: Algorithm,
     certificate: KeyCertificate<'a>,
     verifier: Verifier,
+    login: LoginTerms,
     signature_format: SignatureFormat,
     count: usize,
     documents: Documents<'a>,
@@ -194,7 +201,7 @@ impl Batch<'_> {
         let key = self.certificate.key_use(algorithm);
         let (method, pin) = (SigningMethod::SignData, None);
         let task = Task::Sign(Sign { method, key, data: data.clone(), pin });
-        let task = LoginTask { context: self.context, task: &task, purpose };
+        let task = LoginTask { context: self.context, task: &task, login: &self.login, purpose };
         let signed = if self.pin_for_each {
             // A page that cancels the batch also closes the dialog.
             tokio::select! {
@@ -231,6 +238,11 @@ impl Batch<'_> {
             _ => false,
         }
     }
+}
+
+fn next_id() -> BatchId {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    BatchId(LAST.fetch_add(1, Ordering::Relaxed))
 }
 
 fn cancelled() -> Failure {

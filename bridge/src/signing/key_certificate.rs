@@ -17,7 +17,6 @@ use crate::certificate::fingerprint::Fingerprint;
 use crate::certificate::key_purpose::KeyPurpose;
 use crate::ipc::frame;
 use crate::ipc::message::encode_result;
-use crate::ipc::pin::PinPermission;
 use crate::ipc::task::{KeyUse, Task};
 use crate::supervisor::Request;
 use crate::trace_points::{TracePoint, reached};
@@ -26,6 +25,7 @@ use crate::verification::known_certificates::{KnownCertificate, OtherCertificate
 use crate::verification::public_key::{PublicKey, Verifier};
 use crate::verification::scheme::Scheme;
 use crate::verification::token_signature::TokenSignature;
+use crate::worker::certificates;
 
 /// The certificate of a key, in one slot.
 pub(super) struct KeyCertificate<'a> {
@@ -57,7 +57,7 @@ impl<'a> KeyCertificate<'a> {
     ) -> Result<Self, Failure> {
         let SigningContext { supervisor, session, module, .. } = context;
         let task = Task::Certificate { slot_id, cert_id: cert_id.to_owned() };
-        let request = Request { task: &task, permission: &PinPermission::None };
+        let request = Request::without_login(&task);
         let result = supervisor.execute(session, module, &request).await?.result()?;
         let Base64Bytes(der) = decode(&result)?;
         let fingerprint = Fingerprint::of(&der);
@@ -69,6 +69,7 @@ impl<'a> KeyCertificate<'a> {
         let known = KnownCertificate {
             fingerprint,
             purpose: KeyPurpose::of_certificate(&der),
+            name: certificates::subject(&der).map_or_else(|| cert_id.into(), Arc::from),
             public_key: PublicKey::of_certificate(&der, cert_id)?,
             der,
         };
@@ -95,6 +96,11 @@ impl<'a> KeyCertificate<'a> {
 
     pub(super) fn purpose(&self) -> KeyPurpose {
         self.known.purpose
+    }
+
+    /// The name of the certificate, for people.
+    pub(super) fn name(&self) -> Arc<str> {
+        Arc::clone(&self.known.name)
     }
 
     /// The key with this algorithm, for a task of the worker.
@@ -156,7 +162,7 @@ impl<'a> KeyCertificate<'a> {
         self.forget();
         let SigningContext { supervisor, session, module, .. } = self.context;
         let task = Task::ForgetObjects { slot_id: self.slot_id };
-        let request = Request { task: &task, permission: &PinPermission::None };
+        let request = Request::without_login(&task);
         if let Err(failure) = supervisor.execute(session, module, &request).await {
             tracing::debug!(%failure, "the worker did not forget its keys");
         }

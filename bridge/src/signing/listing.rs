@@ -13,7 +13,6 @@ use super::SigningContext;
 use crate::certificate::fingerprint::Fingerprint;
 use crate::ipc::frame;
 use crate::ipc::message::encode_result;
-use crate::ipc::pin::PinPermission;
 use crate::ipc::task::Task;
 use crate::supervisor::Request;
 
@@ -24,7 +23,7 @@ pub(crate) async fn certificates(
 ) -> Result<Box<RawValue>, Failure> {
     let SigningContext { supervisor, session, module, .. } = context;
     let task = Task::Certificates { slot_id };
-    let request = Request { task: &task, permission: &PinPermission::None };
+    let request = Request::without_login(&task);
     let result = supervisor.execute(session, module, &request).await?.result()?;
     let all: Vec<CertificateInfo> =
         frame::decode(result.get().as_bytes()).map_err(|error| malformed(&error))?;

@@ -2,6 +2,7 @@
 //! with a PIN goes on after its caller has gone.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::pin::Pin;
@@ -13,11 +14,12 @@ use tokio_util::sync::CancellationToken;
 use super::purpose::{Purpose, SignatureQuestion};
 use crate::access::origin::RequestOrigin;
 use crate::config::Rules;
+use crate::dialog::question::PinScope;
 use crate::ipc::message::{Outcome, login_ended};
 use crate::ipc::pin::{PinPermission, PinUse};
 use crate::ipc::task::Task;
 use crate::modules::{Module, ModuleName};
-use crate::supervisor::{Delivery, OriginSession, Request, Supervisor, WorkerHandle};
+use crate::supervisor::{Delivery, LoginTerms, OriginSession, Request, Supervisor, WorkerHandle};
 
 /// The origin that signs, and the module that it signs with.
 #[derive(Clone, Copy)]
@@ -37,6 +39,8 @@ pub(crate) struct SigningContext<'a> {
 pub(super) struct LoginTask<'a> {
     pub(super) context: SigningContext<'a>,
     pub(super) task: &'a Task,
+    /// For which key the task uses a login.
+    pub(super) login: &'a LoginTerms,
     /// What the dialogs say about the signature.
     pub(super) purpose: Purpose<'a>,
 }
@@ -64,6 +68,19 @@ impl<'a> LoginTask<'a> {
         SignatureQuestion { origin: self.context.origin, purpose: self.purpose, data }
     }
 
+    /// What a PIN opens that logs in, as a dialog tells it.
+    pub(super) fn scope(&self) -> PinScope {
+        let minutes = |time: Duration| time.as_secs().div_ceil(60);
+        match (self.login.opens_for, self.login.batch) {
+            (Some(longest), _) => PinScope::Login {
+                minutes: minutes(longest),
+                idle_minutes: minutes(self.context.supervisor.limits().login_idle),
+            },
+            (None, Some(_)) => PinScope::OneBatch,
+            (None, None) => PinScope::OneSignature,
+        }
+    }
+
     /// Executes the task, which fails unless the worker is logged in.
     pub(super) async fn execute_logged_in(&self) -> Result<Box<RawValue>, Failure> {
         self.execute_without_pin().await?.result()
@@ -71,7 +88,8 @@ impl<'a> LoginTask<'a> {
 
     pub(super) async fn execute_without_pin(&self) -> Result<Outcome, Failure> {
         let SigningContext { supervisor, session, module, .. } = self.context;
-        let request = Request { task: self.task, permission: &PinPermission::None };
+        let permission = &PinPermission::None;
+        let request = Request { task: self.task, permission, login: Some(self.login) };
         supervisor.execute(session, module, &request).await
     }
 
@@ -82,6 +100,7 @@ impl<'a> LoginTask<'a> {
             worker: supervisor.worker(session, module).await?,
             stopping: supervisor.stopping().clone(),
             task: self.task.clone(),
+            login: self.login.clone(),
             permission,
         })
     }
@@ -92,13 +111,15 @@ pub(super) struct PinTask {
     worker: WorkerHandle,
     stopping: CancellationToken,
     task: Task,
+    login: LoginTerms,
     permission: PinPermission,
 }
 
 impl PinTask {
     /// Executes the task. The PIN counts as sent unless the worker says that it was not.
     pub(super) async fn execute(&self) -> (Result<Outcome, Failure>, PinUse) {
-        let request = Request { task: &self.task, permission: &self.permission };
+        let Self { task, login, permission, .. } = self;
+        let request = Request { task, permission, login: Some(login) };
         let delivery = tokio::select! {
             delivery = self.worker.deliver(&request) => delivery,
             () = self.stopping.cancelled() => Err(login_ended()),

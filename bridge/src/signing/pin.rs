@@ -26,7 +26,7 @@ use tokio::time::{sleep_until, timeout};
 use super::login_task::LoginTask;
 use crate::access::consent::Consent;
 use crate::access::origin::{Origin, RequestOrigin};
-use crate::dialog::question::{PinProblem, PinQuestion, PinScope};
+use crate::dialog::question::{PinProblem, PinQuestion};
 use crate::dialog::{Answer, Busy, Dialogs, Question, Stopping, Turn};
 use crate::ipc::message::{Outcome, login_ended};
 use crate::ipc::pin::{PinEntryPath, PinPermission, PinRequest, TriesLeft};
@@ -42,7 +42,6 @@ pub(crate) struct PinEntry {
     dialogs: Arc<Dialogs>,
     consent: Arc<Consent>,
     /// What a PIN opens that logs in.
-    login: PinScope,
     origins: Mutex<HashMap<Origin, Arc<AsyncMutex<OriginHistory>>>>,
     attempts: Attempts,
 }
@@ -51,16 +50,15 @@ pub(crate) struct PinEntry {
 type HeldHistory = OwnedMutexGuard<OriginHistory>;
 
 impl PinEntry {
-    /// `login` is what a PIN opens that logs in. `tries` is the file with the tries of all tokens.
+    /// `tries` is the file with the tries of all tokens.
     pub(crate) fn new(
         policy: Policy,
         dialogs: Arc<Dialogs>,
         consent: Arc<Consent>,
-        login: PinScope,
         tries: Option<PrivateFile>,
     ) -> Self {
         let (origins, attempts) = (Mutex::default(), Attempts::new(tries));
-        Self { policy, dialogs, consent, login, origins, attempts }
+        Self { policy, dialogs, consent, origins, attempts }
     }
 
     pub(super) fn dialogs(&self) -> &Dialogs {
@@ -188,7 +186,8 @@ impl PinEntry {
         let turn = self.attempts.turn(pin_slot(task, request), &request.token.label, source);
         let attempt = timeout(ATTEMPT_WAIT, turn).await.map_err(|_| messages::busy())?;
         let page_pin = task.page_pin().filter(|_| source == PinSource::Page).cloned();
-        let permission = PinPermission::Send { pin, token: request.token.clone() };
+        let permission =
+            PinPermission::Send { pin, token: request.token.clone(), reason: request.reason };
         let (pin_task, slot) = (task.with_pin(permission).await?, task.token_slot());
         let tried = tokio::spawn(async move {
             let mut history = history;
@@ -219,7 +218,7 @@ impl PinEntry {
             // The bridge knows more than the token says.
             request.token.tries = TriesLeft::Low;
         }
-        task.question().pin(&request, self.login, problem)
+        task.question().pin(&request, task.scope(), problem)
     }
 
     /// Shows a message that sends the user to the reader, while the reader waits for the PIN. The
@@ -235,7 +234,8 @@ impl PinEntry {
         let message = Question::Pinpad(self.question(task, request, None));
         let attempt: Attempt =
             self.attempts.at_pinpad(pin_slot(task, request), &request.token.label);
-        let permission = PinPermission::Pinpad { token: request.token.clone() };
+        let permission =
+            PinPermission::Pinpad { token: request.token.clone(), reason: request.reason };
         let (pin_task, slot) = (task.with_pin(permission).await?, task.token_slot());
         let gone = task.context.session.gone().clone();
         let entered = tokio::spawn(async move {

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::key_certificate::KeyCertificate;
 use super::key_permission;
 use super::login_task::{LoginTask, SigningContext};
+use super::login_terms;
 use super::pin::PinEntry;
 use super::purpose::Purpose;
 use crate::ipc::task::{Sign, SigningMethod, Task};
@@ -36,7 +37,8 @@ pub(crate) async fn sign(
     let key = certificate.key_use(algorithm);
     let task = Task::Sign(Sign { method: SigningMethod::SignData, key, data: data.clone(), pin });
     let purpose = Purpose::One { algorithm, document: document.as_ref() };
-    let login_task = LoginTask { context, task: &task, purpose };
+    let login = login_terms::terms(context, &certificate, None);
+    let login_task = LoginTask { context, task: &task, login: &login, purpose };
     let reported =
         pins.execute(&login_task).await.map_err(|failure| certificate.failed(failure))?;
     certificate.check(&verifier, &data, &reported, signature_format.unwrap_or_default()).await

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::dialog::question::PinScope;
 use crate::ipc::task::Deadlines;
 
 #[derive(Clone, Copy, Debug)]
@@ -12,18 +11,9 @@ pub(crate) struct WorkerLimits {
     pub(crate) idle: Duration,
     /// How long the bridge keeps a login that no signature uses.
     pub(crate) login_idle: Duration,
+    /// How long the bridge keeps a login at the longest.
+    pub(crate) login: Duration,
 }
-
-impl WorkerLimits {
-    /// What a PIN opens that logs in, as a dialog tells it.
-    pub(crate) fn login_scope(&self) -> PinScope {
-        let idle_minutes = self.login_idle.as_secs().div_ceil(60);
-        PinScope::Login { minutes: LOGIN_MINUTES, idle_minutes }
-    }
-}
-
-/// When a login ends at the latest.
-const LOGIN_MINUTES: u64 = 30;
 
 impl Default for WorkerLimits {
     fn default() -> Self {
@@ -31,6 +21,7 @@ impl Default for WorkerLimits {
             deadlines: Deadlines::default(),
             idle: Duration::from_secs(600),
             login_idle: Duration::from_secs(300),
+            login: Duration::from_secs(1800),
         }
     }
 }

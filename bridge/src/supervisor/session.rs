@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, Shared, join_all};
 use pkcs11_bridge_protocol::failure::Failure;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::worker::{WorkerHandle, revoked};
+use super::worker::{LogoutReason, WorkerHandle, revoked};
 use crate::access::origin::Origin;
 use crate::ipc::token_snapshot::TokenSnapshot;
 use crate::modules::ModuleName;
@@ -158,6 +158,13 @@ impl OriginSession {
         if let Some((worker, _)) = workers.iter().zip(times).max_by_key(|(_, time)| *time) {
             worker.make_room();
         }
+    }
+
+    /// Ends the logins of all workers. `done` is dropped when that is done.
+    pub(super) fn log_out(&self, reason: LogoutReason, done: &mpsc::Sender<()>) {
+        let modules = lock(&self.modules);
+        let workers = modules.values().filter_map(|used| used.worker.as_ref()?.started());
+        workers.for_each(|worker| worker.log_out(reason, done.clone()));
     }
 
     /// The modules whose workers are unused, and for how long.

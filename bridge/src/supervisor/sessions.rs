@@ -32,6 +32,10 @@ impl Sessions {
         lock(&self.0).remove(origin)?.upgrade()
     }
 
+    pub(super) fn all(&self) -> Vec<Arc<OriginSession>> {
+        lock(&self.0).values().filter_map(Weak::upgrade).collect()
+    }
+
     /// Ends a worker so that `origin` gets one: an unused one of any origin. If all are used, one
     /// of the origin with the most workers, unless that has no more than its share.
     pub(super) async fn make_room_for(&self, origin: &Origin) {
@@ -67,9 +71,8 @@ impl Sessions {
     }
 
     async fn least_used_worker(&self) -> Option<(Arc<OriginSession>, ModuleName, Duration)> {
-        let sessions: Vec<_> = lock(&self.0).values().filter_map(Weak::upgrade).collect();
         let mut unused = Vec::new();
-        for session in sessions {
+        for session in self.all() {
             for (module, time) in session.unused_workers().await {
                 unused.push((Arc::clone(&session), module, time));
             }

@@ -14,7 +14,6 @@ use super::Supervisor;
 use super::session::{OriginSession, TokenSnapshots};
 use super::worker::Request;
 use crate::ipc::frame;
-use crate::ipc::pin::PinPermission;
 use crate::ipc::task::Task;
 use crate::ipc::token_snapshot::{TokenSnapshot, changes};
 use crate::modules::Module;
@@ -53,7 +52,7 @@ impl Supervisor {
         session: &Arc<OriginSession>,
         module: &Arc<Module>,
     ) -> Result<TokenSnapshot, Failure> {
-        let request = Request { task: &Task::SnapshotTokens, permission: &PinPermission::None };
+        let request = Request::without_login(&Task::SnapshotTokens);
         let tokens = self.execute(session, module, &request).await?.result()?;
         frame::decode(tokens.get().as_bytes())
             .map_err(|error| Failure::new(ErrorCode::Internal, error.to_string()))

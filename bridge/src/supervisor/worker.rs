@@ -7,13 +7,16 @@ mod config;
 mod failures;
 mod handle;
 mod in_flight;
+mod login_notices;
+mod login_terms;
 mod logins;
 mod process;
 mod process_task;
 mod start;
 
-pub(crate) use command::Delivery;
+pub(crate) use command::{Delivery, LogoutReason};
 pub(super) use config::{TurnLock, WorkerConfig, WorkerPermit};
 pub(crate) use failures::revoked;
 pub(crate) use handle::{Request, WorkerHandle};
+pub(crate) use login_terms::{BatchId, LoginTerms};
 pub(super) use start::start;

@@ -17,6 +17,8 @@ pub(crate) struct KnownCertificate {
     pub(crate) der: Vec<u8>,
     pub(crate) fingerprint: Fingerprint,
     pub(crate) purpose: KeyPurpose,
+    /// The subject (RFC 4514), or the id that the page gave if there is none.
+    pub(crate) name: Arc<str>,
     pub(crate) public_key: PublicKey,
 }
 
@@ -128,6 +130,7 @@ mod tests {
             der: Vec::new(),
             fingerprint: fingerprint(certificate),
             purpose: KeyPurpose::Signing,
+            name: certificate.into(),
             public_key: PublicKey::malformed(),
         }
     }

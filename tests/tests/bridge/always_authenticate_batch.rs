@@ -50,15 +50,15 @@ async fn each_signature_has_a_dialog_and_the_first_announces_all() {
     let case = Case::new();
     let Case { fixture, .. } = &case;
     let mut page = fixture.bridge.connect().await;
-    fixture.assert_signed("another key", &fixture.sign_with(&mut page, PIN).await);
+    case.assert_signed("the login", &page.call("signData", case.with_pin()).await);
     answer(&case, (0..3).map(|_| Answer::pin(PIN)));
     let result = page.result("signDataBatch", batch(&case)).await;
     (0..3).for_each(|at| assert_signed(&case, &result, at));
     let dialogs = fixture.pinentry.assert_dialogs(3);
     assert_numbered(&dialogs);
     assert_eq!(fixture.pinentry.max_open_dialogs(), 1);
-    let expected = [RIGHT_LOGIN, RIGHT_FOR_ONE, RIGHT_FOR_ONE, RIGHT_FOR_ONE];
-    assert_eq!(fixture.login_results(), expected);
+    assert_eq!(fixture.login_results()[0], RIGHT_LOGIN);
+    assert_eq!(fixture.login_results()[1..], [RIGHT_FOR_ONE; 4]);
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn cancelling_one_dialog_cancels_the_rest() {
     let case = Case::new();
     let Case { fixture, .. } = &case;
     let mut page = fixture.bridge.connect().await;
-    fixture.assert_signed("another key", &fixture.sign_with(&mut page, PIN).await);
+    case.assert_signed("the login", &page.call("signData", case.with_pin()).await);
     for (seen, params) in [(0, batch(&case)), (2, with(&batch(&case), "pin", PIN))] {
         answer(&case, [Answer::pin(PIN), Answer::cancel()]);
         let result = page.result("signDataBatch", params).await;
@@ -93,7 +93,7 @@ async fn cancelling_one_dialog_cancels_the_rest() {
         let dialogs = fixture.pinentry.assert_dialogs(seen + 2);
         assert_numbered(&dialogs[seen..]);
     }
-    assert_eq!(fixture.login_results(), [RIGHT_LOGIN, RIGHT_FOR_ONE, RIGHT_FOR_ONE]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN, RIGHT_FOR_ONE, RIGHT_FOR_ONE, RIGHT_FOR_ONE]);
     assert_eq!(fixture.module.count("C_Sign"), 3);
 }
 

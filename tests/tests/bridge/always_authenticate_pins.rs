@@ -16,24 +16,24 @@ async fn a_wrong_pin_of_the_user_signs_nothing_and_keeps_the_login() {
     let case = Case::new();
     let Case { fixture, .. } = &case;
     let mut page = fixture.bridge.connect().await;
-    fixture.assert_signed("another key", &fixture.sign_with(&mut page, PIN).await);
+    case.assert_signed("the login", &page.call("signData", case.with_pin()).await);
     for pin in [WRONG_PIN, PIN] {
         fixture.pinentry.answer(Answer::pin(pin));
     }
     case.assert_signed("wrong, then right", &page.call("signData", case.without_pin()).await);
     let dialogs = fixture.pinentry.assert_dialogs(2);
     assert!(dialogs[1].problem().expect("a problem").contains("PIN was wrong"), "{dialogs:#?}");
-    assert_eq!(fixture.login_results(), [RIGHT_LOGIN, WRONG_FOR_ONE, RIGHT_FOR_ONE]);
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN, RIGHT_FOR_ONE, WRONG_FOR_ONE, RIGHT_FOR_ONE]);
 
     // The sessions remain usable, whichever session the next signature gets.
-    page.request_many("signData", &fixture.without_pin(), 12).await;
+    page.request_many("signData", &fixture.with_pin(), 12).await;
     for _ in 0..12 {
         fixture.assert_signed("another key again", &page.reply().await.1);
     }
     case.assert_signed("the page's PIN", &page.call("signData", case.with_pin()).await);
     assert_eq!(fixture.module.count("C_Sign"), 15);
     assert_eq!(fixture.module.count("C_Logout"), 0);
-    assert_eq!(fixture.login_results().len(), 4);
+    assert_eq!(fixture.login_results().len(), 5);
 }
 
 #[tokio::test]

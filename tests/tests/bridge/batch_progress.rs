@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use pkcs11_bridge_tests::outcome::assert_error;
-use pkcs11_bridge_tests::params::{with, without};
+use pkcs11_bridge_tests::params::{sign_data, with, without};
 use pkcs11_bridge_tests::pinentry::Answer;
 use pkcs11_bridge_tests::processes;
 use pkcs11_bridge_tests::token::{KeyType, PIN};
@@ -88,7 +88,8 @@ async fn a_cancelled_batch_returns_the_signatures_made_so_far() {
     }
     // The batch has ended.
     assert_eq!(page.result("cancel", json!({ "id": id })).await, false);
-    page.result("signData", fixture.without_pin.clone()).await;
+    let key = sign_data(&fixture.token, KeyType::Rsa2048.id(), "sha256");
+    page.result("signData", without(&key, "pin")).await;
 }
 
 #[tokio::test]

@@ -91,8 +91,10 @@ async fn after_a_login_the_origin_signs_without_a_pin() {
     let mut page = fixture.bridge.connect().await;
     page.result("signData", fixture.with_pin.clone()).await;
     page.result("signData", fixture.without_pin.clone()).await;
-    // Any key of the token signs, for any page of the origin.
-    let other_key = without(&sign_data(&fixture.token, KeyType::Rsa3072.id(), "PS384"), "pin");
+    // Another key needs the PIN too. Any page of the origin can sign with the first.
+    let other_key = sign_data(&fixture.token, KeyType::Rsa3072.id(), "PS384");
+    let outcome = page.call("signData", without(&other_key, "pin")).await;
+    assert_pin_missing("another key", &outcome);
     page.result("signData", other_key).await;
     fixture.bridge.connect().await.result("signData", fixture.without_pin.clone()).await;
 }

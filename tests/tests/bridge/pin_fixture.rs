@@ -56,6 +56,11 @@ impl PinFixture {
         Self::set_up(TestToken::new(), lines, Setup::pinentry)
     }
 
+    /// A fixture with both.
+    pub fn configured_on(token: TestToken, lines: &str) -> Self {
+        Self::set_up(token, lines, Setup::pinentry)
+    }
+
     /// A fixture without a way to ask the user.
     pub fn without_pinentry(token: TestToken) -> Self {
         Self::set_up(token, "", |setup, _| setup)

@@ -77,7 +77,7 @@ impl Ledger {
     pub(super) fn settle(&self, slot: &PinSlot, pin: PinUse) {
         let settled = match pin {
             PinUse::NotAccepted => return,
-            PinUse::NotSent => self.change(|tries| tries.give_back(slot)),
+            PinUse::NotSent | PinUse::Matched => self.change(|tries| tries.give_back(slot)),
             PinUse::Accepted => self.change(|tries| tries.clear(slot)),
         };
         if let Err(error) = settled {

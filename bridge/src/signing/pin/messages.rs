@@ -42,7 +42,7 @@ pub(super) fn try_not_recorded(token_label: &str) -> Failure {
 
 /// The error for a PIN that the token refused.
 pub(super) fn refused(refusal: PinRefusal) -> Failure {
-    let PinRefusal { failure, token_label: label, tries } = refusal;
+    let PinRefusal { failure, token_label: label, tries, reason: _ } = refusal;
     if failure.rv != Some(Rv::PIN_INCORRECT) {
         return failure;
     }

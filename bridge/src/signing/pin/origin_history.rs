@@ -64,7 +64,7 @@ impl OriginHistory {
         match pin {
             PinUse::NotSent => {}
             PinUse::NotAccepted => self.wrong_pins.add(slot),
-            PinUse::Accepted => self.record_success(slot),
+            PinUse::Matched | PinUse::Accepted => self.record_success(slot),
         }
     }
 

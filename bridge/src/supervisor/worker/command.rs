@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::slot_id::SlotId;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use super::admission::ThreadPermit;
+use super::login_terms::LoginTerms;
 use crate::ipc::frame::Frame;
 use crate::ipc::message::Outcome;
 use crate::ipc::pin::PinUse;
@@ -20,10 +21,36 @@ pub(super) enum Command {
     LastUsed(oneshot::Sender<Duration>),
     /// Asks the worker to end if nobody has used it for that time. The reply says whether it ends.
     EndIfUnusedFor(Duration, oneshot::Sender<bool>),
+    /// Ends all logins. The sender is dropped when that is done.
+    LogOut(LogoutReason, mpsc::Sender<()>),
     /// Ends the process in the middle of its tasks.
     EndNow,
     /// The same, because another origin has no worker and this origin has more than its share.
     MakeRoom,
+}
+
+/// Why the bridge ends logins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogoutReason {
+    /// No signature used them for a while, or they lasted as long as allowed.
+    Expired,
+    /// The user locked the screen.
+    ScreenLocked,
+    /// The computer goes to sleep.
+    Suspend,
+}
+
+impl LogoutReason {
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Self::Expired => {
+                "logged out: no signature used the login for a while, or it lasted as long as \
+                 allowed"
+            }
+            Self::ScreenLocked => "logged out: the screen was locked",
+            Self::Suspend => "logged out: the computer goes to sleep",
+        }
+    }
 }
 
 /// A task for the worker.
@@ -38,11 +65,15 @@ pub(super) struct Execution {
 }
 
 /// What a task means to the process task.
-#[derive(Clone, Copy)]
 pub(super) enum Effect {
     Nothing,
-    /// It may log in to the slot.
-    LogsIn(SlotId),
+    /// It may log in to the slot. `was_open` says whether the login is open for it.
+    LogsIn {
+        slot: SlotId,
+        terms: LoginTerms,
+        was_open: bool,
+        signs: bool,
+    },
     /// It logs out of the slot, or of all slots.
     LogsOut(Option<SlotId>),
     /// After it the worker may wait in `C_WaitForSlotEvent`.

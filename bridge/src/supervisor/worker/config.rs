@@ -6,11 +6,14 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, watch};
 use tokio_util::task::TaskTracker;
 
+use crate::access::origin::Origin;
 use crate::modules::Module;
 use crate::supervisor::circuit_breaker::CircuitBreaker;
 use crate::supervisor::limits::WorkerLimits;
 
 pub(crate) struct WorkerConfig {
+    /// The origin that the worker belongs to.
+    pub(crate) origin: Origin,
     pub(crate) module: Arc<Module>,
     pub(crate) limits: WorkerLimits,
     /// The bridge's own files and folders, which the module may not write.

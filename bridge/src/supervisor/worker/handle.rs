@@ -1,7 +1,7 @@
 //! A handle of a worker: sends requests to the task that owns the process, and waits for the
 //! outcomes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pkcs11_bridge_protocol::error_code::ErrorCode;
@@ -9,17 +9,29 @@ use pkcs11_bridge_protocol::failure::Failure;
 use tokio::sync::{mpsc, oneshot};
 
 use super::admission::{Admission, QUEUE_DEADLINE, Refusal};
-use super::command::{Command, Delivery, Effect, Execution};
+use super::command::{Command, Delivery, Effect, Execution, LogoutReason};
 use super::failures;
+use super::login_terms::LoginTerms;
+use super::logins::Logins;
 use crate::ipc::frame;
 use crate::ipc::message::Outcome;
 use crate::ipc::pin::PinPermission;
 use crate::ipc::task::{Deadlines, Task, TaskRequest};
+use crate::process::lock::lock;
 
 /// A task for a worker, with the PIN that the worker may send to the token for it.
 pub(crate) struct Request<'a> {
     pub(crate) task: &'a Task,
     pub(crate) permission: &'a PinPermission,
+    /// For which key the task uses a login; `None` if it needs no login.
+    pub(crate) login: Option<&'a LoginTerms>,
+}
+
+impl<'a> Request<'a> {
+    /// A request for a task that needs no login.
+    pub(crate) fn without_login(task: &'a Task) -> Self {
+        Self { task, permission: &PinPermission::None, login: None }
+    }
 }
 
 /// A worker that has loaded its module. The worker ends in order once all its handles are dropped.
@@ -27,6 +39,7 @@ pub(crate) struct Request<'a> {
 pub(crate) struct WorkerHandle {
     commands: mpsc::UnboundedSender<Command>,
     admission: Arc<Admission>,
+    logins: Arc<Mutex<Logins>>,
     deadlines: Deadlines,
 }
 
@@ -34,6 +47,7 @@ pub(crate) struct WorkerHandle {
 pub(super) struct WeakHandle {
     commands: mpsc::WeakUnboundedSender<Command>,
     admission: Arc<Admission>,
+    logins: Arc<Mutex<Logins>>,
     deadlines: Deadlines,
 }
 
@@ -41,15 +55,17 @@ impl WorkerHandle {
     pub(super) fn new(
         commands: mpsc::UnboundedSender<Command>,
         admission: Arc<Admission>,
+        logins: Arc<Mutex<Logins>>,
         deadlines: Deadlines,
     ) -> Self {
-        Self { commands, admission, deadlines }
+        Self { commands, admission, logins, deadlines }
     }
 
     pub(super) fn downgrade(&self) -> WeakHandle {
         WeakHandle {
             commands: self.commands.downgrade(),
             admission: Arc::clone(&self.admission),
+            logins: Arc::clone(&self.logins),
             deadlines: self.deadlines,
         }
     }
@@ -62,7 +78,7 @@ impl WorkerHandle {
     /// Sends a request and waits for its outcome. The deadline of the task counts from the moment
     /// when the worker has a thread for it. If this fails, the worker may have begun the task.
     pub(crate) async fn deliver(&self, request: &Request<'_>) -> Result<Delivery, Failure> {
-        let Request { task, permission } = *request;
+        let Request { task, login, .. } = *request;
         let permit = match self.admission.enter().await {
             Ok(permit) => permit,
             Err(Refusal::Closed) => return Ok(Delivery::NotSent(self.admission.end())),
@@ -72,6 +88,7 @@ impl WorkerHandle {
                 return Ok(Delivery::Refused(busy));
             }
         };
+        let permission = self.permission(request);
         let frame = match frame::encode(&TaskRequest { id: permit.id, task, permission }) {
             Ok(frame) => frame,
             Err(error) => return Ok(Delivery::Refused(not_encoded(&error))),
@@ -81,7 +98,7 @@ impl WorkerHandle {
             name: task.name(),
             frame,
             limit: task.deadline(&self.deadlines),
-            effect: Effect::of(task),
+            effect: Effect::of(task, login, permission),
             permit,
             reply,
         };
@@ -89,6 +106,19 @@ impl WorkerHandle {
             return Ok(Delivery::NotSent(self.admission.end()));
         }
         delivery.await.unwrap_or_else(|_| Err(self.admission.end()))
+    }
+
+    /// The permission of the request. Without a PIN, the task may use the login of the worker if a
+    /// PIN has opened that login for its key.
+    fn permission<'a>(&self, request: &Request<'a>) -> &'a PinPermission {
+        match (request.permission, request.task.login_slot(), request.login) {
+            (PinPermission::None, Some(slot), Some(terms))
+                if lock(&self.logins).may_use(slot, terms) =>
+            {
+                &PinPermission::Login
+            }
+            (permission, ..) => permission,
+        }
     }
 
     /// [`WorkerHandle::deliver`] for a request that must not go to another worker.
@@ -120,6 +150,11 @@ impl WorkerHandle {
         ends
     }
 
+    /// Ends all logins. `done` is dropped when that is done.
+    pub(crate) fn log_out(&self, reason: LogoutReason, done: mpsc::Sender<()>) {
+        let _ = self.commands.send(Command::LogOut(reason, done));
+    }
+
     /// Ends the process in the middle of its tasks.
     pub(crate) fn end_now(&self) {
         let _ = self.commands.send(Command::EndNow);
@@ -137,17 +172,29 @@ impl WeakHandle {
         Some(WorkerHandle {
             commands: self.commands.upgrade()?,
             admission: Arc::clone(&self.admission),
+            logins: Arc::clone(&self.logins),
             deadlines: self.deadlines,
         })
     }
 }
 
 impl Effect {
-    fn of(task: &Task) -> Self {
+    fn of(task: &Task, login: Option<&LoginTerms>, permission: &PinPermission) -> Self {
         match task {
             Task::Logout { slot_id } => Self::LogsOut(*slot_id),
             Task::SnapshotTokens => Self::SnapshotsTokens,
-            _ => task.login_slot().map_or(Self::Nothing, Self::LogsIn),
+            _ => match (task.login_slot(), login) {
+                (Some(slot), Some(terms)) => {
+                    let was_open = matches!(permission, PinPermission::Login);
+                    Self::LogsIn {
+                        slot,
+                        terms: terms.clone(),
+                        was_open,
+                        signs: matches!(task, Task::Sign(_)),
+                    }
+                }
+                _ => Self::Nothing,
+            },
         }
     }
 }

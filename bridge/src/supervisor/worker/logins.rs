@@ -1,34 +1,77 @@
-//! The slots of a worker that may be logged in. A login that no signature uses for a while is to be
-//! ended. Reading does not keep a login alive: a page may ask for its slots every second.
+//! The logins of a worker: which keys of a slot a PIN has opened, since when, and until when. The
+//! token knows only one login for all its keys. Reading keeps no login alive: a page may ask for
+//! its slots every second.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::slot_id::SlotId;
 use tokio::time::Instant;
 
+use super::login_terms::{BatchId, LoginTerms};
+use crate::certificate::fingerprint::Fingerprint;
 use crate::ipc::message::Outcome;
+use crate::ipc::pin::{PinReason, PinUse};
 
 pub(super) struct Logins {
-    slots: HashMap<SlotId, LoginUse>,
-    /// How long a login stays that no signature uses.
-    idle_limit: Duration,
+    slots: HashMap<SlotId, SlotLogin>,
+    limits: LoginLimits,
 }
 
-struct LoginUse {
-    /// When a signature used the login last, or when the first task began that may have logged in.
-    last: Instant,
+/// How long a login stays.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LoginLimits {
+    /// After its last signature.
+    pub(super) idle: Duration,
+    /// After its PIN.
+    pub(super) longest: Duration,
+}
+
+/// A login that is open for a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct OpenLogin {
+    pub(super) slot: SlotId,
+    pub(super) certificate: Fingerprint,
+    pub(super) name: Arc<str>,
+    /// The signatures that were made with it.
+    pub(super) signatures: u32,
+    pub(super) longest: Duration,
+}
+
+/// The login of the worker to one token.
+struct SlotLogin {
+    /// The times of the token's own login. It begins anew with each right PIN.
+    times: LoginTimes,
     /// The tasks that may use the login now.
     tasks: usize,
     /// Whether a task that ended may have left a login.
     may_be_logged_in: bool,
+    certificates: HashMap<Fingerprint, Opened>,
+    batches: HashMap<BatchId, LoginTimes>,
+    /// Whether the last certificate has expired, so that nothing needs the login any more.
+    is_over: bool,
+}
+
+/// The login of one certificate.
+struct Opened {
+    name: Arc<str>,
+    signatures: u32,
+    times: LoginTimes,
+}
+
+#[derive(Clone, Copy)]
+struct LoginTimes {
+    since: Instant,
+    /// When a signature used it last.
+    last: Instant,
+    limits: LoginLimits,
 }
 
 impl Logins {
-    pub(super) fn new(idle_limit: Duration) -> Self {
-        Self { slots: HashMap::new(), idle_limit }
+    pub(super) fn new(limits: LoginLimits) -> Self {
+        Self { slots: HashMap::new(), limits }
     }
 
     /// Whether no slot can be logged in.
@@ -36,55 +79,184 @@ impl Logins {
         self.slots.is_empty()
     }
 
+    /// Whether a task that brings no PIN may use the login of the worker.
+    pub(super) fn may_use(&self, slot: SlotId, terms: &LoginTerms) -> bool {
+        let Some(login) = self.slots.get(&slot) else { return false };
+        let of_batch = terms.batch.and_then(|batch| login.batches.get(&batch));
+        let of_certificate = login.certificates.get(&terms.certificate);
+        let mut times = of_batch.into_iter().chain(of_certificate.map(|opened| &opened.times));
+        times.any(|times| !times.is_over())
+    }
+
     /// A task begins that may log in to the slot.
     pub(super) fn begin(&mut self, slot: SlotId) {
-        let new = || LoginUse { last: Instant::now(), tasks: 0, may_be_logged_in: false };
+        let new = || SlotLogin {
+            times: LoginTimes::from_now(self.limits),
+            tasks: 0,
+            may_be_logged_in: false,
+            certificates: HashMap::new(),
+            batches: HashMap::new(),
+            is_over: false,
+        };
         self.slots.entry(slot).or_insert_with(new).tasks += 1;
     }
 
-    /// A task that [`Logins::begin`] announced has ended. Returns when the login expires, if that
-    /// is known now.
-    pub(super) fn end(&mut self, slot: SlotId, outcome: &Outcome) -> Option<Instant> {
-        let Entry::Occupied(mut entry) = self.slots.entry(slot) else { return None };
-        let login = entry.get_mut();
+    /// A task that [`Logins::begin`] announced has ended. `was_open` says whether the login was
+    /// open for the task when it began.
+    pub(super) fn end(
+        &mut self,
+        slot: SlotId,
+        terms: &LoginTerms,
+        was_open: bool,
+        outcome: &Outcome,
+        pin: PinUse,
+    ) {
+        let Some(login) = self.slots.get_mut(&slot) else { return };
         login.tasks = login.tasks.saturating_sub(1);
         login.may_be_logged_in |= may_leave_login(outcome);
-        if let Outcome::Done(_) = outcome {
-            login.last = Instant::now();
+        match pin {
+            PinUse::Accepted | PinUse::Matched => login.open(terms, self.limits),
+            PinUse::NotAccepted | PinUse::NotSent => {}
         }
-        if login.tasks > 0 {
-            return None;
+        match outcome {
+            Outcome::Done(_) => login.use_now(terms),
+            // The worker has logged out, so that the token could judge the PIN.
+            Outcome::PinRefused(refusal) if refusal.reason == PinReason::Login => login.close(),
+            // The worker has lost the login, with the token for example.
+            Outcome::PinNeeded(request) if was_open && request.reason == PinReason::Login => {
+                login.close();
+            }
+            _ => {}
         }
-        let expiry = login.last + self.idle_limit;
-        if login.may_be_logged_in {
-            return Some(expiry);
+        if login.tasks == 0 && !login.may_be_logged_in {
+            self.slots.remove(&slot);
         }
-        entry.remove();
-        None
+    }
+
+    /// A signature was made with the key of this certificate.
+    pub(super) fn count_signature(&mut self, slot: SlotId, terms: &LoginTerms) {
+        let login = self.slots.get_mut(&slot);
+        if let Some(opened) = login.and_then(|login| login.certificates.get_mut(&terms.certificate))
+        {
+            opened.signatures = opened.signatures.saturating_add(1);
+        }
     }
 
     /// The worker has logged out of a slot, or of all slots.
     pub(super) fn remove(&mut self, slot: Option<SlotId>) {
+        self.close(slot);
         self.slots
             .retain(|known, login| login.tasks > 0 || slot.is_some_and(|slot| slot != *known));
     }
 
+    /// Closes the logins of a slot, or of all slots, for all tasks to come.
+    pub(super) fn close(&mut self, slot: Option<SlotId>) {
+        let named = |known: &SlotId| slot.is_none_or(|slot| slot == *known);
+        self.slots
+            .iter_mut()
+            .filter(|(known, _)| named(known))
+            .for_each(|(_, login)| login.close());
+    }
+
+    /// The certificates that the logins are open for.
+    pub(super) fn open_logins(&self) -> impl Iterator<Item = OpenLogin> {
+        self.slots.iter().flat_map(|(slot, login)| {
+            login.certificates.iter().map(|(certificate, opened)| OpenLogin {
+                slot: *slot,
+                certificate: *certificate,
+                name: Arc::clone(&opened.name),
+                signatures: opened.signatures,
+                longest: opened.times.limits.longest,
+            })
+        })
+    }
+
     /// When the first login expires.
     pub(super) fn next_expiry(&self) -> Option<Instant> {
-        self.first_to_expire().map(|(_, expiry)| expiry)
+        self.slots.values().filter_map(SlotLogin::next_expiry).min()
     }
 
-    /// Removes a login that has expired.
-    pub(super) fn take_expired(&mut self) -> Option<SlotId> {
-        let (slot, _) = self.first_to_expire().filter(|(_, expiry)| *expiry <= Instant::now())?;
-        self.slots.remove(&slot);
-        Some(slot)
+    /// Closes the logins that have expired. Returns the slots that the worker is to log out of.
+    pub(super) fn take_expired(&mut self) -> Vec<SlotId> {
+        self.slots.values_mut().for_each(SlotLogin::close_expired);
+        let over = self.slots.iter().filter(|(_, login)| login.tasks == 0 && login.is_over());
+        let over: Vec<_> = over.map(|(slot, _)| *slot).collect();
+        for slot in &over {
+            self.slots.remove(slot);
+        }
+        over
+    }
+}
+
+impl SlotLogin {
+    /// A PIN was right.
+    fn open(&mut self, terms: &LoginTerms, limits: LoginLimits) {
+        let longest = terms.opens_for.unwrap_or(limits.longest);
+        let limits = LoginLimits { longest, ..limits };
+        self.is_over = false;
+        self.times.since = Instant::now();
+        self.times.limits.longest = self.times.limits.longest.max(longest);
+        if let Some(batch) = terms.batch {
+            self.batches.insert(batch, LoginTimes::from_now(limits));
+        }
+        if terms.opens_for.is_some() {
+            let signatures =
+                self.certificates.get(&terms.certificate).map_or(0, |opened| opened.signatures);
+            let (name, times) = (Arc::clone(&terms.name), LoginTimes::from_now(limits));
+            self.certificates.insert(terms.certificate, Opened { name, signatures, times });
+        }
     }
 
-    fn first_to_expire(&self) -> Option<(SlotId, Instant)> {
-        let unused = self.slots.iter().filter(|(_, login)| login.tasks == 0);
-        let expiries = unused.map(|(slot, login)| (*slot, login.last + self.idle_limit));
-        expiries.min_by_key(|(_, expiry)| *expiry)
+    fn close(&mut self) {
+        self.certificates.clear();
+        self.batches.clear();
+    }
+
+    fn use_now(&mut self, terms: &LoginTerms) {
+        let now = Instant::now();
+        self.times.last = now;
+        if let Some(opened) = self.certificates.get_mut(&terms.certificate) {
+            opened.times.last = now;
+        }
+        if let Some(times) = terms.batch.and_then(|batch| self.batches.get_mut(&batch)) {
+            times.last = now;
+        }
+    }
+
+    fn close_expired(&mut self) {
+        let was_open = !self.certificates.is_empty();
+        self.certificates.retain(|_, opened| !opened.times.is_over());
+        self.batches.retain(|_, times| !times.is_over());
+        self.is_over |= was_open && self.certificates.is_empty() && self.batches.is_empty();
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over || self.times.is_over()
+    }
+
+    fn next_expiry(&self) -> Option<Instant> {
+        // A login stays while a task may use it.
+        let of_token = (self.tasks == 0).then(|| match self.is_over {
+            true => Instant::now(),
+            false => self.times.expiry(),
+        });
+        let of_certificates = self.certificates.values().map(|opened| opened.times.expiry());
+        of_token.into_iter().chain(of_certificates).min()
+    }
+}
+
+impl LoginTimes {
+    fn from_now(limits: LoginLimits) -> Self {
+        let now = Instant::now();
+        Self { since: now, last: now, limits }
+    }
+
+    fn expiry(&self) -> Instant {
+        (self.last + self.limits.idle).min(self.since + self.limits.longest)
+    }
+
+    fn is_over(&self) -> bool {
+        self.expiry() <= Instant::now()
     }
 }
 
@@ -104,9 +276,26 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
+    use crate::ipc::pin::{PinRefusal, TriesLeft};
 
-    const LIMIT: Duration = Duration::from_secs(300);
+    const MINUTE: Duration = Duration::from_secs(60);
+    const LIMITS: LoginLimits =
+        LoginLimits { idle: Duration::from_secs(300), longest: Duration::from_secs(1800) };
     const SLOT: SlotId = SlotId(1);
+
+    fn terms(certificate: &str) -> LoginTerms {
+        LoginTerms {
+            certificate: Fingerprint::of(certificate.as_bytes()),
+            name: certificate.into(),
+            batch: None,
+            opens_for: Some(LIMITS.longest),
+        }
+    }
+
+    /// Terms of a key that asks for each signature or batch.
+    fn each(certificate: &str, batch: Option<u64>) -> LoginTerms {
+        LoginTerms { opens_for: None, batch: batch.map(BatchId), ..terms(certificate) }
+    }
 
     fn signed() -> Outcome {
         Outcome::Done(serde_json::value::to_raw_value("signature").unwrap())
@@ -116,45 +305,139 @@ mod tests {
         Outcome::Failed(Failure::new(code, "It failed."))
     }
 
+    fn refused(reason: PinReason) -> Outcome {
+        let failure = Failure::new(ErrorCode::PinIncorrect, "It is wrong.");
+        let (token_label, tries) = ("card".to_owned(), TriesLeft::Low);
+        Outcome::PinRefused(PinRefusal { failure, token_label, tries, reason })
+    }
+
+    fn sign(logins: &mut Logins, terms: &LoginTerms, pin: PinUse) {
+        logins.begin(SLOT);
+        logins.end(SLOT, terms, false, &signed(), pin);
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn a_login_expires_after_the_last_signature() {
-        let mut logins = Logins::new(LIMIT);
+    async fn a_pin_opens_its_own_certificate() {
+        let mut logins = Logins::new(LIMITS);
+        let (a, b) = (terms("a"), terms("b"));
+        assert!(!logins.may_use(SLOT, &a));
+        sign(&mut logins, &a, PinUse::Accepted);
+        assert!(logins.may_use(SLOT, &a) && !logins.may_use(SLOT, &b));
+        assert!(!logins.may_use(SlotId(2), &a));
+        sign(&mut logins, &b, PinUse::Matched);
+        assert!(logins.may_use(SLOT, &a) && logins.may_use(SLOT, &b));
+        logins.begin(SLOT);
+        logins.end(SLOT, &b, true, &refused(PinReason::Signature), PinUse::NotAccepted);
+        assert!(logins.may_use(SLOT, &a) && logins.may_use(SLOT, &b), "the login stays");
+        logins.begin(SLOT);
+        logins.end(SLOT, &b, true, &refused(PinReason::Login), PinUse::NotAccepted);
+        assert!(!logins.may_use(SLOT, &a) && !logins.may_use(SLOT, &b), "the worker logged out");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_that_asks_each_time_is_open_for_its_batch_only() {
+        let mut logins = Logins::new(LIMITS);
+        sign(&mut logins, &each("a", None), PinUse::Accepted);
+        assert!(!logins.may_use(SLOT, &each("a", None)));
+        sign(&mut logins, &each("a", Some(1)), PinUse::Accepted);
+        assert!(logins.may_use(SLOT, &each("a", Some(1))));
+        assert!(!logins.may_use(SLOT, &each("a", Some(2))) && !logins.may_use(SLOT, &terms("a")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_login_ends_when_no_signature_uses_it() {
+        let mut logins = Logins::new(LIMITS);
+        let a = terms("a");
+        sign(&mut logins, &a, PinUse::Accepted);
         for _ in 0..2 {
-            logins.begin(SLOT);
-            assert_eq!(logins.next_expiry(), None, "a task uses it");
-            advance(LIMIT).await;
-            assert_eq!(logins.end(SLOT, &signed()), Some(Instant::now() + LIMIT));
-            advance(LIMIT / 2).await;
-            assert_eq!(logins.take_expired(), None);
+            advance(4 * MINUTE).await;
+            assert_eq!(logins.take_expired(), []);
+            sign(&mut logins, &a, PinUse::NotSent);
         }
-        advance(LIMIT / 2).await;
-        assert_eq!(logins.take_expired(), Some(SLOT));
+        // A signature that fails does not use it.
+        advance(4 * MINUTE).await;
+        logins.begin(SLOT);
+        logins.end(SLOT, &a, true, &failed(ErrorCode::Internal), PinUse::NotSent);
+        assert_eq!(logins.next_expiry(), Some(Instant::now() + MINUTE));
+        advance(MINUTE).await;
+        assert!(!logins.may_use(SLOT, &a));
+        assert_eq!(logins.take_expired(), [SLOT]);
         assert!(logins.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_failed_signature_does_not_keep_the_login_alive() {
-        let mut logins = Logins::new(LIMIT);
-        let start = Instant::now();
+    async fn a_login_that_is_used_all_the_time_ends_too() {
+        let mut logins = Logins::new(LIMITS);
+        let a = terms("a");
+        sign(&mut logins, &a, PinUse::Accepted);
+        // A task runs at any time.
         logins.begin(SLOT);
-        logins.end(SLOT, &signed());
-        advance(LIMIT / 2).await;
-        logins.begin(SLOT);
-        assert_eq!(logins.end(SLOT, &failed(ErrorCode::Internal)), Some(start + LIMIT));
+        for _ in 0..7 {
+            advance(4 * MINUTE).await;
+            assert!(logins.may_use(SLOT, &a));
+            sign(&mut logins, &a, PinUse::NotSent);
+        }
+        assert_eq!(logins.next_expiry(), Some(Instant::now() + 2 * MINUTE));
+        advance(2 * MINUTE).await;
+        assert!(!logins.may_use(SLOT, &a));
+        assert_eq!(logins.take_expired(), [], "a task may be logging in");
+        logins.end(SLOT, &a, true, &signed(), PinUse::NotSent);
+        assert_eq!(logins.next_expiry(), Some(Instant::now()));
+        assert_eq!(logins.take_expired(), [SLOT]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_certificate_has_its_own_times() {
+        let mut logins = Logins::new(LIMITS);
+        let (a, short) = (terms("a"), LoginTerms { opens_for: Some(MINUTE), ..terms("b") });
+        sign(&mut logins, &short, PinUse::Accepted);
+        sign(&mut logins, &a, PinUse::Matched);
+        advance(MINUTE).await;
+        assert_eq!(logins.take_expired(), [], "another certificate is open");
+        assert!(logins.may_use(SLOT, &a) && !logins.may_use(SLOT, &short));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_token_is_logged_out_with_its_last_certificate() {
+        let mut logins = Logins::new(LIMITS);
+        let short = LoginTerms { opens_for: Some(MINUTE), ..terms("b") };
+        sign(&mut logins, &short, PinUse::Accepted);
+        advance(MINUTE).await;
+        assert_eq!(logins.take_expired(), [SLOT]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn signatures_are_counted_until_the_login_ends() {
+        let mut logins = Logins::new(LIMITS);
+        let a = terms("a");
+        let counts = |logins: &Logins| {
+            logins.open_logins().map(|login| login.signatures).collect::<Vec<_>>()
+        };
+        logins.count_signature(SLOT, &a);
+        assert_eq!(counts(&logins), [0; 0]);
+        for pin in [PinUse::Accepted, PinUse::NotSent, PinUse::Matched] {
+            sign(&mut logins, &a, pin);
+            logins.count_signature(SLOT, &a);
+        }
+        assert_eq!(counts(&logins), [3]);
+        logins.close(None);
+        assert_eq!(counts(&logins), [0; 0]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn only_a_task_that_may_have_logged_in_leaves_a_login() {
-        let mut logins = Logins::new(LIMIT);
+        let mut logins = Logins::new(LIMITS);
+        let a = terms("a");
         for outcome in [Outcome::LoggingIn, failed(ErrorCode::NoSlot)] {
             logins.begin(SLOT);
             assert!(!logins.is_empty());
-            assert_eq!(logins.end(SLOT, &outcome), None);
+            logins.end(SLOT, &a, true, &outcome, PinUse::NotSent);
             assert!(logins.is_empty());
         }
         for outcome in [signed(), failed(ErrorCode::PinIncorrect)] {
             logins.begin(SLOT);
-            assert!(logins.end(SLOT, &outcome).is_some());
+            logins.end(SLOT, &a, true, &outcome, PinUse::NotSent);
+            assert!(logins.next_expiry().is_some());
             logins.remove(Some(SLOT));
             assert!(logins.is_empty());
         }
@@ -162,17 +445,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_logout_ends_only_the_logins_that_it_names_and_no_task_uses() {
-        let mut logins = Logins::new(LIMIT);
+        let mut logins = Logins::new(LIMITS);
+        let a = terms("a");
         for slot in [SLOT, SlotId(2)] {
             logins.begin(slot);
-            logins.end(slot, &signed());
+            logins.end(slot, &a, true, &signed(), PinUse::Accepted);
         }
         logins.remove(Some(SLOT));
-        assert!(!logins.is_empty());
+        assert!(!logins.may_use(SLOT, &a) && logins.may_use(SlotId(2), &a));
         logins.begin(SLOT);
         logins.remove(None);
-        assert!(!logins.is_empty());
-        logins.end(SLOT, &signed());
+        assert!(!logins.is_empty() && !logins.may_use(SlotId(2), &a));
+        logins.end(SLOT, &a, true, &signed(), PinUse::NotSent);
         logins.remove(None);
         assert!(logins.is_empty());
     }

@@ -2,27 +2,28 @@
 //! and all timers. It lives as long as the process, and always reaps it.
 
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::slot_id::SlotId;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::{OwnedMutexGuard, oneshot};
+use tokio::sync::{OwnedMutexGuard, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::admission::{Admission, ThreadPermit};
-use super::command::{Command, Delivery, Effect, Execution};
+use super::command::{Command, Delivery, Effect, Execution, LogoutReason};
 use super::config::{WorkerConfig, WorkerPermit};
 use super::failures;
 use super::handle::{Request, WeakHandle};
 use super::in_flight::{InFlight, Running};
+use super::login_notices::LoginNotices;
 use super::logins::Logins;
 use super::process::{Process, REAP_GRACE, kill, reap};
 use crate::ipc::frame;
 use crate::ipc::message::{Outcome, Response, WorkerMessage};
-use crate::ipc::pin::PinPermission;
 use crate::ipc::task::Task;
+use crate::process::lock::lock;
 use crate::trace_points::{TracePoint, reached};
 
 pub(super) struct ProcessTask {
@@ -36,7 +37,8 @@ pub(super) struct ProcessTask {
     handle: WeakHandle,
     admission: Arc<Admission>,
     in_flight: InFlight<Kept>,
-    logins: Logins,
+    logins: Arc<Mutex<Logins>>,
+    notices: LoginNotices,
     /// Whether the worker may be in `C_WaitForSlotEvent`: it waits there after a token snapshot.
     may_wait_for_slot_events: bool,
     last_used: Instant,
@@ -89,12 +91,14 @@ impl ProcessTask {
         commands: UnboundedReceiver<Command>,
         handle: WeakHandle,
         admission: Arc<Admission>,
+        logins: Arc<Mutex<Logins>>,
     ) -> Self {
         let now = Instant::now();
         let next_idle_check = now + config.limits.idle;
         Self {
             in_flight: InFlight::with_capacity(process.threads),
-            logins: Logins::new(config.limits.login_idle),
+            logins,
+            notices: LoginNotices::default(),
             config,
             permit,
             pid: process.child.id(),
@@ -169,6 +173,13 @@ impl ProcessTask {
                 let _ = reply.send(end.is_some());
                 return end;
             }
+            Command::LogOut(reason, done) => {
+                if !self.logins().is_empty() {
+                    self.logins().close(None);
+                    self.show_logins();
+                    self.log_out(None, reason, Some(done));
+                }
+            }
             Command::EndNow => return Some(End::Revoked),
             Command::MakeRoom => return Some(End::MadeRoom),
         }
@@ -191,8 +202,8 @@ impl ProcessTask {
             let _ = reply.send(Ok(Delivery::Refused(busy)));
             return;
         };
-        match effect {
-            Effect::LogsIn(slot) => self.logins.begin(slot),
+        match &effect {
+            Effect::LogsIn { slot, .. } => self.logins().begin(*slot),
             Effect::SnapshotsTokens => self.may_wait_for_slot_events = true,
             Effect::LogsOut(_) | Effect::Nothing => {}
         }
@@ -225,14 +236,21 @@ impl ProcessTask {
         let Response { id, outcome, pin } = response;
         let Some(done) = self.in_flight.complete(id) else { return };
         let Kept { channel, effect, permit, reply } = done.kept;
-        match effect {
-            Effect::LogsIn(slot) => {
-                if let Some(expiry) = self.logins.end(slot, &outcome) {
-                    self.wake_at = self.wake_at.min(expiry);
+        match &effect {
+            Effect::LogsIn { slot, terms, was_open, signs } => {
+                let mut logins = self.logins();
+                logins.end(*slot, terms, *was_open, &outcome, pin);
+                if *signs && matches!(outcome, Outcome::Done(_)) {
+                    logins.count_signature(*slot, terms);
                 }
+                let next_expiry = logins.next_expiry();
+                drop(logins);
+                self.wake_at = next_expiry.map_or(self.wake_at, |expiry| expiry.min(self.wake_at));
+                self.show_logins();
             }
             Effect::LogsOut(slot) if matches!(outcome, Outcome::Done(_)) => {
-                self.logins.remove(slot)
+                self.logins().remove(*slot);
+                self.show_logins();
             }
             Effect::LogsOut(_) | Effect::SnapshotsTokens | Effect::Nothing => {}
         }
@@ -258,9 +276,11 @@ impl ProcessTask {
             let _ = kept.reply.send(Err(failure));
             return Some(End::Hung(name));
         }
-        while let Some(slot) = self.logins.take_expired() {
-            self.log_out(slot);
+        let expired = self.logins().take_expired();
+        for slot in expired {
+            self.log_out(Some(slot), LogoutReason::Expired, None);
         }
+        self.show_logins();
         let (now, limit) = (Instant::now(), self.config.limits.idle);
         if self.next_idle_check <= now {
             match self.unused_for(now, Watching::IsUse) {
@@ -273,22 +293,37 @@ impl ProcessTask {
                 None => self.next_idle_check = now + limit,
             }
         }
-        let others = [self.in_flight.next_deadline(), self.logins.next_expiry()];
+        let others = [self.in_flight.next_deadline(), self.logins().next_expiry()];
         self.wake_at = others.into_iter().flatten().fold(self.next_idle_check, Instant::min);
         None
     }
 
-    /// Logs out of a slot, by a request like any other. This request holds a handle, so the worker
-    /// counts as used.
-    fn log_out(&self, slot: SlotId) {
+    /// Logs out of a slot or of all, by a request like any other. This request holds a handle, so
+    /// the worker counts as used.
+    fn log_out(
+        &self,
+        slot_id: Option<SlotId>,
+        reason: LogoutReason,
+        done: Option<mpsc::Sender<()>>,
+    ) {
         let Some(worker) = self.handle.upgrade() else { return };
+        let origin = self.config.origin.clone();
         self.config.tasks.spawn(async move {
-            let task = Task::Logout { slot_id: Some(slot) };
-            let request = Request { task: &task, permission: &PinPermission::None };
-            if worker.execute(&request).await.is_ok() {
-                tracing::info!(%slot, "logged out: no signature used the login for a while");
+            let task = Task::Logout { slot_id };
+            if worker.execute(&Request::without_login(&task)).await.is_ok() {
+                tracing::info!(%origin, slot = slot_id.map(|slot| slot.0), "{}", reason.text());
             }
+            drop(done);
         });
+    }
+
+    fn logins(&self) -> MutexGuard<'_, Logins> {
+        lock(&self.logins)
+    }
+
+    fn show_logins(&mut self) {
+        let logins: Vec<_> = self.logins().open_logins().collect();
+        self.notices.show(&self.config.origin, self.config.limits.login_idle, logins.into_iter());
     }
 
     /// For how long nobody has used the worker. `None` if it may be logged in, or if a page watches
@@ -296,7 +331,7 @@ impl ProcessTask {
     /// to send a request, or waits for an outcome.
     fn unused_for(&self, now: Instant, watching: Watching) -> Option<Duration> {
         let is_unused = self.commands.sender_strong_count() == 1
-            && self.logins.is_empty()
+            && self.logins().is_empty()
             && (watching == Watching::IsNoUse || self.config.slot_events.receiver_count() == 0);
         is_unused.then(|| now - self.last_used)
     }
@@ -309,6 +344,7 @@ impl ProcessTask {
     }
 
     async fn finish(mut self, end: End) {
+        self.notices = LoginNotices::default();
         let (module, pid) = (self.config.module.clone(), self.pid);
         let breaker = self.config.breaker.clone();
         match end {

@@ -1,6 +1,6 @@
 //! Starts a worker: waits for the turn on the module, then for the greeting of the process.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use pkcs11_bridge_protocol::failure::Failure;
@@ -11,6 +11,7 @@ use super::admission::{Admission, QUEUE_DEADLINE};
 use super::config::{WorkerConfig, WorkerPermit};
 use super::failures;
 use super::handle::WorkerHandle;
+use super::logins::{LoginLimits, Logins};
 use super::process::Process;
 use super::process_task::ProcessTask;
 
@@ -37,8 +38,11 @@ pub(crate) async fn start(
 
     let (sender, commands) = mpsc::unbounded_channel();
     let admission = Arc::new(Admission::new(Arc::clone(module), process.threads));
-    let handle = WorkerHandle::new(sender, Arc::clone(&admission), limits.deadlines);
+    let logins = Logins::new(LoginLimits { idle: limits.login_idle, longest: limits.login });
+    let logins = Arc::new(Mutex::new(logins));
+    let handle =
+        WorkerHandle::new(sender, Arc::clone(&admission), Arc::clone(&logins), limits.deadlines);
     let (tasks, weak) = (config.tasks.clone(), handle.downgrade());
-    tasks.spawn(ProcessTask::new(config, permit, process, commands, weak, admission).run());
+    tasks.spawn(ProcessTask::new(config, permit, process, commands, weak, admission, logins).run());
     Ok(handle)
 }

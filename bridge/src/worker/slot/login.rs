@@ -44,6 +44,24 @@ impl Credentials<'_> {
         self.pin_use.set(PinUse::Accepted);
         Ok(())
     }
+
+    /// The PIN that the login must have used: of the page, or of the user if it is for the login.
+    fn pin(&self) -> Option<&Pin> {
+        self.page_pin.or(match self.permission {
+            PinPermission::Send { pin, reason: PinReason::Login, .. } => Some(pin),
+            _ => None,
+        })
+    }
+
+    /// The bridge gives a PIN for a single signature only if the task may use the login too.
+    fn may_use_login(&self) -> bool {
+        matches!(
+            self.permission,
+            PinPermission::Login
+                | PinPermission::Send { reason: PinReason::Signature, .. }
+                | PinPermission::Pinpad { reason: PinReason::Signature, .. }
+        )
+    }
 }
 
 /// The login of this process to one token.
@@ -67,13 +85,24 @@ pub(in crate::worker) enum Login {
 }
 
 impl Login {
-    /// Whether a task may go on without another login. If the page sent a PIN, the login must have
-    /// used the same PIN. A login by pinpad does not reveal its PIN, so it always counts.
-    fn covers(&self, page_pin: Option<&Pin>) -> bool {
-        match (self, page_pin) {
+    /// Whether a task may go on without another login. If it brings a PIN, the login must have used
+    /// the same PIN. Otherwise the bridge must permit the use of the login. A login by pinpad does
+    /// not reveal its PIN, so no PIN of a page stands in for it.
+    fn covers(&self, credentials: &Credentials<'_>) -> bool {
+        match (self, credentials.pin()) {
             (Self::LoggedOut, _) => false,
-            (Self::ByPin(proof), Some(pin)) => proof.matches(pin),
-            (Self::ByPin(_), None) | (Self::ByPinpad, _) => true,
+            (Self::ByPin(proof), Some(pin)) => {
+                let matches = proof.matches(pin);
+                if matches && credentials.pin_use.get() == PinUse::NotSent {
+                    credentials.pin_use.set(PinUse::Matched);
+                }
+                matches
+            }
+            (Self::ByPin(_), None) => credentials.may_use_login(),
+            (Self::ByPinpad, _) => {
+                let has_logged_in = credentials.pin_use.get() == PinUse::Accepted;
+                credentials.may_use_login() || has_logged_in
+            }
         }
     }
 }
@@ -122,7 +151,8 @@ impl Drop for InProgress<'_> {
 
 impl TokenLogin {
     /// Logs in if needed. A PIN that equals the PIN of the login is not sent again. With another
-    /// PIN the worker logs out first, so that the token itself judges it.
+    /// PIN, or for a PIN at the pinpad, the worker logs out first, so that the token itself judges
+    /// it.
     pub(super) fn ensure(
         &self,
         token: &TokenAccess,
@@ -130,14 +160,14 @@ impl TokenLogin {
         certificate: &TokenCertificate,
     ) -> Result<RwLockReadGuard<'_, Login>, LoginError> {
         loop {
-            if matches!(credentials.permission, PinPermission::None)
+            if matches!(credentials.permission, PinPermission::None | PinPermission::Login)
                 && self.in_progress.load(Ordering::Acquire)
             {
                 // A user at the pinpad must not keep all threads of the worker busy.
                 return Err(LoginError::LoggingIn);
             }
             let login = self.state.read().unwrap_or_else(PoisonError::into_inner);
-            if login.covers(credentials.page_pin) {
+            if login.covers(credentials) {
                 return Ok(login);
             }
             let info = token.info()?;
@@ -148,7 +178,7 @@ impl TokenLogin {
             let pin = permitted_pin(credentials, &info, PinReason::Login, certificate)?;
             let mut login = self.write();
             // Another task may have logged in meanwhile.
-            if !login.covers(credentials.page_pin) {
+            if !login.covers(credentials) {
                 let _in_progress = InProgress::begin(&self.in_progress);
                 log_in(token, credentials, pin, &info, &mut login)?;
             }
@@ -175,7 +205,7 @@ fn permitted_pin<'a>(
     }
     match credentials.permission {
         PinPermission::Send { pin, .. } => Ok(Some(pin)),
-        PinPermission::Pinpad { .. } | PinPermission::None => Ok(None),
+        PinPermission::Pinpad { .. } | PinPermission::Login | PinPermission::None => Ok(None),
     }
 }
 
@@ -224,7 +254,7 @@ fn log_in(
             // whether the worker may send the PIN once more.
             let _ = token.log_out(&session);
         }
-        return Err(refusal(&error, info, token));
+        return Err(refusal(&error, info, token, PinReason::Login));
     }
     *login = match pin {
         Some(pin) => Login::ByPin(Box::new(PinProof::of(pin)?)),
@@ -247,7 +277,7 @@ pub(super) fn authenticate(
     check_token(session)?;
     credentials
         .send(session, UserType::ContextSpecific, pin)
-        .map_err(|error| refusal(&error, &info, token))
+        .map_err(|error| refusal(&error, &info, token, PinReason::Signature))
 }
 
 /// See [`super::SlotState::may_authenticate`].
@@ -259,13 +289,13 @@ pub(super) fn may_authenticate(
     permitted_pin(credentials, &token.info()?, PinReason::Signature, certificate).map(drop)
 }
 
-fn refusal(error: &Error, info: &TokenInfo, token: &TokenAccess) -> LoginError {
+fn refusal(error: &Error, info: &TokenInfo, token: &TokenAccess, reason: PinReason) -> LoginError {
     let label = info.label().to_owned();
     let failure = failure(error, &format!("logging in to the token \"{label}\""));
     let was_wrong = failure.rv == Some(Rv::PIN_INCORRECT);
     let now = if was_wrong { token.info().ok() } else { None };
     let tries = now.as_ref().map_or(TriesLeft::Unknown, tries_left);
-    LoginError::PinRefused(PinRefusal { failure, token_label: label, tries })
+    LoginError::PinRefused(PinRefusal { failure, token_label: label, tries, reason })
 }
 
 fn pin_state(info: &TokenInfo) -> TokenPinState {

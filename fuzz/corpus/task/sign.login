@@ -1,0 +1,1 @@
+{"id":7,"task":{"Sign":{"method":"SignData","key":{"slot_id":1,"certificate":"sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad","algorithm":"sha256"},"data":"ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=","signature_format":"raw","pin":null}},"permission":"Login"}
