@@ -60,7 +60,7 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, KeyFileError> {
     let read_error = |source| KeyFileError::Read { path: path.to_owned(), source };
     let file = match open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if is_missing(&error) => return Ok(None),
         Err(_) if fs::symlink_metadata(path).is_ok_and(|file| file.is_symlink()) => {
             return Err(KeyFileError::Unsafe { path: path.to_owned(), problem: "is a link" });
         }
@@ -72,6 +72,11 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, KeyFileError> {
     let mut der = Vec::new();
     file.take(MAX_LEN).read_to_end(&mut der).map_err(read_error)?;
     Ok(Some(der))
+}
+
+/// Whether there is no file. A file in the place of the folder is such a case too.
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 #[cfg(unix)]
