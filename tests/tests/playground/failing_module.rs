@@ -1,10 +1,13 @@
 //! A module that crashes until the bridge suspends it.
 
+use pkcs11_bridge_tests::bridge::Setup;
+use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
+use pkcs11_bridge_tests::site::Site;
 use pkcs11_bridge_tests::test_module::{Fault, NAME, Rule, TestModule};
 use pkcs11_bridge_tests::token::{LABEL, PIN, TestToken};
 
 use super::page::PlaygroundPage;
-use super::testbed::on_test_module;
+use super::testbed::serve;
 
 const TRIAL: &str = "[data-testid=trial]";
 
@@ -12,7 +15,12 @@ const TRIAL: &str = "[data-testid=trial]";
 async fn a_suspended_module_is_shown_until_its_next_trial() {
     let token = TestToken::new();
     let module = TestModule::wrapping(&token);
-    let (_bridge, site) = on_test_module(&module).await;
+    let site = Site::reserve().await;
+    // Each crash costs a try, and a page has only two. So the user enters the PIN.
+    let pinentry = Pinentry::new();
+    let setup = Setup::on_test_module(&module).origin(&site.origin()).pinentry(&pinentry);
+    let bridge = setup.start();
+    let site = serve(site, &bridge);
     let page = PlaygroundPage::open(&site.url("/")).await;
     page.choose(LABEL, "P-256").await;
     module.add(Rule::on("C_Sign").next(3).fault(Fault::Segfault));
@@ -21,7 +29,8 @@ async fn a_suspended_module_is_shown_until_its_next_trial() {
         page.browser.wait_for("!document.querySelector('[data-busy]')").await;
         let form = "document.querySelector('#sign-button').textContent === 'Sign'";
         page.browser.wait_for(form).await;
-        page.sign(PIN).await;
+        pinentry.answer(Answer::pin(PIN));
+        page.browser.click("#sign-button").await;
         let started = "document.querySelector('#sign-error').childElementCount === 0";
         if number > 1 {
             page.browser.wait_for(started).await;
@@ -43,7 +52,8 @@ async fn a_suspended_module_is_shown_until_its_next_trial() {
     page.choose(LABEL, "P-256").await;
     assert!(!page.is_shown(TRIAL).await);
     page.browser.wait_for(&format!("{state} === 'Running'")).await;
-    page.sign(PIN).await;
+    pinentry.answer(Answer::pin(PIN));
+    page.browser.click("#sign-button").await;
     page.signature("").await;
     page.browser.screenshot("set-aside-2-again").await;
     page.assert_clean(&site.url("/")).await;
