@@ -56,12 +56,8 @@ fn watch(events: &UnboundedSender<SessionEvent>) -> zbus::Result<()> {
                 let _ = handled.recv_timeout(LOGOUT_LIMIT);
                 delay = None;
             }
-            Some(Event::WakeUp) => {
-                if delay.is_none() {
-                    delay = logind.delay_sleep();
-                }
-            }
-            None => {}
+            Some(Event::WakeUp) if delay.is_none() => delay = logind.delay_sleep(),
+            Some(Event::WakeUp) | None => {}
         }
     }
     Ok(())

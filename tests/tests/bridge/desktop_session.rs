@@ -102,11 +102,11 @@ async fn a_notification_counts_the_signatures_of_a_login() {
     fixture.log_in(&mut page).await;
     let shown = |count: &str| {
         let notices = fixture.bus.notices();
-        let texts = notices.iter().filter_map(|notice| match notice {
+        let mut texts = notices.iter().filter_map(|notice| match notice {
             Notice::Shown { body, .. } => Some(body),
             Notice::Closed { .. } => None,
         });
-        texts.last().is_some_and(|body| body.starts_with(count))
+        texts.next_back().is_some_and(|body| body.starts_with(count))
     };
     assert!(wait_until(STOP_LIMIT, || shown("2 signatures")), "{:?}", fixture.bus.notices());
     for _ in 0..20 {
