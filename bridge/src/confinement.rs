@@ -8,7 +8,6 @@
 mod own_files;
 #[cfg(target_os = "linux")]
 mod system_calls;
-#[cfg(target_os = "linux")]
 pub(crate) mod tracer;
 
 use std::path::PathBuf;

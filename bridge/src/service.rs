@@ -253,10 +253,10 @@ impl Bridge {
         loop {
             // Start the watch before reading the file, so that it does not miss a change.
             let watch = Watch::start(file);
-            // Another program may hold the lock of the file for a while.
-            let consent = Arc::clone(&self.consent);
-            let revoked = tokio::task::spawn_blocking(move || consent.reload()).await;
-            for origin in revoked.unwrap_or_default() {
+            let approvals = Arc::clone(&self.approvals);
+            let _ = tokio::task::spawn_blocking(move || approvals.set_unreadable_aside()).await;
+            // Not beside the calls of pages, which may read the file too.
+            for origin in self.consent.reload() {
                 tracing::info!(%origin, "revoked");
                 self.supervisor.revoke(&origin);
             }

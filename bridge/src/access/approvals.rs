@@ -64,6 +64,7 @@ impl Approvals {
         let (saved, unsaved, unsaved_blocks) = Default::default();
         let state = State { saved, unsaved, unsaved_blocks, seen: Instant::now(), stamp: None };
         let approvals = Self { file, state: Mutex::new(state) };
+        approvals.set_unreadable_aside();
         approvals.reload();
         approvals.record_time();
         approvals
@@ -157,13 +158,9 @@ impl Approvals {
 
     /// Reads the file again and returns the origins whose approval was revoked, and those that were
     /// blocked. An expired approval does not count as revoked. An unsaved approval does, because
-    /// there is no other way to revoke it. May block for some seconds.
+    /// there is no other way to revoke it. A file that cannot be read approves nothing.
     pub(crate) fn reload(&self) -> BTreeSet<Origin> {
-        let saved = self.file.as_ref().map_or_else(|| Ok(Decisions::default()), StateFile::read);
-        let mut saved = saved.unwrap_or_else(|error| {
-            tracing::error!(%error, "no origin is approved");
-            Decisions::default()
-        });
+        let mut saved = self.file.as_ref().and_then(StateFile::peek).unwrap_or_default();
         let now = now();
         let mut state = lock(&self.state);
         state.see(now);
@@ -185,6 +182,16 @@ impl Approvals {
             .map(|(origin, _)| origin)
             .chain(blocked)
             .collect()
+    }
+
+    /// Renames a file that cannot be read. Blocks for some seconds if another program has the lock
+    /// of the file.
+    pub(crate) fn set_unreadable_aside(&self) {
+        if let Some(file) = &self.file
+            && let Err(error) = file.read()
+        {
+            tracing::error!(%error, "no origin is approved");
+        }
     }
 
     /// Stores the latest time seen, so that a clock that is set back before the next start does not

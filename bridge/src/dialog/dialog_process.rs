@@ -3,7 +3,9 @@
 use std::io;
 use std::process::ExitCode;
 
-use super::{updates, ways};
+use super::request::DialogRequest;
+use super::{Answer, Question, updates, ways};
+use crate::confinement::tracer;
 use crate::ipc::frame;
 use crate::process::hardening;
 
@@ -12,10 +14,14 @@ use crate::process::hardening;
 pub(crate) fn run() -> ExitCode {
     hardening::limit_memory(MAX_MEMORY);
     let mut input = frame::BlockingFrameReader::new(io::stdin());
-    let Ok(Some(request)) = input.read() else {
+    let Ok(Some(request)) = input.read::<DialogRequest<Question>>() else {
         return ExitCode::FAILURE;
     };
-    let answer = ways::ask(&request, updates::receive(input, end_with_bridge()));
+    let updates = updates::receive(input, end_with_bridge());
+    let answer = match (&request.question, tracer::refuse()) {
+        (Question::Pin(_), Err(traced)) => Answer::Unavailable(traced.to_string()),
+        _ => ways::ask(&request, updates),
+    };
     match frame::write(&mut io::stdout(), &answer) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,

@@ -3,6 +3,7 @@
 
 use pkcs11_bridge_tests::outcome::assert_error;
 use pkcs11_bridge_tests::params::{sign_data, verify_signed_data};
+use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::test_module::{Fault, Rule};
 use pkcs11_bridge_tests::token::KeyType;
 use serde_json::{Value, json};
@@ -27,6 +28,17 @@ fn no_signature() -> Value {
     json!("Wlpa".repeat(21) + "Wg==")
 }
 
+/// Asserts that the page gets a signature in the end. Reports for later tasks may still be in the
+/// pipe, and fail them.
+async fn assert_signs_again(page: &mut Socket, signing: &Value) {
+    for _ in 0..50 {
+        if page.call("signData", signing.clone()).await.is_ok() {
+            return;
+        }
+    }
+    panic!("the page gets no signature any more");
+}
+
 #[tokio::test]
 async fn a_signature_that_the_module_reports_itself_is_checked() {
     let fixture = FaultFixture::new();
@@ -49,7 +61,7 @@ async fn a_signature_that_the_module_reports_itself_is_checked() {
         let outcome = page.call("signData", signing.clone()).await;
         assert_error("a forged signature", &outcome, FAILED, &[words]);
         rule.remove();
-        page.result("signData", signing.clone()).await;
+        assert_signs_again(&mut page, &signing).await;
     }
     let mut batch = signing;
     batch["data"] = json!([batch["data"], batch["data"]]);
@@ -74,7 +86,7 @@ async fn a_module_cannot_take_another_certificate_than_the_page_was_shown() {
     let outcome = page.call("signData", signing.clone()).await;
     assert_error("another certificate", &outcome, (412, "404"), &["another certificate"]);
     rule.remove();
-    page.result("signData", signing).await;
+    assert_signs_again(&mut page, &signing).await;
 }
 
 #[tokio::test]

@@ -17,8 +17,7 @@ use pkcs11_bridge_protocol::pin::Pin;
 use pkcs11_bridge_protocol::rv::Rv;
 
 use super::token::{TokenAccess, check_token};
-#[cfg(target_os = "linux")]
-use crate::confinement::tracer::tracer;
+use crate::confinement::tracer;
 use crate::ipc::pin::{
     PinEntryPath, PinPermission, PinReason, PinRefusal, PinRequest, PinUse, TokenPinState,
     TriesLeft,
@@ -210,28 +209,10 @@ fn permitted_pin<'a>(
 }
 
 /// Fails if another program can see a PIN in this process.
-#[cfg(target_os = "linux")]
 fn refuse_tracer() -> Result<(), Failure> {
-    match tracer() {
-        Ok(None) => Ok(()),
-        Ok(Some(pid)) => Err(Failure::new(
-            ErrorCode::Internal,
-            format!(
-                "The bridge takes no PIN now, because the program with the process id {pid} \
-                 traces the bridge's worker and could read it. End that program, for example a \
-                 debugger, and try again."
-            ),
-        )),
-        Err(error) => Err(Failure::new(
-            ErrorCode::Internal,
-            format!("The bridge takes no PIN: it cannot see who traces its worker ({error})."),
-        )),
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn refuse_tracer() -> Result<(), Failure> {
-    Ok(())
+    tracer::refuse().map_err(|traced| {
+        Failure::new(ErrorCode::Internal, format!("The bridge takes no PIN now: {traced}."))
+    })
 }
 
 fn log_in(
