@@ -68,6 +68,8 @@ async function post(path, value = null) {
 
 function showUser({ user, error }) {
   logoutButton.hidden = !user;
+  connectButton.hidden = !!user;
+  form.hidden = !!user || certificates.length === 0;
   if (user) return `You are logged in as ${user}.`;
   return error ?? "You are not logged in.";
 }
