@@ -20,7 +20,9 @@ connectButton.addEventListener("click", () =>
       const { data } = await pkcs11.certificates(slot_id, { parseCerts: true })
         .catch(() => ({ data: [] }));
       for (const { id, label, parsed } of data) {
-        const option = new Option(`${label} – ${parsed?.subject ?? id}`);
+        // This page signs a hash. Ed25519 signs only whole messages.
+        if (!["RSA", "EC"].includes(parsed?.key_type)) continue;
+        const option = new Option(`${label} – ${parsed.subject}`);
         option.dataset.slot = slot_id;
         option.dataset.id = id;
         certificates.add(option);

@@ -4,7 +4,7 @@
 //
 // Prints the certificate and the signature, both in base64.
 
-import { createHash } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import WebSocket from "ws";
 
@@ -56,6 +56,12 @@ class Bridge {
   }
 }
 
+/** Ed25519 signs only whole messages. */
+function signsHashes({ base64 }) {
+  const { publicKey } = new X509Certificate(Buffer.from(base64, "base64"));
+  return ["rsa", "ec"].includes(publicKey.asymmetricKeyType);
+}
+
 const [file, url = "ws://127.0.0.1:24911"] = process.argv.slice(2);
 const bridge = await Bridge.connect(url);
 
@@ -63,7 +69,8 @@ const { name, version, methods } = await bridge.call("hello");
 console.error(`${name} ${version}: ${methods.join(", ")}`);
 
 const [slot] = await bridge.call("slots", { token_present: true });
-const [certificate] = await bridge.call("certificates", { slot_id: slot.slot_id });
+const certificates = await bridge.call("certificates", { slot_id: slot.slot_id });
+const certificate = certificates.find(signsHashes);
 console.error(`Signing with ${certificate.label} …`);
 
 const signature = await bridge.call("signData", {

@@ -7,6 +7,8 @@ const [form, files, progress, status, list] =
 // With `?port=24920` the page uses a bridge that was started with `--listen 127.0.0.1:24920`.
 const port = Number(new URLSearchParams(location.search).get("port"));
 
+const HASH_KEYS = ["RSA", "EC"];
+
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   list.replaceChildren();
@@ -23,7 +25,7 @@ async function sign(chosen) {
   status.textContent = "Your computer asks you whether this site may use your tokens.";
   const client = await connect(port ? { ports: [port, port] } : {});
   const pkcs11 = client.pkcs11();
-  const { slot_id, certificate } = await firstCertificate(pkcs11);
+  const { slot_id, certificate } = await certificateForHashes(pkcs11);
 
   // The files are read piece by piece, so that their size does not matter.
   const data = [];
@@ -44,10 +46,14 @@ async function sign(chosen) {
   client.close();
 }
 
-async function firstCertificate(pkcs11) {
+/** The first certificate whose key signs hashes. Ed25519 signs only whole messages. */
+async function certificateForHashes(pkcs11) {
   const { data: slots } = await pkcs11.slotsWithTokenPresent();
   for (const { slot_id } of slots) {
-    const { data: [certificate] } = await pkcs11.certificates(slot_id);
+    // A token that is not set up yet has no certificates. Go on with the next one.
+    const { data: certificates } = await pkcs11.certificates(slot_id, { parseCerts: true })
+      .catch(() => ({ data: [] }));
+    const certificate = certificates.find(({ parsed }) => HASH_KEYS.includes(parsed?.key_type));
     if (certificate) return { slot_id, certificate };
   }
   throw new Error("No token with a certificate was found. Put your token in and try again.");
