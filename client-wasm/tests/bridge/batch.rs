@@ -105,10 +105,10 @@ async fn the_callback_may_take_the_place_of_the_options() {
 }
 
 #[wasm_bindgen_test]
-async fn a_wrong_pin_fails_the_whole_batch() {
+async fn a_pin_that_is_too_short_fails_the_whole_batch() {
     let pkcs11 = pkcs11().await;
     let request = batch_request(&pkcs11, "03", &hashes(3)).await;
-    set(&request, "pin", "00000000");
+    set(&request, "pin", "987");
     let error = rejected(pkcs11.sign_data_batch(&request, NONE, NONE)).await;
     assert_error(&error, 412, "106", "");
     set(&request, "pin", pin());
