@@ -70,7 +70,8 @@ is_there() {
     p11-kit) has p11-kit && any_file "${LIBRARIES[@]/%//pkcs11/p11-kit-client.so}" ;;
     chromium) browser_is_there && has_any chromedriver /snap/bin/chromium.chromedriver ;;
     desktop)
-        has Xvfb && has xdotool && has maim && has pinentry-gtk-2 && window_libraries_are_there
+        has Xvfb && has xdotool && has maim && has pinentry-gtk-2 && has dbus-daemon &&
+            any_file /usr/lib{exec,}/at-spi-bus-launcher && window_libraries_are_there
         ;;
     *) has "$1" ;;
     esac
@@ -108,7 +109,7 @@ purpose() {
     opensc) echo "OpenSC, whose pkcs11-tool sets up the tokens of tests" ;;
     p11-kit) echo "p11-kit, whose server the benchmarks compare with the bridge" ;;
     chromium) echo "Chromium and its driver, for the tests in a browser" ;;
-    desktop) echo "an X server in memory, a PIN dialog, xdotool and maim, for the desktop tests" ;;
+    desktop) echo "an X server in memory, a PIN dialog, xdotool, maim and AT-SPI, for the desktop tests" ;;
     shellcheck) echo "ShellCheck, which checks the scripts" ;;
     wasm-target) echo "Rust's WebAssembly target, for the npm package" ;;
     wasm-bindgen) echo "wasm-bindgen $(bindgen_version), as in Cargo.lock, for the npm package" ;;
@@ -139,7 +140,7 @@ debian_packages() {
     p11-kit) echo "p11-kit p11-kit-modules" ;;
     desktop)
         echo "xvfb xdotool maim pinentry-gtk2" \
-            "libegl1 libgl1-mesa-dri libxkbcommon-x11-0 libxcursor1"
+            "dbus-daemon at-spi2-core libegl1 libgl1-mesa-dri libxkbcommon-x11-0 libxcursor1"
         ;;
     softhsm2 | openssl | shellcheck) echo "$1" ;;
     esac
@@ -161,8 +162,8 @@ by_hand() {
             "Google Chrome and the driver of its version from $CHROMEDRIVERS (macOS)"
         ;;
     desktop)
-        echo "Xvfb, xdotool, maim and pinentry-gtk-2:" \
-            "xorg-x11-server-Xvfb xdotool maim pinentry-gtk (Fedora)"
+        echo "Xvfb, xdotool, maim, pinentry-gtk-2, D-Bus and AT-SPI: xorg-x11-server-Xvfb" \
+            "xdotool maim pinentry-gtk dbus-daemon at-spi2-core (Fedora)"
         ;;
     shellcheck) echo "ShellCheck: ShellCheck (Fedora), shellcheck (Arch, Homebrew)" ;;
     wasm-target)

@@ -3,6 +3,7 @@
 //! simulated: users at dialogs, and tokens with features that SoftHSM2 lacks. A fixture panics if
 //! it misses a program, and says which.
 
+pub mod accessibility;
 pub mod approvals;
 pub mod authority;
 pub mod bridge;

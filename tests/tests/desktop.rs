@@ -1,6 +1,10 @@
 //! What the user sees: the consent dialog and the PIN dialog in a real pinentry's
 //! windows, on a virtual desktop. Screenshots stay in `tests/artifacts`.
 
+mod desktop {
+    pub mod accessibility;
+}
+
 use std::time::Duration;
 
 use pkcs11_bridge_tests::approvals;

@@ -262,12 +262,14 @@ impl App {
             Stage::Consent | Stage::PinLength { .. } | Stage::Message => !self.clicks_count,
             _ => self.typing_since.is_none(),
         };
-        let text = if waits { self.texts.text("wait") } else { String::new() };
-        let job = Font::Small.job(&text, palette.ink_soft, ui.available_width());
         let line = ui.spacing().item_spacing.y;
         ui.add_space(-0.5 * line);
         let top = ui.cursor().top();
-        ui.add(Label::new(job).wrap());
+        if waits {
+            let text = self.texts.text("wait");
+            let job = Font::Small.job(&text, palette.ink_soft, ui.available_width());
+            ui.add(Label::new(job).wrap());
+        }
         let missing = HINT_HEIGHT - (ui.cursor().top() - line - top);
         ui.add_space(missing.max(0.0) - line);
     }

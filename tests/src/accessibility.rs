@@ -1,0 +1,157 @@
+//! What a screen reader knows of the windows on a desktop: a session bus and an accessibility bus
+//! (AT-SPI) of their own, which a test reads as a screen reader does.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use zbus::blocking::{Connection, Proxy, connection, proxy};
+use zbus::proxy::CacheProperties;
+use zbus::zvariant::OwnedObjectPath;
+
+use crate::desktop::Desktop;
+use crate::processes::wait_until;
+use crate::program::{Program, tool};
+
+/// The buses. Dropping them ends them.
+pub struct Accessibility {
+    _launcher: Program,
+    _bus: Program,
+    _folder: TempDir,
+    session: String,
+    connection: Connection,
+}
+
+/// A control or a text of a window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Control {
+    /// What a screen reader says.
+    pub name: String,
+    /// What kind of control it is.
+    pub role: Role,
+}
+
+/// The role of a control (`AtspiRole` in `atspi-constants.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// `ATSPI_ROLE_LABEL`
+    Label,
+    /// `ATSPI_ROLE_PASSWORD_TEXT`
+    PasswordText,
+    /// `ATSPI_ROLE_BUTTON`
+    Button,
+    /// `ATSPI_ROLE_ENTRY`, `ATSPI_ROLE_TEXT`
+    Entry,
+    /// Another role, with its number.
+    Other(u32),
+}
+
+impl Role {
+    fn new(number: u32) -> Self {
+        match number {
+            29 => Self::Label,
+            40 => Self::PasswordText,
+            43 => Self::Button,
+            61 | 79 => Self::Entry,
+            other => Self::Other(other),
+        }
+    }
+}
+
+impl Accessibility {
+    /// Starts the buses, with a screen reader that wants to know of all windows of the desktop.
+    pub fn start(desktop: &Desktop) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("pkcs11-bridge-test-accessibility-")
+            .tempdir()
+            .expect("a folder");
+        let start = |program: &Path, arguments: &[&str], session: &str| {
+            let mut command = tool(program);
+            command.args(arguments).env("HOME", folder.path());
+            command.env("XDG_RUNTIME_DIR", folder.path()).env("DISPLAY", desktop.display());
+            command.env("DBUS_SESSION_BUS_ADDRESS", session);
+            Program::start(&mut command)
+        };
+        let arguments = ["--session", "--nofork", "--print-address=1"];
+        let mut bus = start(Path::new("dbus-daemon"), &arguments, "");
+        let session = format!("unix:{}", bus.expect_line("unix:"));
+        let launcher = LAUNCHERS.map(Path::new).into_iter().find(|path| path.exists());
+        let launcher = launcher.expect("at-spi-bus-launcher");
+        let arguments = ["--launch-immediately", "--a11y=1", "--screen-reader=1"];
+        let launcher = start(launcher, &arguments, &session);
+        let connection = connect(&accessibility_address(&session));
+        Self { _launcher: launcher, _bus: bus, _folder: folder, session, connection }
+    }
+
+    /// The address of the session bus, for `DBUS_SESSION_BUS_ADDRESS`.
+    pub fn session_bus(&self) -> &str {
+        &self.session
+    }
+
+    /// Waits until the windows have a control like this, and returns it.
+    pub fn wait_for(&self, wanted: impl Fn(&Control) -> bool) -> Control {
+        let mut found = None;
+        wait_until(LIMIT, || {
+            found = self.controls().into_iter().find(&wanted);
+            found.is_some()
+        });
+        found.unwrap_or_else(|| panic!("not found among {:#?}", self.controls()))
+    }
+
+    /// All controls and texts of all windows, in their order.
+    pub fn controls(&self) -> Vec<Control> {
+        let mut controls = Vec::new();
+        let root = OwnedObjectPath::try_from(ROOT).expect("a path");
+        // A window may close meanwhile.
+        let registry = "org.a11y.atspi.Registry".to_owned();
+        if let Err(error) = self.collect(registry, root, &mut controls) {
+            controls.push(Control { name: error.to_string(), role: Role::Other(0) });
+        }
+        controls
+    }
+
+    fn collect(
+        &self,
+        owner: String,
+        path: OwnedObjectPath,
+        controls: &mut Vec<Control>,
+    ) -> zbus::Result<()> {
+        let object: Proxy<'_> = proxy::Builder::new(&self.connection)
+            .destination(owner)?
+            .path(path)?
+            .interface("org.a11y.atspi.Accessible")?
+            .cache_properties(CacheProperties::No)
+            .build()?;
+        let children: Vec<(String, OwnedObjectPath)> = object.call("GetChildren", &())?;
+        // The registry, which is the parent of all windows, has neither.
+        let name = object.get_property("Name").unwrap_or_default();
+        let role = object.call("GetRole", &()).unwrap_or_default();
+        controls.push(Control { name, role: Role::new(role) });
+        for (owner, path) in children {
+            self.collect(owner, path, controls)?;
+        }
+        Ok(())
+    }
+}
+
+fn connect(address: &str) -> Connection {
+    let builder = connection::Builder::address(address).expect("an address");
+    builder.build().expect("a connection")
+}
+
+/// The address of the accessibility bus. The launcher needs a moment to start it.
+fn accessibility_address(session: &str) -> String {
+    let session = connect(session);
+    let mut address = None;
+    wait_until(LIMIT, || {
+        let bus = Proxy::new(&session, "org.a11y.Bus", "/org/a11y/bus", "org.a11y.Bus");
+        address = bus.and_then(|bus| bus.call("GetAddress", &())).ok();
+        address.is_some()
+    });
+    address.expect("an accessibility bus")
+}
+
+const ROOT: &str = "/org/a11y/atspi/accessible/root";
+/// Where Debian, Fedora and Arch install it.
+const LAUNCHERS: [&str; 2] = ["/usr/libexec/at-spi-bus-launcher", "/usr/lib/at-spi-bus-launcher"];
+const LIMIT: Duration = Duration::from_secs(60);
