@@ -109,7 +109,7 @@ purpose() {
     opensc) echo "OpenSC, whose pkcs11-tool sets up the tokens of tests" ;;
     p11-kit) echo "p11-kit, whose server the benchmarks compare with the bridge" ;;
     chromium) echo "Chromium and its driver, for the tests in a browser" ;;
-    desktop) echo "an X server in memory, a PIN dialog, xdotool, maim and AT-SPI, for the desktop tests" ;;
+    desktop) echo "an X server in memory, a PIN dialog, D-Bus, AT-SPI and xdotool, for tests" ;;
     shellcheck) echo "ShellCheck, which checks the scripts" ;;
     wasm-target) echo "Rust's WebAssembly target, for the npm package" ;;
     wasm-bindgen) echo "wasm-bindgen $(bindgen_version), as in Cargo.lock, for the npm package" ;;
