@@ -8,6 +8,7 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::Duration;
 
+use rustix::io::{FdFlags, fcntl_setfd};
 use tokio::sync::mpsc::UnboundedSender;
 use zbus::MatchRule;
 use zbus::blocking::fdo::DBusProxy;
@@ -137,8 +138,13 @@ impl Logind {
         let arguments = ("sleep", "pkcs11-bridge", "Log out of smart cards", "delay");
         let reply =
             self.connection.call_method(Some(NAME), PATH, Some(MANAGER), "Inhibit", &arguments);
-        let lock = reply.and_then(|reply| reply.body().deserialize());
-        lock.inspect_err(|error| tracing::debug!(%error, "cannot delay sleep")).ok()
+        let lock = reply.and_then(|reply| reply.body().deserialize::<OwnedFd>());
+        let lock = lock.inspect_err(|error| tracing::debug!(%error, "cannot delay sleep")).ok()?;
+        // A worker that inherits the lock would delay sleep until it ends.
+        fcntl_setfd(&lock, FdFlags::CLOEXEC)
+            .inspect_err(|error| tracing::warn!(%error, "workers may delay sleep"))
+            .ok()?;
+        Some(lock)
     }
 }
 
