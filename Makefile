@@ -33,12 +33,15 @@ help: ## List the targets
 
 # The demo runs the bridge as the tests do, because a release takes minutes to optimise. The bridge
 # builds while the set-up builds the tools for the npm package.
+# Without a display, the bridge asks in the terminal. Then the demo does not build the window.
+HAS_DISPLAY = $(filter-out Linux,$(shell uname))$(DISPLAY)$(WAYLAND_DISPLAY)
+DEMO_FEATURES = $(if $(HAS_DISPLAY),,--no-default-features)
 demo: ## Show the playground on a throw-away token (DEMO_FLAGS=--no-open only prints its address)
 	$(NEED) cc $(call IF_SUDO,softhsm2)
 	@echo "demo: building the tools, the npm package and the bridge; the first time usually 5 minutes"
-	$(SIDE_BY_SIDE) 'setup/install-missing.sh $(DEMO_TOOLS) && pkg/build.sh' \
-		'$(CARGO) build -p pkcs11-bridge'
-	$(CARGO) run -p pkcs11-bridge -- demo $(DEMO_FLAGS)
+	$(SIDE_BY_SIDE) 'setup/install-missing.sh $(DEMO_TOOLS) && pkg/build.sh wasm-demo' \
+		'$(CARGO) build -p pkcs11-bridge $(DEMO_FEATURES)'
+	$(CARGO) run -p pkcs11-bridge $(DEMO_FEATURES) -- demo $(DEMO_FLAGS)
 
 # Most tests wait more than they compute.
 export RUST_TEST_THREADS ?= 4
