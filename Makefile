@@ -38,7 +38,7 @@ HAS_DISPLAY = $(filter-out Linux,$(shell uname))$(DISPLAY)$(WAYLAND_DISPLAY)
 DEMO_FEATURES = $(if $(HAS_DISPLAY),,--no-default-features)
 demo: ## Show the playground on a throw-away token (DEMO_FLAGS=--no-open only prints its address)
 	$(NEED) cc $(call IF_SUDO,softhsm2)
-	@echo "demo: building the tools, the npm package and the bridge; the first time usually 5 minutes"
+	@echo "demo: building the tools, the npm package and the bridge; the first time 4 to 6 minutes"
 	$(SIDE_BY_SIDE) 'setup/install-missing.sh $(DEMO_TOOLS) && pkg/build.sh wasm-demo' \
 		'$(CARGO) build -p pkcs11-bridge $(DEMO_FEATURES)'
 	$(CARGO) run -p pkcs11-bridge $(DEMO_FEATURES) -- demo $(DEMO_FLAGS)
