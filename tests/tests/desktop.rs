@@ -1,5 +1,5 @@
-//! What the user sees: the consent dialog and the PIN dialog in a real pinentry's
-//! windows, on a virtual desktop. Screenshots stay in `tests/artifacts`.
+//! What the user sees: the consent dialog and the PIN dialog on a virtual desktop, in a real
+//! pinentry's windows and in the bridge's own. Screenshots stay in `tests/artifacts`.
 
 mod desktop {
     pub mod accessibility;
@@ -16,7 +16,7 @@ use pkcs11_bridge_tests::outcome::assert_error;
 use pkcs11_bridge_tests::params::{MESSAGE, sign_data, with, without};
 use pkcs11_bridge_tests::test_module::{Rule, TestModule};
 use pkcs11_bridge_tests::token::{KeyType, MODULE, PIN, TestToken};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 const NEW: &str = "https://new.example";
@@ -41,11 +41,16 @@ async fn a_user_allows_an_origin_and_enters_the_pin() {
     desktop.screenshot("desktop-2-pin");
     desktop.press("Return");
 
-    let signature = page.reply().await.1.expect("a signature");
+    assert_signed(&token, &page.reply().await.1.expect("a signature"));
+    desktop.wait_for_no_window();
+}
+
+/// OpenSSL verifies the signature of the message with the RSA key.
+#[track_caller]
+fn assert_signed(token: &TestToken, signature: &Value) {
     let signature = from_base64(signature.as_str().unwrap());
     let certificate = token.certified_key(KeyType::Rsa2048).certificate();
     assert!(openssl::verifies(&certificate, "sha256", &digest("sha256", MESSAGE), &signature));
-    desktop.wait_for_no_window();
 }
 
 /// A user types for another window when the dialog takes the keyboard.
@@ -111,10 +116,7 @@ async fn a_user_allows_an_origin_and_enters_the_pin_in_the_bridges_window() {
     desktop.type_secret(PIN);
     desktop.screenshot("desktop-4-own-pin");
     desktop.press("Return");
-    let signature = page.reply().await.1.expect("a signature");
-    let signature = from_base64(signature.as_str().unwrap());
-    let certificate = token.certified_key(KeyType::Rsa2048).certificate();
-    assert!(openssl::verifies(&certificate, "sha256", &digest("sha256", MESSAGE), &signature));
+    assert_signed(&token, &page.reply().await.1.expect("a signature"));
     desktop.wait_for_no_window();
 }
 
