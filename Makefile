@@ -4,13 +4,14 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test bench check fuzz pkg
+.PHONY: help demo test conformance bench check fuzz pkg
 
 export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/pkg/node_modules/.bin:$(PATH)
 
 PKG_TOOLS   := cc wasm-target wasm-bindgen wasm-pack npm-packages
 DEMO_TOOLS  := $(PKG_TOOLS) softhsm2
-TEST_SYSTEM := softhsm2 openssl opensc chromium desktop
+MODULES     := softhsm2 openssl opensc p11-kit tpm2 nss opencryptoki caml-crush
+TEST_SYSTEM := $(MODULES) chromium desktop
 TEST_TOOLS  := $(PKG_TOOLS) $(TEST_SYSTEM)
 BENCH_TOOLS := $(DEMO_TOOLS) openssl opensc chromium p11-kit
 CHECK_TOOLS := cc wasm-target cargo-deny shellcheck
@@ -29,7 +30,7 @@ CLIENT := pkcs11-bridge-client
 CHROMEDRIVER ?= $$(command -v chromedriver || command -v /snap/bin/chromium.chromedriver)
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The demo runs the bridge as the tests do, because a release takes minutes to optimise. The bridge
 # builds while the set-up builds the tools for the npm package.
@@ -59,6 +60,20 @@ test: ## Run all tests, on real tokens and in a real browser
 		CHROMEDRIVER=$(CHROMEDRIVER) $(CARGO) test --no-fail-fast $(TESTED)
 	npm --prefix pkg run test:types
 	@echo "All tests passed: the crates, the fuzz corpus, end to end, in Chromium, TypeScript types."
+
+# kryoptic has a workspace of its own, because it builds its own OpenSSL.
+FAMILIES ?=
+KRYOPTIC := $(abspath target)/kryoptic
+
+conformance: ## Run one script of checks on many PKCS#11 modules, and print a table (FAMILIES=names)
+	$(NEED) cc $(call IF_SUDO,$(MODULES) libclang)
+	@echo "conformance: building kryoptic and its OpenSSL; the first time usually 12 minutes"
+	cd tests/kryoptic && CARGO_TARGET_DIR=$(KRYOPTIC) $(CARGO) build
+	$(CARGO) build -p pkcs11-bridge -p pkcs11-bridge-test-pinentry -p pkcs11-bridge-tests \
+		--lib --bins
+	PKCS11_BRIDGE_BUILD=$(abspath $(or $(CARGO_TARGET_DIR),target))/debug \
+		PKCS11_BRIDGE_KRYOPTIC=$(KRYOPTIC)/debug $(CARGO) run -q -p pkcs11-bridge-tests \
+		--bin conformance -- $(FAMILIES)
 
 BENCH ?= *
 

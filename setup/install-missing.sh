@@ -68,6 +68,17 @@ is_there() {
     softhsm2) softhsm_is_there ;;
     opensc) has pkcs11-tool && pcsc_is_there ;;
     p11-kit) has p11-kit && any_file "${LIBRARIES[@]/%//pkcs11/p11-kit-client.so}" ;;
+    tpm2)
+        has swtpm && has tpm2-abrmd && has tpm2_ptool && has dbus-daemon &&
+            any_file "${LIBRARIES[@]/%//pkcs11/libtpm2_pkcs11.so}" &&
+            any_file "${LIBRARIES[@]/%//libtss2-tcti-tabrmd.so.0}"
+        ;;
+    nss) has certutil && has pk12util ;;
+    opencryptoki) has_any pkcsslotd /usr/sbin/pkcsslotd ;;
+    caml-crush)
+        has pkcs11proxyd && any_file "${LIBRARIES[@]/%//caml-crush/libp11clientunix.so}"
+        ;;
+    libclang) any_file /usr/lib/llvm-*/lib/libclang*.so* "${LIBRARIES[@]/%//libclang.so}" ;;
     chromium) browser_is_there && has_any chromedriver /snap/bin/chromium.chromedriver ;;
     desktop)
         has Xvfb && has xdotool && has maim && has pinentry-gtk-2 && has dbus-daemon &&
@@ -107,7 +118,12 @@ purpose() {
     softhsm2) echo "SoftHSM, a PKCS#11 module that keeps its tokens in files" ;;
     openssl) echo "OpenSSL, which verifies signatures independently" ;;
     opensc) echo "OpenSC, whose pkcs11-tool sets up the tokens of tests" ;;
-    p11-kit) echo "p11-kit, whose server the benchmarks compare with the bridge" ;;
+    p11-kit) echo "p11-kit, for tests and benchmarks" ;;
+    tpm2) echo "a TPM in software and its PKCS#11 module, for tests" ;;
+    nss) echo "certutil and pk12util, which set up NSS databases for tests" ;;
+    opencryptoki) echo "openCryptoki, for tests" ;;
+    caml-crush) echo "caml-crush, which passes PKCS#11 calls to another process, for tests" ;;
+    libclang) echo "libclang, which builds kryoptic for the conformance run" ;;
     chromium) echo "Chromium and its driver, for the tests in a browser" ;;
     desktop) echo "an X server in memory, a PIN dialog, D-Bus, AT-SPI and xdotool, for tests" ;;
     shellcheck) echo "ShellCheck, which checks the scripts" ;;
@@ -138,11 +154,18 @@ debian_packages() {
     chromium) echo "chromium chromium-driver" ;;
     opensc) echo "opensc libpcsclite1" ;;
     p11-kit) echo "p11-kit p11-kit-modules" ;;
+    tpm2)
+        echo "libtpm2-pkcs11-1 libtpm2-pkcs11-tools swtpm tpm2-abrmd libtss2-tcti-tabrmd0" \
+            "libtss2-tcti-swtpm0 dbus-daemon"
+        ;;
+    nss) echo "libnss3-tools" ;;
+    caml-crush) echo "caml-crush-server caml-crush-clients" ;;
+    libclang) echo "libclang-dev make perl" ;;
     desktop)
         echo "xvfb xdotool maim pinentry-gtk2" \
             "dbus-daemon at-spi2-core libegl1 libgl1-mesa-dri libxkbcommon-x11-0 libxcursor1"
         ;;
-    softhsm2 | openssl | shellcheck) echo "$1" ;;
+    softhsm2 | openssl | opencryptoki | shellcheck) echo "$1" ;;
     esac
 }
 
@@ -157,6 +180,14 @@ by_hand() {
     openssl) echo "OpenSSL: openssl (Fedora, Arch, Homebrew)" ;;
     opensc) echo "OpenSC: opensc (Fedora, Homebrew), opensc and pcsclite (Arch)" ;;
     p11-kit) echo "p11-kit with its server: p11-kit p11-kit-server (Fedora), p11-kit (Arch)" ;;
+    tpm2)
+        echo "swtpm, tpm2-abrmd and tpm2-pkcs11: swtpm tpm2-abrmd tpm2-pkcs11" \
+            "tpm2-pkcs11-tools (Fedora)"
+        ;;
+    nss) echo "the tools of NSS: nss-tools (Fedora), nss (Arch, Homebrew)" ;;
+    opencryptoki) echo "openCryptoki: opencryptoki (Fedora)" ;;
+    caml-crush) echo "caml-crush: https://github.com/caml-pkcs11/caml-crush" ;;
+    libclang) echo "libclang: clang-devel (Fedora), clang (Arch)" ;;
     chromium)
         echo "Chromium and its driver: chromium chromedriver (Fedora), chromium (Arch)," \
             "Google Chrome and the driver of its version from $CHROMEDRIVERS (macOS)"

@@ -1,0 +1,17 @@
+//! The conformance run on every family of modules that this machine can start. `make conformance`
+//! prints the same as one table, and adds the module that takes long to build.
+
+use pkcs11_bridge_tests::conformance::{find, test};
+
+macro_rules! families {
+    ($($test:ident = $family:literal;)*) => {
+        $(#[tokio::test(flavor = "multi_thread")]
+        async fn $test() {
+            test(find($family)).await;
+        })*
+    };
+}
+
+families! {
+    softhsm = "softhsm";
+}
