@@ -2,6 +2,9 @@
 //! token knows only one login for all its keys. Reading keeps no login alive: a page may ask for
 //! its slots every second.
 
+mod login_times;
+mod slot_login;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,23 +13,16 @@ use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::slot_id::SlotId;
 use tokio::time::Instant;
 
-use super::login_terms::{BatchId, LoginTerms};
+use super::login_terms::LoginTerms;
 use crate::certificate::fingerprint::Fingerprint;
 use crate::ipc::message::Outcome;
 use crate::ipc::pin::{PinReason, PinUse};
+pub(super) use login_times::LoginLimits;
+use slot_login::SlotLogin;
 
 pub(super) struct Logins {
     slots: HashMap<SlotId, SlotLogin>,
     limits: LoginLimits,
-}
-
-/// How long a login stays.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct LoginLimits {
-    /// After its last signature.
-    pub(super) idle: Duration,
-    /// After its PIN.
-    pub(super) longest: Duration,
 }
 
 /// A login that is open for a certificate.
@@ -38,35 +34,6 @@ pub(super) struct OpenLogin {
     /// The signatures that were made with it.
     pub(super) signatures: u32,
     pub(super) longest: Duration,
-}
-
-/// The login of the worker to one token.
-struct SlotLogin {
-    /// The times of the token's own login. It begins anew with each right PIN.
-    times: LoginTimes,
-    /// The tasks that may use the login now.
-    tasks: usize,
-    /// Whether a task that ended may have left a login.
-    may_be_logged_in: bool,
-    certificates: HashMap<Fingerprint, Opened>,
-    batches: HashMap<BatchId, LoginTimes>,
-    /// Whether the last certificate has expired, so that nothing needs the login any more.
-    is_over: bool,
-}
-
-/// The login of one certificate.
-struct Opened {
-    name: Arc<str>,
-    signatures: u32,
-    times: LoginTimes,
-}
-
-#[derive(Clone, Copy)]
-struct LoginTimes {
-    since: Instant,
-    /// When a signature used it last.
-    last: Instant,
-    limits: LoginLimits,
 }
 
 impl Logins {
@@ -81,24 +48,13 @@ impl Logins {
 
     /// Whether a task that brings no PIN may use the login of the worker.
     pub(super) fn may_use(&self, slot: SlotId, terms: &LoginTerms) -> bool {
-        let Some(login) = self.slots.get(&slot) else { return false };
-        let of_batch = terms.batch.and_then(|batch| login.batches.get(&batch));
-        let of_certificate = login.certificates.get(&terms.certificate);
-        let mut times = of_batch.into_iter().chain(of_certificate.map(|opened| &opened.times));
-        times.any(|times| !times.is_over())
+        self.slots.get(&slot).is_some_and(|login| login.is_open_for(terms))
     }
 
     /// A task begins that may log in to the slot.
     pub(super) fn begin(&mut self, slot: SlotId) {
-        let new = || SlotLogin {
-            times: LoginTimes::from_now(self.limits),
-            tasks: 0,
-            may_be_logged_in: false,
-            certificates: HashMap::new(),
-            batches: HashMap::new(),
-            is_over: false,
-        };
-        self.slots.entry(slot).or_insert_with(new).tasks += 1;
+        let limits = self.limits;
+        self.slots.entry(slot).or_insert_with(|| SlotLogin::new(limits)).tasks += 1;
     }
 
     /// A task that [`Logins::begin`] announced has ended. `was_open` says whether the login was
@@ -188,78 +144,6 @@ impl Logins {
     }
 }
 
-impl SlotLogin {
-    /// A PIN was right.
-    fn open(&mut self, terms: &LoginTerms, limits: LoginLimits) {
-        let longest = terms.opens_for.unwrap_or(limits.longest);
-        let limits = LoginLimits { longest, ..limits };
-        self.is_over = false;
-        self.times.since = Instant::now();
-        self.times.limits.longest = self.times.limits.longest.max(longest);
-        if let Some(batch) = terms.batch {
-            self.batches.insert(batch, LoginTimes::from_now(limits));
-        }
-        if terms.opens_for.is_some() {
-            let signatures =
-                self.certificates.get(&terms.certificate).map_or(0, |opened| opened.signatures);
-            let (name, times) = (Arc::clone(&terms.name), LoginTimes::from_now(limits));
-            self.certificates.insert(terms.certificate, Opened { name, signatures, times });
-        }
-    }
-
-    fn close(&mut self) {
-        self.certificates.clear();
-        self.batches.clear();
-    }
-
-    fn use_now(&mut self, terms: &LoginTerms) {
-        let now = Instant::now();
-        self.times.last = now;
-        if let Some(opened) = self.certificates.get_mut(&terms.certificate) {
-            opened.times.last = now;
-        }
-        if let Some(times) = terms.batch.and_then(|batch| self.batches.get_mut(&batch)) {
-            times.last = now;
-        }
-    }
-
-    fn close_expired(&mut self) {
-        let was_open = !self.certificates.is_empty();
-        self.certificates.retain(|_, opened| !opened.times.is_over());
-        self.batches.retain(|_, times| !times.is_over());
-        self.is_over |= was_open && self.certificates.is_empty() && self.batches.is_empty();
-    }
-
-    fn is_over(&self) -> bool {
-        self.is_over || self.times.is_over()
-    }
-
-    fn next_expiry(&self) -> Option<Instant> {
-        // A login stays while a task may use it.
-        let of_token = (self.tasks == 0).then(|| match self.is_over {
-            true => Instant::now(),
-            false => self.times.expiry(),
-        });
-        let of_certificates = self.certificates.values().map(|opened| opened.times.expiry());
-        of_token.into_iter().chain(of_certificates).min()
-    }
-}
-
-impl LoginTimes {
-    fn from_now(limits: LoginLimits) -> Self {
-        let now = Instant::now();
-        Self { since: now, last: now, limits }
-    }
-
-    fn expiry(&self) -> Instant {
-        (self.last + self.limits.idle).min(self.since + self.limits.longest)
-    }
-
-    fn is_over(&self) -> bool {
-        self.expiry() <= Instant::now()
-    }
-}
-
 /// Whether the slot may be logged in after a task with this outcome.
 fn may_leave_login(outcome: &Outcome) -> bool {
     match outcome {
@@ -277,6 +161,7 @@ mod tests {
 
     use super::*;
     use crate::ipc::pin::{PinRefusal, TriesLeft};
+    use crate::supervisor::worker::login_terms::BatchId;
 
     const MINUTE: Duration = Duration::from_secs(60);
     const LIMITS: LoginLimits =

@@ -1,30 +1,33 @@
 //! The task that owns a worker process: the child, its channels, the tasks in flight, the logins
 //! and all timers. It lives as long as the process, and always reaps it.
 
+mod end;
+mod timers;
+
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use pkcs11_bridge_protocol::failure::Failure;
-use pkcs11_bridge_protocol::slot_id::SlotId;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::{OwnedMutexGuard, mpsc, oneshot};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until};
 
 use super::admission::{Admission, ThreadPermit};
-use super::command::{Command, Delivery, Effect, Execution, LogoutReason};
+use super::command::{Command, Delivery, Effect, Execution};
 use super::config::{WorkerConfig, WorkerPermit};
 use super::failures;
-use super::handle::{Request, WeakHandle};
-use super::in_flight::{InFlight, Running};
+use super::handle::WeakHandle;
+use super::in_flight::InFlight;
 use super::login_notices::LoginNotices;
 use super::logins::Logins;
-use super::process::{Process, REAP_GRACE, kill, reap};
+use super::process::Process;
 use crate::ipc::frame;
 use crate::ipc::message::{Outcome, Response, WorkerMessage};
-use crate::ipc::task::Task;
 use crate::process::lock::lock;
 use crate::trace_points::{TracePoint, reached};
+use end::End;
+use timers::Watching;
 
 pub(super) struct ProcessTask {
     config: WorkerConfig,
@@ -55,32 +58,6 @@ struct Kept {
     effect: Effect,
     permit: ThreadPermit,
     reply: oneshot::Sender<Result<Delivery, Failure>>,
-}
-
-/// Whether a page that watches the slots of a worker uses it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Watching {
-    /// The worker does not end because it is idle.
-    IsUse,
-    /// The worker ends if another origin needs its place. The watch goes on with another worker.
-    IsNoUse,
-}
-
-/// Why a worker ends.
-enum End {
-    /// The process exited by itself.
-    Exited,
-    /// It sent an invalid message: the module wrote into the pipe.
-    InvalidMessage,
-    /// The task of that name passed its deadline.
-    Hung(&'static str),
-    /// The user revoked the origin.
-    Revoked,
-    /// The origin has more workers than its share, and another origin waits for one.
-    MadeRoom,
-    /// All handles were dropped, or nobody used the worker. The turn is held until the process is
-    /// gone; `None` if another worker of the module was starting then.
-    Released(Option<OwnedMutexGuard<()>>),
 }
 
 impl ProcessTask {
@@ -262,61 +239,6 @@ impl ProcessTask {
         }
     }
 
-    /// Passes on what the worker sent before it ended. Its death is announced after that.
-    async fn receive_the_rest(&mut self) {
-        while let Ok(Some(Ok(frame))) = timeout(REAP_GRACE, self.process.incoming.next()).await {
-            let Ok(message) = frame::decode(&frame) else { return };
-            self.receive(message);
-        }
-    }
-
-    fn check_deadlines(&mut self) -> Option<End> {
-        if let Some(Running { name, limit, kept, .. }) = self.in_flight.take_overdue() {
-            let failure = failures::deadline_passed(&self.config.module, name, limit);
-            let _ = kept.reply.send(Err(failure));
-            return Some(End::Hung(name));
-        }
-        let expired = self.logins().take_expired();
-        for slot in expired {
-            self.log_out(Some(slot), LogoutReason::Expired, None);
-        }
-        self.show_logins();
-        let (now, limit) = (Instant::now(), self.config.limits.idle);
-        if self.next_idle_check <= now {
-            match self.unused_for(now, Watching::IsUse) {
-                Some(unused) if unused >= limit => {
-                    let module = &self.config.module.name;
-                    tracing::info!(%module, "a worker was not used for a while");
-                    return Some(self.release());
-                }
-                Some(unused) => self.next_idle_check = now + (limit - unused),
-                None => self.next_idle_check = now + limit,
-            }
-        }
-        let others = [self.in_flight.next_deadline(), self.logins().next_expiry()];
-        self.wake_at = others.into_iter().flatten().fold(self.next_idle_check, Instant::min);
-        None
-    }
-
-    /// Logs out of a slot or of all, by a request like any other. This request holds a handle, so
-    /// the worker counts as used.
-    fn log_out(
-        &self,
-        slot_id: Option<SlotId>,
-        reason: LogoutReason,
-        done: Option<mpsc::Sender<()>>,
-    ) {
-        let Some(worker) = self.handle.upgrade() else { return };
-        let origin = self.config.origin.clone();
-        self.config.tasks.spawn(async move {
-            let task = Task::Logout { slot_id };
-            if worker.execute(&Request::without_login(&task)).await.is_ok() {
-                tracing::info!(%origin, slot = slot_id.map(|slot| slot.0), "{}", reason.text());
-            }
-            drop(done);
-        });
-    }
-
     fn logins(&self) -> MutexGuard<'_, Logins> {
         lock(&self.logins)
     }
@@ -325,101 +247,4 @@ impl ProcessTask {
         let logins: Vec<_> = self.logins().open_logins().collect();
         self.notices.show(&self.config.origin, self.config.limits.login_idle, logins.into_iter());
     }
-
-    /// For how long nobody has used the worker. `None` if it may be logged in, or if a page watches
-    /// its slots. `None` as well if not only the session holds a handle: the other holder is about
-    /// to send a request, or waits for an outcome.
-    fn unused_for(&self, now: Instant, watching: Watching) -> Option<Duration> {
-        let is_unused = self.commands.sender_strong_count() == 1
-            && self.logins().is_empty()
-            && (watching == Watching::IsNoUse || self.config.slot_events.receiver_count() == 0);
-        is_unused.then(|| now - self.last_used)
-    }
-
-    /// Takes no more requests. It takes the turn at once, so a start that comes later waits for the
-    /// end.
-    fn release(&self) -> End {
-        self.admission.close();
-        End::Released(self.config.turn.clone().try_lock_owned().ok())
-    }
-
-    async fn finish(mut self, end: End) {
-        self.notices = LoginNotices::default();
-        let (module, pid) = (self.config.module.clone(), self.pid);
-        let breaker = self.config.breaker.clone();
-        match end {
-            End::Exited => {
-                let status = reap(&mut self.process.child).await;
-                breaker.record_failure(std::time::Instant::now());
-                let reason = failures::exited(&module, &status, &breaker);
-                tracing::warn!(module = %module.name, pid, "{reason}");
-                if self.may_wait_for_slot_events {
-                    breaker.distrust_slot_events();
-                }
-                self.fail_all(&reason);
-            }
-            End::InvalidMessage => {
-                breaker.record_failure(std::time::Instant::now());
-                let reason = failures::invalid_message(&module, &breaker);
-                tracing::warn!(module = %module.name, pid, "{reason}");
-                self.fail_all(&reason);
-                let _ = kill(&mut self.process.child).await;
-            }
-            End::Hung(task) => {
-                tracing::warn!(module = %module.name, pid, task, "a worker hung and is ended");
-                if self.may_wait_for_slot_events && breaker.trusts_slot_events() {
-                    // `C_WaitForSlotEvent` alone may have kept all other calls out.
-                    breaker.distrust_slot_events();
-                } else {
-                    breaker.record_failure(std::time::Instant::now());
-                }
-                self.fail_all(&failures::other_task_hung(&module, &breaker));
-                let _ = kill(&mut self.process.child).await;
-            }
-            End::Revoked => {
-                self.fail_all(&failures::revoked());
-                let _ = kill(&mut self.process.child).await;
-                tracing::info!(module = %module.name, pid, "worker ended, its origin was revoked");
-            }
-            End::MadeRoom => {
-                self.fail_all(&failures::made_room(&module));
-                let _ = kill(&mut self.process.child).await;
-                tracing::info!(module = %module.name, pid, "worker ended, another site waits");
-            }
-            End::Released(turn) => self.let_finalise(turn).await,
-        }
-    }
-
-    /// Fails all tasks that wait for a response or for a thread.
-    fn fail_all(&mut self, reason: &Failure) {
-        self.admission.close_because(reason);
-        for task in self.in_flight.drain() {
-            let _ = task.kept.reply.send(Err(reason.clone()));
-        }
-        self.commands.close();
-        while let Ok(command) = self.commands.try_recv() {
-            if let Command::Execute(execution) = command {
-                let _ = execution.reply.send(Ok(Delivery::NotSent(reason.clone())));
-            }
-        }
-    }
-
-    /// Closes the worker's input. The worker then logs out, finalises its module and exits.
-    async fn let_finalise(self, turn: Option<OwnedMutexGuard<()>>) {
-        let Self { config, permit, process, pid, commands, in_flight, .. } = self;
-        let Process { mut child, outgoing, incoming, threads: _ } = process;
-        // Nobody wants the rest of the worker's messages, and it must not wait for a reader.
-        drop((commands, in_flight, outgoing, incoming));
-        if timeout(END_GRACE, child.wait()).await.is_err() {
-            let _ = child.start_kill();
-            let _ = timeout(REAP_GRACE, child.wait()).await;
-        }
-        drop(turn);
-        let _ = child.wait().await;
-        tracing::info!(module = %config.module.name, pid, "worker ended");
-        drop(permit);
-    }
 }
-
-/// How long a worker may take to log out and finalise its module.
-const END_GRACE: Duration = Duration::from_secs(2);
