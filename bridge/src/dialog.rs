@@ -2,6 +2,7 @@
 //! ends that process when the call no longer needs the answer. A pinentry that hangs then ends too,
 //! and the memory with a partly entered PIN is gone.
 
+pub(crate) mod availability;
 mod dialog_process;
 mod handle;
 mod request;

@@ -29,7 +29,7 @@ use crate::service::{Bridge, Endpoint};
 use admission::Admission;
 use connection::Connection;
 use listener::LoopbackListener;
-pub(crate) use port_holder::ForeignPort;
+pub(crate) use port_holder::{ForeignPort, Listener, PortHolder};
 use read_limits::ReadBudget;
 
 /// A bridge that is bound to its port.

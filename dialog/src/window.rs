@@ -8,6 +8,7 @@ mod body;
 mod button;
 mod field;
 mod guard;
+mod probe;
 mod style;
 mod theme;
 
@@ -22,6 +23,7 @@ use eframe::egui::{self, RawInput, Rect, ThemePreference, ViewportBuilder, X11Wi
 use crate::question::{Answer, Question, Update};
 use crate::texts::Texts;
 use app::App;
+pub use probe::probe;
 use style::WIDTH;
 
 /// Asks in a window, and returns after at most `limit`. The main thread has to call this, once in a
@@ -29,16 +31,20 @@ use style::WIDTH;
 ///
 /// The answer is `Unavailable` if no window can be shown.
 pub fn ask(question: Question, limit: Duration, updates: Receiver<Update>) -> Answer {
-    // A library that is missing, or a display that goes, makes the toolkit panic. The caller then
-    // asks in another way.
+    without_panic(|| try_ask(question, limit, updates))
+        .unwrap_or_else(|reason| Answer::Unavailable(format!("the window failed ({reason})")))
+}
+
+/// A library that is missing, or a display that goes, makes the toolkit panic. The caller then asks
+/// in another way. Returns the text of the panic.
+fn without_panic<T>(show: impl FnOnce() -> T) -> Result<T, String> {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
-    let answer = catch_unwind(AssertUnwindSafe(|| try_ask(question, limit, updates)));
+    let shown = catch_unwind(AssertUnwindSafe(show));
     std::panic::set_hook(hook);
-    answer.unwrap_or_else(|panic| {
+    shown.map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no reason");
-        Answer::Unavailable(format!("the window failed ({text})"))
+        text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no reason").to_owned()
     })
 }
 

@@ -4,15 +4,19 @@ use std::io;
 use std::process::ExitCode;
 
 use super::request::DialogRequest;
-use super::{Answer, Question, updates, ways};
+use super::{Answer, Question, availability, updates, ways};
+use crate::cli::DialogArgs;
 use crate::confinement::tracer;
 use crate::ipc::frame;
 use crate::process::hardening;
 
 /// Reads the question from standard input and writes the answer to standard output. Runs on the
 /// main thread, because windows need it on some platforms.
-pub(crate) fn run() -> ExitCode {
+pub(crate) fn run(args: &DialogArgs) -> ExitCode {
     hardening::limit_memory(MAX_MEMORY);
+    if args.probe {
+        return availability::probe_window();
+    }
     let mut input = frame::BlockingFrameReader::new(io::stdin());
     let Ok(Some(request)) = input.read::<DialogRequest<Question>>() else {
         return ExitCode::FAILURE;

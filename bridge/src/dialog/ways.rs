@@ -11,8 +11,10 @@ use pkcs11_bridge_dialog::question::{Answer, Question};
 
 use super::request::{DialogRequest, Way};
 use super::updates::Updates;
+pub(super) use pinentry::programs as pinentry_programs;
 pub(super) use terminal::Terminal;
 pub(crate) use window::has_display;
+pub(super) use window::{no_window, probe_window};
 
 /// A question, and until when the user may answer it.
 struct Asked<'a> {

@@ -1,7 +1,25 @@
-//! Who holds a port that the bridge cannot take. Only programs of other users are of interest: they
-//! could pretend to be this user's bridge.
+//! Who holds a port that the bridge cannot take. Programs of other users could pretend to be this
+//! user's bridge.
 
 use std::fmt;
+
+/// Who listens on a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PortHolder {
+    Nobody,
+    ThisUser(Listener),
+    OtherUser(ForeignPort),
+    /// The system does not tell.
+    #[cfg_attr(target_os = "linux", expect(dead_code, reason = "Linux tells"))]
+    Unknown,
+}
+
+/// A program of this user that listens on a port. The system may not tell which.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listener {
+    pub(crate) program: String,
+    pub(crate) process: u32,
+}
 
 /// A port that a program of another user holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +41,18 @@ impl fmt::Display for ForeignPort {
 impl ForeignPort {
     /// Looks up who listens on a port. `None` if it is a program of this user, or if the system
     /// does not tell.
-    #[cfg(target_os = "linux")]
     pub(super) fn look_up(port: u16) -> Option<Self> {
+        match PortHolder::of(port) {
+            PortHolder::OtherUser(foreign) => Some(foreign),
+            _ => None,
+        }
+    }
+}
+
+impl PortHolder {
+    /// Looks up who listens on a port.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn of(port: u16) -> Self {
         use procfs::net::{TcpState, tcp, tcp6};
 
         let entries = tcp().unwrap_or_default().into_iter().chain(tcp6().unwrap_or_default());
@@ -32,26 +60,33 @@ impl ForeignPort {
             .filter(|entry| entry.state == TcpState::Listen && entry.local_address.port() == port)
             .collect();
         let own = rustix::process::geteuid().as_raw();
-        if listeners.iter().any(|entry| entry.uid == own) {
-            return None;
+        if let Some(listener) = listeners.iter().find(|entry| entry.uid == own) {
+            let unknown = || Listener { program: "unknown program".to_owned(), process: 0 };
+            return Self::ThisUser(listener_with(own, listener.inode).unwrap_or_else(unknown));
         }
-        let listener = listeners.first()?;
+        let Some(listener) = listeners.first() else { return Self::Nobody };
         let uid = listener.uid;
         let named = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid));
         let user = named.ok().flatten().map_or_else(|| uid.to_string(), |user| user.name);
-        Some(Self { port, user, program: program_with(uid, listener.inode) })
+        let program = listener_with(uid, listener.inode).map(|listener| listener.program);
+        Self::OtherUser(ForeignPort { port, user, program })
     }
 
     /// This platform has no look-up yet.
     #[cfg(not(target_os = "linux"))]
-    pub(super) fn look_up(_port: u16) -> Option<Self> {
-        None
+    pub(crate) fn of(port: u16) -> Self {
+        use std::net::{Ipv4Addr, TcpListener};
+
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Ok(_) => Self::Nobody,
+            Err(_) => Self::Unknown,
+        }
     }
 }
 
-/// The program that has a socket open. The kernel tells it to root only.
+/// The program of a user that has a socket open. The kernel tells it of other users to root only.
 #[cfg(target_os = "linux")]
-fn program_with(uid: u32, inode: u64) -> Option<String> {
+fn listener_with(uid: u32, inode: u64) -> Option<Listener> {
     use procfs::process::{FDTarget, all_processes};
 
     let has_socket = |process: &procfs::process::Process| {
@@ -63,5 +98,6 @@ fn program_with(uid: u32, inode: u64) -> Option<String> {
             })
     };
     let found = all_processes().ok()?.filter_map(Result::ok).find(has_socket)?;
-    found.stat().ok().map(|stat| stat.comm)
+    let process = u32::try_from(found.pid()).ok()?;
+    Some(Listener { program: found.stat().ok()?.comm, process })
 }

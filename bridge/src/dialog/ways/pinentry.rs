@@ -106,7 +106,7 @@ impl Pinentry<'_> {
 }
 
 /// The installed programs, each once. Several names may lead to the same program.
-fn programs(choice: &PinentryPrograms) -> Vec<PathBuf> {
+pub(in crate::dialog) fn programs(choice: &PinentryPrograms) -> Vec<PathBuf> {
     let (first, others): (_, &[&str]) = match choice {
         PinentryPrograms::Only(program) => (Some(program.as_path()), &[]),
         PinentryPrograms::First(program) => (Some(program.as_path()), &NAMES),
