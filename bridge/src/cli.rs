@@ -29,18 +29,20 @@ pub(crate) enum Command {
     Origins(OriginsArgs),
     /// Show the fingerprint of this bridge's key, by which sites know the bridge
     Key(KeyArgs),
+    /// Find out why a page cannot use a token: modules, readers, tokens, ports, dialogs, files
+    Doctor(DoctorArgs),
     /// Run one module for one origin (started by the bridge itself)
     #[command(hide = true)]
     Worker(WorkerArgs),
     /// Show a question to the user (started by the bridge itself)
     #[command(hide = true)]
-    Dialog,
+    Dialog(DialogArgs),
     /// Make the throw-away token of the demo (started by the demo itself)
     #[command(hide = true)]
     DemoToken(DemoTokenArgs),
 }
 
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct ServeArgs {
     /// Allow a PKCS#11 module, under a name of your choice; the first module is the default
     #[arg(long = "module", value_name = "NAME=PATH", value_parser = parse_module)]
@@ -119,6 +121,33 @@ pub(crate) struct KeyArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Print the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Make a signature with each key; the bridge asks for the PIN as it does for a page
+    #[arg(long)]
+    pub(crate) sign: bool,
+
+    /// Also print serial numbers, and the subjects of certificates, which name persons
+    #[arg(long)]
+    pub(crate) personal: bool,
+
+    /// Look at this module too, under a name of your choice
+    #[arg(long = "module", value_name = "NAME=PATH", value_parser = parse_module)]
+    pub(crate) modules: Vec<(ModuleName, PathBuf)>,
+
+    /// Read this configuration file instead of config.toml in the configuration folder
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Use this state file instead of the one in the state folder
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
     /// Do not open the browser
     #[arg(long)]
@@ -149,6 +178,13 @@ pub(crate) struct WorkerArgs {
     /// Let the module make all system calls
     #[arg(long)]
     pub(crate) no_seccomp: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DialogArgs {
+    /// Find out whether a window can be shown, without a question
+    #[arg(long)]
+    pub(crate) probe: bool,
 }
 
 #[derive(Debug, Args)]

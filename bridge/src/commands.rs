@@ -13,10 +13,11 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::cli::{Cli, Command, ServeArgs};
 use crate::config::{ConfigError, Settings};
+use crate::doctor::DoctorError;
 use crate::process::hardening;
 use crate::process::stop_signal::StopSignal;
 use crate::server::{ForeignPort, ServeError, Server};
-use crate::{dialog, notification, trace_points, worker};
+use crate::{dialog, doctor, notification, trace_points, worker};
 use demo::DemoError;
 use key::KeyError;
 use origins::OriginsError;
@@ -40,8 +41,11 @@ impl Failed {
     /// 2 if the configuration is wrong, otherwise 1.
     pub fn exit_code(&self) -> ExitCode {
         match self.0 {
-            Cause::Config(_) | Cause::Origins(OriginsError::Config(_)) => ExitCode::from(2),
+            Cause::Config(_)
+            | Cause::Origins(OriginsError::Config(_))
+            | Cause::Doctor(DoctorError::Config(_)) => ExitCode::from(2),
             Cause::Serve(_)
+            | Cause::Doctor(_)
             | Cause::Demo(_)
             | Cause::Origins(_)
             | Cause::Key(_)
@@ -62,6 +66,8 @@ enum Cause {
     Origins(#[from] OriginsError),
     #[error(transparent)]
     Key(#[from] KeyError),
+    #[error(transparent)]
+    Doctor(#[from] DoctorError),
     #[error("cannot start: {0}")]
     Start(std::io::Error),
 }
@@ -72,7 +78,8 @@ fn run_command(command: Command) -> Result<ExitCode, Cause> {
         Command::Demo(args) => block_on(async { Ok(demo::run(args).await?) })?,
         Command::Origins(args) => origins::run(args)?,
         Command::Key(args) => key::run(args)?,
-        Command::Dialog => return Ok(dialog::show()),
+        Command::Doctor(args) => return block_on(async { Ok(doctor::run(args).await?) }),
+        Command::Dialog(args) => return Ok(dialog::show(&args)),
         Command::Worker(args) => return Ok(worker::run(&args)),
         Command::DemoToken(args) => demo::make_token(&args.module).map_err(DemoError::from)?,
     }
@@ -81,7 +88,7 @@ fn run_command(command: Command) -> Result<ExitCode, Cause> {
 
 /// Runs the bridge on one thread. A message spends more time on a hop to another thread than on all
 /// other work. Calls that block are in the workers.
-fn block_on(program: impl Future<Output = Result<(), Cause>>) -> Result<(), Cause> {
+fn block_on<T>(program: impl Future<Output = Result<T, Cause>>) -> Result<T, Cause> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

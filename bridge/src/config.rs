@@ -21,6 +21,7 @@ use crate::dialog::{DialogSettings, PinentryPrograms, Way};
 use crate::ipc::task::Deadlines;
 use crate::modules::{self, Module, ModuleName, Modules};
 use crate::process::folders::folders;
+use crate::process::private_file::PrivateFile;
 use crate::supervisor::WorkerLimits;
 use file::{ConfigFile, ModuleEntry};
 pub(crate) use rules::{Ask, Rules};
@@ -33,6 +34,8 @@ pub struct Settings {
     pub(crate) origins: AllowedOrigins,
     /// The file that stores the user's approvals.
     pub(crate) state_file: Option<StateFile>,
+    /// The file that counts the tries of PINs, beside the approvals.
+    pub(crate) pin_tries: Option<PrivateFile>,
     /// How long an approval of the user lasts.
     pub(crate) approval_lifetime: Duration,
     pub(crate) pin_entry: PinEntry,
@@ -96,6 +99,7 @@ impl Settings {
         let modules = merge_modules(&args.modules, &file)?;
         let state_file = args.state_file.map(StateFile::at).or_else(StateFile::in_home);
         Ok(Self {
+            pin_tries: state_file.as_ref().map(StateFile::pin_tries),
             protected: protected(args.config.as_deref(), state_file.as_ref()),
             listen,
             modules,
@@ -125,6 +129,7 @@ impl Settings {
     /// has configured.
     pub(crate) fn for_module(module: Module, state_file: StateFile) -> Self {
         Self {
+            pin_tries: Some(state_file.pin_tries()),
             protected: protected(None, Some(&state_file)),
             listen: Listen::Address(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             modules: Modules::new(vec![module]),
@@ -255,7 +260,7 @@ fn is_loopback(address: IpAddr) -> bool {
     address == Ipv4Addr::LOCALHOST || address == Ipv6Addr::LOCALHOST
 }
 
-fn default_path() -> Option<PathBuf> {
+pub(crate) fn default_path() -> Option<PathBuf> {
     folders().map(|folders| folders.in_config_dir("config.toml"))
 }
 

@@ -47,6 +47,11 @@ impl IdentityKey {
             Some(result) => return result,
             None => warn(&"the user has no home folder"),
         }
+        Self::temporary()
+    }
+
+    /// A new key that is not stored.
+    pub(crate) fn temporary() -> Result<Self, KeyFileError> {
         Self::from_pkcs8(&generate()?)
     }
 

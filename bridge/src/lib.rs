@@ -38,6 +38,7 @@ mod confinement;
 mod desktop_session;
 #[doc(hidden)]
 pub mod dialog;
+mod doctor;
 mod identity;
 #[doc(hidden)]
 pub mod ipc;

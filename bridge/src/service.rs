@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::approvals::{Approvals, RECORD_INTERVAL, StateFile, Watch};
+use crate::access::approvals::{Approvals, RECORD_INTERVAL, Watch};
 use crate::access::consent::Consent;
 use crate::access::origin::{Approval, RequestOrigin};
 use crate::config::{Rules, Settings};
@@ -27,7 +27,6 @@ use crate::ipc::message::encode_result;
 use crate::ipc::task::Task;
 use crate::modules::{Module, Modules};
 use crate::process::log_limit::LogLimit;
-use crate::process::private_file::PrivateFile;
 use crate::signing::authenticate::authenticate;
 use crate::signing::batch::{self, BatchControl, Progress};
 use crate::signing::pin::PinEntry;
@@ -81,7 +80,6 @@ impl Caller {
 impl Bridge {
     pub(crate) fn new(settings: Settings, endpoint: Endpoint) -> Self {
         let dialogs = Arc::new(Dialogs::new(settings.dialogs));
-        let tries = settings.state_file.as_ref().map(tries_file);
         let approvals = Arc::new(Approvals::new(settings.state_file));
         let consent = Arc::new(Consent::new(
             settings.origins,
@@ -95,7 +93,7 @@ impl Bridge {
                 settings.pin_entry,
                 Arc::clone(&dialogs),
                 Arc::clone(&consent),
-                tries,
+                settings.pin_tries,
             ),
             consent,
             dialogs,
@@ -344,11 +342,6 @@ impl Bridge {
 
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 const UNWATCHED_PAUSE: Duration = Duration::from_secs(10);
-
-/// The file with the tries of PINs, beside the approvals.
-fn tries_file(approvals: &StateFile) -> PrivateFile {
-    PrivateFile::at(approvals.folder().join("pin-tries.json"))
-}
 
 fn no_session() -> Failure {
     let message = "The user cannot approve this page, because it has no origin.";

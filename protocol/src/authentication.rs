@@ -39,6 +39,13 @@ pub fn signed_message(origin: &str, challenge: &Challenge) -> Option<Vec<u8>> {
     )
 }
 
+impl Challenge {
+    /// `None` if the length is not allowed.
+    pub fn new(bytes: Vec<u8>) -> Option<Self> {
+        (MIN_CHALLENGE_LEN..=MAX_CHALLENGE_LEN).contains(&bytes.len()).then_some(Self(bytes))
+    }
+}
+
 impl Serialize for Challenge {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Base64Bytes(self.0.clone()).serialize(serializer)
@@ -48,12 +55,11 @@ impl Serialize for Challenge {
 impl<'de> Deserialize<'de> for Challenge {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Base64Bytes(bytes) = Base64Bytes::deserialize(deserializer)?;
-        if (MIN_CHALLENGE_LEN..=MAX_CHALLENGE_LEN).contains(&bytes.len()) {
-            return Ok(Self(bytes));
-        }
-        Err(de::Error::custom(format_args!(
-            "has to have {MIN_CHALLENGE_LEN} to {MAX_CHALLENGE_LEN} bytes"
-        )))
+        Self::new(bytes).ok_or_else(|| {
+            de::Error::custom(format_args!(
+                "has to have {MIN_CHALLENGE_LEN} to {MAX_CHALLENGE_LEN} bytes"
+            ))
+        })
     }
 }
 

@@ -20,6 +20,7 @@ mod bridge {
     pub mod deadlines;
     pub mod demo;
     pub mod desktop_session;
+    pub mod doctor;
     pub mod fault_fixture;
     pub mod faults;
     pub mod faults_lengths;

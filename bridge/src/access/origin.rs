@@ -38,6 +38,11 @@ pub enum RequestOrigin {
 }
 
 impl Origin {
+    /// The origin of `pkcs11-bridge doctor`. No page can have it: its scheme is not in [`SCHEMES`].
+    pub(crate) fn of_doctor() -> Self {
+        Self("pkcs11-bridge://doctor".to_owned())
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -40,6 +40,10 @@ pub(crate) enum Ask {
 }
 
 impl Rules {
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Fails for a rule that is for everything or sets nothing, because a key may be missing.
     pub(super) fn new(entries: Vec<RuleEntry>) -> Result<Self, ConfigError> {
         for (entry, number) in entries.iter().zip(1..) {

@@ -35,6 +35,11 @@ pub(crate) enum StateError {
     Unreadable { problem: String, source: PrivateFileError },
     #[error("cannot use the state file {path}: {source}")]
     File { path: PathBuf, source: PrivateFileError },
+    #[error(
+        "the state file {path} cannot be read ({problem}); the bridge renames it when it starts, \
+         and then no site is approved or blocked"
+    )]
+    Damaged { path: PathBuf, problem: io::Error },
     #[error("cannot write the state file {path}: {source}")]
     Encode { path: PathBuf, source: io::Error },
 }
@@ -65,6 +70,11 @@ impl StateFile {
         self.file.folder()
     }
 
+    /// The file beside it that counts the tries of PINs.
+    pub(crate) fn pin_tries(&self) -> PrivateFile {
+        PrivateFile::at(self.folder().join("pin-tries.json"))
+    }
+
     /// Creates the folder if it is missing. Only the owner can access it.
     pub(crate) fn prepare_folder(&self) -> io::Result<()> {
         self.file.prepare_folder()
@@ -87,6 +97,14 @@ impl StateFile {
     /// The decisions; `None` if the file cannot be read. Leaves the file as it is.
     pub(super) fn peek(&self) -> Option<Decisions> {
         decode(self.file.read().ok()?.as_deref()).ok()
+    }
+
+    /// Whether the file can be read. Leaves the file as it is.
+    pub(crate) fn check(&self) -> Result<(), StateError> {
+        let content = self.file.read().map_err(|source| self.error(source))?;
+        let problem =
+            |problem: io::Error| StateError::Damaged { path: self.path().to_owned(), problem };
+        decode(content.as_deref()).map(drop).map_err(problem)
     }
 
     /// Adds an approval, and ends a block of the origin.
