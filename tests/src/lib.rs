@@ -9,6 +9,7 @@ pub mod authority;
 pub mod bridge;
 pub mod bridge_control;
 pub mod browser;
+pub mod card_reader;
 pub mod conformance;
 pub mod demo;
 pub mod desktop;

@@ -247,6 +247,22 @@ impl Program {
         }
     }
 
+    /// Waits until so many lines on standard output contain `text`. Panics with the program's
+    /// output if they do not come.
+    pub fn expect_lines(&mut self, text: &str, count: usize) {
+        let come = processes::wait_until(START_LIMIT, || {
+            self.seen.extend(self.lines.try_iter());
+            self.seen.iter().filter(|line| line.contains(text)).count() >= count
+        });
+        assert!(come, "expected {count} lines with `{text}`:\n{}", self.seen.join("\n"));
+    }
+
+    /// The standard output so far.
+    pub fn stdout(&mut self) -> String {
+        self.seen.extend(self.lines.try_iter());
+        self.seen.join("\n")
+    }
+
     /// The standard error output so far.
     pub fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.stderr.lock().expect("no reader panics")).into_owned()

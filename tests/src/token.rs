@@ -189,6 +189,11 @@ impl Default for TestToken {
     }
 }
 
+/// The files of a key that every token of a test has.
+pub fn template_key(key_type: KeyType) -> CertifiedKey {
+    CertifiedKey::read(&template::folder().join(template::KEYS), key_type.name())
+}
+
 /// The bridge's id for a certificate whose `CKA_ID` is empty or not unique.
 pub fn fingerprint_id(certificate_der: &[u8]) -> String {
     format!("sha256:{}", const_hex::encode(digest::digest("sha256", certificate_der)))

@@ -164,7 +164,8 @@ impl CertifiedKey {
         self.file("key.pem")
     }
 
-    pub(super) fn private_key_der(&self) -> PathBuf {
+    /// The private key in DER, in the form of its type: RFC 8017 for RSA, RFC 5915 for EC.
+    pub fn private_key_der(&self) -> PathBuf {
         self.file("key.der")
     }
 

@@ -20,11 +20,11 @@ pub(super) const SLOT: &str = "slot";
 
 /// Copies the template into an empty folder.
 pub(super) fn copy_to(folder: &Path) {
-    copy(&template(), folder);
+    copy(&self::folder(), folder);
 }
 
 /// Makes the template if it does not exist. Returns its folder, which does not change any more.
-fn template() -> PathBuf {
+pub(super) fn folder() -> PathBuf {
     let program = std::env::current_exe().expect("this program's own path");
     let templates = program.parent().expect("the build folder").join("token-templates");
     fs::create_dir_all(&templates).expect("a folder");
