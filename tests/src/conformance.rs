@@ -10,6 +10,7 @@ mod family;
 mod report;
 
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use apdus::Apdus;
 pub use families::{FAMILIES, find};
@@ -18,13 +19,19 @@ pub use report::{Report, Row};
 
 use checks::CHECKS;
 use context::Context;
+use report::Verdict;
 
 /// Runs all checks on one family. A machine that cannot start the token gets a row that says
 /// why.
 pub async fn run(family: &dyn Family) -> Row {
-    let token = match family.start() {
-        Ok(token) => token,
-        Err(missing) => return Row::not_run(family, missing),
+    let token = match catch_unwind(AssertUnwindSafe(|| family.start())) {
+        Ok(Ok(token)) => token,
+        Ok(Err(missing)) => return Row::not_run(family, missing),
+        Err(panic) => {
+            let mut row = Row::new(family, String::new());
+            row.add("start", Verdict::Failed(context::message_of(panic.as_ref())));
+            return row;
+        }
     };
     let mut row = Row::new(family, token.version());
     let mut context = Context::new(token);

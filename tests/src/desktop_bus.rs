@@ -1,22 +1,19 @@
 //! A private D-Bus daemon in the place of the system bus and of the user's session bus. On it stand
 //! logind and a notification daemon, as far as the bridge uses them. This machine may have neither.
 
-use std::fs;
 use std::io::{PipeReader, Read};
 use std::os::fd::OwnedFd;
-use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tempfile::TempDir;
 use zbus::blocking::Connection;
 use zbus::blocking::connection::Builder;
 use zbus::interface;
 use zbus::zvariant::{ObjectPath, OwnedObjectPath, OwnedValue, Value};
 
 use crate::bridge::Setup;
+use crate::private_bus::PrivateBus;
 use crate::processes::wait_until;
-use crate::program::tool;
 
 /// The bus, with both services on it.
 pub struct DesktopBus {
@@ -24,8 +21,7 @@ pub struct DesktopBus {
     _notifications: Connection,
     inhibitors: Arc<Mutex<Vec<PipeReader>>>,
     notices: Arc<Mutex<Vec<Notice>>>,
-    daemon: Child,
-    folder: TempDir,
+    bus: PrivateBus,
 }
 
 /// A session of a user.
@@ -61,18 +57,9 @@ pub enum Notice {
 impl DesktopBus {
     /// Starts the bus and both services.
     pub fn start() -> Self {
-        let folder =
-            tempfile::Builder::new().prefix("pkcs11-bridge-test-bus-").tempdir().expect("a folder");
-        let configuration = folder.path().join("bus.conf");
-        fs::write(&configuration, configuration_of(&folder)).expect("a file");
-        let mut daemon = tool("dbus-daemon");
-        daemon.arg("--nofork").arg("--nopidfile").arg("--config-file").arg(&configuration);
-        let daemon = daemon.stdin(Stdio::null()).spawn().expect("dbus-daemon");
-        let socket = folder.path().join("bus");
-        assert!(wait_until(START_LIMIT, || socket.exists()), "dbus-daemon does not listen");
-
+        let bus = PrivateBus::start();
         let (inhibitors, notices) = (Arc::default(), Arc::default());
-        let address = address_of(&folder);
+        let address = bus.address();
         let service = |name| Builder::address(address.as_str()).expect("an address").name(name);
         let manager = Manager { inhibitors: Arc::clone(&inhibitors) };
         let logind = service("org.freedesktop.login1").expect("a name");
@@ -84,12 +71,12 @@ impl DesktopBus {
             .expect("a path")
             .build()
             .expect("the notification daemon");
-        Self { logind, _notifications, inhibitors, notices, daemon, folder }
+        Self { logind, _notifications, inhibitors, notices, bus }
     }
 
     /// Lets a bridge use the bus.
     pub fn with(&self, setup: Setup) -> Setup {
-        let address = address_of(&self.folder);
+        let address = self.bus.address();
         setup
             .environment("DBUS_SYSTEM_BUS_ADDRESS", &address)
             .environment("DBUS_SESSION_BUS_ADDRESS", address)
@@ -144,13 +131,6 @@ impl DesktopBus {
     ) {
         let sent = self.logind.emit_signal(None::<&str>, path, interface, name, body);
         sent.expect("a signal");
-    }
-}
-
-impl Drop for DesktopBus {
-    fn drop(&mut self) {
-        let _ = self.daemon.kill();
-        let _ = self.daemon.wait();
     }
 }
 
@@ -229,22 +209,6 @@ impl Notifications {
     fn get_server_information(&self) -> (String, String, String, String) {
         ("test".to_owned(), "test".to_owned(), "1".to_owned(), "1.2".to_owned())
     }
-}
-
-fn address_of(folder: &TempDir) -> String {
-    format!("unix:path={}", folder.path().join("bus").display())
-}
-
-/// Everybody may do everything, as on no real bus.
-fn configuration_of(folder: &TempDir) -> String {
-    format!(
-        "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" \
-         \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n<busconfig>\n\
-         <type>session</type>\n<listen>{}</listen>\n<auth>EXTERNAL</auth>\n\
-         <policy context=\"default\">\n<allow send_destination=\"*\"/>\n\
-         <allow receive_sender=\"*\"/>\n<allow own=\"*\"/>\n</policy>\n</busconfig>\n",
-        address_of(folder)
-    )
 }
 
 const LOGIND: &str = "/org/freedesktop/login1";

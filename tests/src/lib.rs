@@ -26,6 +26,7 @@ pub mod parallel_page;
 pub mod params;
 pub mod pinentry;
 pub mod ports;
+pub mod private_bus;
 pub mod processes;
 pub mod program;
 pub mod raw_connection;

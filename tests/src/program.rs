@@ -215,6 +215,11 @@ impl Program {
         self.child.id()
     }
 
+    /// Whether it runs.
+    pub fn is_running(&self) -> bool {
+        processes::is_running(self.pid())
+    }
+
     /// Waits for a line on standard output that contains `text`, and returns the rest of the
     /// line after it. Lines may come in any order. Panics with the program's output if the line
     /// does not come.

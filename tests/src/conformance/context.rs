@@ -195,7 +195,7 @@ fn verified_by(verifier: &Path, certificate: &[u8], message: &[u8], signature: &
         path
     };
     let files = [file("certificate", certificate), file("message", message)];
-    run(tool(verifier).args(files).arg(file("signature", signature))).trim() == "true"
+    run(tool(verifier).arg("verify").args(files).arg(file("signature", signature))).trim() == "true"
 }
 
 /// The result of a call, or its error as a reason.
@@ -207,11 +207,13 @@ pub(super) fn ok(what: &str, outcome: Outcome) -> Result<Value, String> {
     })
 }
 
-fn message_of(panic: &(dyn Any + Send)) -> String {
+/// The text of a panic.
+pub(super) fn message_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     // Some fixtures add the whole log.
-    text.unwrap_or("a panic").chars().take(600).collect()
+    let words = text.unwrap_or("a panic").split_whitespace().collect::<Vec<_>>();
+    words.join(" ").chars().take(400).collect()
 }
 
 /// The message that most checks sign.

@@ -152,3 +152,12 @@ pub fn version_of(packages: &[&str]) -> String {
     };
     packages.iter().map(version).collect::<Vec<_>>().join(", ")
 }
+
+/// The path of a library in the usual folders.
+pub fn library(name: &str) -> Result<PathBuf, Missing> {
+    let debian = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    let folders = [debian.as_str(), "/usr/lib64", "/usr/lib"];
+    let mut paths = folders.iter().map(|folder| Path::new(folder).join(name));
+    let found = paths.find(|path| path.exists());
+    found.ok_or_else(|| Missing(format!("{name} is not installed")))
+}

@@ -65,6 +65,18 @@ impl Row {
         }
     }
 
+    /// The reasons, each with the checks that failed for it.
+    fn reasons(&self) -> Vec<(Vec<&'static str>, &str)> {
+        let mut reasons: Vec<(Vec<_>, _)> = Vec::new();
+        for (check, reason) in self.failures() {
+            match reasons.iter_mut().find(|(_, known)| *known == reason) {
+                Some((checks, _)) => checks.push(check),
+                None => reasons.push((vec![check], reason)),
+            }
+        }
+        reasons
+    }
+
     fn failures(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.verdicts.iter().filter_map(|(check, verdict)| match verdict {
             Verdict::Failed(reason) => Some((*check, reason.as_str())),
@@ -136,8 +148,8 @@ impl Report {
                 let packages = row.packages.join(", ");
                 writeln!(f, "{} did not run: {missing} (packages: {packages})", row.family)?;
             }
-            for (check, reason) in row.failures() {
-                writeln!(f, "✘ {}, {check}: {reason}", row.family)?;
+            for (checks, reason) in row.reasons() {
+                writeln!(f, "✘ {}, {}: {reason}", row.family, checks.join(", "))?;
             }
         }
         Ok(())

@@ -3,8 +3,9 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use super::softhsm_tokens;
 use crate::conformance::family::{Family, Key, Missing, Token, installed, version_of};
-use crate::token::{KeyType, LABEL, MODULE, TestToken};
+use crate::token::{LABEL, MODULE, TestToken};
 
 pub(super) struct SoftHsm;
 
@@ -47,6 +48,6 @@ impl Token for SoftHsmToken {
     }
 
     fn keys(&self) -> Vec<Key> {
-        KeyType::ALL.map(|key_type| Key::of(&self.0.certified_key(key_type), key_type)).to_vec()
+        softhsm_tokens::keys(&self.0)
     }
 }
