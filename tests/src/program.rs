@@ -100,7 +100,8 @@ impl Home {
 
     /// A command of the bridge that runs here. Its environment names nothing of the user or of this
     /// machine, and it logs everything. It has no pinentry, so that no test opens a dialog on the
-    /// user's desktop. SoftHSM has no tokens, and OpenSC finds no daemon with smart card readers.
+    /// user's desktop. SoftHSM has no tokens, OpenSC finds no daemon with smart card readers, and
+    /// no TPM is there. Without a store, the module of TPMs would write to the working folder.
     pub fn command(&self) -> Command {
         self.command_of(binary())
     }
@@ -120,6 +121,8 @@ impl Home {
             .env("PCSCLITE_CSOCK_NAME", self.path().join("no-pcscd"))
             .env("OPENSC_CONF", self.path().join("no-opensc.conf"))
             .env("SOFTHSM2_CONF", self.path().join("no-softhsm2.conf"))
+            .env("TPM2_PKCS11_STORE", self.path().join("no-tpm2"))
+            .env("TPM2_PKCS11_TCTI", format!("device:{}", self.path().join("no-tpm").display()))
             .env("DBUS_SYSTEM_BUS_ADDRESS", self.no_bus())
             .env("DBUS_SESSION_BUS_ADDRESS", self.no_bus())
             .env("PKCS11_BRIDGE_LOG", "trace");
