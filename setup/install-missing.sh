@@ -68,6 +68,11 @@ is_there() {
     softhsm2) softhsm_is_there ;;
     opensc) has pkcs11-tool && pcsc_is_there ;;
     p11-kit) has p11-kit && any_file "${LIBRARIES[@]/%//pkcs11/p11-kit-client.so}" ;;
+    smart-cards)
+        has_any pcscd /usr/sbin/pcscd && any_file /usr/lib/pcsc/drivers/serial/libifdvpcd.so &&
+            any_file "${LIBRARIES[@]/%//opensc-pkcs11.so}" &&
+            any_file "${LIBRARIES[@]/%//libykcs11.so}"
+        ;;
     tpm2)
         has swtpm && has tpm2-abrmd && has tpm2_ptool && has dbus-daemon &&
             any_file "${LIBRARIES[@]/%//pkcs11/libtpm2_pkcs11.so}" &&
@@ -119,6 +124,7 @@ purpose() {
     openssl) echo "OpenSSL, which verifies signatures independently" ;;
     opensc) echo "OpenSC, whose pkcs11-tool sets up the tokens of tests" ;;
     p11-kit) echo "p11-kit, for tests and benchmarks" ;;
+    smart-cards) echo "pcscd, a virtual reader, OpenSC and YKCS11, for tests with a smart card" ;;
     tpm2) echo "a TPM in software and its PKCS#11 module, for tests" ;;
     nss) echo "certutil and pk12util, which set up NSS databases for tests" ;;
     opencryptoki) echo "openCryptoki, for tests" ;;
@@ -154,6 +160,7 @@ debian_packages() {
     chromium) echo "chromium chromium-driver" ;;
     opensc) echo "opensc libpcsclite1" ;;
     p11-kit) echo "p11-kit p11-kit-modules" ;;
+    smart-cards) echo "pcscd vsmartcard-vpcd opensc-pkcs11 ykcs11" ;;
     tpm2)
         echo "libtpm2-pkcs11-1 libtpm2-pkcs11-tools swtpm tpm2-abrmd libtss2-tcti-tabrmd0" \
             "libtss2-tcti-swtpm0 dbus-daemon"
@@ -180,6 +187,10 @@ by_hand() {
     openssl) echo "OpenSSL: openssl (Fedora, Arch, Homebrew)" ;;
     opensc) echo "OpenSC: opensc (Fedora, Homebrew), opensc and pcsclite (Arch)" ;;
     p11-kit) echo "p11-kit with its server: p11-kit p11-kit-server (Fedora), p11-kit (Arch)" ;;
+    smart-cards)
+        echo "pcscd, OpenSC, YKCS11 and vpcd: pcsc-lite opensc yubico-piv-tool (Fedora)," \
+            "https://frankmorgner.github.io/vsmartcard"
+        ;;
     tpm2)
         echo "swtpm, tpm2-abrmd and tpm2-pkcs11: swtpm tpm2-abrmd tpm2-pkcs11" \
             "tpm2-pkcs11-tools (Fedora)"

@@ -41,13 +41,21 @@ impl CardModule {
         }
     }
 
-    /// Its file, as Debian's packages `opensc-pkcs11` and `ykcs11` install it.
-    pub fn path(self) -> String {
+    /// Its file, as Debian's package installs it.
+    pub fn path(self) -> PathBuf {
         let file = match self {
             Self::OpenSc => "opensc-pkcs11.so",
             Self::YkCs11 => "libykcs11.so",
         };
-        format!("/usr/lib/{}-linux-gnu/{file}", std::env::consts::ARCH)
+        format!("/usr/lib/{}-linux-gnu/{file}", std::env::consts::ARCH).into()
+    }
+
+    /// The package of Debian that installs it.
+    pub fn package(self) -> &'static str {
+        match self {
+            Self::OpenSc => "opensc-pkcs11",
+            Self::YkCs11 => "ykcs11",
+        }
     }
 }
 
@@ -81,6 +89,9 @@ pub const P384_FIRST: &Keys = &[
 /// A reader with a card. Dropping it ends its pcscd.
 pub struct CardReader {
     card: Card,
+    serial: u32,
+    /// The type of the key for authentication.
+    first: KeyType,
     /// How often pcscd has seen the card go in, and out.
     seen: (usize, usize),
     // Only a restart takes it out.
@@ -89,27 +100,36 @@ pub struct CardReader {
 }
 
 impl CardReader {
-    /// A reader with a card in it, whose PIN is [`PIN`]. Returns `None` on a machine that cannot
-    /// have one, and says why on standard error.
-    pub fn start(keys: &Keys) -> Option<Self> {
-        static SERIAL: AtomicU32 = AtomicU32::new(7_654_321);
-        if !daemon::is_possible() {
-            return None;
-        }
+    /// A reader with a card in it, whose PIN is [`PIN`]. Fails on a machine that cannot have one,
+    /// and says why.
+    pub fn start(keys: &Keys) -> Result<Self, String> {
+        static SERIALS: AtomicU32 = AtomicU32::new(7_654_321);
+        daemon::check()?;
         let folder = tempfile::Builder::new()
             .prefix("pkcs11-bridge-test-reader-")
             .tempdir()
             .expect("a folder");
-        let card = Card::new(PIN, SERIAL.fetch_add(1, Ordering::Relaxed), certified(keys));
+        let serial = SERIALS.fetch_add(1, Ordering::Relaxed);
+        let card = Card::new(PIN, serial, certified(keys));
         let daemon = Some(Daemon::start(folder.path()));
-        let mut reader = Self { card, seen: (0, 0), daemon, folder };
+        let (seen, first) = ((0, 0), keys[0].1);
+        let mut reader = Self { card, serial, first, seen, daemon, folder };
         reader.insert();
-        Some(reader)
+        Ok(reader)
     }
 
     /// The card. It counts its commands.
     pub fn card(&self) -> &Card {
         &self.card
+    }
+
+    /// The label that a module gives the card.
+    pub fn label(&self, module: CardModule) -> String {
+        match module {
+            // The name in the certificate for authentication.
+            CardModule::OpenSc => self.first.name().to_owned(),
+            CardModule::YkCs11 => format!("YubiKey PIV #{}", self.serial),
+        }
     }
 
     /// Puts the card in, and waits until pcscd has seen it.
@@ -144,12 +164,13 @@ impl CardReader {
 
     /// A bridge with this reader, a module and an approved [`ORIGIN`].
     pub fn setup(&self, module: CardModule) -> Setup {
-        self.setup_without_modules().module(module.name(), module.path())
+        let path = module.path();
+        self.setup_without_modules().module(module.name(), path.to_str().expect("UTF-8"))
     }
 
     /// A bridge with this reader and an approved [`ORIGIN`].
     pub fn setup_without_modules(&self) -> Setup {
-        Setup::new().origin(ORIGIN).environment(SOCKET, self.socket())
+        Setup::new().origin(ORIGIN).environment(SOCKET_VARIABLE, self.socket())
     }
 
     /// A command of OpenSC's `pkcs11-tool` with this reader and a module.
@@ -163,7 +184,7 @@ impl CardReader {
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = tool(program);
         let no_configuration = self.folder.path().join("no-opensc.conf");
-        command.env(SOCKET, self.socket()).env("OPENSC_CONF", no_configuration);
+        command.env(SOCKET_VARIABLE, self.socket()).env("OPENSC_CONF", no_configuration);
         command
     }
 }
@@ -184,4 +205,5 @@ fn certified(keys: &Keys) -> Vec<CertifiedKey> {
     keys.iter().map(certified).collect()
 }
 
-const SOCKET: &str = "PCSCLITE_CSOCK_NAME";
+/// Names the socket of pcscd to its clients.
+pub const SOCKET_VARIABLE: &str = "PCSCLITE_CSOCK_NAME";

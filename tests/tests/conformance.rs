@@ -14,4 +14,5 @@ macro_rules! families {
 
 families! {
     softhsm = "softhsm";
+    opensc = "opensc";
 }

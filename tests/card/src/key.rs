@@ -44,21 +44,29 @@ impl Key {
     }
 
     /// The private operation: raw RSA on a padded block, or ECDSA in DER on a hash. Returns `None`
-    /// if the input does not have the length that the key needs.
+    /// if the input is longer or shorter than the key takes. As on a YubiKey, a hash may be shorter
+    /// than the curve's order.
     pub(crate) fn apply(&self, input: &[u8]) -> Option<Vec<u8>> {
         match self {
             Self::Rsa2048(key) => raw_rsa(key, input),
-            Self::P256(key) if input.len() == 32 => {
-                let signature: p256::ecdsa::Signature = key.sign_prehash(input).ok()?;
+            Self::P256(key) => {
+                let hash: [u8; 32] = left_padded(input)?;
+                let signature: p256::ecdsa::Signature = key.sign_prehash(&hash).ok()?;
                 Some(signature.to_der().as_bytes().to_vec())
             }
-            Self::P384(key) if input.len() == 48 => {
-                let signature: p384::ecdsa::Signature = key.sign_prehash(input).ok()?;
+            Self::P384(key) => {
+                let hash: [u8; 48] = left_padded(input)?;
+                let signature: p384::ecdsa::Signature = key.sign_prehash(&hash).ok()?;
                 Some(signature.to_der().as_bytes().to_vec())
             }
-            Self::P256(_) | Self::P384(_) => None,
         }
     }
+}
+
+fn left_padded<const N: usize>(hash: &[u8]) -> Option<[u8; N]> {
+    let mut padded = [0; N];
+    padded[N.checked_sub(hash.len())?..].copy_from_slice(hash);
+    Some(padded)
 }
 
 fn raw_rsa(key: &PrivateKey, block: &[u8]) -> Option<Vec<u8>> {

@@ -2,7 +2,6 @@
 //! nor its drivers with the pcscd of the machine, so that it sees no reader of the machine.
 
 use std::fs;
-use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -84,23 +83,21 @@ pub(super) fn socket(folder: &Path) -> PathBuf {
     run_folder(folder).join("pcscd.comm")
 }
 
-/// Whether this machine gives pcscd a mount namespace. If not, says so once on standard error,
-/// which cargo shows even for a test that passes.
-pub(super) fn is_possible() -> bool {
-    static POSSIBLE: OnceLock<bool> = OnceLock::new();
-    *POSSIBLE.get_or_init(|| {
-        let output = unshare().arg("true").output().expect("unshare");
-        if !output.status.success() {
-            let error = String::from_utf8_lossy(&output.stderr);
-            let _ = writeln!(
-                std::io::stderr(),
-                "SKIPPED: the tests with a card reader, because this machine gives pcscd no mount \
-                 namespace ({})",
-                error.trim()
-            );
+/// Fails if this machine cannot run pcscd with a virtual reader, and says why.
+pub(super) fn check() -> Result<(), String> {
+    static RESULT: OnceLock<Result<(), String>> = OnceLock::new();
+    let check = || {
+        if !Path::new(DRIVER).exists() {
+            return Err(format!("{DRIVER} is not installed"));
         }
-        output.status.success()
-    })
+        let output = unshare().arg("true").output().map_err(|error| format!("unshare: {error}"))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let error = String::from_utf8_lossy(&output.stderr);
+        Err(format!("pcscd gets no mount namespace ({})", error.trim()))
+    };
+    RESULT.get_or_init(check).clone()
 }
 
 fn command(folder: &Path) -> Command {

@@ -6,6 +6,7 @@ mod nss;
 mod opencryptoki;
 mod p11_kit_client;
 mod p11_kit_proxy;
+mod piv_card;
 mod private_folder;
 mod softhsm;
 mod softhsm_tokens;
@@ -13,10 +14,13 @@ mod tpm2;
 mod written_keys;
 
 use super::family::Family;
+use crate::card_reader::CardModule;
 
 /// All families, in the order of the table.
 pub const FAMILIES: &[&dyn Family] = &[
     &softhsm::SoftHsm,
+    &piv_card::PivCard(CardModule::OpenSc),
+    &piv_card::PivCard(CardModule::YkCs11),
     &p11_kit_proxy::P11KitProxy,
     &p11_kit_client::P11KitClient,
     &caml_crush::CamlCrush,
