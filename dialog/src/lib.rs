@@ -1,9 +1,10 @@
-//! The questions that the bridge asks its user, and what they look like. The bridge decides what to
+//! The questions that the bridge asks its user, and what they and its notifications say. The bridge decides what to
 //! ask and what an answer means. This crate shows the question, and guards it against answers that
 //! the user did not mean.
 
 mod description;
 mod digits;
+pub mod notification;
 pub mod origin;
 pub mod plain;
 pub mod question;

@@ -6,6 +6,7 @@
 mod app;
 mod body;
 mod button;
+mod digits_field;
 mod field;
 mod guard;
 mod probe;
@@ -77,7 +78,7 @@ fn try_ask(question: Question, limit: Duration, updates: Receiver<Update>) -> An
         .with_minimize_button(false)
         .with_maximize_button(false)
         .with_drag_and_drop(false)
-        .with_icon(egui::IconData::default());
+        .with_icon(eframe::icon_data::from_png_bytes(ICON).unwrap_or_default());
     let mut options =
         eframe::NativeOptions { viewport, centered: true, ..eframe::NativeOptions::default() };
     // The window paints only when something changes. On a hidden window, waiting for the screen
@@ -146,6 +147,8 @@ impl eframe::App for Window {
     }
 }
 
+/// The picture of `www/icon.svg`.
+const ICON: &[u8] = include_bytes!("../icon.png");
 /// The class of the window, and its name for the desktop.
 const APP_ID: &str = "pkcs11-bridge";
 const MAX_HEIGHT: f32 = 8192.0;

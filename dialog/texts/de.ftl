@@ -12,8 +12,8 @@ consent-allow = Zulassen
 consent-deny = Ablehnen
 consent-block = Website sperren
 consent-block-explanation = Lehnt den Zugriff ab und fragt zu dieser Website nie wieder.
-consent-type-allow = Um die Website zuzulassen, tippen Sie { $digits }.
-consent-type-block = Um die Website zu sperren, tippen Sie { $digits }.
+consent-type-allow = Um die Website zuzulassen, geben Sie { $digits } ein.
+consent-type-block = Um die Website zu sperren, geben Sie { $digits } ein.
 
 ## Warnings about the name of a site
 
@@ -50,14 +50,14 @@ documents-more = { $count ->
 }
 size-bytes = { $size ->
     [one] { $size } Byte
-   *[other] { $size } Bytes
+   *[other] { $size } Byte
 }
 size-kilobytes = { $size } kB
 size-megabytes = { $size } MB
 data-hash = { $algorithm }-Hash
 data-message = { $size ->
     [one] Nachricht von { $size } Byte, mit diesem SHA-256-Hash
-   *[other] Nachricht von { $size } Bytes, mit diesem SHA-256-Hash
+   *[other] Nachricht von { $size } Byte, mit diesem SHA-256-Hash
 }
 data-hashes = { $count ->
     [one] { $count } { $algorithm }-Hash
@@ -76,17 +76,18 @@ opens-batch = { $count ->
 }
 opens-login = Mit diesem Zertifikat kann die Website danach ohne Rückfrage weiter signieren. Das endet nach { $minutes } Minuten, oder nach { $idle } Minuten ohne Signatur.
 
-tries-low = Zuvor wurde eine falsche PIN eingegeben. Nach einigen weiteren sperrt sich das Token.
+tries-low = Zuvor wurde eine falsche PIN eingegeben. Nach einigen weiteren wird das Token gesperrt.
+tries-fewer = Nach einigen weiteren falschen PINs wird das Token gesperrt.
 tries-left = { $tries ->
-    [one] Noch { $tries } Versuch, bevor sich das Token sperrt.
-   *[other] Noch { $tries } Versuche, bevor sich das Token sperrt.
+    [one] Noch { $tries } Versuch, bevor das Token gesperrt wird.
+   *[other] Noch { $tries } Versuche, bevor das Token gesperrt wird.
 }
-tries-final = Letzter Versuch: Ist diese PIN falsch, sperrt sich das Token.
+tries-final = Letzter Versuch: Ist diese PIN falsch, wird das Token gesperrt.
 
 problem-wrong = Die PIN war falsch.
 problem-not-accepted = Eine solche PIN nimmt das Token nicht an. Ihre Länge oder ihre Zeichen passen nicht.
 problem-changed = Das Token hat sich inzwischen geändert. Die PIN wurde nicht gesendet. Geben Sie sie noch einmal ein.
-problem-too-fast = Das wurde getippt, bevor Sie dies lesen konnten, und deshalb verworfen. Geben Sie die PIN noch einmal ein.
+problem-too-fast = Das wurde eingegeben, bevor Sie dies lesen konnten, und deshalb verworfen. Geben Sie die PIN noch einmal ein.
 problem-short = { $min ->
     [one] Diese PIN ist kurz: Das Token verlangt nach eigener Angabe mindestens { $min } Zeichen. Trotzdem senden?
    *[other] Diese PIN ist kurz: Das Token verlangt nach eigener Angabe mindestens { $min } Zeichen. Trotzdem senden?
@@ -97,7 +98,7 @@ problem-long = { $max ->
 }
 pin-send-anyway = Trotzdem senden
 pin-change = Ändern
-pin-confirm = Zuvor war eine PIN falsch. Um die PIN einzugeben, tippen Sie zuerst { $digits }.
+pin-confirm = Um die PIN einzugeben, geben Sie zuerst { $digits } ein.
 
 ## Keypad of a reader
 
@@ -108,23 +109,38 @@ hide = Ausblenden
 ## Progress of a batch
 
 progress-title = Signieren
-progress-heading = Signatur { $done } von { $count } ist erstellt
+progress-heading = { $done } von { $count } Signaturen erstellt
 progress-bar = Fortschritt
-progress-stop = Anhalten
+progress-stop = Stoppen
 
 ## The window
 
-wait = Tasten und Klicks wirken in einem Moment.
+wait = Eingaben werden in einem Moment angenommen.
 digits-label = Ziffern
-digits-wrong = Das waren andere Ziffern. Tippen Sie die neuen.
+digits-wrong = Das waren andere Ziffern. Geben Sie die neuen ein.
+
+## Notifications on the desktop
+
+login-title = { $site } kann signieren
+login-signatures = { $count ->
+    [one] { $count } Signatur seit Eingabe der PIN.
+   *[other] { $count } Signaturen seit Eingabe der PIN.
+}
+login-certificate = Zertifikat: { $name }
+login-ends = Die Anmeldung endet nach { $idle } ohne Signatur, spätestens { $longest } nach der PIN.
+duration-minutes = { $count } min
+duration-seconds = { $count } s
+port-title = Ein Programm eines anderen Benutzers belegt einen Port von pkcs11-bridge
+port-text = Ein Programm eines anderen Benutzers belegt Port { $port } (Benutzer { $user }, Programm { $program }). Die Bridge verwendet Port { $own }. Wenn Sie diesen Computer mit niemandem teilen, fragen Sie den Administrator.
+port-unknown-program = unbekannt
 
 ## Pinentry and terminal
 
-plain-consent = Zum Zulassen tippen Sie { $allow }. Zum Sperren dieser Website tippen Sie { $block }. Eine leere Antwort lehnt ab.
+plain-consent = Zum Zulassen geben Sie { $allow } ein. Zum Sperren dieser Website geben Sie { $block } ein. Eine leere Antwort lehnt ab.
 plain-digits-prompt = Ziffern:
 plain-pin-prompt = PIN:
 plain-pin-empty = Eine leere PIN bricht ab.
-plain-send-anyway = Um sie zu senden, tippen Sie { $digits }.
+plain-send-anyway = Um sie zu senden, geben Sie { $digits } ein.
 
 ## Dates
 

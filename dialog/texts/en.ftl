@@ -79,6 +79,7 @@ opens-batch = { $count ->
 opens-login = With this certificate, the site can then sign more without asking. This ends after { $minutes } minutes, or after { $idle } minutes without a signature.
 
 tries-low = A wrong PIN was entered before. The token locks after a few.
+tries-fewer = A few more wrong PINs, and the token locks.
 tries-left = { $tries ->
     [one] { $tries } try is left before the token locks.
    *[other] { $tries } tries are left before the token locks.
@@ -99,7 +100,7 @@ problem-long = { $max ->
 }
 pin-send-anyway = Send anyway
 pin-change = Change it
-pin-confirm = A wrong PIN came before. To enter the PIN, first type { $digits }.
+pin-confirm = To enter the PIN, first type { $digits }.
 
 ## Keypad of a reader
 
@@ -110,7 +111,7 @@ hide = Hide
 ## Progress of a batch
 
 progress-title = Signing
-progress-heading = Signature { $done } of { $count } is made
+progress-heading = { $done } of { $count } signatures made
 progress-bar = Progress
 progress-stop = Stop
 
@@ -119,6 +120,21 @@ progress-stop = Stop
 wait = Keys and clicks count in a moment.
 digits-label = Digits
 digits-wrong = Those were other digits. Type the new ones.
+
+## Notifications on the desktop
+
+login-title = { $site } can sign
+login-signatures = { $count ->
+    [one] { $count } signature since the PIN was entered.
+   *[other] { $count } signatures since the PIN was entered.
+}
+login-certificate = Certificate: { $name }
+login-ends = The login ends after { $idle } without a signature, and { $longest } after the PIN.
+duration-minutes = { $count } min
+duration-seconds = { $count } s
+port-title = Another user’s program has a port of pkcs11-bridge
+port-text = A program of another user holds port { $port } (user { $user }, program { $program }). The bridge uses port { $own }. If you do not share this computer, ask its administrator.
+port-unknown-program = unknown
 
 ## Pinentry and terminal
 

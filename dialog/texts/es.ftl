@@ -29,10 +29,10 @@ pin-heading-batch = { $count ->
    *[other] Introduzca el PIN para { $count } firmas
 }
 pin-heading-one-of = Introduzca el PIN para la firma { $number } de { $count }
-pin-heading-authenticate = Introduzca el PIN para identificarse
+pin-heading-authenticate = Introduzca el PIN para iniciar sesión
 pin-label = PIN
 pin-sign = Firmar
-pin-log-in = Identificarse
+pin-log-in = Iniciar sesión
 pin-cancel = Cancelar
 
 row-site = Sitio
@@ -41,7 +41,7 @@ row-certificate = Certificado
 row-document = Documento
 row-documents = Documentos
 row-to-sign = Para firmar
-row-to-log-in = Para identificarse
+row-to-log-in = Para iniciar sesión
 document-size = { $name } ({ $size })
 document-claim = Lo dice el sitio. Aquí no se puede comprobar.
 documents-more = { $count ->
@@ -54,14 +54,14 @@ size-bytes = { $size ->
 }
 size-kilobytes = { $size } kB
 size-megabytes = { $size } MB
-data-hash = Huella { $algorithm }
+data-hash = Hash { $algorithm }
 data-message = { $size ->
-    [one] Mensaje de { $size } byte, con esta huella SHA-256
-   *[other] Mensaje de { $size } bytes, con esta huella SHA-256
+    [one] Mensaje de { $size } byte, con este hash SHA-256
+   *[other] Mensaje de { $size } bytes, con este hash SHA-256
 }
 data-hashes = { $count ->
-    [one] { $count } huella { $algorithm }
-   *[other] { $count } huellas { $algorithm }
+    [one] { $count } hash { $algorithm }
+   *[other] { $count } hashes { $algorithm }
 }
 data-messages = { $count ->
     [one] { $count } mensaje
@@ -74,9 +74,10 @@ opens-batch = { $count ->
     [one] El PIN vale solo para esta firma.
    *[other] El PIN vale solo para estas { $count } firmas.
 }
-opens-login = Con este certificado, el sitio podrá después firmar más sin preguntar. Termina tras { $minutes } minutos, o tras { $idle } minutos sin firmas.
+opens-login = Con este certificado, el sitio podrá después firmar más sin preguntar. Esto termina tras { $minutes } minutos, o tras { $idle } minutos sin firmas.
 
-tries-low = Antes se introdujo un PIN incorrecto. Tras algunos más, el token se bloquea.
+tries-low = Antes se introdujo un PIN incorrecto. Tras algunos errores más, el token se bloquea.
+tries-fewer = Tras algunos errores más, el token se bloquea.
 tries-left = { $tries ->
     [one] Queda { $tries } intento antes de que el token se bloquee.
    *[other] Quedan { $tries } intentos antes de que el token se bloquee.
@@ -97,7 +98,7 @@ problem-long = { $max ->
 }
 pin-send-anyway = Enviar de todos modos
 pin-change = Cambiarlo
-pin-confirm = Antes hubo un PIN incorrecto. Para introducir el PIN, escriba primero { $digits }.
+pin-confirm = Para introducir el PIN, escriba primero { $digits }.
 
 ## Keypad of a reader
 
@@ -108,20 +109,35 @@ hide = Ocultar
 ## Progress of a batch
 
 progress-title = Firmando
-progress-heading = Firma { $done } de { $count } hecha
+progress-heading = { $done } de { $count } firmas hechas
 progress-bar = Progreso
 progress-stop = Detener
 
 ## The window
 
-wait = Las teclas y los clics valdrán en un momento.
-digits-label = Cifras
-digits-wrong = Eran otras cifras. Escriba las nuevas.
+wait = Las teclas y los clics se aceptarán en un momento.
+digits-label = Dígitos
+digits-wrong = Eran otros dígitos. Escriba los nuevos.
+
+## Notifications on the desktop
+
+login-title = { $site } puede firmar
+login-signatures = { $count ->
+    [one] { $count } firma desde que se introdujo el PIN.
+   *[other] { $count } firmas desde que se introdujo el PIN.
+}
+login-certificate = Certificado: { $name }
+login-ends = La sesión termina tras { $idle } sin firmas, y como máximo { $longest } después del PIN.
+duration-minutes = { $count } min
+duration-seconds = { $count } s
+port-title = El programa de otro usuario ocupa un puerto de pkcs11-bridge
+port-text = Un programa de otro usuario ocupa el puerto { $port } (usuario { $user }, programa { $program }). El bridge usa el puerto { $own }. Si no comparte este ordenador, consulte a su administrador.
+port-unknown-program = desconocido
 
 ## Pinentry and terminal
 
 plain-consent = Para permitirlo, escriba { $allow }. Para bloquear este sitio, escriba { $block }. Una respuesta vacía lo deniega.
-plain-digits-prompt = Cifras:
+plain-digits-prompt = Dígitos:
 plain-pin-prompt = PIN:
 plain-pin-empty = Un PIN vacío cancela.
 plain-send-anyway = Para enviarlo, escriba { $digits }.

@@ -76,7 +76,8 @@ opens-batch = { $count ->
 }
 opens-login = Selle sertifikaadiga saab veebileht seejärel küsimata veel allkirjastada. See lõpeb { $minutes } minuti pärast või pärast { $idle } minutit ilma allkirjata.
 
-tries-low = Varem sisestati vale PIN-kood. Pärast mõnda järgmist token lukustub.
+tries-low = Varem sisestati vale PIN-kood. Veel mõne vea järel token lukustub.
+tries-fewer = Veel mõne vea järel token lukustub.
 tries-left = { $tries ->
     [one] Enne tokeni lukustumist on jäänud { $tries } katse.
    *[other] Enne tokeni lukustumist on jäänud { $tries } katset.
@@ -97,7 +98,7 @@ problem-long = { $max ->
 }
 pin-send-anyway = Saada siiski
 pin-change = Muuda
-pin-confirm = Varem oli PIN-kood vale. PIN-koodi sisestamiseks tippige kõigepealt { $digits }.
+pin-confirm = PIN-koodi sisestamiseks tippige kõigepealt { $digits }.
 
 ## Keypad of a reader
 
@@ -108,7 +109,7 @@ hide = Peida
 ## Progress of a batch
 
 progress-title = Allkirjastamine
-progress-heading = Antud on allkiri { $done }/{ $count }
+progress-heading = Antud allkirju: { $done } / { $count }
 progress-bar = Edenemine
 progress-stop = Peata
 
@@ -117,6 +118,21 @@ progress-stop = Peata
 wait = Klahvid ja klõpsud hakkavad hetke pärast toimima.
 digits-label = Numbrid
 digits-wrong = Need olid teised numbrid. Tippige uued.
+
+## Notifications on the desktop
+
+login-title = { $site } saab allkirjastada
+login-signatures = { $count ->
+    [one] { $count } allkiri pärast PIN-koodi sisestamist.
+   *[other] { $count } allkirja pärast PIN-koodi sisestamist.
+}
+login-certificate = Sertifikaat: { $name }
+login-ends = Sisselogimine lõpeb, kui { $idle } jooksul ei anta allkirja, hiljemalt { $longest } pärast PIN-koodi.
+duration-minutes = { $count } min
+duration-seconds = { $count } s
+port-title = Teise kasutaja programm hoiab pkcs11-bridge’i porti
+port-text = Teise kasutaja programm hoiab porti { $port } (kasutaja { $user }, programm { $program }). Bridge kasutab porti { $own }. Kui te seda arvutit kellegagi ei jaga, küsige selle haldurilt.
+port-unknown-program = teadmata
 
 ## Pinentry and terminal
 

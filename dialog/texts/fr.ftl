@@ -1,12 +1,12 @@
 ## Consent
 
 consent-title = Un site demande l’accès
-consent-heading = Autoriser ce site à utiliser vos cartes à puce et jetons ?
+consent-heading = Autoriser ce site à utiliser vos cartes à puce et jetons ?
 consent-grants = Si vous l’autorisez, jusqu’au { $date } ({ $days ->
     [one] { $days } jour
    *[other] { $days } jours
-}), le site pourra :
-consent-grant-read = voir quels jetons sont connectés, et leurs certificats avec les noms qu’ils contiennent ;
+}), le site pourra :
+consent-grant-read = voir quels jetons sont connectés, et leurs certificats avec les noms qu’ils contiennent ;
 consent-grant-sign = vous demander des signatures. La plupart des jetons exigent alors leur code PIN.
 consent-allow = Autoriser
 consent-deny = Refuser
@@ -29,10 +29,10 @@ pin-heading-batch = { $count ->
    *[other] Saisissez le code PIN pour { $count } signatures
 }
 pin-heading-one-of = Saisissez le code PIN pour la signature { $number } sur { $count }
-pin-heading-authenticate = Saisissez le code PIN pour vous identifier
+pin-heading-authenticate = Saisissez le code PIN pour vous connecter
 pin-label = Code PIN
 pin-sign = Signer
-pin-log-in = S’identifier
+pin-log-in = Se connecter
 pin-cancel = Annuler
 
 row-site = Site
@@ -41,7 +41,7 @@ row-certificate = Certificat
 row-document = Document
 row-documents = Documents
 row-to-sign = À signer
-row-to-log-in = Pour s’identifier
+row-to-log-in = Pour se connecter
 document-size = { $name } ({ $size })
 document-claim = C’est le site qui le dit. Cela ne peut pas être vérifié ici.
 documents-more = { $count ->
@@ -76,28 +76,29 @@ opens-batch = { $count ->
 }
 opens-login = Avec ce certificat, le site pourra ensuite signer encore sans rien demander. Cela prend fin après { $minutes } minutes, ou après { $idle } minutes sans signature.
 
-tries-low = Un code PIN erroné a été saisi auparavant. Après quelques autres, le jeton se bloque.
+tries-low = Un code PIN erroné a été saisi auparavant. Encore quelques erreurs, et le jeton se bloque.
+tries-fewer = Encore quelques erreurs, et le jeton se bloque.
 tries-left = { $tries ->
     [one] Il reste { $tries } essai avant le blocage du jeton.
    *[other] Il reste { $tries } essais avant le blocage du jeton.
 }
-tries-final = Dernier essai : si ce code PIN est erroné, le jeton se bloque.
+tries-final = Dernier essai : si ce code PIN est erroné, le jeton se bloque.
 
 problem-wrong = Ce code PIN était erroné.
 problem-not-accepted = Le jeton n’accepte pas un tel code PIN. Sa longueur ou ses caractères ne conviennent pas.
 problem-changed = Le jeton a changé entre-temps. Le code PIN n’a pas été envoyé. Saisissez-le à nouveau.
 problem-too-fast = Cela a été tapé avant que vous ayez pu lire cette fenêtre, et a donc été ignoré. Saisissez à nouveau le code PIN.
 problem-short = { $min ->
-    [one] Ce code PIN est court : le jeton indique qu’il exige au moins { $min } caractère. L’envoyer quand même ?
-   *[other] Ce code PIN est court : le jeton indique qu’il exige au moins { $min } caractères. L’envoyer quand même ?
+    [one] Ce code PIN est court : le jeton indique qu’il exige au moins { $min } caractère. L’envoyer quand même ?
+   *[other] Ce code PIN est court : le jeton indique qu’il exige au moins { $min } caractères. L’envoyer quand même ?
 }
 problem-long = { $max ->
-    [one] Ce code PIN est long : le jeton indique qu’il accepte au plus { $max } caractère. L’envoyer quand même ?
-   *[other] Ce code PIN est long : le jeton indique qu’il accepte au plus { $max } caractères. L’envoyer quand même ?
+    [one] Ce code PIN est long : le jeton indique qu’il accepte au plus { $max } caractère. L’envoyer quand même ?
+   *[other] Ce code PIN est long : le jeton indique qu’il accepte au plus { $max } caractères. L’envoyer quand même ?
 }
 pin-send-anyway = Envoyer quand même
 pin-change = Modifier
-pin-confirm = Un code PIN était erroné. Pour le saisir à nouveau, tapez d’abord { $digits }.
+pin-confirm = Pour saisir le code PIN, tapez d’abord { $digits }.
 
 ## Keypad of a reader
 
@@ -108,21 +109,36 @@ hide = Masquer
 ## Progress of a batch
 
 progress-title = Signature en cours
-progress-heading = Signature { $done } sur { $count } effectuée
+progress-heading = { $done } signatures effectuées sur { $count }
 progress-bar = Progression
 progress-stop = Arrêter
 
 ## The window
 
-wait = Les touches et les clics compteront dans un instant.
+wait = Les touches et les clics seront pris en compte dans un instant.
 digits-label = Chiffres
 digits-wrong = Ce n’étaient pas ces chiffres. Tapez les nouveaux.
+
+## Notifications on the desktop
+
+login-title = { $site } peut signer
+login-signatures = { $count ->
+    [one] { $count } signature depuis la saisie du code PIN.
+   *[other] { $count } signatures depuis la saisie du code PIN.
+}
+login-certificate = Certificat : { $name }
+login-ends = La session prend fin après { $idle } sans signature, et au plus tard { $longest } après la saisie.
+duration-minutes = { $count } min
+duration-seconds = { $count } s
+port-title = Le programme d’un autre utilisateur occupe un port de pkcs11-bridge
+port-text = Un programme d’un autre utilisateur occupe le port { $port } (utilisateur { $user }, programme { $program }). Le bridge utilise le port { $own }. Si vous ne partagez pas cet ordinateur, consultez son administrateur.
+port-unknown-program = inconnu
 
 ## Pinentry and terminal
 
 plain-consent = Pour l’autoriser, tapez { $allow }. Pour bloquer ce site, tapez { $block }. Une réponse vide refuse.
-plain-digits-prompt = Chiffres :
-plain-pin-prompt = Code PIN :
+plain-digits-prompt = Chiffres :
+plain-pin-prompt = Code PIN :
 plain-pin-empty = Un code PIN vide annule.
 plain-send-anyway = Pour l’envoyer, tapez { $digits }.
 

@@ -12,7 +12,7 @@ consent-allow = Consenti
 consent-deny = Rifiuta
 consent-block = Blocca questo sito
 consent-block-explanation = Rifiuta l’accesso e non chiede mai più per questo sito.
-consent-type-allow = Per consentire il sito, digitare { $digits }.
+consent-type-allow = Per autorizzare il sito, digitare { $digits }.
 consent-type-block = Per bloccare il sito, digitare { $digits }.
 
 ## Warnings about the name of a site
@@ -74,9 +74,10 @@ opens-batch = { $count ->
     [one] Il PIN vale solo per questa firma.
    *[other] Il PIN vale solo per queste { $count } firme.
 }
-opens-login = Con questo certificato, il sito potrà poi firmare ancora senza chiedere. Termina dopo { $minutes } minuti, o dopo { $idle } minuti senza firme.
+opens-login = Con questo certificato, il sito potrà poi firmare ancora senza chiedere. Questo termina dopo { $minutes } minuti, o dopo { $idle } minuti senza firme.
 
-tries-low = In precedenza è stato inserito un PIN errato. Dopo alcuni altri, il token si blocca.
+tries-low = In precedenza è stato inserito un PIN errato. Dopo qualche altro errore, il token si blocca.
+tries-fewer = Dopo qualche altro errore, il token si blocca.
 tries-left = { $tries ->
     [one] Resta { $tries } tentativo prima che il token si blocchi.
    *[other] Restano { $tries } tentativi prima che il token si blocchi.
@@ -97,7 +98,7 @@ problem-long = { $max ->
 }
 pin-send-anyway = Invia comunque
 pin-change = Modifica
-pin-confirm = In precedenza un PIN era errato. Per inserire il PIN, digitare prima { $digits }.
+pin-confirm = Per inserire il PIN, digitare prima { $digits }.
 
 ## Keypad of a reader
 
@@ -108,15 +109,30 @@ hide = Nascondi
 ## Progress of a batch
 
 progress-title = Firma in corso
-progress-heading = Firma { $done } di { $count } eseguita
+progress-heading = { $done } firme su { $count } eseguite
 progress-bar = Avanzamento
 progress-stop = Interrompi
 
 ## The window
 
-wait = I tasti e i clic varranno tra un momento.
+wait = Tasti e clic saranno accettati tra un momento.
 digits-label = Cifre
 digits-wrong = Erano altre cifre. Digitare le nuove.
+
+## Notifications on the desktop
+
+login-title = { $site } può firmare
+login-signatures = { $count ->
+    [one] { $count } firma da quando è stato inserito il PIN.
+   *[other] { $count } firme da quando è stato inserito il PIN.
+}
+login-certificate = Certificato: { $name }
+login-ends = L’accesso termina dopo { $idle } senza firme, e al più tardi { $longest } dopo il PIN.
+duration-minutes = { $count } min
+duration-seconds = { $count } s
+port-title = Il programma di un altro utente occupa una porta di pkcs11-bridge
+port-text = Un programma di un altro utente occupa la porta { $port } (utente { $user }, programma { $program }). Il bridge usa la porta { $own }. Se il computer non è condiviso, rivolgersi all’amministratore.
+port-unknown-program = sconosciuto
 
 ## Pinentry and terminal
 

@@ -76,7 +76,8 @@ opens-batch = { $count ->
 }
 opens-login = Met dit certificaat kan de site daarna zonder vragen verder ondertekenen. Dat eindigt na { $minutes } minuten, of na { $idle } minuten zonder handtekening.
 
-tries-low = Eerder is een verkeerde pincode ingevoerd. Na nog enkele blokkeert het token.
+tries-low = Eerder is een verkeerde pincode ingevoerd. Na nog enkele fouten wordt het token geblokkeerd.
+tries-fewer = Na nog enkele verkeerde pincodes wordt het token geblokkeerd.
 tries-left = { $tries ->
     [one] Nog { $tries } poging voordat het token blokkeert.
    *[other] Nog { $tries } pogingen voordat het token blokkeert.
@@ -86,7 +87,7 @@ tries-final = Laatste poging: als deze pincode verkeerd is, blokkeert het token.
 problem-wrong = Die pincode was verkeerd.
 problem-not-accepted = Het token aanvaardt zo’n pincode niet. De lengte of de tekens kloppen niet.
 problem-changed = Het token is intussen veranderd. De pincode is niet verzonden. Voer hem opnieuw in.
-problem-too-fast = Dat is getypt voordat u dit kon lezen, en daarom weggegooid. Voer de pincode opnieuw in.
+problem-too-fast = Dat is getypt voordat u dit kon lezen, en is daarom genegeerd. Voer de pincode opnieuw in.
 problem-short = { $min ->
     [one] Deze pincode is kort: volgens het token is het minimum { $min } teken. Toch verzenden?
    *[other] Deze pincode is kort: volgens het token is het minimum { $min } tekens. Toch verzenden?
@@ -97,7 +98,7 @@ problem-long = { $max ->
 }
 pin-send-anyway = Toch verzenden
 pin-change = Wijzigen
-pin-confirm = Eerder was een pincode verkeerd. Typ eerst { $digits } om de pincode in te voeren.
+pin-confirm = Typ eerst { $digits } om de pincode in te voeren.
 
 ## Keypad of a reader
 
@@ -108,15 +109,30 @@ hide = Verbergen
 ## Progress of a batch
 
 progress-title = Ondertekenen
-progress-heading = Handtekening { $done } van { $count } is gezet
+progress-heading = { $done } van { $count } handtekeningen gezet
 progress-bar = Voortgang
 progress-stop = Stoppen
 
 ## The window
 
-wait = Toetsen en klikken tellen zo meteen.
+wait = Toetsen en klikken werken over een ogenblik.
 digits-label = Cijfers
-digits-wrong = Dat waren andere cijfers. Typ de nieuwe.
+digits-wrong = Dat waren andere cijfers. Typ de nieuwe cijfers.
+
+## Notifications on the desktop
+
+login-title = { $site } kan ondertekenen
+login-signatures = { $count ->
+    [one] { $count } handtekening sinds de pincode is ingevoerd.
+   *[other] { $count } handtekeningen sinds de pincode is ingevoerd.
+}
+login-certificate = Certificaat: { $name }
+login-ends = De aanmelding eindigt na { $idle } zonder handtekening, en uiterlijk { $longest } na de pincode.
+duration-minutes = { $count } min
+duration-seconds = { $count } s
+port-title = Een programma van een andere gebruiker bezet een poort van pkcs11-bridge
+port-text = Een programma van een andere gebruiker bezet poort { $port } (gebruiker { $user }, programma { $program }). De bridge gebruikt poort { $own }. Als u deze computer niet deelt, vraag dan de beheerder.
+port-unknown-program = onbekend
 
 ## Pinentry and terminal
 

@@ -8,7 +8,7 @@ consent-grants = Jeśli zezwolisz, do { $date } ({ $days ->
     [many] { $days } dni
    *[other] { $days } dnia
 }) strona będzie mogła:
-consent-grant-read = zobaczyć podłączone tokeny i ich certyfikaty wraz z nazwiskami;
+consent-grant-read = zobaczyć podłączone tokeny i ich certyfikaty, z imionami i nazwiskami;
 consent-grant-sign = prosić o podpisy. Większość tokenów wymaga do nich kodu PIN.
 consent-allow = Zezwól
 consent-deny = Odmów
@@ -90,9 +90,10 @@ opens-batch = { $count ->
     [many] Kod PIN dotyczy tylko tych { $count } podpisów.
    *[other] Kod PIN dotyczy tylko tych { $count } podpisów.
 }
-opens-login = Tym certyfikatem strona będzie mogła potem podpisywać dalej bez pytania. Skończy się to po { $minutes } min albo po { $idle } min bez podpisu.
+opens-login = Za pomocą tego certyfikatu strona będzie mogła potem składać kolejne podpisy bez pytania. Skończy się to po { $minutes } min albo po { $idle } min bez podpisu.
 
-tries-low = Wcześniej wpisano błędny kod PIN. Po kilku kolejnych token się zablokuje.
+tries-low = Wcześniej wpisano błędny kod PIN. Po kilku kolejnych błędach token się zablokuje.
+tries-fewer = Po kilku kolejnych błędach token się zablokuje.
 tries-left = { $tries ->
     [one] Pozostała { $tries } próba, zanim token się zablokuje.
     [few] Pozostały { $tries } próby, zanim token się zablokuje.
@@ -119,7 +120,7 @@ problem-long = { $max ->
 }
 pin-send-anyway = Wyślij mimo to
 pin-change = Zmień
-pin-confirm = Wcześniej kod PIN był błędny. Aby go wpisać, najpierw wpisz { $digits }.
+pin-confirm = Aby wpisać kod PIN, najpierw wpisz { $digits }.
 
 ## Keypad of a reader
 
@@ -130,7 +131,7 @@ hide = Ukryj
 ## Progress of a batch
 
 progress-title = Podpisywanie
-progress-heading = Złożono podpis { $done } z { $count }
+progress-heading = Złożone podpisy: { $done } z { $count }
 progress-bar = Postęp
 progress-stop = Zatrzymaj
 
@@ -139,6 +140,23 @@ progress-stop = Zatrzymaj
 wait = Klawisze i kliknięcia zadziałają za chwilę.
 digits-label = Cyfry
 digits-wrong = To były inne cyfry. Wpisz nowe.
+
+## Notifications on the desktop
+
+login-title = { $site } może podpisywać
+login-signatures = { $count ->
+    [one] { $count } podpis od wpisania kodu PIN.
+    [few] { $count } podpisy od wpisania kodu PIN.
+    [many] { $count } podpisów od wpisania kodu PIN.
+   *[other] { $count } podpisu od wpisania kodu PIN.
+}
+login-certificate = Certyfikat: { $name }
+login-ends = Logowanie wygaśnie po { $idle } bez podpisu, najpóźniej { $longest } po wpisaniu kodu PIN.
+duration-minutes = { $count } min
+duration-seconds = { $count } s
+port-title = Program innego użytkownika zajmuje port pkcs11-bridge
+port-text = Program innego użytkownika zajmuje port { $port } (użytkownik { $user }, program { $program }). Bridge używa portu { $own }. Jeśli nikt inny nie korzysta z tego komputera, zapytaj administratora.
+port-unknown-program = nieznany
 
 ## Pinentry and terminal
 

@@ -11,7 +11,7 @@ consent-grant-sign = pedir-lhe assinaturas. Para elas, a maioria dos tokens exig
 consent-allow = Permitir
 consent-deny = Recusar
 consent-block = Bloquear este site
-consent-block-explanation = Recusa o acesso e não volta a perguntar por este site.
+consent-block-explanation = Recusa o acesso e não volta a perguntar sobre este site.
 consent-type-allow = Para permitir o site, digite { $digits }.
 consent-type-block = Para bloquear o site, digite { $digits }.
 
@@ -29,10 +29,10 @@ pin-heading-batch = { $count ->
    *[other] Introduza o PIN para { $count } assinaturas
 }
 pin-heading-one-of = Introduza o PIN para a assinatura { $number } de { $count }
-pin-heading-authenticate = Introduza o PIN para se autenticar
+pin-heading-authenticate = Introduza o PIN para iniciar sessão
 pin-label = PIN
 pin-sign = Assinar
-pin-log-in = Autenticar
+pin-log-in = Iniciar sessão
 pin-cancel = Cancelar
 
 row-site = Site
@@ -41,7 +41,7 @@ row-certificate = Certificado
 row-document = Documento
 row-documents = Documentos
 row-to-sign = Para assinar
-row-to-log-in = Para autenticar
+row-to-log-in = Para iniciar sessão
 document-size = { $name } ({ $size })
 document-claim = É o que diz o site. Não se pode verificar aqui.
 documents-more = { $count ->
@@ -76,7 +76,8 @@ opens-batch = { $count ->
 }
 opens-login = Com este certificado, o site poderá depois assinar mais sem perguntar. Isso termina após { $minutes } minutos, ou após { $idle } minutos sem assinaturas.
 
-tries-low = Antes foi introduzido um PIN errado. Depois de mais alguns, o token bloqueia.
+tries-low = Antes foi introduzido um PIN errado. Depois de mais alguns erros, o token fica bloqueado.
+tries-fewer = Depois de mais alguns erros, o token fica bloqueado.
 tries-left = { $tries ->
     [one] Resta { $tries } tentativa antes de o token bloquear.
    *[other] Restam { $tries } tentativas antes de o token bloquear.
@@ -97,7 +98,7 @@ problem-long = { $max ->
 }
 pin-send-anyway = Enviar mesmo assim
 pin-change = Alterar
-pin-confirm = Antes houve um PIN errado. Para introduzir o PIN, digite primeiro { $digits }.
+pin-confirm = Para introduzir o PIN, digite primeiro { $digits }.
 
 ## Keypad of a reader
 
@@ -108,20 +109,35 @@ hide = Ocultar
 ## Progress of a batch
 
 progress-title = A assinar
-progress-heading = Assinatura { $done } de { $count } feita
+progress-heading = { $done } de { $count } assinaturas feitas
 progress-bar = Progresso
 progress-stop = Parar
 
 ## The window
 
-wait = As teclas e os cliques contam daqui a um momento.
-digits-label = Algarismos
-digits-wrong = Eram outros algarismos. Digite os novos.
+wait = As teclas e os cliques serão aceites dentro de momentos.
+digits-label = Dígitos
+digits-wrong = Eram outros dígitos. Digite os novos.
+
+## Notifications on the desktop
+
+login-title = { $site } pode assinar
+login-signatures = { $count ->
+    [one] { $count } assinatura desde a introdução do PIN.
+   *[other] { $count } assinaturas desde a introdução do PIN.
+}
+login-certificate = Certificado: { $name }
+login-ends = A sessão termina após { $idle } sem assinaturas, e o mais tardar { $longest } após o PIN.
+duration-minutes = { $count } min
+duration-seconds = { $count } s
+port-title = O programa de outro utilizador ocupa uma porta do pkcs11-bridge
+port-text = Um programa de outro utilizador ocupa a porta { $port } (utilizador { $user }, programa { $program }). O bridge usa a porta { $own }. Se não partilha este computador, contacte o administrador.
+port-unknown-program = desconhecido
 
 ## Pinentry and terminal
 
 plain-consent = Para permitir, digite { $allow }. Para bloquear este site, digite { $block }. Uma resposta vazia recusa.
-plain-digits-prompt = Algarismos:
+plain-digits-prompt = Dígitos:
 plain-pin-prompt = PIN:
 plain-pin-empty = Um PIN vazio cancela.
 plain-send-anyway = Para o enviar, digite { $digits }.

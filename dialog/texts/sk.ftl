@@ -84,7 +84,8 @@ opens-batch = { $count ->
 }
 opens-login = Týmto certifikátom bude môcť stránka potom podpisovať ďalej bez otázok. Skončí sa to po { $minutes } min alebo po { $idle } min bez podpisu.
 
-tries-low = Predtým bol zadaný nesprávny PIN kód. Po niekoľkých ďalších sa token zablokuje.
+tries-low = Predtým bol zadaný nesprávny PIN kód. Po niekoľkých ďalších chybách sa token zablokuje.
+tries-fewer = Po niekoľkých ďalších chybách sa token zablokuje.
 tries-left = { $tries ->
     [one] Zostáva { $tries } pokus, kým sa token zablokuje.
     [few] Zostávajú { $tries } pokusy, kým sa token zablokuje.
@@ -106,9 +107,9 @@ problem-long = { $max ->
     [few] Tento PIN kód je dlhý: podľa tokenu je maximum { $max } znaky. Napriek tomu odoslať?
    *[other] Tento PIN kód je dlhý: podľa tokenu je maximum { $max } znakov. Napriek tomu odoslať?
 }
-pin-send-anyway = Aj tak odoslať
+pin-send-anyway = Napriek tomu odoslať
 pin-change = Zmeniť
-pin-confirm = Predtým bol PIN kód nesprávny. Ak ho chcete zadať, najprv napíšte { $digits }.
+pin-confirm = Ak chcete zadať PIN kód, najprv napíšte { $digits }.
 
 ## Keypad of a reader
 
@@ -119,15 +120,31 @@ hide = Skryť
 ## Progress of a batch
 
 progress-title = Podpisovanie
-progress-heading = Hotový je podpis { $done } z { $count }
+progress-heading = Hotové podpisy: { $done } z { $count }
 progress-bar = Priebeh
 progress-stop = Zastaviť
 
 ## The window
 
-wait = Klávesy a kliknutia začnú platiť o chvíľu.
+wait = Klávesy a kliknutia budú o chvíľu prijaté.
 digits-label = Číslice
 digits-wrong = Boli to iné číslice. Napíšte nové.
+
+## Notifications on the desktop
+
+login-title = { $site } môže podpisovať
+login-signatures = { $count ->
+    [one] { $count } podpis od zadania PIN kódu.
+    [few] { $count } podpisy od zadania PIN kódu.
+   *[other] { $count } podpisov od zadania PIN kódu.
+}
+login-certificate = Certifikát: { $name }
+login-ends = Prihlásenie sa skončí po { $idle } bez podpisu, najneskôr { $longest } po zadaní PIN kódu.
+duration-minutes = { $count } min
+duration-seconds = { $count } s
+port-title = Program iného používateľa obsadil port pkcs11-bridge
+port-text = Program iného používateľa obsadil port { $port } (používateľ { $user }, program { $program }). Bridge používa port { $own }. Ak tento počítač s nikým nezdieľate, opýtajte sa správcu.
+port-unknown-program = neznámy
 
 ## Pinentry and terminal
 

@@ -1,17 +1,17 @@
 ## Consent
 
 consent-title = Bir site erişim istiyor
-consent-heading = Bu site akıllı kartlarınızı ve token’larınızı kullanabilsin mi?
+consent-heading = Bu site akıllı kartlarınızı ve tokenlarınızı kullanabilsin mi?
 consent-grants = İzin verirseniz site { $date } tarihine kadar ({ $days ->
     [one] { $days } gün
    *[other] { $days } gün
 }):
-consent-grant-read = takılı token’ları ve içlerindeki adlarla birlikte sertifikalarını görebilir;
+consent-grant-read = takılı tokenları ve içlerindeki adlarla birlikte sertifikalarını görebilir;
 consent-grant-sign = sizden imza isteyebilir. Çoğu token bunun için PIN kodunu sorar.
 consent-allow = İzin ver
 consent-deny = Reddet
 consent-block = Bu siteyi engelle
-consent-block-explanation = Erişimi reddeder ve bu siteyi bir daha sormaz.
+consent-block-explanation = Erişimi reddeder ve bu site için bir daha sormaz.
 consent-type-allow = Siteye izin vermek için { $digits } yazın.
 consent-type-block = Siteyi engellemek için { $digits } yazın.
 
@@ -74,9 +74,10 @@ opens-batch = { $count ->
     [one] PIN kodu yalnızca bu imza için geçerlidir.
    *[other] PIN kodu yalnızca bu { $count } imza için geçerlidir.
 }
-opens-login = Site bundan sonra bu sertifikayla sormadan imza atmaya devam edebilir. Bu, { $minutes } dakika sonra ya da imzasız { $idle } dakika sonra sona erer.
+opens-login = Site bundan sonra bu sertifikayla sormadan imza atmaya devam edebilir. Bu izin { $minutes } dakika sonra ya da { $idle } dakika imza atılmazsa sona erer.
 
-tries-low = Daha önce yanlış bir PIN kodu girildi. Birkaç yanlıştan sonra token kilitlenir.
+tries-low = Daha önce yanlış bir PIN kodu girildi. Birkaç yanlış denemeden sonra token kilitlenir.
+tries-fewer = Birkaç yanlış denemeden sonra token kilitlenir.
 tries-left = { $tries ->
     [one] Token kilitlenmeden önce { $tries } deneme kaldı.
    *[other] Token kilitlenmeden önce { $tries } deneme kaldı.
@@ -88,16 +89,16 @@ problem-not-accepted = Token böyle bir PIN kodunu kabul etmiyor. Uzunluğu ya d
 problem-changed = Token bu arada değişti. PIN kodu gönderilmedi. Yeniden girin.
 problem-too-fast = Bu, siz pencereyi okuyamadan yazıldı, bu yüzden atıldı. PIN kodunu yeniden girin.
 problem-short = { $min ->
-    [one] Bu PIN kodu kısa: token’a göre en az { $min } karakter olmalı. Yine de gönderilsin mi?
-   *[other] Bu PIN kodu kısa: token’a göre en az { $min } karakter olmalı. Yine de gönderilsin mi?
+    [one] Bu PIN kodu kısa: tokena göre en az { $min } karakter olmalı. Yine de gönderilsin mi?
+   *[other] Bu PIN kodu kısa: tokena göre en az { $min } karakter olmalı. Yine de gönderilsin mi?
 }
 problem-long = { $max ->
-    [one] Bu PIN kodu uzun: token’a göre en çok { $max } karakter olmalı. Yine de gönderilsin mi?
-   *[other] Bu PIN kodu uzun: token’a göre en çok { $max } karakter olmalı. Yine de gönderilsin mi?
+    [one] Bu PIN kodu uzun: tokena göre en çok { $max } karakter olmalı. Yine de gönderilsin mi?
+   *[other] Bu PIN kodu uzun: tokena göre en çok { $max } karakter olmalı. Yine de gönderilsin mi?
 }
 pin-send-anyway = Yine de gönder
 pin-change = Değiştir
-pin-confirm = Daha önce PIN kodu yanlıştı. PIN kodunu girmek için önce { $digits } yazın.
+pin-confirm = PIN kodunu girmek için önce { $digits } yazın.
 
 ## Keypad of a reader
 
@@ -108,7 +109,7 @@ hide = Gizle
 ## Progress of a batch
 
 progress-title = İmzalanıyor
-progress-heading = İmza { $done } / { $count } atıldı
+progress-heading = { $count } imzadan { $done } tanesi atıldı
 progress-bar = İlerleme
 progress-stop = Durdur
 
@@ -117,6 +118,21 @@ progress-stop = Durdur
 wait = Tuşlar ve tıklamalar birazdan geçerli olacak.
 digits-label = Rakamlar
 digits-wrong = Bunlar başka rakamlardı. Yenilerini yazın.
+
+## Notifications on the desktop
+
+login-title = { $site } imza atabilir
+login-signatures = { $count ->
+    [one] PIN kodu girildiğinden beri { $count } imza atıldı.
+   *[other] PIN kodu girildiğinden beri { $count } imza atıldı.
+}
+login-certificate = Sertifika: { $name }
+login-ends = Oturum, { $idle } imza atılmazsa ya da PIN kodundan en geç { $longest } sonra sona erer.
+duration-minutes = { $count } dk
+duration-seconds = { $count } sn
+port-title = Başka bir kullanıcının programı pkcs11-bridge’in bir bağlantı noktasını kullanıyor
+port-text = Başka bir kullanıcının programı { $port } numaralı bağlantı noktasını kullanıyor (kullanıcı { $user }, program { $program }). Bridge { $own } numaralı bağlantı noktasını kullanıyor. Bu bilgisayarı paylaşmıyorsanız yöneticisine sorun.
+port-unknown-program = bilinmiyor
 
 ## Pinentry and terminal
 

@@ -1,7 +1,7 @@
 ## Consent
 
-consent-title = Сайт просить доступ
-consent-heading = Дозволити цьому сайту користуватися вашими смарт-картками й токенами?
+consent-title = Сайт запитує доступ
+consent-heading = Дозволити цьому сайту користуватися вашими смарткартками й токенами?
 consent-grants = Якщо ви дозволите, до { $date } ({ $days ->
     [one] { $days } день
     [few] { $days } дні
@@ -13,7 +13,7 @@ consent-grant-sign = просити у вас підписи. Більшість
 consent-allow = Дозволити
 consent-deny = Відхилити
 consent-block = Заблокувати цей сайт
-consent-block-explanation = Відхиляє доступ і більше ніколи не питає про цей сайт.
+consent-block-explanation = Відмовляє в доступі й більше ніколи не питає про цей сайт.
 consent-type-allow = Щоб дозволити сайт, введіть { $digits }.
 consent-type-block = Щоб заблокувати сайт, введіть { $digits }.
 
@@ -92,7 +92,8 @@ opens-batch = { $count ->
 }
 opens-login = Із цим сертифікатом сайт зможе потім підписувати далі без запитань. Це закінчиться через { $minutes } хв або через { $idle } хв без підпису.
 
-tries-low = Раніше було введено неправильний PIN-код. Після ще кількох токен заблокується.
+tries-low = Раніше було введено неправильний PIN-код. Після ще кількох помилок токен заблокується.
+tries-fewer = Після ще кількох помилок токен заблокується.
 tries-left = { $tries ->
     [one] Залишилася { $tries } спроба, перш ніж токен заблокується.
     [few] Залишилося { $tries } спроби, перш ніж токен заблокується.
@@ -119,7 +120,7 @@ problem-long = { $max ->
 }
 pin-send-anyway = Усе одно надіслати
 pin-change = Змінити
-pin-confirm = Раніше PIN-код був неправильний. Щоб ввести його, спочатку введіть { $digits }.
+pin-confirm = Щоб ввести PIN-код, спочатку введіть { $digits }.
 
 ## Keypad of a reader
 
@@ -130,15 +131,32 @@ hide = Сховати
 ## Progress of a batch
 
 progress-title = Підписання
-progress-heading = Зроблено підпис { $done } з { $count }
+progress-heading = Зроблено підписів: { $done } з { $count }
 progress-bar = Перебіг
 progress-stop = Зупинити
 
 ## The window
 
-wait = Клавіші та клацання подіють за мить.
+wait = Натискання й клацання подіють за мить.
 digits-label = Цифри
 digits-wrong = Це були інші цифри. Введіть нові.
+
+## Notifications on the desktop
+
+login-title = { $site } може підписувати
+login-signatures = { $count ->
+    [one] { $count } підпис після введення PIN-коду.
+    [few] { $count } підписи після введення PIN-коду.
+    [many] { $count } підписів після введення PIN-коду.
+   *[other] { $count } підпису після введення PIN-коду.
+}
+login-certificate = Сертифікат: { $name }
+login-ends = Сеанс закінчиться через { $idle } без підпису, щонайпізніше через { $longest } після PIN-коду.
+duration-minutes = { $count } хв
+duration-seconds = { $count } с
+port-title = Програма іншого користувача зайняла порт pkcs11-bridge
+port-text = Програма іншого користувача зайняла порт { $port } (користувач { $user }, програма { $program }). Bridge використовує порт { $own }. Якщо ви не ділите цей комп’ютер з іншими, зверніться до адміністратора.
+port-unknown-program = невідома
 
 ## Pinentry and terminal
 

@@ -8,13 +8,13 @@ use super::style::{CARD, Font, Palette};
 use crate::description::{Description, Grants, Level, Notice, Row, RowValue};
 use crate::origin::ShownOrigin;
 
-/// Shows the description, and a notice about the last input.
-pub(super) fn show(ui: &mut Ui, description: &Description, site: &str, notice: Option<&Notice>) {
+/// Shows the description.
+pub(super) fn show(ui: &mut Ui, description: &Description, site: &str) {
     let palette = Palette::of(ui);
-    text(ui, Font::Heading, &description.heading, palette.ink);
+    heading(ui, &description.heading);
     ui.add_space(6.0);
     origin(ui, site, &description.origin);
-    for notice in description.notices.iter().chain(notice) {
+    for notice in &description.notices {
         show_notice(ui, notice);
     }
     if let Some(grants) = &description.grants {
@@ -29,8 +29,24 @@ pub(super) fn show(ui: &mut Ui, description: &Description, site: &str, notice: O
     }
     if let Some(consequence) = &description.consequence {
         ui.add_space(2.0);
-        text(ui, Font::Small, consequence, palette.ink_soft);
+        text(ui, Font::Body, consequence, palette.ink_soft);
     }
+}
+
+/// The heading. Its lines have about the same width, so that no word stands alone in the last one.
+fn heading(ui: &mut Ui, heading: &str) {
+    let color = Palette::of(ui).ink;
+    let rows = |width: f32| {
+        let job = Font::Heading.job(heading, color, width);
+        ui.fonts_mut(|fonts| fonts.layout_job(job)).rows.len()
+    };
+    let widest = ui.available_width();
+    let fewest = rows(widest);
+    let narrower = (0..).map(|step| widest - HEADING_STEP * step as f32);
+    let fitting = narrower.take_while(|width| *width > HEADING_STEP && rows(*width) == fewest);
+    let job = Font::Heading.job(heading, color, fitting.last().unwrap_or(widest));
+    let galley = ui.fonts_mut(|fonts| fonts.layout_job(job));
+    ui.add(Label::new(galley));
 }
 
 /// A text that wraps.
@@ -68,7 +84,7 @@ fn card(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
         });
 }
 
-fn show_notice(ui: &mut Ui, notice: &Notice) {
+pub(super) fn show_notice(ui: &mut Ui, notice: &Notice) {
     let palette = Palette::of(ui);
     let (mark, fill) = palette.notice(notice.level);
     Frame::new().fill(fill).corner_radius(CARD).inner_margin(Margin::symmetric(14, 10)).show(
@@ -131,13 +147,14 @@ fn show_row(ui: &mut Ui, row: &Row) {
                     }
                 }
                 RowValue::List(names) => {
+                    ui.spacing_mut().item_spacing.y = 5.0;
                     for name in names {
                         text(ui, Font::Body, name, palette.ink);
                     }
                 }
                 RowValue::Hash { kind, hex } => {
                     text(ui, Font::Body, kind, palette.ink);
-                    text(ui, Font::Mono, hex, palette.ink_soft);
+                    text(ui, Font::Mono, &lines_of(hex), palette.ink_soft);
                 }
             }
             if let Some(note) = &row.note {
@@ -145,6 +162,12 @@ fn show_row(ui: &mut Ui, row: &Row) {
             }
         });
     });
+}
+
+/// The groups of a hash, in lines of the same length. Each length of a hash fills its last line.
+fn lines_of(hex: &str) -> String {
+    let groups: Vec<&str> = hex.split(' ').collect();
+    groups.chunks(GROUPS_OF_LINE).map(|line| line.join(" ")).collect::<Vec<_>>().join("\n")
 }
 
 /// How far a batch is.
@@ -165,4 +188,6 @@ pub(super) fn progress_bar(ui: &mut Ui, name: &str, done: usize, count: usize) {
     });
 }
 
+const GROUPS_OF_LINE: usize = 4;
+const HEADING_STEP: f32 = 8.0;
 const LABEL_WIDTH: f32 = 112.0;

@@ -41,7 +41,8 @@ impl Button<'_> {
     pub(super) fn size(&self, ui: &Ui) -> Vec2 {
         let job = Font::Strong.job(self.label, Palette::of(ui).ink, f32::INFINITY);
         let text = ui.fonts_mut(|fonts| fonts.layout_job(job)).size();
-        let side = if self.kind == Kind::Quiet { QUIET_PADDING } else { PADDING };
+        // The text of a quiet button starts where all texts start.
+        let side = if self.kind == Kind::Quiet { 0.0 } else { PADDING };
         let size = text + 2.0 * vec2(side, 8.0);
         if self.kind == Kind::Quiet { size } else { size.max(MIN_SIZE) }
     }
@@ -83,8 +84,12 @@ impl Button<'_> {
 
     fn paint(&self, ui: &Ui, response: &Response) {
         let palette = Palette::of(ui);
-        let (rect, hovered) = (response.rect, response.hovered() && self.live);
+        let hovered = response.hovered() && self.live;
+        let side = if self.kind == Kind::Quiet { QUIET_PADDING } else { 0.0 };
+        let rect = response.rect.expand2(vec2(side, 0.0));
         let (fill, border, ink) = match self.kind {
+            // A button that waits must not look like the one to press.
+            Kind::Primary if !self.live => (palette.line, None, palette.ink_soft),
             Kind::Primary if hovered => (palette.accent_strong, None, palette.on_accent),
             Kind::Primary => (palette.accent, None, palette.on_accent),
             Kind::Secondary if hovered => (palette.line, Some(palette.edge), palette.ink),
@@ -93,7 +98,8 @@ impl Button<'_> {
             Kind::Quiet => (palette.ground, None, palette.ink_soft),
         };
         let pale = |color: eframe::egui::Color32| {
-            if self.live { color } else { palette.ground.lerp_to_gamma(color, 0.45) }
+            let stays = self.live || self.kind == Kind::Primary;
+            if stays { color } else { palette.ground.lerp_to_gamma(color, PALE) }
         };
         ui.painter().rect_filled(rect, CONTROL, pale(fill));
         if let Some(border) = border {
@@ -111,7 +117,31 @@ impl Button<'_> {
     }
 }
 
+/// Shows buttons at the right, and one at the left or, if the row has no room for it, above. The
+/// presses stand in this order.
+pub(super) fn row(ui: &mut Ui, left: Option<&Button<'_>>, right: &[Button<'_>]) -> Vec<Press> {
+    let spacing = ui.spacing().item_spacing.x;
+    let mut presses = Vec::with_capacity(right.len() + 1);
+    let right_width: f32 = right.iter().map(|button| button.size(ui).x + spacing).sum();
+    let left_width = left.map_or(0.0, |button| button.size(ui).x + spacing);
+    ui.add_space(4.0);
+    let left = if left_width + right_width > ui.available_width() {
+        presses.extend(left.map(|button| button.show(ui)));
+        None
+    } else {
+        left
+    };
+    ui.horizontal(|ui| {
+        presses.extend(left.map(|button| button.show(ui)));
+        ui.add_space(ui.available_width() - right_width + spacing);
+        presses.extend(right.iter().map(|button| button.show(ui)));
+    });
+    presses
+}
+
 const PRIMARY: eframe::egui::PointerButton = eframe::egui::PointerButton::Primary;
 const PADDING: f32 = 20.0;
 const QUIET_PADDING: f32 = 10.0;
+/// How much of its colour a button keeps while presses do not count.
+const PALE: f32 = 0.45;
 const MIN_SIZE: Vec2 = vec2(96.0, 38.0);

@@ -114,7 +114,7 @@ impl Font {
             Self::Heading => (20.0, 640.0, 26.0),
             Self::Body => (14.0, 400.0, 20.0),
             Self::Strong => (14.0, 600.0, 20.0),
-            Self::Small => (12.5, 400.0, 18.0),
+            Self::Small => (13.0, 400.0, 18.0),
             Self::Origin => (17.0, 420.0, 24.0),
             Self::OriginStrong => (17.0, 680.0, 24.0),
             Self::Mono => (13.0, 400.0, 20.0),

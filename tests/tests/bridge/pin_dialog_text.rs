@@ -42,7 +42,7 @@ async fn the_dialog_shows_the_origin_the_key_and_the_data() {
     assert_eq!(dialog.buttons(), [Some("Sign"), None, Some("Cancel")]);
     assert_eq!(dialog.row("Site"), ORIGIN);
     assert_eq!(dialog.row("Token"), LABEL);
-    assert_eq!(dialog.row("Certificate"), "CN=P-256,O=pkcs11-bridge,C=BE");
+    assert_eq!(dialog.row("Certificate"), "CN=P-256, O=pkcs11-bridge, C=BE");
     assert_eq!(to_sign(dialog), ("SHA-256 hash".to_owned(), const_hex::encode(hash)));
 }
 
