@@ -8,6 +8,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
+use pkcs11_bridge_dialog::texts::Texts;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -115,12 +116,7 @@ async fn serve_pages(args: ServeArgs) -> Result<(), Cause> {
 
 /// Tells the user on the desktop that a program of another user holds a port of the bridge.
 fn notify_skipped(foreign: &ForeignPort, port: u16) {
-    let text = format!(
-        "A program of another user holds port {} ({foreign}). The bridge uses port {port}. If you \
-         do not share this computer, ask its administrator.",
-        foreign.port
-    );
-    notification::notify("Another user's program has a port of pkcs11-bridge", &text);
+    notification::notify(&foreign.notification(port, &Texts::of_system()));
 }
 
 /// Logs only our own events. Libraries may log whole messages with the crate `log`, and a message

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use notify_rust::{Notification as Message, NotificationHandle, Timeout};
+use pkcs11_bridge_dialog::notification::Notification as Content;
 
 /// A notification that changes its text. Dropping it removes it from the desktop.
 pub(crate) struct Notification {
@@ -16,9 +17,9 @@ pub(crate) struct Notification {
 
 impl Notification {
     /// Shows a notification until it is dropped.
-    pub(crate) fn show(title: &str, text: &str) -> Self {
+    pub(crate) fn show(content: &Content) -> Self {
         let (texts, changes) = channel();
-        let mut message = message(title, text);
+        let mut message = message(content);
         message.timeout(Timeout::Never);
         start(move || {
             if let Some(mut handle) = shown(&message) {
@@ -37,15 +38,15 @@ impl Notification {
 }
 
 /// Shows a notification that stays until the user removes it.
-pub(crate) fn notify(title: &str, text: &str) {
-    let mut message = message(title, text);
+pub(crate) fn notify(content: &Content) {
+    let mut message = message(content);
     message.timeout(Timeout::Never);
     start(move || drop(shown(&message)));
 }
 
-fn message(title: &str, text: &str) -> Message {
+fn message(content: &Content) -> Message {
     let mut message = Message::new();
-    message.appname("pkcs11-bridge").summary(title).body(text);
+    message.appname("pkcs11-bridge").summary(&content.title).body(&content.text);
     message
 }
 

@@ -1,6 +1,6 @@
-//! The questions that the bridge asks its user, and what they and its notifications say. The bridge decides what to
-//! ask and what an answer means. This crate shows the question, and guards it against answers that
-//! the user did not mean.
+//! The questions that the bridge asks its user, and what they and its notifications say. The bridge
+//! decides what to ask and what an answer means. This crate shows the question, and guards it
+//! against answers that the user did not mean.
 
 mod description;
 mod digits;

@@ -3,6 +3,9 @@
 
 use std::fmt;
 
+use pkcs11_bridge_dialog::notification::{self, Notification};
+use pkcs11_bridge_dialog::texts::Texts;
+
 /// Who listens on a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PortHolder {
@@ -39,6 +42,12 @@ impl fmt::Display for ForeignPort {
 }
 
 impl ForeignPort {
+    /// Tells the user that the bridge uses another port.
+    pub(crate) fn notification(&self, own: u16, texts: &Texts) -> Notification {
+        let (user, program) = (self.user.as_str(), self.program.as_deref());
+        notification::ForeignPort { port: self.port, user, program, own }.notification(texts)
+    }
+
     /// Looks up who listens on a port. `None` if it is a program of this user, or if the system
     /// does not tell.
     pub(super) fn look_up(port: u16) -> Option<Self> {

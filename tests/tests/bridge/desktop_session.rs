@@ -124,7 +124,7 @@ async fn a_notification_counts_the_signatures_of_a_login() {
         if let Notice::Shown { id, replaces, title, body } = notice {
             assert_eq!((*id, *replaces), (1, if first { 0 } else { 1 }), "{notices:#?}");
             assert!(title.contains(ORIGIN), "{notices:#?}");
-            assert!(body.contains("CN=P-256") && body.contains("30 minutes"), "{notices:#?}");
+            assert!(body.contains("CN=P-256") && body.contains("30 min"), "{notices:#?}");
         }
     }
 }

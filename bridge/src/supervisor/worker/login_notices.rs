@@ -4,12 +4,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use pkcs11_bridge_dialog::notification::{Login, Notification as Content};
+use pkcs11_bridge_dialog::texts::Texts;
 use pkcs11_bridge_protocol::slot_id::SlotId;
 
 use super::logins::OpenLogin;
 use crate::access::origin::Origin;
 use crate::certificate::fingerprint::Fingerprint;
-use crate::dialog::text::make_safe;
 use crate::notification::Notification;
 
 /// The notifications of one worker.
@@ -35,12 +36,11 @@ impl LoginNotices {
             let notice = match before.remove(&key) {
                 Some(notice) if notice.signatures == login.signatures => notice,
                 Some(notice) => {
-                    notice.notification.update(text(&login, idle));
+                    notice.notification.update(content(origin, &login, idle).text);
                     Notice { signatures: login.signatures, ..notice }
                 }
                 None => {
-                    let title = format!("{} can sign", make_safe(origin.as_str(), MAX_ORIGIN));
-                    let notification = Notification::show(&title, &text(&login, idle));
+                    let notification = Notification::show(&content(origin, &login, idle));
                     Notice { notification, signatures: login.signatures }
                 }
             };
@@ -49,28 +49,9 @@ impl LoginNotices {
     }
 }
 
-fn text(login: &OpenLogin, idle: Duration) -> String {
-    let signatures = match login.signatures {
-        1 => "1 signature".to_owned(),
-        count => format!("{count} signatures"),
-    };
-    format!(
-        "{signatures} since the PIN was entered.\nCertificate: {}\nThe login ends after {} without \
-         a signature, and {} after the PIN.",
-        make_safe(&login.name, MAX_NAME),
-        duration(idle.min(login.longest)),
-        duration(login.longest)
-    )
+/// The notification of a login, in the user's language.
+fn content(origin: &Origin, login: &OpenLogin, idle: Duration) -> Content {
+    let OpenLogin { name, signatures, longest, .. } = login;
+    let (site, signatures, longest) = (origin.as_str(), *signatures, *longest);
+    Login { site, certificate: name, signatures, idle, longest }.notification(&Texts::of_system())
 }
-
-/// "30 minutes" or "45 seconds".
-fn duration(time: Duration) -> String {
-    let (count, unit) = match time.as_secs() {
-        seconds if seconds % 60 == 0 => (seconds / 60, "minute"),
-        seconds => (seconds, "second"),
-    };
-    if count == 1 { format!("1 {unit}") } else { format!("{count} {unit}s") }
-}
-
-const MAX_ORIGIN: usize = 200;
-const MAX_NAME: usize = 150;
