@@ -42,7 +42,7 @@ const TITLES = {
     "The PIN was not accepted",
     "Step 2 shows what the token reports about the tries left.",
   ],
-  "412/109": ["PIN entry was cancelled", "Nothing was signed. Sign again when you are ready."],
+  "412/109": ["PIN entry was cancelled", "Sign again when you are ready."],
   "412/300": [
     "The module cannot be used",
     "Choose another module in step 1, or repair this one and refresh.",
@@ -70,9 +70,21 @@ export const isModuleUnavailable = (error) => error?.status === 412 && String(er
 /** Errors after which the state of the module may have changed. */
 export const isModuleFailure = (error) =>
   isLate(error) || isModuleUnavailable(error) || isInternal(error);
+/** The text of an error says that the user blocked this page. */
+export const isBlocked = (text) => text.startsWith("The user has blocked ");
+/** After two cancelled PIN entries, the bridge asks for no PIN for a while. */
+const isPinSilence = (error) =>
+  error.status === 412 && /cancelled the PIN entry .* twice/.test(error.description ?? "");
 const isInternal = (error) => error?.status === 500 && String(error.code) === "900";
 export const isSuspended = (error) => isModuleUnavailable(error) && retryAt(error) !== null;
 export const isLate = (error) => error.status === 408 && String(error.code) === "900";
+
+/**
+ * The text without its command, which needs the path of a file that only the bridge knows. The demo
+ * forgets its approvals when it ends.
+ */
+export const withoutCommand = (text) => text.replace(/ To [^.]+, run pkcs11-bridge .*$/s, "");
+export const RESTART_DEMO = "In the demo, press Ctrl-C in its terminal and start it again.";
 
 /** The method of the call that was lost with the connection; `undefined` for other errors. */
 const lostCall = (error) => /lost before (\w+) was answered/.exec(error.description ?? "")?.[1];
@@ -93,7 +105,7 @@ function unanswered(error, { phase, backAt }) {
 
 /**
  * @param {any} error a RestException, or any other exception
- * @param {{ phase?: string, backAt?: Date | null }} connection its current state
+ * @param {{ phase?: string, backAt?: Date | null, demoPin?: string }} connection its current state
  * @returns {{ title: string, text: string, advice?: string, row?: string, pkcs11?: string }}
  */
 export function explain(error, connection = {}) {
@@ -108,6 +120,10 @@ export function explain(error, connection = {}) {
     ? unanswered(error, connection)
     : isSuspended(error)
       ? ["The module is suspended for a while"]
-      : (TITLES[row] ?? ["The bridge reported an error"]);
-  return { title, advice, row, pkcs11: error.pkcs11, text: error.description ?? error.message };
+      : isPinSilence(error)
+        ? ["The bridge asks for no PIN now", connection.demoPin && RESTART_DEMO]
+        : (TITLES[row] ?? ["The bridge reported an error"]);
+  const description = error.description ?? error.message;
+  const text = connection.demoPin ? withoutCommand(description) : description;
+  return { title, advice, row, pkcs11: error.pkcs11, text };
 }

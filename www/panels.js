@@ -3,6 +3,7 @@
 
 import { copy } from "./clipboard.js";
 import { byId, el } from "./dom.js";
+import { isBlocked, RESTART_DEMO, withoutCommand } from "./failures.js";
 import { clock } from "./format.js";
 import { notice } from "./notices.js";
 
@@ -19,7 +20,7 @@ const PHASES = {
 export function showPanels(store, connection) {
   const { origin } = location;
   byId("asked-origin").textContent = origin;
-  byId("refused-command").textContent = `pkcs11-bridge origins allow ${origin}`;
+  byId("refused-demo").textContent = RESTART_DEMO;
   for (const [button, action] of [
     ["retry-connect", connection.retry],
     ["retry-refused", connection.retry],
@@ -53,7 +54,17 @@ export function showPanels(store, connection) {
     const isRefused = Boolean(refused) && phase === "open" && !isAsked;
     byId("panel-asked").hidden = !isAsked;
     byId("panel-refused").hidden = !isRefused;
-    byId("refused-text").textContent = refused?.text ?? "";
+    const text = refused?.text ?? "";
+    const blocked = isBlocked(text);
+    byId("title-refused").textContent = blocked
+      ? "You blocked this page"
+      : "This page is not approved";
+    byId("refused-text").textContent = demoPin ? withoutCommand(text) : text;
+    const action = blocked ? "unblock" : "allow";
+    byId("refused-command").textContent = `pkcs11-bridge origins ${action} ${origin}`;
+    byId("retry-refused").textContent = blocked ? "Try again" : "Ask again";
+    // The bridge answers the same until the demo has started again.
+    byId("retry-refused").hidden = blocked && Boolean(demoPin);
     // The time shows that an answer is new, even if its text is the same as before.
     byId("refused-time").textContent = refused ? `Answered at ${clock(refused.at)}.` : "";
     // The demo has a state file of its own, so the command would not change its approvals.

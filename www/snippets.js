@@ -56,7 +56,9 @@ export const snippets = {
       "const signature = await pkcs11.signData({",
       ...choice(state),
       "  data,",
-      "  document: { name: file.name, size: file.size },",
+      "  document: {",
+      "    name: file.name, size: file.size,",
+      "  },",
       ...(asksInPage(state) ? ["  pin,"] : []),
       "});",
     ].join("\n");
