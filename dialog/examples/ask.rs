@@ -12,7 +12,7 @@ use pkcs11_bridge_dialog::window;
 fn main() -> serde_json::Result<()> {
     let question: Question = serde_json::from_reader(io::stdin())?;
     let (_updates, receiver) = mpsc::channel();
-    let answer = match window::ask(question, Duration::from_secs(120), receiver) {
+    let answer = match window::ask(question, Duration::from_secs(120), receiver, || true) {
         Answer::Allowed => "allowed",
         Answer::Denied => "denied",
         Answer::Blocked => "blocked",

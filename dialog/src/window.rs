@@ -30,9 +30,17 @@ use style::WIDTH;
 /// Asks in a window, and returns after at most `limit`. The main thread has to call this, once in a
 /// process: windows of macOS belong to it. `updates` tells how far a batch is.
 ///
+/// A display that hangs makes this function hang too. If the caller then asks in another way,
+/// `may_show` must be false: this function asks it before it shows the window.
+///
 /// The answer is `Unavailable` if no window can be shown.
-pub fn ask(question: Question, limit: Duration, updates: Receiver<Update>) -> Answer {
-    without_panic(|| try_ask(question, limit, updates))
+pub fn ask(
+    question: Question,
+    limit: Duration,
+    updates: Receiver<Update>,
+    may_show: impl FnOnce() -> bool,
+) -> Answer {
+    without_panic(|| try_ask(question, limit, updates, may_show))
         .unwrap_or_else(|reason| Answer::Unavailable(format!("the window failed ({reason})")))
 }
 
@@ -55,7 +63,12 @@ pub fn has_display() -> bool {
     cfg!(not(all(unix, not(target_os = "macos")))) || is_set("DISPLAY") || is_set("WAYLAND_DISPLAY")
 }
 
-fn try_ask(question: Question, limit: Duration, updates: Receiver<Update>) -> Answer {
+fn try_ask(
+    question: Question,
+    limit: Duration,
+    updates: Receiver<Update>,
+    may_show: impl FnOnce() -> bool,
+) -> Answer {
     let answer = Rc::new(RefCell::new(None));
     let theme = theme::preferred();
     let (wake, forwarded) = mpsc::channel();
@@ -87,7 +100,11 @@ fn try_ask(question: Question, limit: Duration, updates: Receiver<Update>) -> An
     let ran = eframe::run_native(
         APP_ID,
         options,
+        // The display has answered, and the window is not visible yet.
         Box::new(move |creation| {
+            if !may_show() {
+                return Err("the display answered too late".into());
+            }
             prepare(&creation.egui_ctx, theme);
             forward(updates, wake, creation.egui_ctx.clone());
             Ok(Box::new(Window { app }))

@@ -30,6 +30,7 @@ mod bridge {
     pub mod faults_returned;
     pub mod forged_reports;
     pub mod handshake;
+    pub mod hanging_display;
     pub mod identity;
     pub mod idle_workers;
     pub mod killed_bridge;

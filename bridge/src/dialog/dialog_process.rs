@@ -24,9 +24,14 @@ pub(crate) fn run(args: &DialogArgs) -> ExitCode {
     let updates = updates::receive(input, end_with_bridge());
     let answer = match (&request.question, tracer::refuse()) {
         (Question::Pin(_), Err(traced)) => Answer::Unavailable(traced.to_string()),
-        _ => ways::ask(&request, updates),
+        // The bridge ends the process when it has read the answer.
+        _ => ways::ask(request, updates, |answer| drop(write(answer))),
     };
-    match frame::write(&mut io::stdout(), &answer) {
+    write(&answer)
+}
+
+fn write(answer: &Answer) -> ExitCode {
+    match frame::write(&mut io::stdout(), answer) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

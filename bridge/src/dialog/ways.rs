@@ -5,6 +5,7 @@ mod pinentry;
 mod terminal;
 mod window;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pkcs11_bridge_dialog::question::{Answer, Question};
@@ -17,12 +18,13 @@ pub(crate) use window::has_display;
 pub(super) use window::{no_window, probe_window};
 
 /// A question, and until when the user may answer it.
-struct Asked<'a> {
-    request: &'a DialogRequest<Question>,
+#[derive(Clone)]
+struct Asked {
+    request: Arc<DialogRequest<Question>>,
     deadline: Instant,
 }
 
-impl Asked<'_> {
+impl Asked {
     fn question(&self) -> &Question {
         &self.request.question
     }
@@ -33,20 +35,37 @@ impl Asked<'_> {
     }
 }
 
-/// Asks the user in each way in turn.
-pub(super) fn ask(request: &DialogRequest<Question>, updates: Updates) -> Answer {
+/// Takes the answer if the display hangs this thread.
+type TakeAnswer = fn(&Answer);
+
+/// Asks the user in each way in turn. If the display hangs this thread, another thread asks in the
+/// ways after the window, and hands the answer to `take`. Then this function does not return.
+pub(super) fn ask(request: DialogRequest<Question>, updates: Updates, take: TakeAnswer) -> Answer {
     let limit = Duration::from_secs(request.seconds.into());
-    let asked = Asked { request, deadline: Instant::now() + limit };
-    let mut reasons = Vec::new();
-    let mut updates = Some(updates);
-    for way in &request.ways {
+    let asked = Asked { request: Arc::new(request), deadline: Instant::now() + limit };
+    ask_from(0, &asked, Some(updates), Vec::new(), take)
+}
+
+/// Asks in each way from the one with this number on. `reasons` says why others do not work.
+fn ask_from(
+    first: usize,
+    asked: &Asked,
+    mut updates: Option<Updates>,
+    mut reasons: Vec<String>,
+    take: TakeAnswer,
+) -> Answer {
+    for (number, way) in asked.request.ways.iter().enumerate().skip(first) {
         let answer = match way {
-            Way::Window => match updates.take() {
-                Some(updates) => window::ask(&asked, updates),
-                None => continue,
-            },
-            Way::Pinentry => pinentry::ask(&asked),
-            Way::Terminal => terminal::ask(&asked),
+            Way::Window => {
+                let Some(updates) = updates.take() else { continue };
+                let (later, mut reasons) = (asked.clone(), reasons.clone());
+                window::ask(asked, updates, move |reason| {
+                    reasons.push(reason);
+                    take(&ask_from(number + 1, &later, None, reasons, take));
+                })
+            }
+            Way::Pinentry => pinentry::ask(asked),
+            Way::Terminal => terminal::ask(asked),
         };
         match answer {
             Answer::Unavailable(reason) => reasons.push(reason),

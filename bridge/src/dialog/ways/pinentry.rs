@@ -13,7 +13,7 @@ use super::Asked;
 use crate::dialog::request::PinentryPrograms;
 
 /// Asks with each program in turn, until one works.
-pub(super) fn ask(asked: &Asked<'_>) -> Answer {
+pub(super) fn ask(asked: &Asked) -> Answer {
     if matches!(asked.question(), Question::Progress(_)) {
         return Answer::Unavailable("a pinentry shows no progress".to_owned());
     }
@@ -34,7 +34,7 @@ pub(super) fn ask(asked: &Asked<'_>) -> Answer {
 
 /// A program that asks a question.
 struct Pinentry<'a> {
-    asked: &'a Asked<'a>,
+    asked: &'a Asked,
     program: &'a Path,
 }
 

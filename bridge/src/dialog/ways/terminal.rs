@@ -9,7 +9,7 @@ pub(crate) use unix::Terminal;
 
 /// Asks the question in the terminal of the bridge.
 #[cfg(unix)]
-pub(super) fn ask(asked: &Asked<'_>) -> Answer {
+pub(super) fn ask(asked: &Asked) -> Answer {
     match &asked.request.terminal {
         Some(device) => unix::ask(asked.question(), device),
         None => Answer::Unavailable("the bridge has no terminal".to_owned()),
@@ -147,6 +147,6 @@ impl Terminal {
 }
 
 #[cfg(not(unix))]
-pub(super) fn ask(_: &Asked<'_>) -> Answer {
+pub(super) fn ask(_: &Asked) -> Answer {
     Answer::Unavailable("the bridge has no terminal".to_owned())
 }
