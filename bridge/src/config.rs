@@ -212,19 +212,14 @@ fn merge_modules(
 ) -> Result<Modules, ConfigError> {
     let mut modules = Vec::new();
     for (name, path) in flags {
-        let from_file = file.modules.iter().find(|module| module.name == *name);
-        let (description, env, confinement) = from_file
-            .map(|module| (module.description.clone(), module.env.clone(), module.confinement()))
-            .unwrap_or_default();
+        let from_file = file.modules.iter().find(|module| module.name == *name).cloned();
         let path = absolute(name, path)?;
-        add(&mut modules, Module { name: name.clone(), path, description, env, confinement })?;
+        add(&mut modules, configured(name.clone(), path, from_file))?;
     }
     for module in file.modules.iter().cloned() {
-        let confinement = module.confinement();
-        let ModuleEntry { name, path, description, env, .. } = module;
-        if flags.iter().all(|(flag, _)| *flag != name) {
-            let path = absolute(&name, &path)?;
-            add(&mut modules, Module { name, path, description, env, confinement })?;
+        if flags.iter().all(|(flag, _)| *flag != module.name) {
+            let path = absolute(&module.name, &module.path)?;
+            add(&mut modules, configured(module.name.clone(), path, Some(module)))?;
         }
     }
     if file.detect_modules.unwrap_or(modules.is_empty()) {
@@ -241,6 +236,15 @@ fn merge_modules(
         modules[..=index].rotate_right(1);
     }
     Ok(Modules::new(modules))
+}
+
+/// A module with what the file says of it.
+fn configured(name: ModuleName, path: PathBuf, entry: Option<ModuleEntry>) -> Module {
+    let confinement = entry.as_ref().map(ModuleEntry::confinement).unwrap_or_default();
+    let (description, env, init_args) = entry
+        .map(|entry| (entry.description, entry.env, entry.init_args.map(|args| args.0)))
+        .unwrap_or_default();
+    Module { name, path, description, env, confinement, init_args }
 }
 
 fn add(modules: &mut Vec<Module>, module: Module) -> Result<(), ConfigError> {
@@ -290,6 +294,7 @@ mod tests {
         name = "a"
         path = "/a.so"
         env = { KEY = "value" }
+        init_args = "configdir='sql:/a'"
         [[modules]]
         name = "b"
         path = "/b.so"
@@ -304,11 +309,12 @@ mod tests {
     }
 
     #[test]
-    fn the_path_of_a_flag_and_the_environment_of_the_file_are_joined() {
+    fn the_path_of_a_flag_and_the_other_keys_of_the_file_are_joined() {
         let settings = merge(&["a=/other.so"], FILE).unwrap();
         let module = settings.modules.resolve(Some("a")).unwrap();
         assert_eq!(module.path, Path::new("/other.so"));
         assert_eq!(module.env["KEY"], "value");
+        assert_eq!(module.init_args.as_deref(), Some("configdir='sql:/a'"));
     }
 
     #[test]

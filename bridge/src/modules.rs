@@ -27,6 +27,8 @@ pub(crate) struct Module {
     /// Environment variables for the module's workers, in addition to the bridge's environment.
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) confinement: Confinement,
+    /// The text that the module gets as `pReserved` of `C_Initialize`.
+    pub(crate) init_args: Option<String>,
 }
 
 /// The name of a module: 1 to 64 letters, digits, `.`, `_` and `-`.
@@ -120,6 +122,7 @@ mod tests {
                     description: String::new(),
                     env: BTreeMap::new(),
                     confinement: Confinement::default(),
+                    init_args: None,
                 })
                 .to_vec(),
         )

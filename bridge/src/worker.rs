@@ -6,7 +6,9 @@
 
 pub mod certificates;
 mod channels;
+mod initialize;
 mod key;
+mod library;
 mod mechanism;
 mod module;
 mod module_error;
@@ -16,6 +18,7 @@ mod sign;
 mod single_part;
 mod slot;
 mod slot_events;
+mod symbol_owner;
 
 use std::cell::Cell;
 use std::io;
@@ -61,7 +64,8 @@ pub(crate) fn run(args: &WorkerArgs) -> ExitCode {
         Confinement { landlock: (!args.no_landlock).into(), seccomp: (!args.no_seccomp).into() };
     confinement::confine(confinement, &args.protect);
     let greet = |greeting| channels[0].send(&greeting);
-    let module = match LoadedModule::load(&args.module) {
+    let init_args = std::env::var(INIT_ARGS).ok();
+    let module = match LoadedModule::load(&args.module, init_args.as_deref()) {
         Ok(module) => module,
         Err(failure) => {
             let _ = greet(Greeting::Failed(failure));
@@ -201,6 +205,8 @@ fn end_with_bridge(_bridge: u32) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
+/// The environment variable with the module's `init_args`. Other users can read a command line.
+pub(crate) const INIT_ARGS: &str = "PKCS11_BRIDGE_INIT_ARGS";
 /// Longer than a running bridge waits before it kills the worker.
 const GRACE: Duration = Duration::from_secs(5);
 const MAX_MEMORY: u64 = 1 << 30;

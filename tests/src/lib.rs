@@ -10,6 +10,7 @@ pub mod bridge;
 pub mod bridge_control;
 pub mod browser;
 pub mod card_reader;
+pub mod compiled_module;
 pub mod conformance;
 pub mod demo;
 pub mod desktop;

@@ -41,6 +41,7 @@ mod bridge {
     pub mod login_lifetime;
     pub mod logins_of_origins;
     pub mod messages;
+    pub mod module_loading;
     pub mod modules;
     pub mod origins;
     pub mod origins_command;

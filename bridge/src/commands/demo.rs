@@ -67,6 +67,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), DemoError> {
         description: "SoftHSM2 with the throw-away token of this demo".to_owned(),
         env,
         confinement: Confinement::default(),
+        init_args: None,
     };
     let approvals = StateFile::at(folder.path().join("state/approvals.json"));
     let bridge = Server::bind(Settings::for_module(module, approvals)).await?;

@@ -67,12 +67,27 @@ pub(super) struct ModuleEntry {
     /// Environment variables for the module.
     #[serde(default)]
     pub(super) env: BTreeMap<String, String>,
+    /// The text for `pReserved` of `C_Initialize`.
+    pub(super) init_args: Option<InitArgs>,
     /// Whether Landlock keeps the module from writing the bridge's files. Only on Linux.
     #[serde(default = "enforced")]
     pub(super) landlock: bool,
     /// Whether seccomp keeps the module from system calls that no module needs. Only on Linux.
     #[serde(default = "enforced")]
     pub(super) seccomp: bool,
+}
+
+/// A text that a module reads up to its first NUL.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct InitArgs(pub(super) String);
+
+impl TryFrom<String> for InitArgs {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        if text.contains('\0') { Err("init_args must not contain NUL") } else { Ok(Self(text)) }
+    }
 }
 
 fn enforced() -> bool {
@@ -107,6 +122,7 @@ mod tests {
         for (text, key, line) in [
             ("listen = \"127.0.0.1:0\"\nalow_origins = []", "alow_origins", "line 2"),
             ("[[modules]]\nname = \"a\"\npath = \"/a\"\npin = \"1\"", "pin", "line 4"),
+            ("[[modules]]\nname = \"a\"\npath = \"/a\"\ninit_args = \"\\u0000\"", "NUL", "line 4"),
             ("[[rules]]\norigin = \"https://a.example\"\nsing = true", "sing", "line 3"),
             ("[[rules]]\ncertificate = \"01\"", "sha256:", "line 2"),
         ] {

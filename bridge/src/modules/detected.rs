@@ -35,6 +35,7 @@ fn detect_in(folders: &[PathBuf], is_usable: impl Fn(&Path) -> bool) -> Vec<Modu
                 description: known.description.to_owned(),
                 env: BTreeMap::new(),
                 confinement: Confinement::default(),
+                init_args: None,
             })
         })
         .collect()

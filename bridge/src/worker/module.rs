@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error, RvError};
 use cryptoki::slot::Slot;
 use pkcs11_bridge_protocol::error_code::ErrorCode;
@@ -12,24 +12,18 @@ use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::rv::Rv;
 use pkcs11_bridge_protocol::slot_id::SlotId;
 
+use super::initialize::{Threading, initialize};
+use super::library::{self, Functions, LoadError};
 use super::module_error::{InContext, return_value};
-use super::single_part::SinglePart;
 use super::slot::SlotState;
 use crate::process::lock::lock;
 
 /// A module that this process has initialised.
 pub(super) struct LoadedModule {
     context: Pkcs11,
-    single_part: Arc<SinglePart>,
+    functions: Arc<Functions>,
     threading: Threading,
     slots: Mutex<HashMap<SlotId, Arc<SlotState>>>,
-}
-
-/// Whether several threads may call the module at the same time.
-#[derive(Clone, Copy, Debug)]
-enum Threading {
-    Single,
-    Multiple,
 }
 
 /// The most threads that a worker has. At least 4, because a thread waits while its token works.
@@ -38,19 +32,12 @@ pub(crate) fn max_threads() -> usize {
 }
 
 impl LoadedModule {
-    pub(super) fn load(path: &Path) -> Result<Self, Failure> {
-        let context = Pkcs11::new(path).map_err(|error| not_loaded(path, &error))?;
-        let initialize = |flags| context.initialize(CInitializeArgs::new(flags));
-        let threading = match initialize(CInitializeFlags::OS_LOCKING_OK) {
-            Ok(()) => Threading::Multiple,
-            Err(Error::Pkcs11(RvError::CantLock, _)) => {
-                initialize(CInitializeFlags::empty()).map_err(|error| not_loaded(path, &error))?;
-                Threading::Single
-            }
-            Err(error) => return Err(not_loaded(path, &error)),
-        };
-        let single_part = SinglePart::load(path).map_err(|error| not_loaded(path, &error))?;
-        Ok(Self { context, single_part: Arc::new(single_part), threading, slots: Mutex::default() })
+    /// Loads and initialises a module. `init_args` becomes `pReserved`.
+    pub(super) fn load(path: &Path, init_args: Option<&str>) -> Result<Self, Failure> {
+        let (context, functions) = library::load(path).map_err(|error| not_loaded(path, &error))?;
+        let threading = initialize(&functions, init_args)
+            .map_err(|error| not_loaded(path, &LoadError::from(error)))?;
+        Ok(Self { context, functions: Arc::new(functions), threading, slots: Mutex::default() })
     }
 
     pub(super) fn context(&self) -> &Pkcs11 {
@@ -88,7 +75,7 @@ impl LoadedModule {
             return Ok(slot);
         }
         let slot = self.find_slot(id)?;
-        let state = SlotState::new(self.context.clone(), slot, Arc::clone(&self.single_part));
+        let state = SlotState::new(self.context.clone(), slot, Arc::clone(&self.functions));
         Ok(Arc::clone(self.slots().entry(id).or_insert_with(|| Arc::new(state))))
     }
 
@@ -120,8 +107,18 @@ impl LoadedModule {
 
 /// The error for a module that cannot be loaded. The path and the system's error describe the
 /// user's computer, so they go to the log and not to the page.
-fn not_loaded(path: &Path, error: &Error) -> Failure {
+fn not_loaded(path: &Path, error: &LoadError) -> Failure {
     tracing::error!(path = %path.display(), %error, "the module cannot be loaded");
+    let error = match error {
+        LoadError::Module(error) => error,
+        LoadError::OtherFile(_) => {
+            return Failure::new(
+                ErrorCode::ModuleUnavailable,
+                "its file has no PKCS#11 functions of its own, only those of another library. The \
+                 bridge's log names it. Allow that library in the bridge's configuration instead.",
+            );
+        }
+    };
     let message = match error {
         Error::LibraryLoading(_) if !path.exists() => {
             "its file does not exist. Install the token's software again, or correct the path in \
@@ -138,7 +135,14 @@ fn not_loaded(path: &Path, error: &Error) -> Failure {
         }
         Error::Pkcs11(reason, _) => {
             let failure = Failure::from_rv(return_value(*reason), "initialising it");
-            return Failure { code: ErrorCode::ModuleUnavailable, ..failure };
+            let hint = match reason {
+                RvError::ArgumentsBad => {
+                    " The module may need `init_args` in the bridge's configuration."
+                }
+                _ => "",
+            };
+            let message = failure.message + hint;
+            return Failure { code: ErrorCode::ModuleUnavailable, message, ..failure };
         }
         _ => {
             "it violates the PKCS#11 standard. The bridge's log holds the details. Update the \

@@ -142,6 +142,6 @@ impl Signer {
         if key.authentication == Authentication::Always {
             slot.authenticate(session, credentials, &self.certificate)?;
         }
-        Ok(slot.single_part().sign(session, input).context(&operation)?)
+        Ok(slot.sign(session, input).context(&operation)?)
     }
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLockReadGuard};
 
 use cryptoki::context::Pkcs11;
+use cryptoki::error::Error;
 use cryptoki::mechanism::MechanismType;
 use cryptoki::session::Session;
 use cryptoki::slot::Slot;
@@ -16,9 +17,10 @@ use pkcs11_bridge_protocol::failure::Failure;
 
 use super::certificates::{self, FoundCertificate, TokenCertificate};
 use super::key::{Candidates, PrivateKey};
+use super::library::Functions;
 use super::module_error::{AsFailure, Stale};
 use super::sessions::PooledSession;
-use super::single_part::SinglePart;
+use super::single_part;
 use crate::certificate::fingerprint::Fingerprint;
 pub(super) use login::{Credentials, LoginError};
 use login::{Login, TokenLogin};
@@ -26,17 +28,17 @@ use token::TokenAccess;
 
 pub(super) struct SlotState {
     token: TokenAccess,
-    single_part: Arc<SinglePart>,
+    functions: Arc<Functions>,
     login: TokenLogin,
     /// Counts how often the slot turned out to hold another token.
     generation: AtomicU64,
 }
 
 impl SlotState {
-    pub(super) fn new(context: Pkcs11, slot: Slot, single_part: Arc<SinglePart>) -> Self {
+    pub(super) fn new(context: Pkcs11, slot: Slot, functions: Arc<Functions>) -> Self {
         Self {
             token: TokenAccess::new(context, slot),
-            single_part,
+            functions,
             login: TokenLogin::default(),
             generation: AtomicU64::new(0),
         }
@@ -212,8 +214,9 @@ impl SlotState {
         self.token.forget_objects();
     }
 
-    pub(super) fn single_part(&self) -> &SinglePart {
-        &self.single_part
+    /// Ends the operation that `C_SignInit` began on the session.
+    pub(super) fn sign(&self, session: &Session, data: &[u8]) -> Result<Vec<u8>, Error> {
+        single_part::sign(&self.functions, session, data)
     }
 
     pub(super) fn has_mechanism(&self, mechanism: MechanismType) -> Result<bool, Failure> {

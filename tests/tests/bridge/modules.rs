@@ -19,7 +19,7 @@ pub fn without_slots() -> String {
 }
 
 /// The path of a library in the folder of this machine's architecture.
-fn library(name: &str) -> String {
+pub fn library(name: &str) -> String {
     let folders = ["/usr/lib", "/lib"].into_iter().flat_map(|folder| {
         std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path())
     });

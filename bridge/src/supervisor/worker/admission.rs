@@ -104,6 +104,7 @@ mod tests {
             description: String::new(),
             env: BTreeMap::new(),
             confinement: Default::default(),
+            init_args: None,
         };
         Admission::new(Arc::new(module), 1)
     }

@@ -17,6 +17,7 @@ use crate::ipc::message::Greeting;
 use crate::modules::Module;
 use crate::process::program;
 use crate::supervisor::circuit_breaker::CircuitBreaker;
+use crate::worker::INIT_ARGS;
 
 /// A process that has greeted: it has initialised its module.
 pub(super) struct Process {
@@ -78,6 +79,10 @@ fn spawn(
         .args((seccomp == Enforcement::Off).then_some("--no-seccomp"))
         .envs(&module.env)
         .kill_on_drop(true);
+    match &module.init_args {
+        Some(args) => command.env(INIT_ARGS, args),
+        None => command.env_remove(INIT_ARGS),
+    };
     // Ctrl-C in a terminal goes to the bridge alone, which then ends its workers in order.
     #[cfg(unix)]
     command.process_group(0);
