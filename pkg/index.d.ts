@@ -1,6 +1,9 @@
 /** The id of a slot: a number. Beyond 2^53 − 1, a string with its decimal digits. */
 export type SlotId = number | string;
 
+/** A number. Beyond 2^53 − 1, which JavaScript numbers round, a string with its decimal digits. */
+export type WholeNumber = number | string;
+
 /**
  * The algorithm of a signature. The case does not matter, and `SHA-256` is the same as `sha256`.
  *
@@ -107,8 +110,8 @@ export interface Slot {
 /**
  * A token (`CK_TOKEN_INFO`).
  *
- * A number is `null` if the token does not report it. A session limit is also `null` if the token
- * has none. PIN lengths and memory are in bytes.
+ * A number is `null` if the token does not report it. PIN lengths and memory are in bytes. Texts
+ * have no padding. If a text of the token is not in UTF-8, it is read as Latin-1.
  */
 export interface Token {
   /** The slot of the token. */
@@ -121,28 +124,28 @@ export interface Token {
   model: string;
   /** The serial number of the token. */
   serial_number: string;
-  /** The flags of `CK_TOKEN_INFO`, as a sum of bits. */
+  /** The flags of `CK_TOKEN_INFO`, as a sum of 32 bits. */
   flags: number;
   /** The most sessions that one application may open. */
-  max_session_count: number | null;
+  max_session_count: WholeNumber | "unlimited" | null;
   /** The sessions that are open. */
-  session_count: number | null;
+  session_count: WholeNumber | null;
   /** The most read/write sessions that one application may open. */
-  max_rw_session_count: number | null;
+  max_rw_session_count: WholeNumber | "unlimited" | null;
   /** The read/write sessions that are open. */
-  rw_session_count: number | null;
+  rw_session_count: WholeNumber | null;
   /** The length of the longest PIN. */
-  max_pin_length: number;
+  max_pin_length: WholeNumber | null;
   /** The length of the shortest PIN. */
-  min_pin_length: number;
+  min_pin_length: WholeNumber | null;
   /** The memory for public objects. */
-  total_public_memory: number | null;
+  total_public_memory: WholeNumber | null;
   /** The free memory for public objects. */
-  free_public_memory: number | null;
+  free_public_memory: WholeNumber | null;
   /** The memory for private objects. */
-  total_private_memory: number | null;
+  total_private_memory: WholeNumber | null;
   /** The free memory for private objects. */
-  free_private_memory: number | null;
+  free_private_memory: WholeNumber | null;
   /** Version "major.minor". */
   hardware_version: string;
   /** Version "major.minor". */

@@ -6,6 +6,7 @@
 
 pub mod certificates;
 mod channels;
+mod info;
 mod initialize;
 mod key;
 mod library;
@@ -19,6 +20,8 @@ mod single_part;
 mod slot;
 mod slot_events;
 mod symbol_owner;
+mod text;
+mod token_info;
 
 use std::cell::Cell;
 use std::io;

@@ -22,6 +22,7 @@ import {
   type SlotId,
   type Token,
   type WatchDetail,
+  type WholeNumber,
 } from "pkcs11-bridge-client";
 import {
   AuthenticationError,
@@ -100,7 +101,7 @@ async function reading(pkcs11: AbstractPkcs11): Promise<void> {
   const all: Token[] = (await pkcs11.token()).data;
   const alsoAll: Token[] = (await pkcs11.token(undefined)).data;
   const one: Token = (await pkcs11.token(slot)).data;
-  const sessions: number | null = one.max_session_count;
+  const sessions: WholeNumber | "unlimited" | null = one.max_session_count;
   console.log(version, always, all, alsoAll, sessions);
   pkcs11.token((error, response) => console.log(error?.status, response?.data[0]?.label));
   pkcs11.token(slot, (error, response) => console.log(error?.status, response?.data.label));

@@ -163,6 +163,7 @@ pub mod pin;
 pub mod result;
 pub mod rv;
 pub mod slot_id;
+pub mod whole_number;
 
 use std::ops::RangeInclusive;
 

@@ -8,6 +8,7 @@ use crate::error_object::ErrorObject;
 use crate::failure::Failure;
 use crate::identity::Identity;
 use crate::slot_id::SlotId;
+use crate::whole_number;
 
 /// Result of `hello`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,8 +84,8 @@ pub struct LibraryInfo {
     pub cryptoki_version: String,
     /// The manufacturer of the module.
     pub manufacturer_id: String,
-    /// Reserved by the standard: 0.
-    pub flags: u64,
+    /// Reserved by the standard, and always 0 here.
+    pub flags: u32,
     /// The description of the module.
     pub library_description: String,
     /// The version of the module.
@@ -98,8 +99,9 @@ pub struct SlotInfo {
     pub slot_id: SlotId,
     /// The description of the slot, often the name of the reader.
     pub description: String,
-    /// Bits: 1 token present, 2 removable device, 4 hardware slot.
-    pub flags: u64,
+    /// Bits: 1 token present, 2 removable device, 4 hardware slot. The lower 32 bits of
+    /// `CK_SLOT_INFO.flags`; the standard defines no others.
+    pub flags: u32,
     /// Version "major.minor".
     pub hardware_version: String,
     /// Version "major.minor".
@@ -108,8 +110,8 @@ pub struct SlotInfo {
 
 /// A token (`CK_TOKEN_INFO`, PKCS#11 3.2, section 3.2).
 ///
-/// A number is `null` if the token does not report it (`CK_UNAVAILABLE_INFORMATION`). A session
-/// limit is also `null` if the token has none (`CK_EFFECTIVELY_INFINITE`). Sizes are in bytes.
+/// A number is `null` if the token does not report it (`CK_UNAVAILABLE_INFORMATION`). Sizes are in
+/// bytes. Numbers beyond 2^53 - 1 are strings, see [`whole_number`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenInfo {
     /// The slot of the token.
@@ -122,32 +124,58 @@ pub struct TokenInfo {
     pub model: String,
     /// The serial number of the token.
     pub serial_number: String,
-    /// The bits of `CK_TOKEN_INFO`.
-    pub flags: u64,
+    /// The lower 32 bits of `CK_TOKEN_INFO.flags`. The standard defines no others.
+    pub flags: u32,
     /// The most sessions that one application may open.
-    pub max_session_count: Option<u64>,
+    pub max_session_count: Option<SessionLimit>,
     /// The sessions that are open.
+    #[serde(with = "whole_number::option")]
     pub session_count: Option<u64>,
     /// The most read/write sessions that one application may open.
-    pub max_rw_session_count: Option<u64>,
+    pub max_rw_session_count: Option<SessionLimit>,
     /// The read/write sessions that are open.
+    #[serde(with = "whole_number::option")]
     pub rw_session_count: Option<u64>,
     /// The length of the longest PIN, in bytes.
-    pub max_pin_length: u64,
+    #[serde(with = "whole_number::option")]
+    pub max_pin_length: Option<u64>,
     /// The length of the shortest PIN, in bytes.
-    pub min_pin_length: u64,
+    #[serde(with = "whole_number::option")]
+    pub min_pin_length: Option<u64>,
     /// The memory for public objects.
+    #[serde(with = "whole_number::option")]
     pub total_public_memory: Option<u64>,
     /// The free memory for public objects.
+    #[serde(with = "whole_number::option")]
     pub free_public_memory: Option<u64>,
     /// The memory for private objects.
+    #[serde(with = "whole_number::option")]
     pub total_private_memory: Option<u64>,
     /// The free memory for private objects.
+    #[serde(with = "whole_number::option")]
     pub free_private_memory: Option<u64>,
     /// Version "major.minor".
     pub hardware_version: String,
     /// Version "major.minor".
     pub firmware_version: String,
+}
+
+/// How many sessions a token allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SessionLimit {
+    /// `"unlimited"`: the token has no limit (`CK_EFFECTIVELY_INFINITE`).
+    Unlimited(Unlimited),
+    /// A number, as [`whole_number`].
+    Count(#[serde(with = "whole_number")] u64),
+}
+
+/// The text `"unlimited"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unlimited {
+    /// The only value.
+    Unlimited,
 }
 
 /// An element of the result of `certificates`.

@@ -74,6 +74,7 @@ mod bridge {
     pub mod state_file_places;
     pub mod state_file_refused;
     pub mod terminal_dialogs;
+    pub mod token_fields;
     pub mod token_removed;
     pub mod two_origins;
     pub mod worker_limit;

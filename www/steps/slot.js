@@ -112,7 +112,7 @@ function tokenView(token) {
       ["Model", token.model],
       ["Serial number", token.serial_number, "exact"],
       ["Versions", `hardware ${token.hardware_version}, firmware ${token.firmware_version}`],
-      ["PIN length", `${token.min_pin_length} to ${count(token.max_pin_length)} bytes`],
+      ["PIN length", `${count(token.min_pin_length)} to ${count(token.max_pin_length)} bytes`],
       ["Sessions", outOf(token.session_count, token.max_session_count)],
       ["Read/write sessions", outOf(token.rw_session_count, token.max_rw_session_count)],
       ["Public memory", memory(token.free_public_memory, token.total_public_memory)],
@@ -140,7 +140,12 @@ function pinView(token) {
 
 function outOf(open, most) {
   if (open == null && most == null) return "not reported";
-  return `${count(open)} open, ${most == null ? "no limit reported" : `at most ${count(most)}`}`;
+  return `${count(open)} open, ${limit(most)}`;
+}
+
+function limit(most) {
+  if (most === "unlimited") return "no limit";
+  return most == null ? "no limit reported" : `at most ${count(most)}`;
 }
 
 function memory(free, total) {

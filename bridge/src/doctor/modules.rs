@@ -77,4 +77,4 @@ async fn examine_slot(module: &Module, slot: SlotInfo, to: &mut Examination<'_>)
 }
 
 /// `CKF_TOKEN_PRESENT` (PKCS#11 3.2, section 3.2).
-const TOKEN_PRESENT: u64 = 1;
+const TOKEN_PRESENT: u32 = 1;

@@ -135,10 +135,10 @@ fn pin_state(token: &TokenInfo) -> (&'static str, Option<&'static str>) {
 }
 
 // Flags of `CK_TOKEN_INFO` (PKCS#11 3.2, section 3.2).
-const LOGIN_REQUIRED: u64 = 0x4;
-const USER_PIN_INITIALIZED: u64 = 0x8;
-const PROTECTED_AUTHENTICATION_PATH: u64 = 0x100;
-const TOKEN_INITIALIZED: u64 = 0x400;
-const USER_PIN_COUNT_LOW: u64 = 0x1_0000;
-const USER_PIN_FINAL_TRY: u64 = 0x2_0000;
-const USER_PIN_LOCKED: u64 = 0x4_0000;
+const LOGIN_REQUIRED: u32 = 0x4;
+const USER_PIN_INITIALIZED: u32 = 0x8;
+const PROTECTED_AUTHENTICATION_PATH: u32 = 0x100;
+const TOKEN_INITIALIZED: u32 = 0x400;
+const USER_PIN_COUNT_LOW: u32 = 0x1_0000;
+const USER_PIN_FINAL_TRY: u32 = 0x2_0000;
+const USER_PIN_LOCKED: u32 = 0x4_0000;

@@ -53,7 +53,7 @@ fn is_same(one: Option<&TokenInfo>, other: Option<&TokenInfo>) -> bool {
 mod tests {
     use super::*;
 
-    fn token(slot: u64, serial: &str, flags: u64) -> (SlotId, Option<TokenInfo>) {
+    fn token(slot: u64, serial: &str, flags: u32) -> (SlotId, Option<TokenInfo>) {
         let info = TokenInfo {
             slot_id: SlotId(slot),
             label: String::new(),
@@ -65,8 +65,8 @@ mod tests {
             session_count: None,
             max_rw_session_count: None,
             rw_session_count: None,
-            max_pin_length: 0,
-            min_pin_length: 0,
+            max_pin_length: None,
+            min_pin_length: None,
             total_public_memory: None,
             free_public_memory: None,
             total_private_memory: None,

@@ -12,6 +12,7 @@ use pkcs11_bridge_protocol::result::CertificateInfo;
 use x509_cert::Certificate;
 
 use super::module_error::{InContext, Stale};
+use super::text::text;
 use crate::certificate::fingerprint::Fingerprint;
 use crate::verification::public_key::PublicKey;
 
@@ -144,7 +145,7 @@ fn read_one(session: &Session, object: ObjectHandle) -> Result<Option<TokenCerti
     Ok((!der.is_empty()).then(|| TokenCertificate {
         id: const_hex::encode(&cka_id),
         cka_id,
-        label: String::from_utf8_lossy(&label).into_owned(),
+        label: text(&label),
         fingerprint: Fingerprint::of(&der),
         der,
         public_key: OnceLock::new(),

@@ -44,6 +44,10 @@ impl LoadedModule {
         &self.context
     }
 
+    pub(super) fn functions(&self) -> &Functions {
+        &self.functions
+    }
+
     /// How many threads may call the module at the same time.
     pub(super) fn threads(&self) -> usize {
         match self.threading {

@@ -37,7 +37,7 @@ pub(super) struct SlotState {
 impl SlotState {
     pub(super) fn new(context: Pkcs11, slot: Slot, functions: Arc<Functions>) -> Self {
         Self {
-            token: TokenAccess::new(context, slot),
+            token: TokenAccess::new(context, slot, Arc::clone(&functions)),
             functions,
             login: TokenLogin::default(),
             generation: AtomicU64::new(0),
@@ -152,7 +152,7 @@ impl SlotState {
 
     /// Reads the certificates from the token.
     pub(super) fn token_label(&self) -> Result<String, Failure> {
-        Ok(self.token.info()?.label().to_owned())
+        Ok(self.token.info()?.label())
     }
 
     pub(super) fn read_certificates(&self) -> Result<Arc<[TokenCertificate]>, Failure> {

@@ -47,6 +47,15 @@ fn change(info: &mut CK_TOKEN_INFO, token: &SimulatedToken) {
     if let Some(serial) = token.serial {
         info.serialNumber = serial;
     }
+    if let Some(time) = token.utc_time {
+        info.utcTime = time;
+    }
+    if let Some(bytes) = token.public_memory {
+        info.ulTotalPublicMemory = bytes;
+    }
+    if let Some(count) = token.max_sessions {
+        info.ulMaxSessionCount = count;
+    }
 }
 
 /// The flags for a number of wrong PINs (PKCS#11 3.2, section 3.2, table 10).

@@ -26,6 +26,12 @@ pub struct SimulatedToken {
     pub label: Option<Vec<u8>>,
     /// `CK_TOKEN_INFO.serialNumber`: any 16 bytes.
     pub serial: Option<[u8; 16]>,
+    /// `CK_TOKEN_INFO.utcTime`: any 16 bytes.
+    pub utc_time: Option<[u8; 16]>,
+    /// `CK_TOKEN_INFO.ulTotalPublicMemory`
+    pub public_memory: Option<u64>,
+    /// `CK_TOKEN_INFO.ulMaxSessionCount`
+    pub max_sessions: Option<u64>,
     /// The number of consecutive wrong PINs that locks the PIN. PINs for the login and for single
     /// keys count together.
     pub tries: Option<u32>,
@@ -72,6 +78,9 @@ impl SimulatedToken {
             max_pin_len: None,
             label: None,
             serial: None,
+            utc_time: None,
+            public_memory: None,
+            max_sessions: None,
             tries: None,
             pinpad: None,
             always_authenticate: None,

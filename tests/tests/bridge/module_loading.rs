@@ -60,14 +60,25 @@ async fn a_module_behind_p11_kit_signs() {
     assert_signs(&mut bridge.connect().await, &token, LABEL, PIN).await;
 }
 
+async fn assert_forwarding_signs(fault: &str) {
+    let (token, module) = (TestToken::new(), CompiledModule::forwarding(&[fault]));
+    let bridge = setup(&module.path(), "").token(&token).start();
+    assert_signs(&mut bridge.connect().await, &token, LABEL, PIN).await;
+}
+
 #[tokio::test]
 async fn a_module_with_a_new_function_list_each_time_signs() {
-    for fault in ["NEW_LIST", "INTERFACE_FAILS", "DEPENDS"] {
-        eprintln!("{fault}");
-        let (token, module) = (TestToken::new(), CompiledModule::forwarding(&[fault]));
-        let bridge = setup(&module.path(), "").token(&token).start();
-        assert_signs(&mut bridge.connect().await, &token, LABEL, PIN).await;
-    }
+    assert_forwarding_signs("NEW_LIST").await;
+}
+
+#[tokio::test]
+async fn a_module_whose_interfaces_fail_signs() {
+    assert_forwarding_signs("INTERFACE_FAILS").await;
+}
+
+#[tokio::test]
+async fn a_module_with_a_dependency_that_looks_like_a_module_signs() {
+    assert_forwarding_signs("DEPENDS").await;
 }
 
 #[tokio::test]

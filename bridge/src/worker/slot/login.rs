@@ -10,7 +10,6 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use cryptoki::error::{Error, RvError};
 use cryptoki::session::{Session, UserType};
-use cryptoki::slot::TokenInfo;
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::pin::Pin;
@@ -25,6 +24,7 @@ use crate::ipc::pin::{
 use crate::pin_proof::PinProof;
 use crate::worker::certificates::TokenCertificate;
 use crate::worker::module_error::{AsFailure, failure};
+use crate::worker::token_info::TokenInfo;
 
 /// What a task may log in with.
 pub(in crate::worker) struct Credentials<'a> {
@@ -271,7 +271,7 @@ pub(super) fn may_authenticate(
 }
 
 fn refusal(error: &Error, info: &TokenInfo, token: &TokenAccess, reason: PinReason) -> LoginError {
-    let label = info.label().to_owned();
+    let label = info.label();
     let failure = failure(error, &format!("logging in to the token \"{label}\""));
     let was_wrong = failure.rv == Some(Rv::PIN_INCORRECT);
     let now = if was_wrong { token.info().ok() } else { None };
@@ -282,8 +282,8 @@ fn refusal(error: &Error, info: &TokenInfo, token: &TokenAccess, reason: PinReas
 fn pin_state(info: &TokenInfo) -> TokenPinState {
     let (min_length, max_length) = pin_lengths(info.min_pin_length(), info.max_pin_length());
     TokenPinState {
-        label: info.label().to_owned(),
-        serial: info.serial_number().to_owned(),
+        label: info.label(),
+        serial: info.serial_number(),
         entry: if info.protected_authentication_path() {
             PinEntryPath::Pinpad
         } else {
@@ -297,16 +297,12 @@ fn pin_state(info: &TokenInfo) -> TokenPinState {
 
 /// The lengths that the token takes, in bytes. Unknown if they make no sense, because modules
 /// misreport them.
-fn pin_lengths(min: usize, max: usize) -> (usize, Option<usize>) {
-    let min = if is_unavailable(min) { 0 } else { min };
+fn pin_lengths(min: Option<u64>, max: Option<u64>) -> (usize, Option<usize>) {
+    let fit = |length: Option<u64>| length.and_then(|length| usize::try_from(length).ok());
+    let min = fit(min).unwrap_or(0);
     // Tokens give 0 if they name no maximum.
-    let max = Some(max).filter(|max| *max > 0 && !is_unavailable(*max));
+    let max = fit(max).filter(|max| *max > 0);
     if max.is_some_and(|max| min > max) { (0, None) } else { (min, max) }
-}
-
-/// Whether the number is `CK_UNAVAILABLE_INFORMATION`, as modules of 64 or 32 bits write it.
-fn is_unavailable(number: usize) -> bool {
-    number == usize::MAX || u32::try_from(number) == Ok(u32::MAX)
 }
 
 fn tries_left(info: &TokenInfo) -> TriesLeft {
@@ -327,19 +323,15 @@ mod tests {
 
     #[test]
     fn lengths_that_make_no_sense_are_unknown() {
-        const UNAVAILABLE: usize = usize::MAX;
-        const UNAVAILABLE_32: usize = u32::MAX as usize;
         for (reported, taken) in [
-            ((4, 8), (4, Some(8))),
-            ((8, 8), (8, Some(8))),
-            ((0, 0), (0, None)),
-            ((6, 0), (6, None)),
-            ((9, 8), (0, None)),
-            ((4, UNAVAILABLE), (4, None)),
-            ((4, UNAVAILABLE_32), (4, None)),
-            ((UNAVAILABLE, 8), (0, Some(8))),
-            ((UNAVAILABLE_32, 8), (0, Some(8))),
-            ((UNAVAILABLE, UNAVAILABLE), (0, None)),
+            ((Some(4), Some(8)), (4, Some(8))),
+            ((Some(8), Some(8)), (8, Some(8))),
+            ((Some(0), Some(0)), (0, None)),
+            ((Some(6), Some(0)), (6, None)),
+            ((Some(9), Some(8)), (0, None)),
+            ((Some(4), None), (4, None)),
+            ((None, Some(8)), (0, Some(8))),
+            ((None, None), (0, None)),
         ] {
             assert_eq!(pin_lengths(reported.0, reported.1), taken, "{reported:?}");
         }

@@ -8,18 +8,22 @@ use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::MechanismType;
 use cryptoki::session::{Session, SessionState};
-use cryptoki::slot::{Slot, TokenInfo};
+use cryptoki::slot::Slot;
 use pkcs11_bridge_protocol::failure::Failure;
 
 use crate::process::lock::lock;
 use crate::worker::certificates::{self, TokenCertificate};
+use crate::worker::info;
 use crate::worker::key::{self, Candidates, PrivateKey};
+use crate::worker::library::Functions;
 use crate::worker::module_error::InContext;
 use crate::worker::sessions::{PooledSession, SessionPool};
+use crate::worker::token_info::TokenInfo;
 
 pub(super) struct TokenAccess {
     context: Pkcs11,
     slot: Slot,
+    functions: Arc<Functions>,
     sessions: SessionPool,
     known: Mutex<KnownObjects>,
 }
@@ -33,9 +37,9 @@ struct KnownObjects {
 }
 
 impl TokenAccess {
-    pub(super) fn new(context: Pkcs11, slot: Slot) -> Self {
+    pub(super) fn new(context: Pkcs11, slot: Slot, functions: Arc<Functions>) -> Self {
         let sessions = SessionPool::new(context.clone(), slot);
-        Self { context, slot, sessions, known: Mutex::default() }
+        Self { context, slot, functions, sessions, known: Mutex::default() }
     }
 
     pub(super) fn slot(&self) -> Slot {
@@ -48,7 +52,7 @@ impl TokenAccess {
 
     pub(super) fn info(&self) -> Result<TokenInfo, Failure> {
         let operation = format!("asking for the token in slot {}", self.slot.id());
-        self.context.get_token_info(self.slot).context(&operation)
+        info::of_token(&self.functions, self.slot).context(&operation)
     }
 
     /// Ends the login. Succeeds if there is none.
