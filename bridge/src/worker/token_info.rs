@@ -1,5 +1,5 @@
-//! What a module says of a token (`CK_TOKEN_INFO`, PKCS#11 3.2, section 3.2). Only what is asked for
-//! is read, so that a wrong value elsewhere does not matter.
+//! What a module says of a token (`CK_TOKEN_INFO`, PKCS#11 3.2, section 3.2). Only the fields that
+//! are asked for are read, so that a wrong value elsewhere does not matter.
 
 use cryptoki_sys::{
     CK_EFFECTIVELY_INFINITE, CK_FLAGS, CK_TOKEN_INFO, CK_ULONG, CKF_LOGIN_REQUIRED,

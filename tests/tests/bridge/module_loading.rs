@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 
 use super::modules::library;
 
-/// Signs with the P-256 key of the token, and asserts that OpenSSL accepts the signature. The module
-/// may give the token another slot and the certificate another id.
+/// Signs with the P-256 key of the token, and asserts that OpenSSL accepts the signature. The
+/// module may give the token another slot and the certificate another id.
 async fn assert_signs(page: &mut Socket, token: &TestToken, label: &str, pin: &str) {
     let tokens = page.result("token", json!({})).await;
     let found = |list: &Value, name: &str, value: &str| {
