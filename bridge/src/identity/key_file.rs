@@ -1,26 +1,26 @@
 //! The file of the identity key: PKCS#8 in DER, beside the state file. Only its owner can read it.
-//! The bridge refuses a key that others can read or write, or that a link leads to.
+//! The bridge refuses a key that others can read or replace, or that a link leads to.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
 
-use tempfile::NamedTempFile;
+use zeroize::Zeroizing;
 
 use super::{IdentityKey, generate};
 use crate::access::approvals::StateFile;
+use crate::process::private_file::{PrivateFile, PrivateFileError};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeyFileError {
-    #[error("cannot read the identity key {path}: {source}")]
-    Read { path: PathBuf, source: io::Error },
+    #[error("cannot use the identity key {path}: {source}")]
+    Read { path: PathBuf, source: PrivateFileError },
     #[error("cannot store a new identity key in {path}: {source}")]
-    Create { path: PathBuf, source: io::Error },
+    Create { path: PathBuf, source: PrivateFileError },
     #[error(
-        "the identity key {path} {problem}; if other users may know it, delete it, so that the \
-         bridge makes another, and sites report a changed key"
+        "cannot trust the identity key: {source}; if other users may know the key, delete {path}, \
+         so that the bridge makes another, and sites report a changed key"
     )]
-    Unsafe { path: PathBuf, problem: &'static str },
+    Unsafe { path: PathBuf, source: PrivateFileError },
     #[error(
         "the identity key {path} is not a P-256 key in PKCS#8; delete it, so that the bridge makes \
          another, and sites report a changed key"
@@ -39,100 +39,42 @@ pub(super) fn path(state_file: &StateFile) -> PathBuf {
 
 /// Reads the key beside the state file. Creates it if it is missing.
 pub(super) fn load(state_file: &StateFile) -> Result<IdentityKey, KeyFileError> {
-    let path = path(state_file);
-    let der = match read(&path)? {
+    let file = PrivateFile::secret_at(path(state_file));
+    let der = match read(&file)? {
         Some(der) => der,
-        None => {
-            let created = state_file.prepare_folder().and_then(|()| create(&path, &generate()?));
-            created.map_err(|source| KeyFileError::Create { path: path.clone(), source })?;
-            // Another bridge may have been quicker.
-            read(&path)?.ok_or_else(|| KeyFileError::Read {
-                path: path.clone(),
-                source: ErrorKind::NotFound.into(),
-            })?
-        }
+        None => create(&file)?,
     };
-    IdentityKey::from_pkcs8(&der).map_err(|_| KeyFileError::Malformed { path })
+    let malformed = |_| KeyFileError::Malformed { path: file.path().to_owned() };
+    IdentityKey::from_pkcs8(&der).map_err(malformed)
 }
 
 /// The content of the file; `None` if it does not exist.
-fn read(path: &Path) -> Result<Option<Vec<u8>>, KeyFileError> {
-    let read_error = |source| KeyFileError::Read { path: path.to_owned(), source };
-    let file = match open(path) {
-        Ok(file) => file,
-        Err(error) if is_missing(&error) => return Ok(None),
-        Err(_) if fs::symlink_metadata(path).is_ok_and(|file| file.is_symlink()) => {
-            return Err(KeyFileError::Unsafe { path: path.to_owned(), problem: "is a link" });
+fn read(file: &PrivateFile) -> Result<Option<Zeroizing<Vec<u8>>>, KeyFileError> {
+    file.read().or_else(|source| {
+        let path = file.path().to_owned();
+        match source {
+            // Creating the key says what is wrong.
+            PrivateFileError::System { source, .. }
+                if source.kind() == ErrorKind::NotADirectory =>
+            {
+                Ok(None)
+            }
+            PrivateFileError::Refused { .. } => Err(KeyFileError::Unsafe { path, source }),
+            source => Err(KeyFileError::Read { path, source }),
         }
-        Err(error) => return Err(read_error(error)),
-    };
-    if let Some(problem) = problem(&file).map_err(read_error)? {
-        return Err(KeyFileError::Unsafe { path: path.to_owned(), problem });
-    }
-    let mut der = Vec::new();
-    file.take(MAX_LEN).read_to_end(&mut der).map_err(read_error)?;
-    Ok(Some(der))
-}
-
-/// Whether there is no file. A file in the place of the folder is such a case too.
-fn is_missing(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
-}
-
-#[cfg(unix)]
-fn open(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-
-    use rustix::fs::OFlags;
-
-    // Opening a pipe would wait for its other end.
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
-    File::options().read(true).custom_flags(flags.cast_signed()).open(path)
-}
-
-#[cfg(not(unix))]
-fn open(path: &Path) -> io::Result<File> {
-    File::open(path)
-}
-
-/// Why the key in the file cannot be trusted.
-#[cfg(unix)]
-fn problem(file: &File) -> io::Result<Option<&'static str>> {
-    use std::os::unix::fs::MetadataExt;
-
-    let metadata = file.metadata()?;
-    Ok(if !metadata.is_file() {
-        Some("is not a regular file")
-    } else if metadata.uid() != rustix::process::geteuid().as_raw() {
-        Some("belongs to another user")
-    } else if metadata.mode() & 0o077 != 0 {
-        Some("can be read or written by other users")
-    } else {
-        None
     })
 }
 
-/// The folder of the user's data is private on this platform.
-#[cfg(not(unix))]
-fn problem(file: &File) -> io::Result<Option<&'static str>> {
-    Ok((!file.metadata()?.is_file()).then_some("is not a regular file"))
-}
-
-/// Creates the file at once with its whole content. An existing file stays as it is.
-fn create(path: &Path, der: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    // `NamedTempFile` creates the file with mode 0600.
-    let mut file = NamedTempFile::new_in(folder)?;
-    file.write_all(der)?;
-    file.as_file().sync_all()?;
-    match file.persist_noclobber(path) {
-        Ok(_) => {}
-        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error.error),
+/// The content of a new file. If another bridge was quicker, the content of its file.
+fn create(file: &PrivateFile) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    let error = |source| KeyFileError::Create { path: file.path().to_owned(), source };
+    let locked = file.lock().map_err(error)?;
+    if let Some(der) = read(file)? {
+        return Ok(der);
     }
-    #[cfg(unix)]
-    File::open(folder)?.sync_all()?;
-    Ok(())
+    let der = Zeroizing::new(generate()?);
+    locked.replace(&der).map_err(error)?;
+    Ok(der)
 }
 
 impl From<KeyFileError> for io::Error {
@@ -142,17 +84,27 @@ impl From<KeyFileError> for io::Error {
 }
 
 const NAME: &str = "identity-key.p8";
-/// A P-256 key has 138 bytes.
-const MAX_LEN: u64 = 4096;
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::path::Path;
 
     use super::*;
 
     fn state_file(folder: &Path) -> StateFile {
         StateFile::at(folder.join("state/approvals.json"))
+    }
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[track_caller]
+    fn assert_unsafe(state_file: &StateFile) {
+        let result = load(state_file);
+        assert!(matches!(result, Err(KeyFileError::Unsafe { .. })), "{:?}", result.err());
     }
 
     #[test]
@@ -161,10 +113,22 @@ mod tests {
         let state_file = state_file(folder.path());
         let fingerprint = load(&state_file).unwrap().fingerprint();
         assert_eq!(load(&state_file).unwrap().fingerprint(), fingerprint);
-        let path = state_file.folder().join(NAME);
+        let path = path(&state_file);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         fs::remove_file(path).unwrap();
         assert_ne!(load(&state_file).unwrap().fingerprint(), fingerprint);
+    }
+
+    #[test]
+    fn bridges_that_start_at_once_have_one_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let state_file = &state_file(folder.path());
+        let keys: Vec<_> = std::thread::scope(|scope| {
+            let load = || load(state_file).unwrap().fingerprint();
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(load)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
     }
 
     #[test]
@@ -172,14 +136,35 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state_file = state_file(folder.path());
         load(&state_file).unwrap();
-        let path = state_file.folder().join(NAME);
-        for (mode, refused) in
-            [(0o600, false), (0o400, false), (0o640, true), (0o604, true), (0o620, true)]
-        {
-            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            let result = load(&state_file);
-            assert_eq!(matches!(result, Err(KeyFileError::Unsafe { .. })), refused, "{mode:o}");
+        for mode in [0o640, 0o604, 0o620] {
+            set_mode(&path(&state_file), mode);
+            assert_unsafe(&state_file);
         }
+        set_mode(&path(&state_file), 0o400);
+        load(&state_file).unwrap();
+    }
+
+    /// Another user could replace the key there. A new key is not stored there either.
+    #[test]
+    fn a_key_in_a_folder_that_others_can_write_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let state_file = state_file(folder.path());
+        load(&state_file).unwrap();
+        for mode in [0o770, 0o707, 0o777] {
+            set_mode(state_file.folder(), mode);
+            assert_unsafe(&state_file);
+        }
+        fs::remove_file(path(&state_file)).unwrap();
+        assert_unsafe(&state_file);
+        assert!(!path(&state_file).exists());
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_the_folder_is_no_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let state_file = state_file(folder.path());
+        fs::write(state_file.folder(), "").unwrap();
+        assert!(matches!(load(&state_file), Err(KeyFileError::Create { .. })));
     }
 
     #[test]
@@ -187,17 +172,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state_file = state_file(folder.path());
         load(&state_file).unwrap();
-        let path = state_file.folder().join(NAME);
+        let path = path(&state_file);
         let moved = state_file.folder().join("moved");
         fs::rename(&path, &moved).unwrap();
         symlink(&moved, &path).unwrap();
-        assert!(matches!(load(&state_file), Err(KeyFileError::Unsafe { .. })));
+        assert_unsafe(&state_file);
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
-        assert!(matches!(load(&state_file), Err(KeyFileError::Unsafe { .. })));
+        assert_unsafe(&state_file);
         fs::remove_dir(&path).unwrap();
         fs::write(&path, "not a key").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        set_mode(&path, 0o600);
         assert!(matches!(load(&state_file), Err(KeyFileError::Malformed { .. })));
     }
 }

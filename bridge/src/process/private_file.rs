@@ -1,5 +1,6 @@
 //! Small files that belong to this user alone, such as approvals, counts and keys. Opening one
-//! never blocks and follows no link. Refuses files that another user owns or can write.
+//! never blocks and follows no link. Refuses files that another user owns or can write, and secrets
+//! that another user can read.
 
 #[cfg_attr(unix, path = "private_file/folder_unix.rs")]
 #[cfg_attr(not(unix), path = "private_file/folder_other.rs")]
@@ -20,6 +21,15 @@ use folder::Folder;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PrivateFile {
     path: PathBuf,
+    readers: Readers,
+}
+
+/// Who may be able to read a private file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Readers {
+    Anyone,
+    /// The file is a secret.
+    OwnerOnly,
 }
 
 /// A private file that no other program of this kind changes meanwhile.
@@ -64,6 +74,8 @@ pub(crate) enum Refusal {
     OtherOwner,
     #[error("can be written by other users; run chmod go-w on it")]
     WritableByOthers,
+    #[error("can be read by other users; run chmod go-rwx on it")]
+    ReadableByOthers,
     #[error("is larger than {MAX_LEN} bytes")]
     TooLarge,
 }
@@ -72,7 +84,12 @@ type Result<T> = std::result::Result<T, PrivateFileError>;
 
 impl PrivateFile {
     pub(crate) fn at(path: PathBuf) -> Self {
-        Self { path: std::path::absolute(&path).unwrap_or(path) }
+        Self { path: std::path::absolute(&path).unwrap_or(path), readers: Readers::Anyone }
+    }
+
+    /// A file that is refused if other users can read it.
+    pub(crate) fn secret_at(path: PathBuf) -> Self {
+        Self { readers: Readers::OwnerOnly, ..Self::at(path) }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -140,7 +157,7 @@ impl PrivateFile {
     }
 
     fn read_in(&self, folder: &Folder) -> Result<Option<Zeroizing<Vec<u8>>>> {
-        let Some(file) = folder.open_file(self.name())? else { return Ok(None) };
+        let Some(file) = folder.open_file(self.name(), self.readers)? else { return Ok(None) };
         let mut content = Zeroizing::default();
         let read = file.take(MAX_LEN + 1).read_to_end(&mut content);
         read.map_err(|source| self.system("read", source))?;
@@ -362,6 +379,23 @@ mod tests {
             // In such a folder only the owner of a file can replace it.
             set_mode(file.folder(), 0o1777);
             file.read().unwrap().unwrap();
+        }
+
+        #[test]
+        fn a_secret_that_others_can_read_is_refused() {
+            let (_folder, file) = temporary_file();
+            let secret = PrivateFile::secret_at(file.path().to_owned());
+            write(&secret, b"secret");
+            secret.read().unwrap().unwrap();
+            for mode in [0o640, 0o604, 0o610, 0o601] {
+                set_mode(file.path(), mode);
+                assert_refused(&secret, Refusal::ReadableByOthers);
+                file.read().unwrap().unwrap();
+            }
+            set_mode(file.path(), 0o620);
+            assert_refused(&secret, Refusal::WritableByOthers);
+            set_mode(file.path(), 0o400);
+            secret.read().unwrap().unwrap();
         }
     }
 }

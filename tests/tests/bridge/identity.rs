@@ -101,14 +101,22 @@ async fn an_origin_that_is_not_approved_gets_no_key_and_causes_no_question() {
 }
 
 #[test]
-fn a_key_that_others_can_read_stops_the_start() {
-    let setup = Setup::new();
-    fingerprint(setup.home());
-    fs::set_permissions(key_file(setup.home()), fs::Permissions::from_mode(0o640)).expect("a key");
-    let finished = setup.run_to_end();
-    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
-    for words in ["identity-key.p8", "can be read or written by other users", "delete it"] {
-        assert!(finished.stderr.contains(words), "no `{words}` in: {}", finished.stderr);
+fn a_key_that_others_can_read_or_replace_stops_the_start() {
+    const FILE: &str = "identity-key.p8";
+    for (path, mode, problem) in [
+        (FILE, 0o640, "identity-key.p8 can be read by other users"),
+        (FILE, 0o620, "identity-key.p8 can be written by other users"),
+        ("", 0o770, "pkcs11-bridge can be written by other users"),
+    ] {
+        let setup = Setup::new();
+        fingerprint(setup.home());
+        let path = key_file(setup.home()).with_file_name(path);
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a file");
+        let finished = setup.run_to_end();
+        assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+        for words in [problem, "run chmod", "delete"] {
+            assert!(finished.stderr.contains(words), "no `{words}` in: {}", finished.stderr);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::{MAX_LEN, PrivateFileError, Refusal, Result, Stamp, free_name};
+use super::{MAX_LEN, PrivateFileError, Readers, Refusal, Result, Stamp, free_name};
 
 pub(super) struct Folder {
     path: PathBuf,
@@ -20,7 +20,7 @@ impl Folder {
     }
 
     /// Opens a file to read it; `None` if it does not exist.
-    pub(super) fn open_file(&self, name: &OsStr) -> Result<Option<File>> {
+    pub(super) fn open_file(&self, name: &OsStr, _: Readers) -> Result<Option<File>> {
         let path = self.path.join(name);
         let reason = match fs::symlink_metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -13,7 +13,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-use super::{MAX_LEN, PrivateFileError, Refusal, Result, Stamp, free_name};
+use super::{MAX_LEN, PrivateFileError, Readers, Refusal, Result, Stamp, free_name};
 
 pub(super) struct Folder {
     path: PathBuf,
@@ -50,7 +50,7 @@ impl Folder {
     }
 
     /// Opens a file to read it; `None` if it does not exist.
-    pub(super) fn open_file(&self, name: &OsStr) -> Result<Option<File>> {
+    pub(super) fn open_file(&self, name: &OsStr, readers: Readers) -> Result<Option<File>> {
         let path = || self.path.join(name);
         let file = match self.open_at(name, OFlags::RDONLY) {
             Ok(file) => file,
@@ -61,6 +61,7 @@ impl Folder {
         let is_too_large = u64::try_from(status.st_size).is_ok_and(|len| len > MAX_LEN);
         let reason = refusal(&status)
             .or(is_writable_by_others(&status).then_some(Refusal::WritableByOthers))
+            .or(is_open_to_others(&status, readers).then_some(Refusal::ReadableByOthers))
             .or(is_too_large.then_some(Refusal::TooLarge));
         match reason {
             Some(reason) => Err(PrivateFileError::Refused { path: path(), reason }),
@@ -161,6 +162,10 @@ fn is_own(status: &Stat) -> bool {
 
 fn is_writable_by_others(status: &Stat) -> bool {
     mode(status).intersects(Mode::WGRP | Mode::WOTH)
+}
+
+fn is_open_to_others(status: &Stat, readers: Readers) -> bool {
+    readers == Readers::OwnerOnly && mode(status).intersects(Mode::RWXG | Mode::RWXO)
 }
 
 fn mode(status: &Stat) -> Mode {
