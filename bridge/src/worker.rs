@@ -41,8 +41,7 @@ use crate::cli::WorkerArgs;
 use crate::confinement::{self, Confinement};
 use crate::ipc::frame;
 use crate::ipc::message::{Greeting, Outcome, Response, WorkerMessage, encode_result};
-use crate::ipc::pin::PinUse;
-use crate::ipc::task::{Task, TaskRequest};
+use crate::ipc::task::Task;
 use crate::process::hardening;
 use crate::trace_points::{TracePoint, reached};
 use channels::Channel;
@@ -97,8 +96,16 @@ fn serve(module: &LoadedModule, threads: usize, slot_events: Option<&Once>, chan
             let takes_snapshot = matches!(request.task, Task::SnapshotTokens);
             // A malformed answer of the module may make a library panic. Only this task fails then.
             let pin_use = Cell::default();
-            let outcome = catch_unwind(AssertUnwindSafe(|| execute(module, &request, &pin_use)))
-                .unwrap_or_else(|_| panicked().into());
+            // If this fails, the bridge has gone.
+            let pin_accepted = || drop(channel.send(&WorkerMessage::PinAccepted { id }));
+            let credentials = Credentials {
+                page_pin: request.task.page_pin(),
+                permission: &request.permission,
+                pin_use: &pin_use,
+                pin_accepted: &pin_accepted,
+            };
+            let run = || execute(module, &request.task, &credentials);
+            let outcome = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| panicked().into());
             let pin = pin_use.get();
             let response = |outcome| WorkerMessage::Response(Response { id, outcome, pin });
             let frame = frame::encode(&response(outcome))
@@ -121,10 +128,8 @@ fn serve(module: &LoadedModule, threads: usize, slot_events: Option<&Once>, chan
     });
 }
 
-fn execute(module: &LoadedModule, request: &TaskRequest, pin_use: &Cell<PinUse>) -> Outcome {
-    let credentials =
-        Credentials { page_pin: request.task.page_pin(), permission: &request.permission, pin_use };
-    match &request.task {
+fn execute(module: &LoadedModule, task: &Task, credentials: &Credentials<'_>) -> Outcome {
+    match task {
         Task::Info => outcome(queries::info(module)),
         Task::Slots { token_present } => outcome(queries::slots(module, *token_present)),
         Task::Token { slot_id } => outcome(queries::token(module, *slot_id)),
@@ -133,8 +138,8 @@ fn execute(module: &LoadedModule, request: &TaskRequest, pin_use: &Cell<PinUse>)
         Task::Certificate { slot_id, cert_id } => {
             outcome(queries::certificate(module, *slot_id, cert_id))
         }
-        Task::Sign(task) => login_outcome(sign::sign(module, task, &credentials)),
-        Task::PrepareBatch(task) => login_outcome(sign::prepare(module, task, &credentials)),
+        Task::Sign(task) => login_outcome(sign::sign(module, task, credentials)),
+        Task::PrepareBatch(task) => login_outcome(sign::prepare(module, task, credentials)),
         Task::ForgetObjects { slot_id } => outcome(queries::forget_objects(module, *slot_id)),
         Task::Logout { slot_id } => outcome(module.log_out(*slot_id)),
         Task::SnapshotTokens => outcome(queries::token_snapshot(module)),

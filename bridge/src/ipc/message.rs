@@ -27,6 +27,9 @@ pub enum Greeting {
 pub enum WorkerMessage {
     /// The outcome of one task.
     Response(Response),
+    /// The token has accepted the PIN of the task with this id. The worker says so before it goes
+    /// on, because the module may crash or hang over the rest of the task.
+    PinAccepted { id: u64 },
     /// The module reports that a token was inserted or removed (`C_WaitForSlotEvent`).
     SlotEvent,
 }

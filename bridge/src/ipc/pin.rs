@@ -14,14 +14,13 @@ pub enum PinPermission {
     None,
     /// No PIN. The task may use the login of the worker.
     Login,
-    /// This PIN, for the token that was in this state.
+    /// This PIN once, for the token that was in this state.
     Send { pin: Pin, token: TokenPinState, reason: PinReason },
-    /// The PIN that the user enters on the reader's pinpad.
+    /// The PIN that the user enters on the reader's pinpad, once.
     Pinpad { token: TokenPinState, reason: PinReason },
 }
 
-/// What became of the PIN that the worker had permission to send. If the worker sent it more than
-/// once, this is about the last time.
+/// What became of the PIN that the worker had permission to send.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PinUse {
     /// The worker did not send it.
@@ -102,7 +101,23 @@ pub struct PinRefusal {
     pub(crate) reason: PinReason,
 }
 
+impl PinUse {
+    /// Whether the worker has sent the PIN, so that its permission is used up.
+    pub(crate) fn was_sent(self) -> bool {
+        matches!(self, Self::NotAccepted | Self::Accepted)
+    }
+}
+
 impl PinPermission {
+    /// The same PIN for another use, or for another time.
+    pub(crate) fn again_for(mut self, new: PinReason) -> Self {
+        match &mut self {
+            Self::None | Self::Login => {}
+            Self::Send { reason, .. } | Self::Pinpad { reason, .. } => *reason = new,
+        }
+        self
+    }
+
     /// Whether the permission holds for a token in this state. It does not hold for another token,
     /// or if fewer tries are left than the bridge knew.
     pub(crate) fn covers(&self, now: &TokenPinState) -> bool {

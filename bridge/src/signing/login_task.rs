@@ -8,6 +8,7 @@ use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::pin::Pin;
 use pkcs11_bridge_protocol::slot_id::SlotId;
 use serde_json::value::RawValue;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +17,7 @@ use crate::access::origin::RequestOrigin;
 use crate::config::Rules;
 use crate::dialog::question::PinScope;
 use crate::ipc::message::{Outcome, login_ended};
-use crate::ipc::pin::{PinPermission, PinUse};
+use crate::ipc::pin::{PinPermission, PinReason, PinUse};
 use crate::ipc::task::Task;
 use crate::modules::{Module, ModuleName};
 use crate::supervisor::{Delivery, LoginTerms, OriginSession, Request, Supervisor, WorkerHandle};
@@ -116,12 +117,21 @@ pub(super) struct PinTask {
 }
 
 impl PinTask {
-    /// Executes the task. The PIN counts as sent unless the worker says that it was not.
-    pub(super) async fn execute(&self) -> (Result<Outcome, Failure>, PinUse) {
+    /// The same task with the same PIN, which the token wants once more.
+    pub(super) fn again_for(self, reason: PinReason) -> Self {
+        Self { permission: self.permission.again_for(reason), ..self }
+    }
+
+    /// Executes the task. The PIN counts as sent unless the worker says that it was not. Tells
+    /// `accepted` once the token has accepted the PIN.
+    pub(super) async fn execute(
+        &self,
+        accepted: oneshot::Sender<()>,
+    ) -> (Result<Outcome, Failure>, PinUse) {
         let Self { task, login, permission, .. } = self;
         let request = Request { task, permission, login: Some(login) };
         let delivery = tokio::select! {
-            delivery = self.worker.deliver(&request) => delivery,
+            delivery = self.worker.deliver_pin(&request, accepted) => delivery,
             () = self.stopping.cancelled() => Err(login_ended()),
         };
         match delivery {

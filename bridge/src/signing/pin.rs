@@ -161,7 +161,7 @@ impl PinEntry {
         let (pin_task, slot) = (task.with_pin(permission).await?, task.token_slot());
         let tried = tokio::spawn(async move {
             let mut history = history;
-            let Tried { outcome, pin } = attempt.execute(&pin_task).await?;
+            let Tried { outcome, pin } = attempt.execute(pin_task).await?;
             drop(attempt);
             history.record(&slot, pin);
             if let (Some(pin), Ok(Outcome::PinRefused(refusal))) = (page_pin, &outcome) {

@@ -9,7 +9,7 @@ use crate::ipc::frame::{self, BlockingFrameReader};
 use crate::ipc::task::TaskRequest;
 use crate::process::lock::lock;
 
-/// A channel carries one task at a time, then the response to it.
+/// A channel carries one task at a time, then messages about it.
 #[derive(Clone)]
 pub(super) struct Channel {
     input: Arc<Mutex<BlockingFrameReader<Box<dyn Read + Send>>>>,

@@ -5,8 +5,10 @@ use pkcs11_bridge_tests::outcome::assert_error;
 use pkcs11_bridge_tests::params::with;
 use pkcs11_bridge_tests::pinentry::Answer;
 use pkcs11_bridge_tests::token::{PIN, WRONG_PIN};
+use serde_json::json;
 
 use super::always_authenticate::Case;
+use super::pin_counts::TRY_FLAGS;
 use super::pin_fixture::{
     LAST_TRY, PinFixture, RIGHT_FOR_ONE, RIGHT_LOGIN, WRONG, WRONG_FOR_ONE, WRONG_LOGIN,
 };
@@ -95,4 +97,24 @@ async fn a_logged_in_page_cannot_use_the_last_try() {
     let dialogs = fixture.pinentry.assert_dialogs(1);
     assert!(dialogs[0].description().contains("Last try"), "{dialogs:#?}");
     assert_eq!(fixture.login_results(), [RIGHT_LOGIN, RIGHT_FOR_ONE]);
+}
+
+/// The PIN of the login is right each time. That says nothing of the other PIN.
+#[tokio::test]
+async fn a_right_login_gives_no_try_of_the_other_pin_back() {
+    let fixture = PinFixture::new();
+    fixture.module.simulate(|token| {
+        token.always_authenticate = Some(WRONG_PIN.to_owned());
+        token.clear_flags = TRY_FLAGS;
+    });
+    let mut page = fixture.bridge.connect().await;
+    for _ in 0..2 {
+        let outcome = fixture.sign_with(&mut page, PIN).await;
+        assert_error("a PIN that is wrong for the signature", &outcome, WRONG, &["Wrong PIN"]);
+        page.result("logout", json!({})).await;
+    }
+    let outcome = fixture.sign_with(&mut page, PIN).await;
+    assert_error("a third time", &outcome, LAST_TRY, &["did not accept"]);
+    let once = [RIGHT_LOGIN, WRONG_FOR_ONE];
+    assert_eq!(fixture.login_results(), [once, once].concat());
 }

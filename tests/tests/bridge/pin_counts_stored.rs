@@ -70,6 +70,22 @@ async fn a_bridge_that_is_killed_over_a_pin_has_counted_it() {
     assert_eq!(fixture.module.blocked("C_Login"), 2);
 }
 
+#[tokio::test]
+async fn a_bridge_that_is_killed_over_a_signature_has_given_the_try_back() {
+    let mut fixture = fixture();
+    for number in 1..=2 {
+        let mut page = fixture.bridge.connect().await;
+        let held = fixture.module.add(Rule::on("C_Sign").held());
+        page.request("signData", fixture.with_pin()).await;
+        fixture.module.wait_until_blocked("C_Sign", number);
+        fixture.bridge.kill();
+        held.release();
+        fixture.bridge.start_on_same_port();
+    }
+    let mut page = fixture.bridge.connect().await;
+    fixture.assert_signed("the page's PIN", &fixture.sign_with(&mut page, PIN).await);
+}
+
 /// Both bridges use the state folder of the user.
 #[tokio::test]
 async fn two_bridges_count_together() {

@@ -4,16 +4,18 @@
 use std::time::Duration;
 
 use cryptoki_sys::{
-    CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED, CKR_PIN_LOCKED,
+    CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED, CKR_DEVICE_REMOVED,
+    CKR_PIN_LOCKED,
 };
 use pkcs11_bridge_tests::bridge::ORIGIN;
 use pkcs11_bridge_tests::outcome::{assert_ckr, assert_error};
 use pkcs11_bridge_tests::params::with;
 use pkcs11_bridge_tests::pinentry::{Answer, Kind};
-use pkcs11_bridge_tests::test_module::{Pinpad, Rule};
+use pkcs11_bridge_tests::test_module::{Fault, Pinpad, Rule};
 use pkcs11_bridge_tests::token::{PIN, WRONG_PIN};
 use tokio::time::sleep;
 
+use super::pin_counts::TRY_FLAGS;
 use super::pin_fixture::{
     LAST_TRY, LOCKED, OTHER, PinFixture, RIGHT_LOGIN, WRONG, WRONG_LOGIN, wrong_pin,
 };
@@ -213,4 +215,46 @@ async fn a_locked_token_that_reports_no_tries_is_recognised() {
     let logins = fixture.module.calls_of("C_Login");
     assert_eq!(logins.last().expect("a login").result, CKR_PIN_LOCKED);
     assert_eq!(logins.len(), 3);
+}
+
+/// The token has accepted the PIN before the module fails.
+#[tokio::test]
+async fn a_right_pin_takes_no_try_if_the_module_then_crashes_or_hangs() {
+    for (function, fault) in
+        [("C_Sign", Fault::Segfault), ("C_Sign", Fault::Hang), ("C_SignInit", Fault::Segfault)]
+    {
+        let fixture = PinFixture::configured("sign_deadline_seconds = 1");
+        fixture.module.simulate(|token| token.clear_flags = TRY_FLAGS);
+        let rule = fixture.module.add(Rule::on(function).fault(fault.clone()));
+        let mut page = fixture.bridge.connect().await;
+        let mut other = fixture.bridge.connect_as(OTHER).await;
+        for page in [&mut page, &mut other] {
+            for _ in 0..2 {
+                fixture.sign_with(page, PIN).await.expect_err("a failing module");
+            }
+        }
+        rule.remove();
+        let outcome = fixture.sign_with(&mut page, PIN).await;
+        fixture.assert_signed(&format!("{function}, {fault:?}"), &outcome);
+        assert_eq!(fixture.login_results(), [RIGHT_LOGIN; 5]);
+    }
+}
+
+/// The worker loses its login, and sends the PIN once more. The second time is a try of its own.
+#[tokio::test]
+async fn each_time_that_a_pin_is_sent_takes_a_try() {
+    let fixture = PinFixture::new();
+    fixture.module.simulate(|token| token.clear_flags = TRY_FLAGS);
+    let mut pages = [fixture.bridge.connect().await, fixture.bridge.connect_as(OTHER).await];
+    for page in &mut pages {
+        let lost = fixture.module.add(Rule::on("C_Sign").fail_before(CKR_DEVICE_REMOVED));
+        let crash = fixture.module.add(Rule::on("C_Login").nth(2).fault(Fault::Segfault));
+        fixture.sign_with(page, PIN).await.expect_err("a crash over the second login");
+        lost.remove();
+        crash.remove();
+    }
+    assert_eq!(fixture.login_results(), [RIGHT_LOGIN; 2]);
+    assert_eq!(fixture.module.blocked("C_Login"), 2);
+    let outcome = fixture.sign_with(&mut pages[0], PIN).await;
+    assert_error("a third time", &outcome, LAST_TRY, &["did not accept"]);
 }

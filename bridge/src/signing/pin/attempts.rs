@@ -1,20 +1,21 @@
 //! Tries PINs. One PIN at a time is tried on a token, whatever its origin. Otherwise two origins
 //! could both see that two tries are left, and use up both. Each try is taken in the ledger before
-//! the PIN is sent. It is given back only if the PIN was not sent, or if the token accepted it.
+//! the PIN is sent. It is given back only if the PIN was not sent, or once the token accepted it.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::rv::Rv;
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, oneshot};
 use tokio::task::spawn_blocking;
 
 use super::ledger::{Ledger, MAX_TAKEN_FOR_PAGE, NoTry};
 use super::messages;
 use super::tries::PinSlot;
 use crate::ipc::message::{Outcome, login_ended};
-use crate::ipc::pin::PinUse;
+use crate::ipc::pin::{PinRefusal, PinUse};
 use crate::process::lock::lock;
 use crate::process::private_file::PrivateFile;
 use crate::signing::login_task::PinTask;
@@ -107,21 +108,60 @@ impl Attempts {
 
 impl Attempt {
     /// Executes a task with a PIN. Fails with `Err` if the PIN may not be tried.
-    pub(super) async fn execute(&self, task: &PinTask) -> Result<Tried, Failure> {
-        let first = self.execute_once(task).await?;
-        if !first.is_already_logged_in() {
-            return Ok(first);
+    ///
+    /// The worker sends the PIN once. A token may want it more often, for the login and for the
+    /// signature for example. Then the task begins anew, with a try of its own.
+    pub(super) async fn execute(&self, mut task: PinTask) -> Result<Tried, Failure> {
+        let mut tried = self.execute_once(&task).await?;
+        let mut may_repeat = true;
+        for _ in 1..MAX_TRIES_PER_TASK {
+            let reason = match &tried.outcome {
+                // The token has not judged the PIN. The worker has logged out, so now it can.
+                Ok(Outcome::PinRefused(refusal)) if may_repeat && is_already_logged_in(refusal) => {
+                    may_repeat = false;
+                    refusal.reason
+                }
+                Ok(Outcome::PinNeeded(request)) if tried.pin == PinUse::Accepted => request.reason,
+                _ => break,
+            };
+            task = task.again_for(reason);
+            match self.execute_once(&task).await {
+                Ok(again) => tried = again,
+                Err(_) => break,
+            }
         }
-        // The token has not judged the PIN. The worker has logged out, so now it can.
-        Ok(self.execute_once(task).await.unwrap_or(first))
+        Ok(tried)
     }
 
     async fn execute_once(&self, task: &PinTask) -> Result<Tried, Failure> {
         self.take().await?;
-        let (outcome, pin) = task.execute().await;
+        let (told, accepted) = oneshot::channel();
+        let mut execution = pin!(task.execute(told));
+        let (is_given_back, (outcome, reported)) = tokio::select! {
+            biased;
+            Ok(()) = accepted => {
+                self.settle(Ledger::give_back).await;
+                (true, execution.await)
+            }
+            done = &mut execution => (false, done),
+        };
+        // If the worker ended after the login, it did not report the PIN again.
+        let pin = if is_given_back && outcome.is_err() { PinUse::Accepted } else { reported };
+        let tried = Tried { outcome, pin };
+        match pin {
+            PinUse::NotAccepted => {}
+            PinUse::Accepted if tried.is_judged() => self.settle(Ledger::clear).await,
+            _ if is_given_back => {}
+            PinUse::Accepted | PinUse::NotSent | PinUse::Matched => {
+                self.settle(Ledger::give_back).await;
+            }
+        }
+        Ok(tried)
+    }
+
+    async fn settle(&self, settle: impl FnOnce(&Ledger, &PinSlot) + Send + 'static) {
         let (ledger, slot) = (Arc::clone(&self.ledger), Arc::clone(&self.slot));
-        let _ = spawn_blocking(move || ledger.settle(&slot, pin)).await;
-        Ok(Tried { outcome, pin })
+        let _ = spawn_blocking(move || settle(&ledger, &slot)).await;
     }
 
     async fn take(&self) -> Result<(), Failure> {
@@ -137,11 +177,16 @@ impl Attempt {
 }
 
 impl Tried {
-    fn is_already_logged_in(&self) -> bool {
-        let refused = |outcome: &Outcome| match outcome {
-            Outcome::PinRefused(refusal) => refusal.failure.rv == Some(Rv::USER_ALREADY_LOGGED_IN),
-            _ => false,
-        };
-        self.outcome.as_ref().is_ok_and(refused)
+    /// Whether the token judged the PIN for all that it wants it for. A card may have one PIN for
+    /// logins and another for signatures. That one is right says nothing of the other.
+    fn is_judged(&self) -> bool {
+        self.outcome.as_ref().is_ok_and(|outcome| !matches!(outcome, Outcome::PinNeeded(_)))
     }
 }
+
+fn is_already_logged_in(refusal: &PinRefusal) -> bool {
+    refusal.failure.rv == Some(Rv::USER_ALREADY_LOGGED_IN)
+}
+
+/// For the login, for the signature, and for a login that was lost meanwhile.
+const MAX_TRIES_PER_TASK: usize = 3;

@@ -87,7 +87,7 @@ impl PinEntry {
                 std::future::pending().await
             };
             let outcome = tokio::select! {
-                tried = attempt.execute(&pin_task) => tried.and_then(|Tried { outcome, pin }| {
+                tried = attempt.execute(pin_task) => tried.and_then(|Tried { outcome, pin }| {
                     history.record(&slot, pin);
                     outcome.map(refusal_to_failure)
                 }),

@@ -5,7 +5,6 @@ use std::sync::Mutex;
 
 use super::attempts::PinSource;
 use super::tries::{self, PinSlot, TriesTaken};
-use crate::ipc::pin::PinUse;
 use crate::process::lock::lock;
 use crate::process::private_file::{LockedFile, PrivateFile, PrivateFileError};
 
@@ -73,16 +72,16 @@ impl Ledger {
         }
     }
 
-    /// Records what became of the PIN. Blocks. If that fails, the try stays taken.
-    pub(super) fn settle(&self, slot: &PinSlot, pin: PinUse) {
-        let settled = match pin {
-            PinUse::NotAccepted => return,
-            PinUse::NotSent | PinUse::Matched => self.change(|tries| tries.give_back(slot)),
-            PinUse::Accepted => self.change(|tries| tries.clear(slot)),
-        };
-        if let Err(error) = settled {
-            tracing::error!(%error, "a try of a PIN stays counted, although it was not lost");
-        }
+    /// Gives a try back, because the token did not count it. Blocks. If that fails, the try stays
+    /// taken.
+    pub(super) fn give_back(&self, slot: &PinSlot) {
+        report(self.change(|tries| tries.give_back(slot)));
+    }
+
+    /// Gives all tries of the slot back, because the PIN did its work. Blocks. If that fails, they
+    /// stay taken.
+    pub(super) fn clear(&self, slot: &PinSlot) {
+        report(self.change(|tries| tries.clear(slot)));
     }
 
     fn change<R>(&self, change: impl FnOnce(&mut TriesTaken) -> R) -> Result<R, LedgerError> {
@@ -98,6 +97,12 @@ impl Ledger {
         }
         *lock(&self.known) = tries;
         Ok(result)
+    }
+}
+
+fn report(settled: Result<(), LedgerError>) {
+    if let Err(error) = settled {
+        tracing::error!(%error, "a try of a PIN stays counted, although it was not lost");
     }
 }
 

@@ -61,6 +61,8 @@ pub(super) struct Execution {
     pub(super) limit: Duration,
     pub(super) effect: Effect,
     pub(super) permit: ThreadPermit,
+    /// Told once the token has accepted the PIN of the task.
+    pub(super) pin_accepted: Option<oneshot::Sender<()>>,
     pub(super) reply: oneshot::Sender<Result<Delivery, Failure>>,
 }
 

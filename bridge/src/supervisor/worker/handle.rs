@@ -78,6 +78,24 @@ impl WorkerHandle {
     /// Sends a request and waits for its outcome. The deadline of the task counts from the moment
     /// when the worker has a thread for it. If this fails, the worker may have begun the task.
     pub(crate) async fn deliver(&self, request: &Request<'_>) -> Result<Delivery, Failure> {
+        self.deliver_telling(request, None).await
+    }
+
+    /// [`WorkerHandle::deliver`] for a request with a PIN. Tells `pin_accepted` once the token has
+    /// accepted the PIN, which may be long before the outcome.
+    pub(crate) async fn deliver_pin(
+        &self,
+        request: &Request<'_>,
+        pin_accepted: oneshot::Sender<()>,
+    ) -> Result<Delivery, Failure> {
+        self.deliver_telling(request, Some(pin_accepted)).await
+    }
+
+    async fn deliver_telling(
+        &self,
+        request: &Request<'_>,
+        pin_accepted: Option<oneshot::Sender<()>>,
+    ) -> Result<Delivery, Failure> {
         let Request { task, login, .. } = *request;
         let permit = match self.admission.enter().await {
             Ok(permit) => permit,
@@ -100,6 +118,7 @@ impl WorkerHandle {
             limit: task.deadline(&self.deadlines),
             effect: Effect::of(task, login, permission),
             permit,
+            pin_accepted,
             reply,
         };
         if self.commands.send(Command::Execute(execution)).is_err() {

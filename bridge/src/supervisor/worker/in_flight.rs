@@ -60,6 +60,11 @@ impl<T> InFlight<T> {
         Some(done)
     }
 
+    /// What the owner keeps with the task of this id; `None` if there is no such task.
+    pub(super) fn kept(&mut self, id: u64) -> Option<&mut T> {
+        self.0.iter_mut().find(|task| task.id == id).map(|task| &mut task.kept)
+    }
+
     /// When the first task is overdue, as far as is known now.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.first_due().map(|(_, due)| due)

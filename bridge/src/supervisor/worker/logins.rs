@@ -69,7 +69,7 @@ impl Logins {
     ) {
         let Some(login) = self.slots.get_mut(&slot) else { return };
         login.tasks = login.tasks.saturating_sub(1);
-        login.may_be_logged_in |= may_leave_login(outcome);
+        login.may_be_logged_in |= pin == PinUse::Accepted || may_leave_login(outcome);
         match pin {
             PinUse::Accepted | PinUse::Matched => login.open(terms, self.limits),
             PinUse::NotAccepted | PinUse::NotSent => {}

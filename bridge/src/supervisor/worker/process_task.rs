@@ -57,6 +57,7 @@ struct Kept {
     channel: usize,
     effect: Effect,
     permit: ThreadPermit,
+    pin_accepted: Option<oneshot::Sender<()>>,
     reply: oneshot::Sender<Result<Delivery, Failure>>,
 }
 
@@ -164,7 +165,7 @@ impl ProcessTask {
     }
 
     fn execute(&mut self, execution: Execution) {
-        let Execution { name, frame, limit, effect, permit, reply } = execution;
+        let Execution { name, frame, limit, effect, permit, pin_accepted, reply } = execution;
         // The caller has gone, and the worker knows nothing of the task yet.
         if reply.is_closed() {
             return;
@@ -186,7 +187,8 @@ impl ProcessTask {
         }
         self.last_used = Instant::now();
         let id = permit.id;
-        let deadline = self.in_flight.add(id, name, limit, Kept { channel, effect, permit, reply });
+        let kept = Kept { channel, effect, permit, pin_accepted, reply };
+        let deadline = self.in_flight.add(id, name, limit, kept);
         self.wake_at = self.wake_at.min(deadline);
         self.process.outgoing.send(channel, frame, &self.config.tasks);
     }
@@ -203,6 +205,12 @@ impl ProcessTask {
                 }
                 self.complete(response);
             }
+            WorkerMessage::PinAccepted { id } => {
+                let kept = self.in_flight.kept(id);
+                if let Some(told) = kept.and_then(|kept| kept.pin_accepted.take()) {
+                    let _ = told.send(());
+                }
+            }
             WorkerMessage::SlotEvent => {
                 self.config.slot_events.send_replace(());
             }
@@ -212,7 +220,7 @@ impl ProcessTask {
     fn complete(&mut self, response: Response) {
         let Response { id, outcome, pin } = response;
         let Some(done) = self.in_flight.complete(id) else { return };
-        let Kept { channel, effect, permit, reply } = done.kept;
+        let Kept { channel, effect, permit, pin_accepted: _, reply } = done.kept;
         match &effect {
             Effect::LogsIn { slot, terms, was_open, signs } => {
                 let mut logins = self.logins();

@@ -33,6 +33,8 @@ pub(in crate::worker) struct Credentials<'a> {
     pub(in crate::worker) permission: &'a PinPermission,
     /// What became of the PIN of the permission so far.
     pub(in crate::worker) pin_use: &'a Cell<PinUse>,
+    /// Tells the bridge that the token accepted that PIN.
+    pub(in crate::worker) pin_accepted: &'a dyn Fn(),
 }
 
 impl Credentials<'_> {
@@ -41,6 +43,7 @@ impl Credentials<'_> {
         self.pin_use.set(PinUse::NotAccepted);
         session.login(user, pin.map(Pin::secret))?;
         self.pin_use.set(PinUse::Accepted);
+        (self.pin_accepted)();
         Ok(())
     }
 
@@ -189,7 +192,8 @@ impl TokenLogin {
     }
 }
 
-/// The PIN that the worker may send now; `Ok(None)` stands for the reader's pinpad.
+/// The PIN that the worker may send now; `Ok(None)` stands for the reader's pinpad. A permission
+/// holds for one time, because the bridge counts each time.
 fn permitted_pin<'a>(
     credentials: &Credentials<'a>,
     info: &TokenInfo,
@@ -198,7 +202,7 @@ fn permitted_pin<'a>(
 ) -> Result<Option<&'a Pin>, LoginError> {
     refuse_tracer()?;
     let token = pin_state(info);
-    if !credentials.permission.covers(&token) {
+    if credentials.pin_use.get().was_sent() || !credentials.permission.covers(&token) {
         let certificate = certificate.subject();
         return Err(LoginError::PinNeeded(PinRequest { token, certificate, reason }));
     }
