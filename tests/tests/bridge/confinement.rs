@@ -101,16 +101,22 @@ async fn a_traced_worker_takes_no_pin() {
 
 #[tokio::test]
 async fn an_administrator_can_switch_each_confinement_off() {
-    let token = TestToken::new();
-    let module = TestModule::wrapping(&token);
-    let bridge = set_up(&module, "landlock = false\nseccomp = false").start();
-    let file = approvals::file(bridge.home()).with_file_name("of-the-module");
-    module.add(Rule::on("C_GetInfo").fault(replacing(&file, "written")));
-    let mut page = bridge.connect().await;
-    page.result("info", json!({})).await;
-    assert_eq!(fs::read_to_string(file).unwrap(), "written");
-    assert_eq!(
-        (status(&bridge, "NoNewPrivs"), status(&bridge, "Seccomp")),
-        ("0".into(), "0".into())
-    );
+    for (lines, writes, new_rights, seccomp) in [
+        ("", false, "1", "2"),
+        ("landlock = false", true, "1", "2"),
+        ("seccomp = false", false, "1", "0"),
+        ("landlock = false\nseccomp = false", true, "0", "0"),
+    ] {
+        let token = TestToken::new();
+        let module = TestModule::wrapping(&token);
+        let bridge = set_up(&module, lines).start();
+        let file = approvals::file(bridge.home()).with_file_name("of-the-module");
+        module.add(Rule::on("C_GetInfo").fault(replacing(&file, "written")));
+        let mut page = bridge.connect().await;
+        page.result("info", json!({})).await;
+        let written = fs::read_to_string(file).ok();
+        assert_eq!(written.as_deref(), writes.then_some("written"), "{lines}");
+        assert_eq!(status(&bridge, "NoNewPrivs"), new_rights, "{lines}");
+        assert_eq!(status(&bridge, "Seccomp"), seccomp, "{lines}");
+    }
 }
