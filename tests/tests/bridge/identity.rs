@@ -13,10 +13,12 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use pkcs11_bridge_protocol::PORTS;
 use pkcs11_bridge_protocol::identity::{NONCE_LEN, Nonce, signed_message};
 use pkcs11_bridge_tests::bridge::{Bridge, ORIGIN, Setup};
+use pkcs11_bridge_tests::desktop_bus::{DesktopBus, Notice};
 use pkcs11_bridge_tests::digest::{base64, digest, from_base64};
 use pkcs11_bridge_tests::outcome::assert_error;
-use pkcs11_bridge_tests::program::{Home, run};
-use pkcs11_bridge_tests::{ports, processes};
+use pkcs11_bridge_tests::ports;
+use pkcs11_bridge_tests::processes::wait_until;
+use pkcs11_bridge_tests::program::{Home, STOP_LIMIT, run};
 use rustix::process::geteuid;
 use serde_json::{Value, json};
 
@@ -131,7 +133,7 @@ impl Listener {
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let listener = Self(command.spawn().expect("openssl"));
         let listens = || TcpStream::connect(("127.0.0.1", port)).is_ok();
-        assert!(processes::wait_until(Duration::from_secs(20), listens), "openssl does not listen");
+        assert!(wait_until(Duration::from_secs(20), listens), "openssl does not listen");
         listener
     }
 }
@@ -143,7 +145,7 @@ impl Drop for Listener {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_port_that_another_user_holds_is_reported() {
     if !geteuid().is_root() {
         eprintln!("skipped: only root can start a program of another user");
@@ -156,13 +158,22 @@ async fn a_port_that_another_user_holds_is_reported() {
     };
     let _other = Listener::start(first, NOBODY);
     let _own = Listener::start(second, geteuid().as_raw());
-    let bridge = Setup::new().origin(ORIGIN).listen(None).start();
+    let bus = DesktopBus::start();
+    let bridge = bus.with(Setup::new().origin(ORIGIN).listen(None)).start();
     assert_eq!(bridge.address().port(), third);
     let hello = bridge.connect().await.result("hello", json!({})).await;
     assert_eq!(hello["skipped_ports"], json!([{ "port": first }]));
     let log = bridge.log();
     for words in ["a program of another user holds a port", "user nobody, program openssl"] {
         assert!(log.contains(words), "no `{words}` in: {log}");
+    }
+    assert!(wait_until(STOP_LIMIT, || !bus.notices().is_empty()), "nothing on the desktop");
+    let [Notice::Shown { title, body, .. }] = &bus.notices()[..] else {
+        panic!("{:?}", bus.notices())
+    };
+    assert!(title.contains("Another user's program"), "{title}");
+    for words in [format!("port {first} "), format!("port {third}."), "user nobody".to_owned()] {
+        assert!(body.contains(&words), "no `{words}` in: {body}");
     }
     let free = Setup::new().origin(ORIGIN).start();
     let hello = free.connect().await.result("hello", json!({})).await;
