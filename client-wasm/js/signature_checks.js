@@ -21,16 +21,39 @@ export class SignatureChecks {
   }
 
   /**
-   * Starts the check of a call of `signData` or `signDataBatch`, and loads what it needs while the
-   * token signs.
+   * Starts the check of a call of `signData`, `signDataBatch` or `authenticate`, and loads what it
+   * needs while the token signs.
    *
    * @param pkcs11 reads certificates that the page has not seen
-   * @returns {{ finish: (result: unknown) => Promise<unknown> }} checks the result of the call: a
-   *   signature, which an error may replace, or the items of a batch
+   * @returns {{ finish: (result: unknown) => Promise<unknown> }} checks the result of the call,
+   *   which an error may replace; an item of a batch, too
    */
   start(module, request, pkcs11) {
-    const { slot_id, cert_id, algorithm_reference, data, signature_format } = request;
+    const certificate = this.#certificate(module, request, pkcs11);
+    const { algorithm_reference, data, signature_format, challenge } = request;
+    if (challenge !== undefined) return { finish: authentication(certificate, challenge) };
     const algorithm = `${algorithm_reference}`;
+    const inputs = [data].flat();
+    const check = (index, signature) =>
+      certificate.accepts(algorithm, (key) => {
+        const [input, bytes] = [fromBase64(inputs[index]), fromBase64(signature)];
+        return key.accepts(algorithm, input, bytes, signature_format === "der");
+      });
+    const finish = async (result) => {
+      if (!Array.isArray(result)) return (await check(0, result)) ? result : FORGED;
+      for (const [index, item] of result.entries()) {
+        const signature = item?.signature;
+        if (signature !== undefined && !(await check(index, signature))) {
+          result[index] = { ...FORGED };
+        }
+      }
+      return result;
+    };
+    return { finish };
+  }
+
+  /** The certificate that a request names. */
+  #certificate(module, { slot_id, cert_id }, pkcs11) {
     const id = name(module, slot_id, cert_id);
     const wasFetched = this.#fetched.has(id);
     const fetch = async () => {
@@ -42,39 +65,29 @@ export class SignatureChecks {
     ]);
     // The token may fail first, and then nothing waits for this.
     ready.catch(() => undefined);
-    const accepts = (verifier, data, signature) => {
-      const certificate = this.#seen.get(id) ?? this.#fetched.get(id);
-      const key = certificate && this.#key(verifier, certificate);
-      const [input, bytes] = [fromBase64(data), fromBase64(signature)];
-      return Boolean(key?.accepts(algorithm, input, bytes, signature_format === "der"));
+    const known = () => this.#seen.get(id) ?? this.#fetched.get(id);
+    const isAccepted = (verifier, algorithm, check) => {
+      const certificate = known();
+      if (!certificate) return false;
+      const key = this.#key(verifier, certificate);
+      // The verifier has no keys of ML-DSA. The bridge checks their signatures.
+      return key ? check(key) : /^ml-dsa/i.test(algorithm);
     };
-    const check = async (data, signature) => {
-      // The verifier has no ML-DSA. The bridge checks these signatures.
-      if (/^ml-dsa/i.test(algorithm)) return true;
+    /** Whether the key of the certificate passes a check. */
+    const accepts = async (algorithm, check) => {
       try {
         const [verifier] = await ready;
         await this.#pause();
-        if (accepts(verifier, data, signature)) return true;
+        if (isAccepted(verifier, algorithm, check)) return true;
         // The page has not seen the certificate, and another token may be in the slot by now.
         if (!wasFetched || this.#seen.has(id)) return false;
         await fetch();
-        return accepts(verifier, data, signature);
+        return isAccepted(verifier, algorithm, check);
       } catch {
         return false;
       }
     };
-    const inputs = [data].flat();
-    const finish = async (result) => {
-      if (!Array.isArray(result)) return (await check(inputs[0], result)) ? result : FORGED;
-      for (const [index, item] of result.entries()) {
-        const signature = item?.signature;
-        if (signature !== undefined && !(await check(inputs[index], signature))) {
-          result[index] = { ...FORGED };
-        }
-      }
-      return result;
-    };
-    return { finish };
+    return { accepts, is: (base64) => base64 === known() };
   }
 
   #key(verifier, certificate) {
@@ -90,6 +103,18 @@ export class SignatureChecks {
     await nextTask();
     this.#lastPause = performance.now();
   }
+}
+
+/** Checks the result of `authenticate`: that it holds for this page, challenge and certificate. */
+function authentication(expected, challenge) {
+  return async (result) => {
+    const { format, algorithm, signature, certificate } = Object(result);
+    const isValid = await expected.accepts(algorithm, (key) => {
+      const [question, bytes] = [fromBase64(challenge), fromBase64(signature)];
+      return key.authenticates(format, algorithm, self.origin, question, bytes);
+    });
+    return isValid && expected.is(certificate) ? result : FORGED;
+  };
 }
 
 function put(map, module, slotId, certificates) {

@@ -134,7 +134,10 @@ impl AbstractPkcs11 {
             self.choose_module(&mut params.module)?;
             Ok(params)
         });
-        self.call(params, callback)
+        let reply = params
+            .and_then(|params| self.connection.call(params, |_| ()))
+            .map(|reply| (reply, self.check(request)));
+        respond(callback, reply::signature(reply))
     }
 
     /// Verifies a signature. Takes the object of `signData` with `signature` instead of `pin`. The

@@ -39,7 +39,7 @@ pub(crate) fn certificates(
     })
 }
 
-/// Waits for the reply to `signData`, and checks the signature.
+/// Waits for the reply to `signData` or `authenticate`, and checks the signature.
 pub(crate) fn signature(reply: Result<(PendingReply, SignatureCheck), ErrorObject>) -> Data {
     Box::pin(async move {
         let (reply, check) = reply?;

@@ -21,8 +21,8 @@ impl SignatureCheck {
         Self(checks.map(|(checks, pkcs11)| checks.start(module, request, pkcs11)))
     }
 
-    /// Checks the result of `signData` or `signDataBatch`. In a batch, an error replaces a
-    /// signature that is not one of the certificate and the data.
+    /// Checks the result of `signData`, `signDataBatch` or `authenticate`. In a batch, an error
+    /// replaces a signature that is not one of the certificate and the data.
     pub(crate) async fn finish(self, result: JsValue) -> Result<JsValue, ErrorObject> {
         let Some(check) = self.0 else { return Ok(result) };
         let result = check.finish(result).await;

@@ -7,6 +7,7 @@
 
 mod bridge {
     mod arguments;
+    mod authentication;
     mod batch;
     mod bridge_control;
     mod callbacks;

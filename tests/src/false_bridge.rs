@@ -181,6 +181,21 @@ impl Connection {
         }
     }
 
+    fn forge_authentication(&self, result: &mut Value) {
+        let received = self.received.lock().expect("no connection panicked");
+        let calls = received.iter().filter(|text| text.contains("\"authenticate\"")).count();
+        let (field, other) = match calls % FORGED_AUTHENTICATIONS {
+            1 => ("signature", base64(&[7; 64])),
+            2 => {
+                result["signature"] = json!(base64(&[7; 2420]));
+                ("algorithm", "ML-DSA-44".to_owned())
+            }
+            3 => ("certificate", base64(b"another certificate")),
+            _ => ("format", "another format".to_owned()),
+        };
+        result[field] = json!(other);
+    }
+
     /// The reply of the true bridge, with another signature.
     fn altered(&self, request: &Value, mut reply: Value) -> Value {
         if matches!(self.pretence, Pretence::Forger(_)) {
@@ -189,12 +204,18 @@ impl Connection {
                 Some("signDataBatch") => {
                     reply["result"][0] = json!({ "signature": base64(&[7; 64]) });
                 }
+                Some("authenticate") => self.forge_authentication(&mut reply["result"]),
                 _ => {}
             }
         }
         reply
     }
 }
+
+/// What a [`Pretence::Forger`] changes in the results of `authenticate`, in this order: the
+/// signature; the signature and its algorithm, to one that pages cannot check; the certificate; the
+/// format.
+pub const FORGED_AUTHENTICATIONS: usize = 4;
 
 /// The next reply of the true bridge. Leaves out its events.
 async fn reply_of(bridge: &mut WebSocketStream<TcpStream>) -> Option<Value> {

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use pkcs11_bridge_tests::bridge::{Bridge, SOFTHSM, Setup};
 use pkcs11_bridge_tests::browser::Browser;
-use pkcs11_bridge_tests::false_bridge::{FalseBridge, Pretence};
+use pkcs11_bridge_tests::false_bridge::{FORGED_AUTHENTICATIONS, FalseBridge, Pretence};
 use pkcs11_bridge_tests::package;
 use pkcs11_bridge_tests::params::{sign_data, without};
 use pkcs11_bridge_tests::pinentry::{Answer, Pinentry};
@@ -300,6 +300,32 @@ async fn a_forged_signature_does_not_reach_the_page() {
     assert_eq!(testbed.run(&batch).await, "900,signed");
     assert_eq!(testbed.connect(&json!({ "ports": ports, "verify": false })).await, true);
     assert_eq!(testbed.sign().await, true, "the page did not want the check");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_authentication_does_not_reach_the_page() {
+    let testbed = Testbed::new().await;
+    let port = testbed.port();
+    let params = sign_data(&testbed.token, KeyType::P256.id(), "sha256");
+    let authenticate = format!(
+        "const {{ slot_id, cert_id }} = {params}; const challenge = btoa('0123456789abcdef'); \
+         await window.client.pkcs11().authenticate({{ slot_id, cert_id, challenge }}); return true;"
+    );
+    assert_eq!(testbed.connect(&json!({ "ports": [port, port] })).await, true);
+    assert_eq!(testbed.sign().await, true, "the login");
+    assert_eq!(testbed.run(&authenticate).await, true);
+
+    testbed.run("await client.forgetBridgeKey(); return true;").await;
+    let program = FalseBridge::start(Pretence::Forger(testbed.bridge.address())).await;
+    let ports = [program.port(), program.port()];
+    assert_eq!(testbed.connect(&json!({ "ports": ports })).await, true);
+    for number in 1..=FORGED_AUTHENTICATIONS {
+        let outcome = testbed.run(&authenticate).await;
+        assert_fails(&outcome, "500/900");
+        assert!(outcome.as_str().unwrap().contains("signature"), "{number}: {outcome}");
+    }
+    assert_eq!(testbed.connect(&json!({ "ports": ports, "verify": false })).await, true);
+    assert_eq!(testbed.run(&authenticate).await, true, "the page did not want the check");
 }
 
 fn batch_of_two(params: &Value) -> Value {

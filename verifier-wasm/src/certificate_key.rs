@@ -1,7 +1,9 @@
 //! The public key of a certificate.
 
-use pkcs11_bridge_protocol::algorithm::Algorithm;
+use pkcs11_bridge_protocol::algorithm::{Algorithm, Hash};
+use pkcs11_bridge_protocol::authentication::{Challenge, PREFIX, signed_message};
 use rsa::pkcs1::DecodeRsaPublicKey;
+use sha2::{Digest, Sha256, Sha384, Sha512};
 use wasm_bindgen::prelude::*;
 use x509_cert::certificate::{CertificateInner, Raw};
 use x509_cert::der::Decode;
@@ -42,6 +44,33 @@ impl CertificateKey {
         let algorithm = algorithm.parse::<Algorithm>();
         algorithm.is_ok_and(|algorithm| self.0.accepts(algorithm, data, signature, is_der))
     }
+
+    /// Whether `signature` proves in `authenticate` that its user answers this challenge for a page
+    /// of this origin.
+    pub fn authenticates(
+        &self,
+        format: &str,
+        algorithm: &str,
+        origin: &str,
+        challenge: Vec<u8>,
+        signature: &[u8],
+    ) -> bool {
+        let algorithm = algorithm.parse::<Algorithm>();
+        let message = Challenge::new(challenge)
+            .filter(|_| format == PREFIX)
+            .and_then(|challenge| signed_message(origin, &challenge));
+        message.zip(algorithm.ok()).is_some_and(|(message, algorithm)| {
+            let input = match algorithm.hash() {
+                // No key authenticates with it.
+                Some(Hash::Sha1) => return false,
+                Some(Hash::Sha256) => Sha256::digest(&message).to_vec(),
+                Some(Hash::Sha384) => Sha384::digest(&message).to_vec(),
+                Some(Hash::Sha512) => Sha512::digest(&message).to_vec(),
+                None => message,
+            };
+            self.0.accepts(algorithm, &input, signature, false)
+        })
+    }
 }
 
 // RFC 8017, appendix C; RFC 5480, section 2.1.1; RFC 8410, section 3.
@@ -58,8 +87,6 @@ mod tests {
     use aws_lc_rs::rand::SystemRandom;
     use aws_lc_rs::signature as lc;
     use rcgen::{CertificateParams, KeyPair, SignatureAlgorithm};
-    use sha1::Digest;
-    use sha2::{Sha256, Sha384, Sha512};
 
     use super::*;
 
@@ -189,6 +216,31 @@ mod tests {
         let (pkcs8, key) = key(&rcgen::PKCS_ED25519);
         let pair = lc::Ed25519KeyPair::from_pkcs8(&pkcs8).unwrap();
         assert_only(&key, &["EdDSA"], MESSAGE, pair.sign(MESSAGE).as_ref(), false);
+    }
+
+    #[test]
+    fn a_proof_holds_for_its_format_origin_and_challenge_only() {
+        const ORIGIN: &str = "https://app.example";
+        let (pkcs8, key) = key(&rcgen::PKCS_ECDSA_P256_SHA256);
+        let signing = &lc::ECDSA_P256_SHA256_FIXED_SIGNING;
+        let pair = lc::EcdsaKeyPair::from_pkcs8(signing, &pkcs8).unwrap();
+        let challenge = [7; 16].to_vec();
+        let message = signed_message(ORIGIN, &Challenge::new(challenge.clone()).unwrap()).unwrap();
+        let signature = pair.sign(&SystemRandom::new(), &message).unwrap();
+        let holds = |format: &str, algorithm: &str, origin: &str, challenge: &[u8]| {
+            key.authenticates(format, algorithm, origin, challenge.to_vec(), signature.as_ref())
+        };
+        assert!(holds(PREFIX, "ES256", ORIGIN, &challenge));
+        for (format, algorithm, origin, challenge) in [
+            ("", "ES256", ORIGIN, challenge.as_slice()),
+            (PREFIX, "ES384", ORIGIN, &challenge),
+            (PREFIX, "ML-DSA-44", ORIGIN, &challenge),
+            (PREFIX, "ES256", "https://app.example:8443", &challenge),
+            (PREFIX, "ES256", ORIGIN, &[8; 16]),
+            (PREFIX, "ES256", ORIGIN, &[7; 15]),
+        ] {
+            assert!(!holds(format, algorithm, origin, challenge), "{format} {algorithm} {origin}");
+        }
     }
 
     #[test]
