@@ -50,6 +50,10 @@ const TITLES = {
   "412/401": ["The login ended"],
   "412/404": ["Certificate or key not found", "Choose another certificate, or refresh step 3."],
   "412/405": ["The token does not support this algorithm", "Choose another algorithm."],
+  "412/406": [
+    "The key is not for this",
+    "A key that is only for log-ins works in step 7. To sign, choose another one in step 3.",
+  ],
   "499/803": ["Cancelled", "Nothing was sent."],
   "429/802": ["Too many calls at once", "Wait for some of them to end, then try again."],
   "500/900": [

@@ -3,12 +3,14 @@
 import { createBatch, initialBatch } from "./batch.js";
 import { createBrowse, initialBrowse } from "./browse.js";
 import { createConnection } from "./connection.js";
+import { createLogin, initialLogin } from "./login.js";
 import { showPanels } from "./panels.js";
 import { createSigning, initialSigning } from "./signing.js";
 import { createSlotEvents, initialSlotEvents } from "./slot-events.js";
 import { createStore } from "./store.js";
 import { batchStep } from "./steps/batch.js";
 import { certificateStep } from "./steps/certificate.js";
+import { loginStep } from "./steps/login.js";
 import { moduleStep } from "./steps/module.js";
 import { signStep } from "./steps/sign.js";
 import { signatureButtons } from "./steps/signature.js";
@@ -30,6 +32,7 @@ const store = createStore({
   ...initialSlotEvents,
   ...initialSigning,
   ...initialBatch,
+  ...initialLogin,
 });
 const wireLog = createWireLog();
 const connection = createConnection(store, {
@@ -43,6 +46,7 @@ const browse = createBrowse(store, connection, wireLog);
 const slotEvents = createSlotEvents(store, browse);
 const signing = createSigning(store, connection, browse, wireLog);
 const batch = createBatch(store, connection, browse, wireLog);
+const login = createLogin(store, connection, browse, wireLog);
 
 showWire(store, wireLog);
 showPanels(store, connection);
@@ -53,4 +57,5 @@ signStep(store, signing);
 signatureButtons();
 verifyStep(store, signing);
 batchStep(store, batch);
+loginStep(store, login);
 connection.start();

@@ -90,6 +90,31 @@ export const snippets = {
       "});",
     ].join("\n");
   },
+
+  login(state) {
+    return [
+      "import { createChallenge, verifyAuthentication }",
+      '  from "pkcs11-bridge-client/server";',
+      "",
+      "// On your server",
+      "const challenge = createChallenge();",
+      "",
+      "// In the page",
+      "const answer = await pkcs11.authenticate({",
+      ...key(state),
+      "  challenge,",
+      "});",
+      "",
+      "// On your server",
+      "const { certificate } =",
+      "  await verifyAuthentication({",
+      "    response: answer.data,",
+      "    challenge,",
+      `    origin: ${literal(location.origin)},`,
+      "    trustedIssuers,",
+      "  });",
+    ].join("\n");
+  },
 };
 
 /** The keys of the state that the snippets use. */
@@ -111,15 +136,23 @@ export const snippetKeys = [
 
 function choice(state, request) {
   const {
-    slot_id: slotId = chosenSlot(state)?.slot_id,
-    cert_id: certId = chosenCertificate(state)?.id,
     algorithm_reference: algorithm = state.algorithm,
     signature_format: format = state.format,
   } = request ?? {};
   return [
-    slotId === undefined ? "  slot_id," : `  slot_id: ${literal(slotId)},`,
-    certId === undefined ? "  cert_id," : `  cert_id: ${literal(certId)},`,
+    ...key(state, request),
     `  algorithm_reference: ${literal(algorithm ?? "sha256")},`,
     ...(format ? [`  signature_format: ${literal(format)},`] : []),
+  ];
+}
+
+function key(state, request) {
+  const {
+    slot_id: slotId = chosenSlot(state)?.slot_id,
+    cert_id: certId = chosenCertificate(state)?.id,
+  } = request ?? {};
+  return [
+    slotId === undefined ? "  slot_id," : `  slot_id: ${literal(slotId)},`,
+    certId === undefined ? "  cert_id," : `  cert_id: ${literal(certId)},`,
   ];
 }

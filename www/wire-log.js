@@ -15,6 +15,7 @@ const STEP_OF_METHOD = {
   verifySignedData: "verify",
   signDataBatch: "batch",
   cancel: "batch",
+  authenticate: "login",
 };
 const KEPT_PER_STEP = 20;
 

@@ -56,25 +56,26 @@ async fn the_page_and_the_package_are_served() {
 }
 
 #[tokio::test]
-async fn the_token_has_four_keys_with_certificates_of_a_demo_ca() {
+async fn the_token_has_four_keys_that_sign_and_one_for_log_ins() {
     let (_pinentry, demo) = allowed();
     let mut page = connect(&demo).await;
     let slots = page.result("slots", json!({ "token_present": true })).await;
-    let mut signed = Vec::new();
+    let (mut signed, mut others) = (Vec::new(), Vec::new());
     for slot in slots.as_array().unwrap() {
         let params = json!({ "slot_id": slot["slot_id"] });
         // SoftHSM's free slot has no initialised token.
         let Ok(certificates) = page.call("certificates", params).await else { continue };
         for certificate in certificates.as_array().unwrap() {
-            if sign_with(&mut page, &demo, slot, certificate).await {
-                signed.push(certificate["label"].clone());
-            }
+            let signs = sign_with(&mut page, &demo, slot, certificate).await;
+            let list = if signs { &mut signed } else { &mut others };
+            list.push(certificate["label"].clone());
         }
     }
     assert_eq!(signed.len(), 4, "{signed:?}");
+    assert_eq!(others, ["Hedy Demo (log-in only)"]);
 }
 
-/// Signs with a certificate's key. Says whether the certificate has a key.
+/// Signs with a certificate's key. Says whether the key signs data.
 async fn sign_with(page: &mut Socket, demo: &Demo, slot: &Value, certificate: &Value) -> bool {
     let hash = digest::digest("sha256", MESSAGE);
     let params = json!({
@@ -87,7 +88,7 @@ async fn sign_with(page: &mut Socket, demo: &Demo, slot: &Value, certificate: &V
     });
     let outcome = page.call("signData", params).await;
     let Ok(signature) = outcome else {
-        assert_error("a certificate of the CA", &outcome, (412, "404"), &["private key"]);
+        assert_error("a key for log-ins", &outcome, (412, "406"), &["only for authentication"]);
         return false;
     };
     let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,8 @@
-//! Creates the throw-away token in a process of its own. The token gets four key pairs, each with a
-//! certificate of a demo CA. The CA's key is never stored.
+//! Creates the throw-away token in a process of its own. The token gets five key pairs, each with a
+//! certificate of a demo CA. One of them is only for log-ins. The CA's key is never stored.
 
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::Error;
@@ -16,7 +17,6 @@ use rcgen::{
     Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SignatureAlgorithm,
 };
 use secrecy::SecretString;
-use time::{Duration, OffsetDateTime};
 use x509_cert::Certificate;
 
 use crate::verification::rsa_public_key::RsaPublicKey;
@@ -57,9 +57,9 @@ pub(crate) fn make(library: &Path) -> Result<(), TokenError> {
     session.login(UserType::User, Some(&pin))?;
 
     let ca = DemoCa::new()?;
-    for (id, (owner, kind)) in (1..).zip(OWNERS) {
+    for (id, (owner, kind, purpose)) in (1..).zip(OWNERS) {
         let public_key = generate(&session, id, owner, kind)?;
-        let certificate = ca.issue(owner, &public_key)?;
+        let certificate = ca.issue(owner, &public_key, purpose)?;
         store_certificate(&session, id, owner, certificate)?;
     }
     session.close()?;
@@ -95,21 +95,25 @@ enum Kind {
     Ec(ObjectIdentifier, &'static SignatureAlgorithm),
 }
 
-const OWNERS: [(&str, Kind); 4] = [
-    ("Ada Demo (RSA-2048)", Kind::Rsa(2048)),
-    ("Blaise Demo (RSA-3072)", Kind::Rsa(3072)),
-    (
-        "Carl Demo (P-256)",
-        Kind::Ec(
-            ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"),
-            &rcgen::PKCS_ECDSA_P256_SHA256,
-        ),
-    ),
-    (
-        "Emmy Demo (P-384)",
-        Kind::Ec(ObjectIdentifier::new_unwrap("1.3.132.0.34"), &rcgen::PKCS_ECDSA_P384_SHA384),
-    ),
+/// What a certificate is for.
+#[derive(Clone, Copy)]
+enum Purpose {
+    LoginAndSignatures,
+    Login,
+}
+
+const OWNERS: [(&str, Kind, Purpose); 5] = [
+    ("Ada Demo (RSA-2048)", Kind::Rsa(2048), Purpose::LoginAndSignatures),
+    ("Blaise Demo (RSA-3072)", Kind::Rsa(3072), Purpose::LoginAndSignatures),
+    ("Carl Demo (P-256)", P256, Purpose::LoginAndSignatures),
+    ("Emmy Demo (P-384)", P384, Purpose::LoginAndSignatures),
+    ("Hedy Demo (log-in only)", P256, Purpose::Login),
 ];
+
+const P256: Kind =
+    Kind::Ec(ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"), &rcgen::PKCS_ECDSA_P256_SHA256);
+const P384: Kind =
+    Kind::Ec(ObjectIdentifier::new_unwrap("1.3.132.0.34"), &rcgen::PKCS_ECDSA_P384_SHA384);
 
 /// The public key of a pair on the token, in the form that a certificate needs.
 struct TokenPublicKey {
@@ -228,18 +232,29 @@ impl DemoCa {
         Ok(Self { issuer: Issuer::new(params, key) })
     }
 
-    fn issue(&self, owner: &str, key: &TokenPublicKey) -> Result<Vec<u8>, TokenError> {
-        let now = OffsetDateTime::now_utc();
+    fn issue(
+        &self,
+        owner: &str,
+        key: &TokenPublicKey,
+        purpose: Purpose,
+    ) -> Result<Vec<u8>, TokenError> {
+        let now = SystemTime::now();
         let mut params = CertificateParams::default();
         params.distinguished_name = distinguished_name(owner);
-        params.not_before = now - Duration::hours(1);
-        params.not_after = now + Duration::days(30);
+        params.not_before = (now - HOUR).into();
+        params.not_after = (now + 30 * 24 * HOUR).into();
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages =
-            vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::EmailProtection];
+        params.extended_key_usages = match purpose {
+            Purpose::LoginAndSignatures => {
+                vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::EmailProtection]
+            }
+            Purpose::Login => vec![ExtendedKeyUsagePurpose::ClientAuth],
+        };
         Ok(params.signed_by(key, &self.issuer)?.der().to_vec())
     }
 }
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
 
 fn distinguished_name(common_name: &str) -> DistinguishedName {
     let mut name = DistinguishedName::new();
