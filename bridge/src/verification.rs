@@ -8,3 +8,4 @@ pub mod public_key;
 pub(crate) mod rsa_public_key;
 pub mod scheme;
 pub(crate) mod token_signature;
+pub(crate) mod unsigned_integer;

@@ -13,6 +13,7 @@ mod library;
 mod mechanism;
 mod module;
 mod module_error;
+mod objects;
 mod queries;
 mod sessions;
 mod sign;
@@ -151,7 +152,9 @@ fn login_outcome<R: Serialize>(result: Result<R, LoginError>) -> Outcome {
         Err(LoginError::PinNeeded(request)) => Outcome::PinNeeded(request),
         Err(LoginError::LoggingIn) => Outcome::LoggingIn,
         Err(LoginError::PinRefused(refusal)) => Outcome::PinRefused(refusal),
-        Err(LoginError::Failed(failure)) => outcome::<()>(Err(failure)),
+        Err(LoginError::Failed(failure) | LoginError::AfterPin(failure)) => {
+            outcome::<()>(Err(failure))
+        }
         Ok(result) => outcome(Ok(result)),
     }
 }

@@ -38,10 +38,14 @@ fn of_worker(der: &[u8]) -> Decoded {
     Ok(())
 }
 
-/// An ECDSA signature as a token gives it, after a byte that chooses the curve.
+/// An ECDSA signature as a token gives it, raw or in DER, after a byte that chooses the curve.
 pub(crate) fn signature(bytes: &[u8]) -> Decoded {
     let (curve, raw) = bytes.split_first().ok_or("the input has no curve")?;
     let curve = [Curve::P256, Curve::P384, Curve::P521][usize::from(curve % 3)];
+    if let Some(full) = ecdsa::from_der(raw, curve) {
+        let der = ecdsa::to_der(&full, curve).expect("a signature of full length has a DER");
+        assert!(ecdsa::from_der(&der, curve).as_ref() == Some(&full));
+    }
     let full = ecdsa::full_length(raw, curve).ok_or("the bytes are not a signature")?;
     assert!(full.len() == 2 * curve.order_len());
     assert!(ecdsa::full_length(&full, curve).as_ref() == Some(&full));

@@ -81,7 +81,7 @@ error_codes! {
     NotFound: -32000, 412, "404";
     /// The token does not support the algorithm.
     AlgorithmUnsupported: -32000, 412, "405";
-    /// The certificate does not allow this use of its key.
+    /// The certificate or the token does not allow this use of the key.
     KeyNotForThis: -32000, 412, "406";
     /// Too many requests are in flight, or too many modules are in use.
     TooManyRequests: -32000, 429, "802";

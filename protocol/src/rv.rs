@@ -119,8 +119,9 @@ return_values! {
         "the key is no longer there; ask for the certificates again";
     0x0062 KEY_SIZE_RANGE => AlgorithmUnsupported,
         "the key has a size that the token cannot use with this algorithm";
-    0x0063 KEY_TYPE_INCONSISTENT => BadArgument,
-        "`algorithm_reference` does not fit the type of the key";
+    0x0063 KEY_TYPE_INCONSISTENT => KeyNotForThis,
+        "the token says that the key is of another type or may not sign; \
+         choose another certificate";
     0x0064 KEY_NOT_NEEDED => Internal,
         "the operation does not use a key";
     0x0065 KEY_CHANGED => Internal,
@@ -129,8 +130,8 @@ return_values! {
         "the operation needs a key";
     0x0067 KEY_INDIGESTIBLE => Internal,
         "the key cannot be hashed";
-    0x0068 KEY_FUNCTION_NOT_PERMITTED => AlgorithmUnsupported,
-        "the key may not be used for this; choose a certificate whose key may sign";
+    0x0068 KEY_FUNCTION_NOT_PERMITTED => KeyNotForThis,
+        "the token does not let the key sign; choose another certificate";
     0x0069 KEY_NOT_WRAPPABLE => Internal,
         "the key cannot be wrapped";
     0x006a KEY_UNEXTRACTABLE => Internal,

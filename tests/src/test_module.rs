@@ -12,6 +12,7 @@ use escargot::format::Message;
 use pkcs11_bridge_test_rules::call::{self, Line};
 pub use pkcs11_bridge_test_rules::call::{AnsweredBy, Call, User};
 pub use pkcs11_bridge_test_rules::fault::{CRASH_REPORT, Fault, WrongLength};
+pub use pkcs11_bridge_test_rules::quirks::{Quirks, SignatureForm};
 pub use pkcs11_bridge_test_rules::rule::Rule;
 pub use pkcs11_bridge_test_rules::simulated_token::{
     Certificates, Entry, MissingSlot, Pinpad, SimulatedToken,
@@ -82,6 +83,11 @@ impl TestModule {
     /// Changes the simulation of the token. Its count of wrong PINs stays.
     pub fn simulate(&self, change: impl FnOnce(&mut SimulatedToken)) {
         self.simulate_slot(self.slot, change);
+    }
+
+    /// Gives the token quirks in place of those that it has.
+    pub fn set_quirks(&self, quirks: Quirks) {
+        self.simulate(|token| token.quirks = quirks);
     }
 
     /// As [`TestModule::simulate`], for the token in another slot.

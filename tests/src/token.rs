@@ -103,6 +103,16 @@ impl TestToken {
         key
     }
 
+    /// Adds a key for signatures with its certificate to the token.
+    pub fn add_key_with_id(&self, key_type: KeyType, name: &str, id: &str) -> CertifiedKey {
+        self.add_key(Usage::Signing, key_type, name, id)
+    }
+
+    /// The files of a key that [`TestToken::generate_key`] has made.
+    pub fn generated_key(&self, name: &str) -> CertifiedKey {
+        CertifiedKey::read(&self.folder.path().join(template::KEYS), name)
+    }
+
     /// Writes a certificate to the token. `id` is its `CKA_ID` in hexadecimal digits, or
     /// empty if `None`.
     pub fn write_certificate(&self, key: &CertifiedKey, id: Option<&str>) {

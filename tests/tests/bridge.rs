@@ -28,6 +28,7 @@ mod bridge {
     pub mod faults_objects;
     pub mod faults_of_process;
     pub mod faults_returned;
+    pub mod finding_keys;
     pub mod forged_reports;
     pub mod handshake;
     pub mod hanging_display;
@@ -68,6 +69,7 @@ mod bridge {
     pub mod real_windows;
     pub mod revocation;
     pub mod same_user;
+    pub mod signature_forms;
     pub mod signing;
     pub mod slot_events;
     pub mod state_file;

@@ -128,8 +128,7 @@ impl<'a> KeyCertificate<'a> {
         let (verifier, data) = (verifier.clone(), data.clone());
         // Checks of some keys take a millisecond. All pages share the thread of the bridge.
         let checked = tokio::task::spawn_blocking(move || {
-            TokenSignature::new(signature, verifier.scheme())
-                .filter(|signature| signature.is_of(&verifier, data.as_ref()))
+            TokenSignature::read(&signature, &verifier, data.as_ref())
                 .map(|signature| signature.in_format(format))
         });
         let checked = checked.await.map_err(|error| internal(&error))?;

@@ -98,7 +98,7 @@ impl PublicKey {
     pub fn verifier(&self, scheme: Scheme) -> Result<Verifier, Failure> {
         let known = self.parsed.read().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, key)) = known.iter().find(|(of, _)| *of == scheme) {
-            return Ok(Verifier { scheme, key: Arc::clone(key) });
+            return Ok(self.verifier_with(scheme, Arc::clone(key)));
         }
         drop(known);
         let key = algorithm(scheme)
@@ -117,7 +117,11 @@ impl PublicKey {
             })?;
         let mut known = self.parsed.write().unwrap_or_else(PoisonError::into_inner);
         known.push((scheme, Arc::clone(&key)));
-        Ok(Verifier { scheme, key })
+        Ok(self.verifier_with(scheme, key))
+    }
+
+    fn verifier_with(&self, scheme: Scheme, key: Arc<ParsedPublicKey>) -> Verifier {
+        Verifier { scheme, key, rsa_len: self.modulus().map(|modulus| modulus.len()) }
     }
 
     /// aws-lc does not report an RSA key that is too short for it. It refuses every signature.
@@ -136,11 +140,17 @@ impl PublicKey {
 pub struct Verifier {
     scheme: Scheme,
     key: Arc<ParsedPublicKey>,
+    rsa_len: Option<usize>,
 }
 
 impl Verifier {
     pub(crate) fn scheme(&self) -> Scheme {
         self.scheme
+    }
+
+    /// The length of signatures in bytes, if the key is an RSA key.
+    pub(crate) fn rsa_len(&self) -> Option<usize> {
+        self.rsa_len
     }
 
     /// Whether `signature` is a signature of `data`. An ECDSA signature must be in DER.

@@ -5,29 +5,43 @@ use pkcs11_bridge_protocol::call::SignatureFormat;
 use super::ecdsa;
 use super::public_key::Verifier;
 use super::scheme::Scheme;
+use super::unsigned_integer::full_length;
 
-/// A signature that may be wrong. An ECDSA signature is kept in DER too.
+/// A signature that the verifier accepts. An ECDSA signature is kept in DER too.
 pub(crate) struct TokenSignature {
     raw: Vec<u8>,
     der: Option<Vec<u8>>,
 }
 
 impl TokenSignature {
-    /// `None` if the bytes cannot be a signature of the scheme.
-    pub(crate) fn new(bytes: Vec<u8>, scheme: Scheme) -> Option<Self> {
-        match scheme {
-            Scheme::Ecdsa(curve, _) => {
-                let raw = ecdsa::full_length(&bytes, curve)?;
-                let der = ecdsa::to_der(&raw, curve)?;
-                Some(Self { raw, der: Some(der) })
-            }
-            _ => Some(Self { raw: bytes, der: None }),
-        }
+    /// The signature of `data` that the token means by these bytes. `None` if the verifier's key
+    /// did not make it.
+    ///
+    /// A token may leave out leading zeros, and may return an ECDSA signature in DER. The verifier
+    /// tells which form it is.
+    pub(crate) fn read(bytes: &[u8], verifier: &Verifier, data: &[u8]) -> Option<Self> {
+        let mut readings = Self::readings(bytes, verifier).into_iter();
+        readings.find(|signature| {
+            verifier.accepts(data, signature.der.as_ref().unwrap_or(&signature.raw))
+        })
     }
 
-    /// Whether the verifier's key made this signature of `data`.
-    pub(crate) fn is_of(&self, verifier: &Verifier, data: &[u8]) -> bool {
-        verifier.accepts(data, self.der.as_ref().unwrap_or(&self.raw))
+    fn readings(bytes: &[u8], verifier: &Verifier) -> Vec<Self> {
+        match (verifier.scheme(), verifier.rsa_len()) {
+            (Scheme::Ecdsa(curve, _), _) => {
+                let raw = [ecdsa::full_length(bytes, curve), ecdsa::from_der(bytes, curve)];
+                let both = |raw: Vec<u8>| {
+                    let der = ecdsa::to_der(&raw, curve)?;
+                    Some(Self { raw, der: Some(der) })
+                };
+                raw.into_iter().flatten().filter_map(both).collect()
+            }
+            (_, Some(len)) => {
+                let raw = full_length(bytes, len);
+                raw.into_iter().map(|raw| Self { raw, der: None }).collect()
+            }
+            _ => vec![Self { raw: bytes.to_vec(), der: None }],
+        }
     }
 
     pub(crate) fn in_format(self, format: SignatureFormat) -> Vec<u8> {

@@ -12,6 +12,7 @@ use pkcs11_bridge_protocol::result::CertificateInfo;
 use x509_cert::Certificate;
 
 use super::module_error::{InContext, Stale};
+use super::objects;
 use super::text::text;
 use crate::certificate::fingerprint::Fingerprint;
 use crate::verification::public_key::PublicKey;
@@ -99,9 +100,8 @@ pub(super) fn find_by_fingerprint(
 
 /// Reads the X.509 certificates. Leaves out a certificate that cannot be read.
 pub(super) fn read(session: &Session) -> Result<Vec<TokenCertificate>, Failure> {
-    let objects = session
-        .find_objects(&[Attribute::Class(ObjectClass::CERTIFICATE)])
-        .context("looking for certificates")?;
+    let template = [Attribute::Class(ObjectClass::CERTIFICATE)];
+    let objects = objects::find(session, &template, "looking for certificates")?;
     let mut certificates = Vec::with_capacity(objects.len());
     for object in objects {
         match read_one(session, object) {

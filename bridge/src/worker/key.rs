@@ -1,33 +1,35 @@
-//! Finds the private key of a certificate: by the certificate's `CKA_ID`, then by its public key.
+//! Finds the private keys that may belong to a certificate. What a token says of a key is a hint:
+//! only a signature that the certificate verifies proves which key is right.
+
+mod description;
 
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
-use der::Encode;
-use der::asn1::OctetStringRef;
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 
 use super::certificates::TokenCertificate;
-use super::module_error::InContext;
+use super::objects;
 use crate::verification::key_kind::KeyKind;
+use description::{BRIEF, Description, FULL};
 
 /// A private key on the token.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PrivateKey {
     pub(super) handle: ObjectHandle,
     pub(super) authentication: Authentication,
 }
 
-/// The keys that may belong to a certificate.
-pub(super) struct Candidates {
-    /// The most likely one first.
-    pub(super) keys: Vec<PrivateKey>,
-    /// Whether a signature has shown that the only key is the right one.
-    pub(super) proven: bool,
+/// A key that may belong to a certificate.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate {
+    pub(super) key: PrivateKey,
+    /// Whether more than its kind says so.
+    pub(super) is_likely: bool,
 }
 
 /// How often a key needs the PIN.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Authentication {
     /// Only for the login.
     Once,
@@ -35,93 +37,106 @@ pub(super) enum Authentication {
     Always,
 }
 
-/// The keys that may belong to the certificate, most likely first, and at least one.
-///
-/// Several keys may share a `CKA_ID` and have no public key to compare. Then only the check of a
-/// signature shows which key is right.
-pub(super) fn find_private(
-    session: &Session,
-    certificate: &TokenCertificate,
-) -> Result<Vec<PrivateKey>, Failure> {
-    let by_id = if certificate.cka_id().is_empty() {
-        Vec::new()
-    } else {
-        private_keys(session, Attribute::Id(certificate.cka_id().to_vec()))?
-    };
-    let mut keys = if by_id.len() == 1 {
-        by_id
-    } else {
-        let keys = by_public_key(session, certificate)?;
-        if keys.is_empty() { by_id } else { keys }
-    };
-    if keys.is_empty() {
-        return Err(Failure::new(
-            ErrorCode::NotFound,
-            format!(
-                "The token has no private key for certificate {}. Choose another certificate.",
-                certificate.id()
-            ),
-        ));
-    }
-    keys.truncate(MAX_KEYS);
-    Ok(keys
-        .into_iter()
-        .map(|handle| PrivateKey { handle, authentication: authentication(session, handle) })
-        .collect())
+/// Which keys a search looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Search {
+    /// Those with the `CKA_ID` of the certificate.
+    ById,
+    /// All of the same kind. Certificate and key may have different ids, or none.
+    ByKind,
 }
 
-/// How often the key needs the PIN. If the token does not say, the login is enough.
-fn authentication(session: &Session, key: ObjectHandle) -> Authentication {
-    match session.get_attributes(key, &[AttributeType::AlwaysAuthenticate]).as_deref() {
-        Ok([Attribute::AlwaysAuthenticate(true)]) => Authentication::Always,
-        _ => Authentication::Once,
-    }
+impl Search {
+    /// Both searches. The second one is needed only if the first finds no key that signs.
+    pub(super) const ALL: [Self; 2] = [Self::ById, Self::ByKind];
 }
 
-fn by_public_key(
+/// Why a key may belong to a certificate, the strongest reason first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Evidence {
+    /// It has the same public key.
+    PublicKey,
+    /// It has the same `CKA_ID`.
+    Id,
+    /// It is of the same kind.
+    Kind,
+}
+
+/// The keys that may belong to the certificate, most likely first. They do not include keys that
+/// the token describes as other keys.
+pub(super) fn find(
     session: &Session,
     certificate: &TokenCertificate,
-) -> Result<Vec<ObjectHandle>, Failure> {
-    let public_key = certificate.public_key()?;
-    match public_key.kind() {
-        // The private key object holds the modulus (PKCS#11 3.2, section 6.1.3).
-        KeyKind::Rsa => {
-            let Some(modulus) = public_key.modulus() else { return Ok(Vec::new()) };
-            private_keys(session, Attribute::Modulus(modulus))
-        }
+    search: Search,
+) -> Result<Vec<Candidate>, Failure> {
+    let class = Attribute::Class(ObjectClass::PRIVATE_KEY);
+    let (template, wanted) = match search {
+        Search::ById if certificate.cka_id().is_empty() => return Ok(Vec::new()),
+        Search::ById => (vec![class, Attribute::Id(certificate.cka_id().to_vec())], BRIEF),
+        Search::ByKind => (vec![class], FULL),
+    };
+    let handles = objects::find(session, &template, "looking for the private key")?;
+    let mut keys = describe(session, certificate, handles, wanted)?;
+    if search == Search::ById && keys.len() > 1 {
+        // Only now is it worth reading more of the keys: a card may need long for it.
+        let handles = keys.iter().map(|key| key.handle).collect();
+        keys = describe(session, certificate, handles, FULL)?;
+    }
+    let ids = match certificate.public_key()?.kind() {
         // The private key object does not hold the point. The public key object does, and has the
         // same CKA_ID (PKCS#11 3.2, section 6.3.3).
-        KeyKind::Ec(_) | KeyKind::Ed25519 => {
-            let id = id_of_public_key(session, public_key.bytes())?;
-            id.map_or(Ok(Vec::new()), |id| private_keys(session, Attribute::Id(id)))
+        KeyKind::Ec(_) | KeyKind::Ed25519 if keys.len() > 1 => {
+            description::ids_of_public_keys(session, certificate.public_key()?)?
         }
-        KeyKind::MlDsa(_) => Ok(Vec::new()),
-    }
-}
-
-fn id_of_public_key(session: &Session, point: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
-    let Ok(octet_string) = OctetStringRef::new(point).and_then(|octets| octets.to_der()) else {
-        return Ok(None);
+        _ => Vec::new(),
     };
-    let template = [Attribute::Class(ObjectClass::PUBLIC_KEY), Attribute::EcPoint(octet_string)];
-    let keys = session.find_objects(&template).context("looking for a public key")?;
-    for key in keys {
-        let attributes = session
-            .get_attributes(key, &[AttributeType::Id])
-            .context("reading the id of a public key")?;
-        if let Some(Attribute::Id(id)) = attributes.into_iter().next()
-            && !id.is_empty()
-        {
-            return Ok(Some(id));
-        }
+    let evidence = |key: &Description| match &key.id {
+        _ if key.has_same_modulus => Evidence::PublicKey,
+        Some(id) if ids.contains(id) => Evidence::PublicKey,
+        _ if search == Search::ById => Evidence::Id,
+        _ => Evidence::Kind,
+    };
+    if search == Search::ByKind {
+        keys.retain(|key| key.may_sign != Some(false));
+        let only_one = keys.len() == 1;
+        // The user would enter a PIN for a guess.
+        keys.retain(|key| {
+            key.authentication == Authentication::Once
+                || only_one
+                || evidence(key) == Evidence::PublicKey
+        });
     }
-    Ok(None)
+    keys.sort_by_key(|key| (key.may_sign == Some(false), evidence(key), key.authentication));
+    keys.truncate(MAX_KEYS);
+    let candidate = |found: Description| Candidate {
+        is_likely: evidence(&found) != Evidence::Kind,
+        key: PrivateKey { handle: found.handle, authentication: found.authentication },
+    };
+    Ok(keys.into_iter().map(candidate).collect())
 }
 
-fn private_keys(session: &Session, wanted: Attribute) -> Result<Vec<ObjectHandle>, Failure> {
-    let template = [Attribute::Class(ObjectClass::PRIVATE_KEY), wanted];
-    session.find_objects(&template).context("looking for the private key")
+/// What the token says of each key, without the keys that it describes as other keys than the
+/// certificate's.
+fn describe(
+    session: &Session,
+    certificate: &TokenCertificate,
+    handles: Vec<ObjectHandle>,
+    wanted: &[AttributeType],
+) -> Result<Vec<Description>, Failure> {
+    let public_key = certificate.public_key()?;
+    let describe = |handle| Description::read(session, handle, wanted, public_key);
+    Ok(handles.into_iter().filter_map(describe).collect())
 }
 
-/// How many keys the worker tries for one signature.
-const MAX_KEYS: usize = 4;
+pub(super) fn not_found(certificate: &TokenCertificate) -> Failure {
+    Failure::new(
+        ErrorCode::NotFound,
+        format!(
+            "The token has no private key for certificate {}. Choose another certificate.",
+            certificate.id()
+        ),
+    )
+}
+
+/// How many keys of a search the worker tries for one signature.
+const MAX_KEYS: usize = 16;

@@ -16,13 +16,15 @@ use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 
 use super::certificates::{self, FoundCertificate, TokenCertificate};
-use super::key::{Candidates, PrivateKey};
+use super::key::PrivateKey;
 use super::library::Functions;
+use super::mechanism::Way;
 use super::module_error::{AsFailure, Stale};
 use super::sessions::PooledSession;
 use super::single_part;
 use crate::certificate::fingerprint::Fingerprint;
-pub(super) use login::{Credentials, LoginError};
+use crate::verification::scheme::Scheme;
+pub(super) use login::{Credentials, LoginError, LoginNeed};
 use login::{Login, TokenLogin};
 use token::TokenAccess;
 
@@ -120,8 +122,14 @@ impl SlotState {
         &self,
         credentials: &Credentials<'_>,
         certificate: &TokenCertificate,
+        need: LoginNeed,
     ) -> Result<RwLockReadGuard<'_, Login>, LoginError> {
-        self.login.ensure(&self.token, credentials, certificate)
+        self.login.ensure(&self.token, credentials, certificate, need)
+    }
+
+    /// Whether this process is not logged in to the token.
+    pub(super) fn is_logged_out(&self) -> bool {
+        self.login.is_logged_out()
     }
 
     /// Fails if [`SlotState::authenticate`] would need a PIN that the task does not have. Sends no
@@ -195,18 +203,34 @@ impl SlotState {
         )
     }
 
-    /// The private keys that may belong to the certificate.
-    pub(super) fn private_keys(
-        &self,
-        session: &Session,
-        certificate: &TokenCertificate,
-    ) -> Result<Candidates, Failure> {
-        self.token.private_keys(session, certificate)
+    /// The key of the certificate, if a signature has shown which one it is.
+    pub(super) fn proven_key(&self, certificate: &TokenCertificate) -> Option<PrivateKey> {
+        self.token.proven_key(certificate)
+    }
+
+    /// The way in which that key made a signature of this scheme.
+    pub(super) fn proven_way(&self, certificate: &TokenCertificate, scheme: Scheme) -> Option<Way> {
+        self.token.proven_way(certificate, scheme)
     }
 
     /// Remembers that the key made a signature that the certificate verifies.
-    pub(super) fn remember_key(&self, certificate: &TokenCertificate, key: PrivateKey) {
-        self.token.remember_key(certificate, key);
+    pub(super) fn remember_key(
+        &self,
+        certificate: &TokenCertificate,
+        key: PrivateKey,
+        scheme: Scheme,
+        way: Way,
+    ) {
+        self.token.remember_key(certificate, key, scheme, way);
+    }
+
+    /// Remembers that the key is not the one of the certificate.
+    pub(super) fn rule_out(&self, certificate: &TokenCertificate, key: PrivateKey) {
+        self.token.rule_out(certificate, key);
+    }
+
+    pub(super) fn is_ruled_out(&self, certificate: &TokenCertificate, key: PrivateKey) -> bool {
+        self.token.is_ruled_out(certificate, key)
     }
 
     /// Makes the next task read certificates and keys again.
@@ -219,7 +243,8 @@ impl SlotState {
         single_part::sign(&self.functions, session, data)
     }
 
-    pub(super) fn has_mechanism(&self, mechanism: MechanismType) -> Result<bool, Failure> {
-        self.token.has_mechanism(mechanism)
+    /// Whether the token lists a mechanism. It may have others too, and may lack this one.
+    pub(super) fn lists(&self, mechanism: MechanismType) -> bool {
+        self.token.lists(mechanism)
     }
 }

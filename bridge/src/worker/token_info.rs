@@ -4,7 +4,7 @@
 use cryptoki_sys::{
     CK_EFFECTIVELY_INFINITE, CK_FLAGS, CK_TOKEN_INFO, CK_ULONG, CKF_LOGIN_REQUIRED,
     CKF_PROTECTED_AUTHENTICATION_PATH, CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY,
-    CKF_USER_PIN_LOCKED,
+    CKF_USER_PIN_INITIALIZED, CKF_USER_PIN_LOCKED,
 };
 use pkcs11_bridge_protocol::result::{SessionLimit, TokenInfo as TokenResult, Unlimited};
 use pkcs11_bridge_protocol::slot_id::SlotId;
@@ -25,6 +25,10 @@ impl TokenInfo {
 
     pub(super) fn login_required(&self) -> bool {
         self.has(CKF_LOGIN_REQUIRED)
+    }
+
+    pub(super) fn user_pin_initialized(&self) -> bool {
+        self.has(CKF_USER_PIN_INITIALIZED)
     }
 
     pub(super) fn protected_authentication_path(&self) -> bool {

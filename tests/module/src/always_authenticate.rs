@@ -11,6 +11,7 @@ use cryptoki_sys::{
 
 use crate::intercept::{CallInfo, InterceptedCall, forward, intercept};
 use crate::objects;
+use crate::quirks;
 use crate::sessions::{Signature, sessions, simulated_token_of};
 use crate::wrapped_module::wrapped_module;
 
@@ -30,6 +31,7 @@ pub(crate) unsafe extern "C" fn C_GetAttributeValue(
             Some(certificate) => certificate.read(attributes),
             None => forward!(call, C_GetAttributeValue(session, object, template, count)),
         };
+        let result = quirks::change_attributes(session, object, attributes, result);
         if is_simulated(session, object) {
             attributes.iter_mut().for_each(set_always_authenticate);
         }
@@ -58,7 +60,11 @@ pub(crate) unsafe extern "C" fn C_SignInit(
     key: CK_OBJECT_HANDLE,
 ) -> CK_RV {
     intercept(CallInfo::of("C_SignInit").session(session), |call| {
-        let result = forward!(call, C_SignInit(session, mechanism, key));
+        // SAFETY: the caller passes a mechanism.
+        let result = match quirks::mechanism(session, unsafe { *mechanism }, key) {
+            Ok(mut mechanism) => forward!(call, C_SignInit(session, &raw mut mechanism, key)),
+            Err(ckr) => ckr,
+        };
         if result == CKR_OK && is_simulated(session, key) {
             set(session, Signature::NeedsPin);
         }
@@ -77,7 +83,23 @@ pub(crate) unsafe extern "C" fn C_Sign(
         if lacks_pin(session) {
             return CKR_USER_NOT_LOGGED_IN;
         }
-        let result = forward!(call, C_Sign(session, data, data_len, signature, signature_len));
+        // SAFETY: the caller passes `data_len` bytes.
+        let input = unsafe { std::slice::from_raw_parts(data, data_len as usize) };
+        let result = match quirks::input(session, input) {
+            Ok(mut input) => {
+                let (data, data_len) = (input.as_mut_ptr(), input.len() as CK_ULONG);
+                forward!(call, C_Sign(session, data, data_len, signature, signature_len))
+            }
+            Err(ckr) => {
+                end_operation(session);
+                ckr
+            }
+        };
+        if result == CKR_OK && !signature.is_null() {
+            // SAFETY: the wrapped module has just written the signature and its length. The buffers
+            // of the bridge have room for the DER of any ECDSA signature.
+            unsafe { quirks::reshape(session, signature, &mut *signature_len) };
+        }
         track_end(session, result, signature);
         // SAFETY: the wrapped module has just written the length there.
         unsafe { call.apply_wrong_length(result, !signature.is_null(), signature_len) };
@@ -137,6 +159,12 @@ fn lacks_pin(session: CK_SESSION_HANDLE) -> bool {
         return false;
     }
     set(session, Signature::Idle);
+    end_operation(session);
+    true
+}
+
+/// Ends the signature in the wrapped module.
+fn end_operation(session: CK_SESSION_HANDLE) {
     let mut discarded = vec![0; 1 << 16];
     let mut len = discarded.len() as CK_ULONG;
     let module = wrapped_module();
@@ -144,7 +172,6 @@ fn lacks_pin(session: CK_SESSION_HANDLE) -> bool {
         // SAFETY: the data is empty, and the buffer has `len` bytes.
         unsafe { sign(session, [0].as_mut_ptr(), 0, discarded.as_mut_ptr(), &raw mut len) };
     }
-    true
 }
 
 /// Ends the signature, unless the caller only asked for its length (PKCS#11 3.2, section 5.2).

@@ -12,6 +12,7 @@ mod functions;
 mod intercept;
 mod login;
 mod objects;
+mod quirks;
 mod removal;
 mod sessions;
 mod slot_events;

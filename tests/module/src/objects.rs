@@ -11,6 +11,7 @@ use cryptoki_sys::{
 use pkcs11_bridge_test_rules::simulated_token::Certificates;
 
 use crate::intercept::{CallInfo, forward, intercept};
+use crate::quirks;
 use crate::sessions::{sessions, simulated_token_of};
 
 pub(crate) unsafe extern "C" fn C_FindObjectsInit(
@@ -19,13 +20,19 @@ pub(crate) unsafe extern "C" fn C_FindObjectsInit(
     count: CK_ULONG,
 ) -> CK_RV {
     intercept(CallInfo::of("C_FindObjectsInit").session(session), |call| {
-        let result = forward!(call, C_FindObjectsInit(session, template, count));
+        let wanted = match template.is_null() {
+            true => &[],
+            // SAFETY: the caller passes `count` attributes.
+            false => unsafe { std::slice::from_raw_parts(template, count as usize) },
+        };
+        let result = match quirks::no_object_has(session, wanted) {
+            Some(mut impossible) => {
+                let template = &raw mut impossible;
+                forward!(call, C_FindObjectsInit(session, template, 1))
+            }
+            None => forward!(call, C_FindObjectsInit(session, template, count)),
+        };
         if result == CKR_OK {
-            let wanted = match template.is_null() {
-                true => &[],
-                // SAFETY: the caller passes `count` attributes.
-                false => unsafe { std::slice::from_raw_parts(template, count as usize) },
-            };
             let found = certificates(session)
                 .filter(|object| object.matches(wanted))
                 .map(|object| object.handle());
@@ -45,6 +52,7 @@ pub(crate) unsafe extern "C" fn C_FindObjects(
     count: *mut CK_ULONG,
 ) -> CK_RV {
     intercept(CallInfo::of("C_FindObjects").session(session), |call| {
+        let max_count = quirks::handles_per_call(session).unwrap_or(max_count).min(max_count);
         let result = forward!(call, C_FindObjects(session, objects, max_count, count));
         if result == CKR_OK
             && let Some(session) = sessions().get_mut(&session)

@@ -5,7 +5,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{LazyLock, Mutex, MutexGuard};
 
 use cryptoki_sys::{
-    CK_FLAGS, CK_NOTIFY, CK_OBJECT_HANDLE, CK_RV, CK_SESSION_HANDLE, CK_SLOT_ID, CKR_OK,
+    CK_FLAGS, CK_MECHANISM_TYPE, CK_NOTIFY, CK_OBJECT_HANDLE, CK_RV, CK_SESSION_HANDLE, CK_SLOT_ID,
+    CKR_OK,
 };
 use pkcs11_bridge_test_rules::simulated_token::SimulatedToken;
 
@@ -17,6 +18,8 @@ use crate::removal::presence_changes_of;
 pub(crate) struct Session {
     pub(crate) slot: CK_SLOT_ID,
     pub(crate) signature: Signature,
+    /// The mechanism of the signature in progress, as the caller named it.
+    pub(crate) mechanism: Option<CK_MECHANISM_TYPE>,
     /// How often the token had been removed or inserted when the session was opened.
     pub(crate) presence_changes: u64,
     /// The simulated objects that the search has still to return.
@@ -67,7 +70,13 @@ pub(crate) unsafe extern "C" fn C_OpenSession(
             let found = VecDeque::new();
             sessions().insert(
                 handle,
-                Session { slot, signature: Signature::Idle, presence_changes, found },
+                Session {
+                    slot,
+                    signature: Signature::Idle,
+                    mechanism: None,
+                    presence_changes,
+                    found,
+                },
             );
         }
         result

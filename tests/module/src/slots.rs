@@ -9,6 +9,7 @@ use pkcs11_bridge_test_rules::simulated_token::{MissingSlot, SimulatedToken};
 
 use crate::folder::rules;
 use crate::intercept::{CallInfo, forward, intercept};
+use crate::quirks;
 use crate::wrapped_module::wrapped_module;
 
 pub(crate) unsafe extern "C" fn C_GetSlotList(
@@ -66,11 +67,15 @@ fn wrapped_slots(with_token: CK_BBOOL, refresh: bool) -> Result<Vec<CK_SLOT_ID>,
     Ok(slots)
 }
 
-/// Returns a list to the caller by the convention of PKCS#11 3.2, section 5.2.
+/// Returns a list of ids to the caller by the convention of PKCS#11 3.2, section 5.2.
 ///
 /// # Safety
 /// `count` is valid for reads and writes. `list` is null or has `count` places.
-unsafe fn return_list(slots: &[CK_SLOT_ID], list: *mut CK_SLOT_ID, count: *mut CK_ULONG) -> CK_RV {
+pub(crate) unsafe fn return_list(
+    slots: &[CK_ULONG],
+    list: *mut CK_ULONG,
+    count: *mut CK_ULONG,
+) -> CK_RV {
     // SAFETY: the caller passes a valid `count`.
     let places = unsafe { count.replace(slots.len() as CK_ULONG) };
     if list.is_null() {
@@ -108,7 +113,13 @@ pub(crate) unsafe extern "C" fn C_GetMechanismList(
     count: *mut CK_ULONG,
 ) -> CK_RV {
     intercept(CallInfo::of("C_GetMechanismList").slot(slot), |call| {
-        let result = forward!(call, C_GetMechanismList(slot, list, count));
+        let hidden = quirks::hidden_mechanisms(slot);
+        let result = if hidden.is_empty() {
+            forward!(call, C_GetMechanismList(slot, list, count))
+        } else {
+            // SAFETY: the caller passes a count, and a list with that many places.
+            unsafe { quirks::list_mechanisms(slot, &hidden, list, count) }
+        };
         // SAFETY: the wrapped module has just written the count.
         unsafe { call.apply_wrong_length(result, !list.is_null(), count) };
         result

@@ -4,6 +4,7 @@
 
 pub mod call;
 pub mod fault;
+pub mod quirks;
 pub mod rule;
 pub mod simulated_token;
 pub mod slot_events;

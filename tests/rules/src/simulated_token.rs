@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::new_id;
+use crate::quirks::Quirks;
 
 /// A simulated token. Whatever is not set comes from the wrapped module.
 ///
@@ -41,6 +42,8 @@ pub struct SimulatedToken {
     pub always_authenticate: Option<String>,
     /// Certificates in addition to those of the token, readable without a login.
     pub certificates: Vec<Certificates>,
+    /// What it does differently from the wrapped module.
+    pub quirks: Quirks,
     /// Set if the slot itself does not exist any more.
     pub missing_slot: Option<MissingSlot>,
     /// How often it was removed or inserted.
@@ -85,6 +88,7 @@ impl SimulatedToken {
             pinpad: None,
             always_authenticate: None,
             certificates: Vec::new(),
+            quirks: Quirks::default(),
             missing_slot: None,
             presence_changes: 0,
         }

@@ -9,14 +9,14 @@ use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::token::{CertifiedKey, KeyType, TestToken, fingerprint_id};
 use serde_json::{Value, json};
 
-async fn open(token: &TestToken) -> (Bridge, Socket) {
+pub async fn open(token: &TestToken) -> (Bridge, Socket) {
     let bridge = Setup::on(token).start();
     let page = bridge.connect().await;
     (bridge, page)
 }
 
 /// Asserts that the bridge lists a certificate under an id and signs with the certificate's key.
-async fn assert_signs(page: &mut Socket, token: &TestToken, id: &str, issued: &CertifiedKey) {
+pub async fn assert_signs(page: &mut Socket, token: &TestToken, id: &str, issued: &CertifiedKey) {
     let listed = page.result("certificates", json!({ "slot_id": token.slot() })).await;
     let listed = listed.as_array().unwrap();
     let found: Vec<&Value> = listed.iter().filter(|certificate| certificate["id"] == id).collect();

@@ -66,6 +66,15 @@ impl Credentials<'_> {
     }
 }
 
+/// Whether a task needs a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::worker) enum LoginNeed {
+    /// If the token says that it does (`CKF_LOGIN_REQUIRED`).
+    AsTokenSays,
+    /// If the token has a PIN at all (`CKF_USER_PIN_INITIALIZED`).
+    Always,
+}
+
 /// The login of this process to one token.
 #[derive(Default)]
 pub(super) struct TokenLogin {
@@ -118,6 +127,9 @@ pub(in crate::worker) enum LoginError {
     /// The token did not accept the PIN. The worker never sends it again, even if it is unknown
     /// whether the token counted the try.
     PinRefused(PinRefusal),
+    /// The task failed after the token had accepted a PIN for this signature. The worker does not
+    /// repeat the task, because it would send the PIN again.
+    AfterPin(Failure),
 }
 
 impl From<Failure> for LoginError {
@@ -130,7 +142,7 @@ impl AsFailure for LoginError {
     fn as_failure(&self) -> Option<&Failure> {
         match self {
             Self::Failed(failure) => Some(failure),
-            Self::PinNeeded(_) | Self::LoggingIn | Self::PinRefused(_) => None,
+            Self::PinNeeded(_) | Self::LoggingIn | Self::PinRefused(_) | Self::AfterPin(_) => None,
         }
     }
 }
@@ -160,6 +172,7 @@ impl TokenLogin {
         token: &TokenAccess,
         credentials: &Credentials<'_>,
         certificate: &TokenCertificate,
+        need: LoginNeed,
     ) -> Result<RwLockReadGuard<'_, Login>, LoginError> {
         loop {
             if matches!(credentials.permission, PinPermission::None | PinPermission::Login)
@@ -173,7 +186,11 @@ impl TokenLogin {
                 return Ok(login);
             }
             let info = token.info()?;
-            if credentials.page_pin.is_none() && !info.login_required() {
+            let needs_login = match need {
+                LoginNeed::AsTokenSays => info.login_required(),
+                LoginNeed::Always => info.user_pin_initialized(),
+            };
+            if credentials.page_pin.is_none() && !needs_login {
                 return Ok(login);
             }
             drop(login);
@@ -185,6 +202,11 @@ impl TokenLogin {
                 log_in(token, credentials, pin, &info, &mut login)?;
             }
         }
+    }
+
+    pub(super) fn is_logged_out(&self) -> bool {
+        let login = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        matches!(*login, Login::LoggedOut)
     }
 
     pub(super) fn write(&self) -> RwLockWriteGuard<'_, Login> {
@@ -245,8 +267,6 @@ fn log_in(
         Some(pin) => Login::ByPin(Box::new(PinProof::of(pin)?)),
         None => Login::ByPinpad,
     };
-    // The token may show private objects now.
-    token.forget_objects();
     Ok(())
 }
 

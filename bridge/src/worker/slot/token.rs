@@ -12,10 +12,12 @@ use cryptoki::slot::Slot;
 use pkcs11_bridge_protocol::failure::Failure;
 
 use crate::process::lock::lock;
+use crate::verification::scheme::Scheme;
 use crate::worker::certificates::{self, TokenCertificate};
 use crate::worker::info;
-use crate::worker::key::{self, Candidates, PrivateKey};
+use crate::worker::key::PrivateKey;
 use crate::worker::library::Functions;
+use crate::worker::mechanism::Way;
 use crate::worker::module_error::InContext;
 use crate::worker::sessions::{PooledSession, SessionPool};
 use crate::worker::token_info::TokenInfo;
@@ -32,8 +34,16 @@ pub(super) struct TokenAccess {
 struct KnownObjects {
     certificates: Option<Arc<[TokenCertificate]>>,
     mechanisms: Option<Arc<[MechanismType]>>,
-    /// Private keys by the id of their certificate.
-    keys: HashMap<String, PrivateKey>,
+    /// The keys that signatures have proven, by the id of their certificate.
+    keys: HashMap<String, ProvenKey>,
+    /// Keys that made a wrong signature, with the id of the certificate.
+    ruled_out: Vec<(String, PrivateKey)>,
+}
+
+/// A key that made a right signature.
+struct ProvenKey {
+    key: PrivateKey,
+    ways: HashMap<Scheme, Way>,
 }
 
 impl TokenAccess {
@@ -77,22 +87,37 @@ impl TokenAccess {
         self.known().certificates.clone()
     }
 
-    /// The keys that may belong to the certificate. If a signature has shown which one does, only
-    /// that key.
-    pub(super) fn private_keys(
-        &self,
-        session: &Session,
-        certificate: &TokenCertificate,
-    ) -> Result<Candidates, Failure> {
-        let known = self.known().keys.get(certificate.id()).copied();
-        Ok(match known {
-            Some(key) => Candidates { keys: vec![key], proven: true },
-            None => Candidates { keys: key::find_private(session, certificate)?, proven: false },
-        })
+    pub(super) fn proven_key(&self, certificate: &TokenCertificate) -> Option<PrivateKey> {
+        self.known().keys.get(certificate.id()).map(|proven| proven.key)
     }
 
-    pub(super) fn remember_key(&self, certificate: &TokenCertificate, key: PrivateKey) {
-        self.known().keys.insert(certificate.id().to_owned(), key);
+    pub(super) fn proven_way(&self, certificate: &TokenCertificate, scheme: Scheme) -> Option<Way> {
+        self.known().keys.get(certificate.id())?.ways.get(&scheme).copied()
+    }
+
+    pub(super) fn remember_key(
+        &self,
+        certificate: &TokenCertificate,
+        key: PrivateKey,
+        scheme: Scheme,
+        way: Way,
+    ) {
+        let mut known = self.known();
+        let new = || ProvenKey { key, ways: HashMap::new() };
+        let proven = known.keys.entry(certificate.id().to_owned()).or_insert_with(new);
+        if proven.key != key {
+            *proven = new();
+        }
+        proven.ways.insert(scheme, way);
+    }
+
+    pub(super) fn rule_out(&self, certificate: &TokenCertificate, key: PrivateKey) {
+        self.known().ruled_out.push((certificate.id().to_owned(), key));
+    }
+
+    pub(super) fn is_ruled_out(&self, certificate: &TokenCertificate, key: PrivateKey) -> bool {
+        let known = self.known();
+        known.ruled_out.iter().any(|(id, other)| id == certificate.id() && *other == key)
     }
 
     pub(super) fn forget_objects(&self) {
@@ -107,20 +132,14 @@ impl TokenAccess {
         self.sessions.close_all();
     }
 
-    pub(super) fn has_mechanism(&self, mechanism: MechanismType) -> Result<bool, Failure> {
+    pub(super) fn lists(&self, mechanism: MechanismType) -> bool {
         let known = self.known().mechanisms.clone();
-        let mechanisms = match known {
-            Some(mechanisms) => mechanisms,
-            None => {
-                let read: Arc<[_]> = self
-                    .context
-                    .get_mechanism_list(self.slot)
-                    .context("asking which algorithms the token has")?
-                    .into();
-                Arc::clone(self.known().mechanisms.insert(read))
-            }
-        };
-        Ok(mechanisms.contains(&mechanism))
+        let mechanisms = known.unwrap_or_else(|| {
+            let read: Arc<[_]> =
+                self.context.get_mechanism_list(self.slot).unwrap_or_default().into();
+            Arc::clone(self.known().mechanisms.insert(read))
+        });
+        mechanisms.contains(&mechanism)
     }
 
     fn known(&self) -> MutexGuard<'_, KnownObjects> {
