@@ -97,6 +97,7 @@ check: ## Check format, line width, lints, documentation, dependencies and scrip
 	$(NEED) cc $(call IF_SUDO,shellcheck)
 	@echo "check: building the tools and running the lints, the first time usually 5 minutes"
 	cargo fmt --all --check
+	cargo fmt --manifest-path tests/kryoptic/Cargo.toml --check
 	setup/check-line-width.sh
 	$(SIDE_BY_SIDE) 'setup/install-missing.sh $(CHECK_TOOLS)' \
 		'$(CARGO) clippy $(TESTED) --all-targets -- -D warnings'

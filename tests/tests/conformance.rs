@@ -13,6 +13,8 @@ macro_rules! families {
 }
 
 families! {
+    nss = "nss";
+    p11_kit_proxy = "p11-kit-proxy";
     softhsm = "softhsm";
     opensc = "opensc";
 }

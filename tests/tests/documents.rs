@@ -6,6 +6,8 @@ use std::path::{Component, Path, PathBuf};
 
 use pkcs11_bridge_protocol::algorithm::Algorithm;
 use pkcs11_bridge_tests::bridge::Setup;
+use pkcs11_bridge_tests::conformance::FAMILIES;
+use pkcs11_bridge_tests::program::tool;
 use pkcs11_bridge_tests::workspace;
 
 /// The documents for people who read the repository.
@@ -120,6 +122,46 @@ fn the_bridge_accepts_the_example_of_a_configuration() {
     let (_, example) = document.split_once("```toml\n").expect("an example");
     let (example, _) = example.split_once("```").expect("the end of the example");
     drop(Setup::new().config(example).start());
+}
+
+#[test]
+fn the_document_of_modules_names_each_that_is_tested() {
+    let document = read(&workspace().join("docs/modules.md"));
+    let rows = table(&document, "| module | version ");
+    let lock = read(&workspace().join("tests/kryoptic/Cargo.lock"));
+    for family in FAMILIES {
+        let name = format!("| `{}` | ", family.name());
+        let row = rows.iter().find_map(|row| row.strip_prefix(&name));
+        let row = row.unwrap_or_else(|| panic!("no row begins with {name}"));
+        let (version, _) = row.split_once(" | ").expect("a version");
+        if family.name() == "kryoptic" {
+            assert!(lock.contains(&format!("\"kryoptic-lib\"\nversion = {:?}", &version[..5])));
+        } else if let Some(installed) = debian_12_version(family.packages()[0]) {
+            assert_eq!(version, installed, "{name}");
+        }
+    }
+}
+
+/// The version of an installed package, without what Debian adds. `None` on another system.
+fn debian_12_version(package: &str) -> Option<String> {
+    if !fs::read_to_string("/etc/debian_version").ok()?.starts_with("12.") {
+        return None;
+    }
+    let mut command = tool("dpkg-query");
+    let output = command.args(["--show", "--showformat", "${Version}", package]).output().ok()?;
+    let version = String::from_utf8(output.stdout).ok()?;
+    let upstream = version.split_once(':').map_or(version.as_str(), |(_, version)| version);
+    let upstream = upstream.split(['-', '+']).next()?;
+    (!upstream.is_empty()).then(|| upstream.to_owned())
+}
+
+#[test]
+fn the_bridge_accepts_each_example_of_a_module() {
+    let document = read(&workspace().join("docs/modules.md"));
+    for example in document.split("```toml\n").skip(1) {
+        let (example, _) = example.split_once("```").expect("the end of the example");
+        drop(Setup::new().config(example).start());
+    }
 }
 
 /// The lines of the table that begins with that header.

@@ -67,7 +67,9 @@ impl Token for Client {
     }
 
     fn keys(&self) -> Vec<Key> {
-        softhsm_tokens::keys(&self.token)
+        // The protocol of version 0.24 does not carry the mechanism.
+        let keys = softhsm_tokens::keys(&self.token).into_iter();
+        keys.map(|key| key.without(&["EdDSA"])).collect()
     }
 
     fn restart_daemon(&mut self) -> Option<()> {
