@@ -114,6 +114,7 @@ impl Settings {
             workers: WorkerLimits {
                 deadlines: Deadlines {
                     read: seconds("read_deadline_seconds", file.read_deadline_seconds, 30)?,
+                    hang: seconds("hang_deadline_seconds", file.hang_deadline_seconds, 180)?,
                     sign: seconds("sign_deadline_seconds", file.sign_deadline_seconds, 120)?,
                 },
                 idle: seconds("worker_idle_seconds", file.worker_idle_seconds, 600)?,

@@ -4,9 +4,12 @@
 
 mod circuit_breaker;
 mod limits;
+mod recovery;
+mod replacements;
 mod session;
 mod sessions;
 mod slot_poller;
+mod suspicion;
 mod worker;
 mod worker_permits;
 
@@ -24,7 +27,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::origin::Origin;
-use crate::ipc::message::Outcome;
 use crate::modules::{Module, ModuleName};
 use crate::process::lock::lock;
 use circuit_breaker::CircuitBreaker;
@@ -77,28 +79,6 @@ impl Supervisor {
         self.sessions.get(origin)
     }
 
-    /// Executes a request on the origin's worker for the module. The request goes to a fresh worker
-    /// if the first one did not get it, or if the module had lost its state and so did nothing.
-    pub(crate) async fn execute(
-        &self,
-        session: &Arc<OriginSession>,
-        module: &Arc<Module>,
-        request: &Request<'_>,
-    ) -> Result<Outcome, Failure> {
-        for _ in 1..MAX_WORKERS_PER_REQUEST {
-            match self.worker(session, module).await?.deliver(request).await? {
-                Delivery::Answered(Outcome::ModuleLost(_), _) | Delivery::NotSent(_) => {}
-                Delivery::Answered(outcome, _) => return Ok(outcome),
-                Delivery::Refused(failure) => return Err(failure),
-            }
-        }
-        let outcome = self.worker(session, module).await?.execute(request).await?;
-        if let Outcome::ModuleLost(_) = outcome {
-            self.breaker(session, module).record_failure(Instant::now());
-        }
-        Ok(outcome)
-    }
-
     /// A handle of the origin's worker for the module. Starts a worker if there is none. The handle
     /// keeps the worker, even if the last connection of the origin closes. Fails if the origin is
     /// revoked.
@@ -113,7 +93,8 @@ impl Supervisor {
         };
         let start =
             |breaker, slot_events| self.start(&session.origin, module, breaker, slot_events);
-        session.worker(&module.name, admit, start)?.await
+        let limit = self.limits.deadlines.read;
+        session.worker(&module.name, admit, start)?.wait(module, limit).await
     }
 
     fn start(
@@ -134,10 +115,12 @@ impl Supervisor {
             tasks: self.tasks.clone(),
         };
         let (permits, origin) = (Arc::clone(&self.permits), origin.clone());
+        let slow = CancellationToken::new();
+        let is_slow = slow.clone();
         // A task of its own, so that the start goes on if the caller that began it goes away.
-        let task = self
-            .tasks
-            .spawn(async move { worker::start(config, permits.take(&origin).await?).await });
+        let task = self.tasks.spawn(async move {
+            worker::start(config, permits.take(&origin).await?, is_slow).await
+        });
         let abort = task.abort_handle();
         let outcome = task.map(|result| {
             result.unwrap_or_else(|error| {
@@ -148,7 +131,7 @@ impl Supervisor {
         let outcome = outcome.boxed().shared();
         // Store the outcome, so that later callers see it even if all that wait for it go away.
         self.tasks.spawn(outcome.clone().map(drop));
-        WorkerStart::new(outcome, abort)
+        WorkerStart::new(outcome, slow, abort)
     }
 
     fn breaker(&self, session: &OriginSession, module: &Module) -> Arc<CircuitBreaker> {
@@ -199,4 +182,3 @@ impl Supervisor {
 }
 
 const LOGOUT_WAIT: Duration = Duration::from_secs(4);
-const MAX_WORKERS_PER_REQUEST: usize = 3;

@@ -8,6 +8,7 @@ mod bridge {
     pub mod authentication_keys;
     pub mod batch;
     pub mod batch_progress;
+    pub mod broken_modules;
     pub mod certificate_ids;
     pub mod circuit_breaker;
     pub mod command_line;
@@ -72,6 +73,7 @@ mod bridge {
     pub mod signature_forms;
     pub mod signing;
     pub mod slot_events;
+    pub mod slow_reads;
     pub mod state_file;
     pub mod state_file_places;
     pub mod state_file_refused;

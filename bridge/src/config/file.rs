@@ -42,8 +42,11 @@ pub struct ConfigFile {
     pub(super) login_idle_seconds: Option<u64>,
     /// The seconds after which a login ends at the latest. Default: 1800.
     pub(super) login_seconds: Option<u64>,
-    /// The seconds that a module has to start, and for each call that only reads. Default: 30.
+    /// The seconds that a page waits for the start of a module, and for each call that only reads.
+    /// The module goes on after that. Default: 30.
     pub(super) read_deadline_seconds: Option<u64>,
+    /// The seconds after which a module that starts or reads counts as hung. Default: 180.
+    pub(super) hang_deadline_seconds: Option<u64>,
     /// The seconds that a module has for a signature. Includes the time that the user needs at the
     /// reader's pinpad. Default: 120.
     pub(super) sign_deadline_seconds: Option<u64>,

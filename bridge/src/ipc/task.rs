@@ -100,10 +100,21 @@ pub struct BatchReady {
 /// How long a worker may take for one task.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadlines {
-    /// For tasks that only read, and for the start of a module.
+    /// How long a call waits for a task that only reads, and for the start of a module.
     pub(crate) read: Duration,
+    /// How long the module may take for it. The task goes on while no call waits for it.
+    pub(crate) hang: Duration,
     /// For a signature: long enough for a person at the reader's pinpad.
     pub(crate) sign: Duration,
+}
+
+/// How long a task may take, counted from when the worker receives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TimeLimits {
+    /// How long its caller waits.
+    pub(crate) caller: Duration,
+    /// After this time the worker counts as hung. Not less than the time of the caller.
+    pub(crate) worker: Duration,
 }
 
 impl Task {
@@ -124,13 +135,42 @@ impl Task {
         }
     }
 
-    /// How long the worker may take, counted from when it receives the task.
-    pub(crate) fn deadline(&self, deadlines: &Deadlines) -> Duration {
+    /// How long the task may take.
+    pub(crate) fn limits(&self, deadlines: &Deadlines) -> TimeLimits {
+        let ends_at = |limit| TimeLimits { caller: limit, worker: limit };
         match self {
-            Self::Sign(_) | Self::PrepareBatch(_) => deadlines.sign,
+            Self::Sign(_) | Self::PrepareBatch(_) => ends_at(deadlines.sign),
             // A logout waits for the signatures in progress.
-            Self::Logout { .. } => deadlines.sign + deadlines.read,
-            _ => deadlines.read,
+            Self::Logout { .. } => ends_at(deadlines.sign + deadlines.read),
+            _ => deadlines.of_reads(),
+        }
+    }
+
+    /// What the task reads; `None` if it does more than read. Two tasks that read the same have
+    /// the same result.
+    pub(crate) fn reading(&self) -> Option<String> {
+        match self {
+            Self::Sign(_)
+            | Self::PrepareBatch(_)
+            | Self::ForgetObjects { .. }
+            | Self::Logout { .. } => None,
+            Self::Info
+            | Self::Slots { .. }
+            | Self::Token { .. }
+            | Self::ListTokens
+            | Self::Certificates { .. }
+            | Self::Certificate { .. }
+            | Self::SnapshotTokens => serde_json::to_string(self).ok(),
+        }
+    }
+
+    /// The slot whose token the task needs; `None` if it needs none.
+    pub(crate) fn slot(&self) -> Option<SlotId> {
+        match self {
+            Self::Token { slot_id }
+            | Self::Certificates { slot_id }
+            | Self::Certificate { slot_id, .. } => Some(*slot_id),
+            _ => self.login_slot(),
         }
     }
 
@@ -155,8 +195,19 @@ impl Task {
     }
 }
 
+impl Deadlines {
+    /// For tasks that only read, and for the start of a module.
+    pub(crate) fn of_reads(&self) -> TimeLimits {
+        TimeLimits { caller: self.read, worker: self.hang.max(self.read) }
+    }
+}
+
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { read: Duration::from_secs(30), sign: Duration::from_secs(120) }
+        Self {
+            read: Duration::from_secs(30),
+            hang: Duration::from_secs(180),
+            sign: Duration::from_secs(120),
+        }
     }
 }

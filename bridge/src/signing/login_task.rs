@@ -135,7 +135,10 @@ impl PinTask {
             () = self.stopping.cancelled() => Err(login_ended()),
         };
         match delivery {
-            Ok(Delivery::Answered(outcome, pin)) => (Ok(outcome), pin),
+            Ok(Delivery::Answered(outcome, pin)) => {
+                self.worker.retire_after(task, &outcome);
+                (Ok(outcome), pin)
+            }
             Ok(Delivery::NotSent(failure) | Delivery::Refused(failure)) => {
                 (Err(failure), PinUse::NotSent)
             }

@@ -9,12 +9,14 @@ use futures_util::future::{BoxFuture, Shared, join_all};
 use pkcs11_bridge_protocol::failure::Failure;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::worker::{LogoutReason, WorkerHandle, revoked};
+use super::replacements::Replacements;
+use super::worker::{LogoutReason, WorkerHandle, revoked, start_goes_on};
 use crate::access::origin::Origin;
 use crate::ipc::token_snapshot::TokenSnapshot;
-use crate::modules::ModuleName;
+use crate::modules::{Module, ModuleName};
 use crate::process::lock::lock;
 use crate::verification::known_certificates::KnownCertificates;
 
@@ -38,20 +40,53 @@ struct ModuleUse {
     slot_events: watch::Sender<()>,
     /// Where the slot poller publishes its snapshots, while it runs.
     snapshots: Option<watch::Sender<Arc<TokenSnapshot>>>,
+    replacements: Replacements,
 }
 
 /// A worker from its start on. All calls that come meanwhile wait for the same start.
 pub(super) struct WorkerStart {
     outcome: StartOutcome,
+    /// Cancelled if the start takes longer than calls wait for it.
+    slow: CancellationToken,
     task: AbortHandle,
 }
 
 pub(super) type StartOutcome = Shared<BoxFuture<'static, Result<WorkerHandle, Failure>>>;
 
+/// The start of a worker, as a call waits for it.
+pub(super) struct AwaitedStart {
+    outcome: StartOutcome,
+    slow: CancellationToken,
+}
+
+impl AwaitedStart {
+    /// Waits for the worker. Fails if it starts slowly and the call has waited for `limit`.
+    pub(super) async fn wait(
+        self,
+        module: &Module,
+        limit: Duration,
+    ) -> Result<WorkerHandle, Failure> {
+        let end = Instant::now() + limit;
+        let too_slow = async {
+            self.slow.cancelled().await;
+            sleep_until(end).await;
+        };
+        tokio::select! {
+            biased;
+            outcome = self.outcome => outcome,
+            () = too_slow => Err(start_goes_on(module, limit)),
+        }
+    }
+}
+
 impl WorkerStart {
     /// `task` runs the start; `outcome` tells what it led to.
-    pub(super) fn new(outcome: StartOutcome, task: AbortHandle) -> Self {
-        Self { outcome, task }
+    pub(super) fn new(outcome: StartOutcome, slow: CancellationToken, task: AbortHandle) -> Self {
+        Self { outcome, slow, task }
+    }
+
+    fn awaited(&self) -> AwaitedStart {
+        AwaitedStart { outcome: self.outcome.clone(), slow: self.slow.clone() }
     }
 
     /// The worker, once it has started.
@@ -111,21 +146,21 @@ impl OriginSession {
         module: &ModuleName,
         prepare: impl FnOnce() -> Result<P, Failure>,
         start: impl FnOnce(P, watch::Sender<()>) -> WorkerStart,
-    ) -> Result<StartOutcome, Failure> {
+    ) -> Result<AwaitedStart, Failure> {
         let mut modules = lock(&self.modules);
         if self.revoked.is_cancelled() {
             return Err(revoked());
         }
         let live = modules.get(module).and_then(|used| used.worker.as_ref());
         if let Some(live) = live.filter(|worker| worker.is_alive()) {
-            return Ok(live.outcome.clone());
+            return Ok(live.awaited());
         }
         let prepared = prepare()?;
         let used = modules.entry(module.clone()).or_default();
         // Dropped before the new start begins, so that the old worker gets its turn first.
         used.worker = None;
         let worker = start(prepared, used.slot_events.clone());
-        Ok(used.worker.insert(worker).outcome.clone())
+        Ok(used.worker.insert(worker).awaited())
     }
 
     /// Kills the workers and has the connections closed.
@@ -136,6 +171,30 @@ impl OriginSession {
             if let Some(worker) = worker.as_ref().and_then(WorkerStart::started) {
                 worker.end_now();
             }
+        }
+    }
+
+    /// Takes the permission to replace the module's worker because its module fails.
+    pub(super) fn may_replace_worker(&self, module: &ModuleName) -> bool {
+        lock(&self.modules).entry(module.clone()).or_default().replacements.take()
+    }
+
+    /// The worker that replaced another one did what that one did not.
+    pub(super) fn replacement_helped(&self, module: &ModuleName) {
+        lock(&self.modules).entry(module.clone()).or_default().replacements.helped();
+    }
+
+    /// A task on a token of the module succeeded.
+    pub(super) fn token_worked(&self, module: &ModuleName) {
+        if let Some(used) = lock(&self.modules).get_mut(module) {
+            used.replacements.worked();
+        }
+    }
+
+    /// Drops the handle of a worker that takes no more requests. So it ends before the next call.
+    pub(super) fn drop_ended_worker(&self, module: &ModuleName) {
+        if let Some(used) = lock(&self.modules).get_mut(module) {
+            used.worker.take_if(|worker| !worker.is_alive());
         }
     }
 

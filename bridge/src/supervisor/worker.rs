@@ -6,7 +6,9 @@ mod command;
 mod config;
 mod failures;
 mod handle;
+mod history;
 mod in_flight;
+mod late_results;
 mod login_notices;
 mod login_terms;
 mod logins;
@@ -16,7 +18,7 @@ mod start;
 
 pub(crate) use command::{Delivery, LogoutReason};
 pub(super) use config::{TurnLock, WorkerConfig, WorkerPermit};
-pub(crate) use failures::revoked;
+pub(crate) use failures::{revoked, start_goes_on};
 pub(crate) use handle::{Request, WorkerHandle};
 pub(crate) use login_terms::{BatchId, LoginTerms};
 pub(super) use start::start;

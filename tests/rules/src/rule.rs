@@ -16,6 +16,8 @@ pub struct Rule {
     function: String,
     user: Option<User>,
     slot: Option<u64>,
+    /// The only process to which the rule applies; `None` for all.
+    process: Option<u32>,
     /// The number of calls before the rule applies.
     skip: u64,
     /// The number of calls to which the rule applies; `None` for all.
@@ -51,6 +53,7 @@ impl Rule {
             function: function.to_owned(),
             user: None,
             slot: None,
+            process: None,
             skip: 0,
             times: None,
             sleep: 0,
@@ -68,6 +71,11 @@ impl Rule {
     /// Limits the rule to calls on a slot or on its sessions.
     pub fn slot(self, slot: u64) -> Self {
         Self { slot: Some(slot), ..self }
+    }
+
+    /// Limits the rule to calls in one process. A module that broke for good stays broken there.
+    pub fn in_process(self, pid: u32) -> Self {
+        Self { process: Some(pid), ..self }
     }
 
     /// Limits the rule to the `n`th matching call from now on, from 1.
@@ -121,6 +129,7 @@ impl Rule {
         self.function == call.function
             && (self.user.is_none() || self.user == call.user)
             && (self.slot.is_none() || self.slot == call.slot)
+            && self.process.is_none_or(|process| process == call.pid)
     }
 
     /// The numbers of the matching calls to which the rule applies, from 0; `None` for all.

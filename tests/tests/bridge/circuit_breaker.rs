@@ -77,7 +77,7 @@ async fn three_crashes_in_a_minute_suspend_a_module_for_that_origin() {
 
 #[tokio::test]
 async fn hangs_garbage_and_failed_starts_also_count() {
-    let fixture = FaultFixture::configured("read_deadline_seconds = 5");
+    let fixture = FaultFixture::configured("read_deadline_seconds = 5\nhang_deadline_seconds = 5");
     let mut page = fixture.bridge.connect().await;
     fixture.assert_works(&mut page).await;
     let faults = [

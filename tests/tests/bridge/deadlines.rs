@@ -14,6 +14,8 @@ use serde_json::json;
 
 use super::fault_fixture::{FAILED, FaultFixture, OVERDUE, origin};
 
+const HANGS_AFTER_5_S: &str = "read_deadline_seconds = 5\nhang_deadline_seconds = 5";
+
 const HANGS: [Fault; 2] = [Fault::Hang, Fault::Spin];
 
 async fn replies<const N: usize>(page: &mut Socket, ids: [u64; N]) -> [Outcome; N] {
@@ -35,7 +37,13 @@ fn assert_gone(fixture: &FaultFixture, pid: u32) {
 
 #[test]
 fn deadlines_are_whole_seconds_from_one_to_a_day() {
-    for key in ["read_deadline_seconds", "sign_deadline_seconds", "worker_idle_seconds"] {
+    let keys = [
+        "read_deadline_seconds",
+        "hang_deadline_seconds",
+        "sign_deadline_seconds",
+        "worker_idle_seconds",
+    ];
+    for key in keys {
         for value in ["0", "86401", "-1", "1.5", "\"1\""] {
             let finished = Setup::new().config(&format!("{key} = {value}\n")).run_to_end();
             assert_eq!(finished.code, Some(2), "{key} = {value}: {}", finished.stderr);
@@ -47,7 +55,7 @@ fn deadlines_are_whole_seconds_from_one_to_a_day() {
 
 #[tokio::test]
 async fn a_read_that_hangs_fails_at_its_deadline() {
-    let fixture = FaultFixture::configured("read_deadline_seconds = 5");
+    let fixture = FaultFixture::configured(HANGS_AFTER_5_S);
     for (number, fault) in (1..).zip(HANGS) {
         let what = format!("{fault:?}");
         let mut page = fixture.bridge.connect().await;
@@ -135,7 +143,9 @@ async fn a_read_blocked_by_a_signature_keeps_its_full_deadline() {
 /// Signatures made in the meantime do not extend the deadline of a read that hangs.
 #[tokio::test]
 async fn a_read_that_hangs_fails_despite_parallel_signatures() {
-    let fixture = FaultFixture::configured("read_deadline_seconds = 1\nsign_deadline_seconds = 4");
+    let fixture = FaultFixture::configured(
+        "read_deadline_seconds = 1\nhang_deadline_seconds = 1\nsign_deadline_seconds = 4",
+    );
     let mut page = fixture.bridge.connect().await;
     fixture.assert_works(&mut page).await;
     let hangs = fixture.module.add(Rule::on("C_GetInfo").next(1).fault(Fault::Hang));
@@ -214,7 +224,7 @@ async fn a_slow_call_within_its_deadline_succeeds() {
 
 #[tokio::test]
 async fn a_module_that_hangs_at_its_start_fails_at_the_deadline() {
-    let fixture = FaultFixture::configured("read_deadline_seconds = 5");
+    let fixture = FaultFixture::configured(HANGS_AFTER_5_S);
     for fault in HANGS {
         let rule = fixture.module.add(Rule::on("C_Initialize").next(1).fault(fault.clone()));
         let mut page = fixture.bridge.connect().await;

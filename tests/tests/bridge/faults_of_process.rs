@@ -11,7 +11,7 @@ use super::fault_fixture::{FAILED, FaultFixture, OVERDUE, origin};
 async fn garbage_in_the_pipe_fails_calls_and_never_becomes_a_reply() {
     let forged = br#"{"Response":{"id":1000000,"outcome":{"Done":"forged"},"pin":"NotSent"}}"#;
     let forged = [&(forged.len() as u32).to_le_bytes()[..], forged].concat();
-    let lines = "read_deadline_seconds = 5\nsign_deadline_seconds = 5";
+    let lines = "read_deadline_seconds = 5\nhang_deadline_seconds = 5\nsign_deadline_seconds = 5";
     let fixture = FaultFixture::set_up(lines, (0..6).map(origin));
     for (number, (what, garbage, expected_any)) in [
         ("text", b"reader 0: card inserted\n".to_vec(), &[FAILED][..]),

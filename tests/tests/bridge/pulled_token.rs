@@ -180,14 +180,16 @@ async fn each_return_value_for_a_removed_token_is_handled() {
     fixture.pinentry.assert_dialogs(0);
 }
 
-/// An error of the slot itself is reported, and the next call works.
+/// An error of the slot itself is reported. When it is over, the next call works.
 #[tokio::test]
 async fn an_error_of_the_slot_is_reported() {
     let fixture = PinFixture::new();
     let mut page = fixture.bridge.connect().await;
     let slot = json!({ "slot_id": fixture.token.slot() });
     for (name, ckr) in RETURN_VALUES {
-        let rule = fixture.module.add(Rule::on("C_GetTokenInfo").next(1).fail_before(ckr));
+        let rule = Rule::on("C_GetTokenInfo").fail_before(ckr);
+        let is_lost = ckr == CKR_CRYPTOKI_NOT_INITIALIZED;
+        let rule = fixture.module.add(if is_lost { rule.next(1) } else { rule });
         let outcome = page.call("token", slot.clone()).await;
         rule.remove();
         match &outcome {

@@ -11,6 +11,7 @@ use super::login_terms::LoginTerms;
 use crate::ipc::frame::Frame;
 use crate::ipc::message::Outcome;
 use crate::ipc::pin::PinUse;
+use crate::ipc::task::TimeLimits;
 
 pub(super) enum Command {
     Execute(Execution),
@@ -57,8 +58,9 @@ impl LogoutReason {
 pub(super) struct Execution {
     pub(super) name: &'static str,
     pub(super) frame: Frame,
-    /// How long the task may take.
-    pub(super) limit: Duration,
+    pub(super) limits: TimeLimits,
+    /// What the task reads. A task that reads the same may get its result.
+    pub(super) reading: Option<String>,
     pub(super) effect: Effect,
     pub(super) permit: ThreadPermit,
     /// Told once the token has accepted the PIN of the task.
@@ -75,6 +77,7 @@ pub(super) enum Effect {
         terms: LoginTerms,
         was_open: bool,
         signs: bool,
+        at_pinpad: bool,
     },
     /// It logs out of the slot, or of all slots.
     LogsOut(Option<SlotId>),

@@ -51,6 +51,27 @@ pub(super) fn deadline_passed(module: &Module, task: &str, limit: Duration) -> F
     Failure::new(ErrorCode::DeadlinePassed, message)
 }
 
+/// A task that only reads takes longer than its caller waits.
+pub(super) fn reading_goes_on(module: &Module, task: &str, limit: Duration) -> Failure {
+    still_waiting(module, &format!("did not answer {task}"), limit)
+}
+
+/// The start takes longer than its callers wait.
+pub(crate) fn start_goes_on(module: &Module, limit: Duration) -> Failure {
+    still_waiting(module, "did not start", limit)
+}
+
+fn still_waiting(module: &Module, what: &str, limit: Duration) -> Failure {
+    let message = format!(
+        "Module `{}` {what} within {} s, and still works on it. Call again in a while to get the \
+         result. If the token always needs longer, increase read_deadline_seconds in the \
+         bridge's configuration.",
+        module.name,
+        limit.as_secs()
+    );
+    Failure::new(ErrorCode::DeadlinePassed, message)
+}
+
 /// The worker ended for a reason that is not known yet.
 pub(super) fn ended(module: &Module) -> Failure {
     let message = format!("The worker of module `{}` ended. Try again.", module.name);

@@ -1,16 +1,18 @@
 //! A handle of a worker: sends requests to the task that owns the process, and waits for the
 //! outcomes.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
+use pkcs11_bridge_protocol::slot_id::SlotId;
 use tokio::sync::{mpsc, oneshot};
 
 use super::admission::{Admission, QUEUE_DEADLINE, Refusal};
 use super::command::{Command, Delivery, Effect, Execution, LogoutReason};
 use super::failures;
+use super::history::WorkerHistory;
 use super::login_terms::LoginTerms;
 use super::logins::Logins;
 use crate::ipc::frame;
@@ -18,6 +20,7 @@ use crate::ipc::message::Outcome;
 use crate::ipc::pin::PinPermission;
 use crate::ipc::task::{Deadlines, Task, TaskRequest};
 use crate::process::lock::lock;
+use crate::supervisor::suspicion::Suspicion;
 
 /// A task for a worker, with the PIN that the worker may send to the token for it.
 pub(crate) struct Request<'a> {
@@ -40,6 +43,7 @@ pub(crate) struct WorkerHandle {
     commands: mpsc::UnboundedSender<Command>,
     admission: Arc<Admission>,
     logins: Arc<Mutex<Logins>>,
+    history: Arc<Mutex<WorkerHistory>>,
     deadlines: Deadlines,
 }
 
@@ -48,6 +52,7 @@ pub(super) struct WeakHandle {
     commands: mpsc::WeakUnboundedSender<Command>,
     admission: Arc<Admission>,
     logins: Arc<Mutex<Logins>>,
+    history: Arc<Mutex<WorkerHistory>>,
     deadlines: Deadlines,
 }
 
@@ -58,7 +63,8 @@ impl WorkerHandle {
         logins: Arc<Mutex<Logins>>,
         deadlines: Deadlines,
     ) -> Self {
-        Self { commands, admission, logins, deadlines }
+        let history = Arc::new(Mutex::new(WorkerHistory::new()));
+        Self { commands, admission, logins, history, deadlines }
     }
 
     pub(super) fn downgrade(&self) -> WeakHandle {
@@ -66,8 +72,42 @@ impl WorkerHandle {
             commands: self.commands.downgrade(),
             admission: Arc::clone(&self.admission),
             logins: Arc::clone(&self.logins),
+            history: Arc::clone(&self.history),
             deadlines: self.deadlines,
         }
+    }
+
+    /// What the worker has shown so far.
+    pub(crate) fn history(&self) -> MutexGuard<'_, WorkerHistory> {
+        lock(&self.history)
+    }
+
+    /// Whether a PIN has opened a login that is still open.
+    pub(crate) fn has_login(&self) -> bool {
+        lock(&self.logins).any_open()
+    }
+
+    /// Whether the request uses a login that is open.
+    pub(crate) fn is_logged_in_for(&self, request: &Request<'_>) -> bool {
+        matches!(self.permission(request), PinPermission::Login)
+    }
+
+    /// Whether a login is open in another slot than this one.
+    pub(crate) fn has_login_beside(&self, slot: Option<SlotId>) -> bool {
+        lock(&self.logins).any_open_beside(slot)
+    }
+
+    /// Lets no more requests in if a task with a PIN failed in a way that may last. So the next
+    /// call gets a fresh worker. The task itself is not repeated.
+    pub(crate) fn retire_after(&self, task: &Task, outcome: &Outcome) {
+        if Suspicion::of(task, outcome) == Some(Suspicion::Error) && !self.has_login() {
+            self.retire();
+        }
+    }
+
+    /// Lets no more requests in. The worker ends after those that it has.
+    pub(crate) fn retire(&self) {
+        self.admission.close();
     }
 
     /// Whether the worker takes requests.
@@ -115,7 +155,8 @@ impl WorkerHandle {
         let execution = Execution {
             name: task.name(),
             frame,
-            limit: task.deadline(&self.deadlines),
+            limits: task.limits(&self.deadlines),
+            reading: task.reading(),
             effect: Effect::of(task, login, permission),
             permit,
             pin_accepted,
@@ -192,6 +233,7 @@ impl WeakHandle {
             commands: self.commands.upgrade()?,
             admission: Arc::clone(&self.admission),
             logins: Arc::clone(&self.logins),
+            history: Arc::clone(&self.history),
             deadlines: self.deadlines,
         })
     }
@@ -210,6 +252,7 @@ impl Effect {
                         terms: terms.clone(),
                         was_open,
                         signs: matches!(task, Task::Sign(_)),
+                        at_pinpad: matches!(permission, PinPermission::Pinpad { .. }),
                     }
                 }
                 _ => Self::Nothing,

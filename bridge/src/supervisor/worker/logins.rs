@@ -46,6 +46,17 @@ impl Logins {
         self.slots.is_empty()
     }
 
+    /// Whether a PIN has opened a key that is still open.
+    pub(super) fn any_open(&self) -> bool {
+        self.any_open_beside(None)
+    }
+
+    /// The same for all slots but this one.
+    pub(super) fn any_open_beside(&self, slot: Option<SlotId>) -> bool {
+        let mut others = self.slots.iter().filter(|(known, _)| slot != Some(**known));
+        others.any(|(_, login)| login.is_open())
+    }
+
     /// Whether a task that brings no PIN may use the login of the worker.
     pub(super) fn may_use(&self, slot: SlotId, terms: &LoginTerms) -> bool {
         self.slots.get(&slot).is_some_and(|login| login.is_open_for(terms))

@@ -2,6 +2,7 @@
 //! and all timers. It lives as long as the process, and always reaps it.
 
 mod end;
+mod slot_event_wait;
 mod timers;
 
 use std::pin::pin;
@@ -19,14 +20,17 @@ use super::config::{WorkerConfig, WorkerPermit};
 use super::failures;
 use super::handle::WeakHandle;
 use super::in_flight::InFlight;
+use super::late_results::LateResults;
 use super::login_notices::LoginNotices;
 use super::logins::Logins;
 use super::process::Process;
 use crate::ipc::frame;
 use crate::ipc::message::{Outcome, Response, WorkerMessage};
+use crate::ipc::pin::PinUse;
 use crate::process::lock::lock;
 use crate::trace_points::{TracePoint, reached};
 use end::End;
+use slot_event_wait::SlotEventWait;
 use timers::Watching;
 
 pub(super) struct ProcessTask {
@@ -42,8 +46,8 @@ pub(super) struct ProcessTask {
     in_flight: InFlight<Kept>,
     logins: Arc<Mutex<Logins>>,
     notices: LoginNotices,
-    /// Whether the worker may be in `C_WaitForSlotEvent`: it waits there after a token snapshot.
-    may_wait_for_slot_events: bool,
+    late_results: LateResults,
+    slot_event_wait: SlotEventWait,
     last_used: Instant,
     /// When to look whether the worker is still used.
     next_idle_check: Instant,
@@ -58,8 +62,13 @@ struct Kept {
     effect: Effect,
     permit: ThreadPermit,
     pin_accepted: Option<oneshot::Sender<()>>,
-    reply: oneshot::Sender<Result<Delivery, Failure>>,
+    /// What the task reads, if it only reads.
+    reading: Option<String>,
+    /// `None` if the caller has waited long enough.
+    reply: Option<Reply>,
 }
+
+type Reply = oneshot::Sender<Result<Delivery, Failure>>;
 
 impl ProcessTask {
     pub(super) fn new(
@@ -84,7 +93,8 @@ impl ProcessTask {
             commands,
             handle,
             admission,
-            may_wait_for_slot_events: false,
+            late_results: LateResults::default(),
+            slot_event_wait: SlotEventWait::default(),
             last_used: now,
             next_idle_check,
             wake_at: next_idle_check,
@@ -165,7 +175,8 @@ impl ProcessTask {
     }
 
     fn execute(&mut self, execution: Execution) {
-        let Execution { name, frame, limit, effect, permit, pin_accepted, reply } = execution;
+        let Execution { name, frame, limits, reading, effect, permit, pin_accepted, reply } =
+            execution;
         // The caller has gone, and the worker knows nothing of the task yet.
         if reply.is_closed() {
             return;
@@ -174,6 +185,7 @@ impl ProcessTask {
             let _ = reply.send(Ok(Delivery::NotSent(self.admission.end())));
             return;
         }
+        let Some(reply) = self.answer_with_earlier_read(reading.as_deref(), reply) else { return };
         let Some(channel) = self.process.outgoing.take_idle() else {
             // A permit stands for an idle thread, so this cannot happen.
             let busy = failures::busy(&self.config.module, name, Duration::ZERO);
@@ -182,15 +194,33 @@ impl ProcessTask {
         };
         match &effect {
             Effect::LogsIn { slot, .. } => self.logins().begin(*slot),
-            Effect::SnapshotsTokens => self.may_wait_for_slot_events = true,
+            Effect::SnapshotsTokens => self.slot_event_wait.may_begin(),
             Effect::LogsOut(_) | Effect::Nothing => {}
         }
         self.last_used = Instant::now();
-        let id = permit.id;
-        let kept = Kept { channel, effect, permit, pin_accepted, reply };
-        let deadline = self.in_flight.add(id, name, limit, kept);
+        let (id, reply) = (permit.id, Some(reply));
+        let kept = Kept { channel, effect, permit, pin_accepted, reading, reply };
+        let deadline = self.in_flight.add(id, name, limits, kept);
         self.wake_at = self.wake_at.min(deadline);
         self.process.outgoing.send(channel, frame, &self.config.tasks);
+    }
+
+    /// Answers a call with the result of an earlier read of the same, or lets it wait for that
+    /// read. Returns the call if there is none.
+    fn answer_with_earlier_read(&mut self, reading: Option<&str>, reply: Reply) -> Option<Reply> {
+        let Some(reading) = reading else { return Some(reply) };
+        if let Some(outcome) = self.late_results.take(reading) {
+            self.last_used = Instant::now();
+            let _ = reply.send(Ok(Delivery::Answered(outcome, PinUse::NotSent)));
+            return None;
+        }
+        let is_same =
+            |kept: &Kept| kept.reply.is_none() && kept.reading.as_deref() == Some(reading);
+        let Some(running) = self.in_flight.find(is_same) else { return Some(reply) };
+        running.kept.reply = Some(reply);
+        running.let_caller_wait();
+        self.wake_at = Instant::now();
+        None
     }
 
     fn receive(&mut self, message: WorkerMessage) {
@@ -212,6 +242,8 @@ impl ProcessTask {
                 }
             }
             WorkerMessage::SlotEvent => {
+                self.late_results.clear();
+                self.slot_event_wait.begin();
                 self.config.slot_events.send_replace(());
             }
         }
@@ -220,9 +252,10 @@ impl ProcessTask {
     fn complete(&mut self, response: Response) {
         let Response { id, outcome, pin } = response;
         let Some(done) = self.in_flight.complete(id) else { return };
-        let Kept { channel, effect, permit, pin_accepted: _, reply } = done.kept;
+        self.slot_event_wait.answered(done.began());
+        let Kept { channel, effect, permit, pin_accepted: _, reading, reply } = done.kept;
         match &effect {
-            Effect::LogsIn { slot, terms, was_open, signs } => {
+            Effect::LogsIn { slot, terms, was_open, signs, .. } => {
                 let mut logins = self.logins();
                 logins.end(*slot, terms, *was_open, &outcome, pin);
                 if *signs && matches!(outcome, Outcome::Done(_)) {
@@ -232,18 +265,27 @@ impl ProcessTask {
                 drop(logins);
                 self.wake_at = next_expiry.map_or(self.wake_at, |expiry| expiry.min(self.wake_at));
                 self.show_logins();
+                self.late_results.clear();
             }
             Effect::LogsOut(slot) if matches!(outcome, Outcome::Done(_)) => {
                 self.logins().remove(*slot);
                 self.show_logins();
+                self.late_results.clear();
             }
-            Effect::LogsOut(_) | Effect::SnapshotsTokens | Effect::Nothing => {}
+            Effect::SnapshotsTokens => self.slot_event_wait.begin_first(),
+            Effect::LogsOut(_) | Effect::Nothing => {}
         }
         // The channel is idle before the permit lets another task in.
         self.process.outgoing.return_idle(channel);
         drop(permit);
-        if reply.send(Ok(Delivery::Answered(outcome, pin))).is_ok() {
-            self.last_used = Instant::now();
+        match (reply, reading) {
+            (Some(reply), _) => {
+                if reply.send(Ok(Delivery::Answered(outcome, pin))).is_ok() {
+                    self.last_used = Instant::now();
+                }
+            }
+            (None, Some(reading)) => self.late_results.keep(reading, outcome),
+            (None, None) => {}
         }
     }
 

@@ -1,11 +1,13 @@
 //! Starts a worker: waits for the turn on the module, then for the greeting of the process.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use pkcs11_bridge_protocol::failure::Failure;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::admission::{Admission, QUEUE_DEADLINE};
 use super::config::{WorkerConfig, WorkerPermit};
@@ -14,11 +16,14 @@ use super::handle::WorkerHandle;
 use super::logins::{LoginLimits, Logins};
 use super::process::Process;
 use super::process_task::ProcessTask;
+use crate::ipc::task::TimeLimits;
 
-/// Starts a worker and waits until it has initialised its module.
+/// Starts a worker and waits until it has initialised its module. Cancels `slow` when that takes
+/// longer than calls wait for it.
 pub(crate) async fn start(
     config: WorkerConfig,
     permit: WorkerPermit,
+    slow: CancellationToken,
 ) -> Result<WorkerHandle, Failure> {
     let WorkerConfig { module, limits, protected, turn, breaker, .. } = &config;
     // Each start before this one may take its time, and that is not a failure of the module.
@@ -26,11 +31,20 @@ pub(crate) async fn start(
         let what = "waited for other pages to start it";
         return Err(failures::not_started(module, QUEUE_DEADLINE, what));
     };
-    let Ok(process) =
-        timeout(limits.deadlines.read, Process::start(module, protected, breaker)).await
-    else {
+    let TimeLimits { caller, worker } = limits.deadlines.of_reads();
+    let started = {
+        let mut starting = pin!(timeout(worker, Process::start(module, protected, breaker)));
+        tokio::select! {
+            started = &mut starting => started,
+            () = sleep(caller), if caller < worker => {
+                slow.cancel();
+                starting.await
+            }
+        }
+    };
+    let Ok(process) = started else {
         breaker.record_failure(Instant::now());
-        return Err(failures::not_started(module, limits.deadlines.read, "was given up"));
+        return Err(failures::not_started(module, worker, "was given up"));
     };
     let process = process?;
     drop(turn);

@@ -42,6 +42,12 @@ impl SlotLogin {
         }
     }
 
+    /// Whether the login is open for any key.
+    pub(super) fn is_open(&self) -> bool {
+        let of_certificates = self.certificates.values().map(|opened| &opened.times);
+        of_certificates.chain(self.batches.values()).any(|times| !times.is_over())
+    }
+
     /// Whether the login is open for a task that brings no PIN.
     pub(super) fn is_open_for(&self, terms: &LoginTerms) -> bool {
         let of_batch = terms.batch.and_then(|batch| self.batches.get(&batch));

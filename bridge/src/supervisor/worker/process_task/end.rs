@@ -49,7 +49,7 @@ impl ProcessTask {
                 breaker.record_failure(std::time::Instant::now());
                 let reason = failures::exited(&module, &status, &breaker);
                 tracing::warn!(module = %module.name, pid, "{reason}");
-                if self.may_wait_for_slot_events {
+                if self.slot_event_wait.may_wait() {
                     breaker.distrust_slot_events();
                 }
                 self.fail_all(&reason);
@@ -63,7 +63,7 @@ impl ProcessTask {
             }
             End::Hung(task) => {
                 tracing::warn!(module = %module.name, pid, task, "a worker hung and is ended");
-                if self.may_wait_for_slot_events && breaker.trusts_slot_events() {
+                if self.slot_event_wait.may_wait() && breaker.trusts_slot_events() {
                     // `C_WaitForSlotEvent` alone may have kept all other calls out.
                     breaker.distrust_slot_events();
                 } else {
@@ -90,7 +90,9 @@ impl ProcessTask {
     fn fail_all(&mut self, reason: &Failure) {
         self.admission.close_because(reason);
         for task in self.in_flight.drain() {
-            let _ = task.kept.reply.send(Err(reason.clone()));
+            if let Some(reply) = task.kept.reply {
+                let _ = reply.send(Err(reason.clone()));
+            }
         }
         self.commands.close();
         while let Ok(command) = self.commands.try_recv() {
