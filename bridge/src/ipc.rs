@@ -1,6 +1,7 @@
 //! What the bridge and its workers say to each other over pipes: frames that hold tasks one way and
 //! messages the other way.
 
+pub mod certificate_listing;
 #[cfg(unix)]
 pub(crate) mod descriptors;
 pub mod frame;

@@ -4,6 +4,7 @@
 
 mod circuit_breaker;
 mod limits;
+mod listings;
 mod recovery;
 mod replacements;
 mod session;
@@ -31,6 +32,7 @@ use crate::modules::{Module, ModuleName};
 use crate::process::lock::lock;
 use circuit_breaker::CircuitBreaker;
 pub(crate) use limits::WorkerLimits;
+use listings::Listings;
 use session::WorkerStart;
 pub(crate) use session::{OriginSession, TokenSnapshots};
 use sessions::Sessions;
@@ -47,6 +49,7 @@ pub(crate) struct Supervisor {
     sessions: Arc<Sessions>,
     permits: Arc<WorkerPermits>,
     modules: Mutex<ModuleRecords>,
+    listings: Listings,
     /// The tasks that the bridge waits for before it exits.
     tasks: TaskTracker,
     stopping: CancellationToken,
@@ -69,6 +72,7 @@ impl Supervisor {
             permits: Arc::new(WorkerPermits::new(Arc::clone(&sessions))),
             sessions,
             modules: Mutex::default(),
+            listings: Listings::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
         }
@@ -145,6 +149,11 @@ impl Supervisor {
         self.breaker(session, module).suspended_for(Instant::now()).is_some()
     }
 
+    /// The certificates that origins have listed.
+    pub(crate) fn listings(&self) -> &Listings {
+        &self.listings
+    }
+
     /// How long the bridge keeps logins.
     pub(crate) fn limits(&self) -> WorkerLimits {
         self.limits
@@ -163,6 +172,7 @@ impl Supervisor {
 
     /// Kills an origin's workers and has its connections closed.
     pub(crate) fn revoke(&self, origin: &Origin) {
+        self.listings.forget_origin(origin);
         if let Some(session) = self.sessions.remove(origin) {
             session.revoke();
         }

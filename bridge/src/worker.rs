@@ -135,7 +135,9 @@ fn execute(module: &LoadedModule, task: &Task, credentials: &Credentials<'_>) ->
         Task::Slots { token_present } => outcome(queries::slots(module, *token_present)),
         Task::Token { slot_id } => outcome(queries::token(module, *slot_id)),
         Task::ListTokens => outcome(queries::tokens(module)),
-        Task::Certificates { slot_id } => outcome(queries::certificates(module, *slot_id)),
+        Task::Certificates { slot_id, known } => {
+            outcome(queries::certificates(module, *slot_id, known.as_ref()))
+        }
         Task::Certificate { slot_id, cert_id } => {
             outcome(queries::certificate(module, *slot_id, cert_id))
         }

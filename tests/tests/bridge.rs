@@ -35,6 +35,7 @@ mod bridge {
     pub mod hanging_display;
     pub mod identity;
     pub mod idle_workers;
+    pub mod kept_certificates;
     pub mod killed_bridge;
     pub mod limits;
     pub mod login;

@@ -8,6 +8,7 @@ use pkcs11_bridge_protocol::pin::Pin;
 use pkcs11_bridge_protocol::slot_id::SlotId;
 use serde::{Deserialize, Serialize};
 
+use super::certificate_listing::ListedToken;
 use super::pin::PinPermission;
 use crate::certificate::fingerprint::Fingerprint;
 
@@ -32,8 +33,9 @@ pub enum Task {
     Token { slot_id: SlotId },
     /// Describe the token in every slot that has one.
     ListTokens,
-    /// Read the certificates of a token.
-    Certificates { slot_id: SlotId },
+    /// List the certificates of a token, unless it is the known one. The result is a
+    /// [`CertificateListing`](super::certificate_listing::CertificateListing).
+    Certificates { slot_id: SlotId, known: Option<ListedToken> },
     /// Read one certificate in DER.
     Certificate { slot_id: SlotId, cert_id: String },
     /// Make one signature. The result is what the token returns.
@@ -168,7 +170,7 @@ impl Task {
     pub(crate) fn slot(&self) -> Option<SlotId> {
         match self {
             Self::Token { slot_id }
-            | Self::Certificates { slot_id }
+            | Self::Certificates { slot_id, .. }
             | Self::Certificate { slot_id, .. } => Some(*slot_id),
             _ => self.login_slot(),
         }

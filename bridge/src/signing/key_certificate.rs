@@ -74,7 +74,10 @@ impl<'a> KeyCertificate<'a> {
             der,
         };
         let known = certificates.insert(&module.name, slot_id, cert_id, known);
-        let known = known.map_err(|OtherCertificate| other_certificate(cert_id))?;
+        let known = known.map_err(|OtherCertificate| {
+            supervisor.listings().forget(session.origin(), &module.name, slot_id);
+            other_certificate(cert_id)
+        })?;
         Ok(Self { context, slot_id, cert_id, known })
     }
 
@@ -152,7 +155,8 @@ impl<'a> KeyCertificate<'a> {
     }
 
     fn forget(&self) {
-        let SigningContext { session, module, .. } = self.context;
+        let SigningContext { supervisor, session, module, .. } = self.context;
+        supervisor.listings().forget(session.origin(), &module.name, self.slot_id);
         session.certificates().forget(&module.name, self.slot_id, self.cert_id);
     }
 

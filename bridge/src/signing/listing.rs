@@ -2,6 +2,7 @@
 //! the worker cannot take another certificate for the same `cert_id` later.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
@@ -11,6 +12,7 @@ use serde_json::value::RawValue;
 
 use super::SigningContext;
 use crate::certificate::fingerprint::Fingerprint;
+use crate::ipc::certificate_listing::CertificateListing;
 use crate::ipc::frame;
 use crate::ipc::message::encode_result;
 use crate::ipc::task::Task;
@@ -22,13 +24,20 @@ pub(crate) async fn certificates(
     slot_id: SlotId,
 ) -> Result<Box<RawValue>, Failure> {
     let SigningContext { supervisor, session, module, .. } = context;
-    let task = Task::Certificates { slot_id };
+    let (listings, origin) = (supervisor.listings(), session.origin());
+    let known = listings.get(origin, &module.name, slot_id);
+    let task = Task::Certificates { slot_id, known: known.as_ref().map(|list| list.token.clone()) };
     let request = Request::without_login(&task);
     let result = supervisor.execute(session, module, &request).await?.result()?;
-    let all: Vec<CertificateInfo> =
+    let CertificateListing { token, certificates, is_complete } =
         frame::decode(result.get().as_bytes()).map_err(|error| malformed(&error))?;
+    let all: Arc<[CertificateInfo]> = match (certificates, known) {
+        (Some(read), _) => read.into(),
+        (None, Some(known)) => known.certificates,
+        (None, None) => return Err(malformed(&"it is missing")),
+    };
     let mut listed = HashMap::with_capacity(all.len());
-    for CertificateInfo { id, base64, .. } in &all {
+    for CertificateInfo { id, base64, .. } in all.iter() {
         let (id, fingerprint) = (id.to_ascii_lowercase(), Fingerprint::of(base64.as_ref()));
         if id.parse().is_ok_and(|expected: Fingerprint| expected != fingerprint) {
             return Err(malformed(&"an id is the fingerprint of another certificate"));
@@ -38,7 +47,12 @@ pub(crate) async fn certificates(
         }
     }
     session.certificates().list(&module.name, slot_id, listed);
-    encode_result(&all)
+    if is_complete {
+        listings.keep(origin, &module.name, slot_id, token, Arc::clone(&all));
+    } else {
+        listings.forget(origin, &module.name, slot_id);
+    }
+    encode_result(&all.as_ref())
 }
 
 fn malformed(problem: &dyn std::fmt::Display) -> Failure {

@@ -117,6 +117,10 @@ impl OriginSession {
         }
     }
 
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
     /// The certificates that the origin has seen or used.
     pub(crate) fn certificates(&self) -> &KnownCertificates {
         &self.certificates

@@ -98,21 +98,39 @@ pub(super) fn find_by_fingerprint(
     Some(FoundCertificate { all: Arc::clone(all), index })
 }
 
-/// Reads the X.509 certificates. Leaves out a certificate that cannot be read.
-pub(super) fn read(session: &Session) -> Result<Vec<TokenCertificate>, Failure> {
+/// The certificate objects of the token.
+pub(super) fn handles(session: &Session) -> Result<Vec<ObjectHandle>, Failure> {
     let template = [Attribute::Class(ObjectClass::CERTIFICATE)];
-    let objects = objects::find(session, &template, "looking for certificates")?;
+    objects::find(session, &template, "looking for certificates")
+}
+
+/// The certificates that could be read.
+pub(super) struct ReadCertificates {
+    pub(super) all: Vec<TokenCertificate>,
+    /// Whether none was left out because it cannot be read.
+    pub(super) is_complete: bool,
+}
+
+/// Reads the X.509 certificates. Leaves out a certificate that cannot be read.
+pub(super) fn read(
+    session: &Session,
+    objects: &[ObjectHandle],
+) -> Result<ReadCertificates, Failure> {
     let mut certificates = Vec::with_capacity(objects.len());
+    let mut is_complete = true;
     for object in objects {
-        match read_one(session, object) {
+        match read_one(session, *object) {
             Ok(certificate) => certificates.extend(certificate),
             // This error concerns the token, not one certificate.
             Err(failure) if Stale::of(&failure) == Some(Stale::Token) => return Err(failure),
-            Err(failure) => tracing::warn!(%failure, "left out a certificate that cannot be read"),
+            Err(failure) => {
+                is_complete = false;
+                tracing::warn!(%failure, "left out a certificate that cannot be read");
+            }
         }
     }
     replace_ambiguous_ids(&mut certificates);
-    Ok(certificates)
+    Ok(ReadCertificates { all: certificates, is_complete })
 }
 
 /// Reads one certificate; `None` if the object is not an X.509 certificate or has no value.

@@ -5,15 +5,15 @@ use cryptoki::slot::Slot;
 use pkcs11_bridge_protocol::base64_bytes::Base64Bytes;
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
-use pkcs11_bridge_protocol::result::{CertificateInfo, LibraryInfo, SlotInfo, TokenInfo};
+use pkcs11_bridge_protocol::result::{LibraryInfo, SlotInfo, TokenInfo};
 use pkcs11_bridge_protocol::slot_id::SlotId;
 
-use super::certificates::TokenCertificate;
 use super::info;
 use super::module::LoadedModule;
 use super::module_error::InContext;
 use super::text::{text, version};
 use super::token_info::low_bits;
+use crate::ipc::certificate_listing::{CertificateListing, ListedToken};
 use crate::ipc::token_snapshot::TokenSnapshot;
 
 pub(super) fn info(module: &LoadedModule) -> Result<LibraryInfo, Failure> {
@@ -61,14 +61,14 @@ pub(super) fn tokens(module: &LoadedModule) -> Result<Vec<TokenInfo>, Failure> {
     Ok(read_each(slots, |slot| token_info(module, slot)))
 }
 
-/// The certificates of the token in one slot.
+/// The certificates of the token in one slot. Does not read them if the bridge knows them.
 pub(super) fn certificates(
     module: &LoadedModule,
     slot_id: SlotId,
-) -> Result<Vec<CertificateInfo>, Failure> {
+    known: Option<&ListedToken>,
+) -> Result<CertificateListing, Failure> {
     let slot = module.slot(slot_id)?;
-    let certificates = slot.with_renewal(|| slot.read_certificates())?;
-    Ok(certificates.iter().map(TokenCertificate::info).collect())
+    slot.with_renewal(|| slot.list_certificates(known))
 }
 
 /// One certificate of the token in a slot, in DER.

@@ -23,6 +23,7 @@ use super::module_error::{AsFailure, Stale};
 use super::sessions::PooledSession;
 use super::single_part;
 use crate::certificate::fingerprint::Fingerprint;
+use crate::ipc::certificate_listing::{CertificateListing, ListedToken};
 use crate::verification::scheme::Scheme;
 pub(super) use login::{Credentials, LoginError, LoginNeed};
 use login::{Login, TokenLogin};
@@ -158,12 +159,20 @@ impl SlotState {
         token::check_token(&*self.session()?).map(drop)
     }
 
-    /// Reads the certificates from the token.
     pub(super) fn token_label(&self) -> Result<String, Failure> {
         Ok(self.token.info()?.label())
     }
 
-    pub(super) fn read_certificates(&self) -> Result<Arc<[TokenCertificate]>, Failure> {
+    /// Lists the certificates, unless the token is the known one and still has them.
+    pub(super) fn list_certificates(
+        &self,
+        known: Option<&ListedToken>,
+    ) -> Result<CertificateListing, Failure> {
+        self.token.list_certificates(known)
+    }
+
+    /// Reads the certificates from the token.
+    fn read_certificates(&self) -> Result<Arc<[TokenCertificate]>, Failure> {
         self.token.read_certificates()
     }
 

@@ -10,6 +10,7 @@ use pkcs11_bridge_protocol::result::{SessionLimit, TokenInfo as TokenResult, Unl
 use pkcs11_bridge_protocol::slot_id::SlotId;
 
 use super::text::{text, version};
+use crate::ipc::certificate_listing::TokenIdentity;
 
 #[derive(Clone, Copy, Default)]
 pub(super) struct TokenInfo(pub(super) CK_TOKEN_INFO);
@@ -21,6 +22,16 @@ impl TokenInfo {
 
     pub(super) fn serial_number(&self) -> String {
         text(&self.0.serialNumber)
+    }
+
+    pub(super) fn identity(&self) -> TokenIdentity {
+        TokenIdentity {
+            serial: self.serial_number(),
+            label: self.label(),
+            manufacturer: text(&self.0.manufacturerID),
+            model: text(&self.0.model),
+            free_memory: [self.0.ulFreePublicMemory, self.0.ulFreePrivateMemory].map(known),
+        }
     }
 
     pub(super) fn login_required(&self) -> bool {

@@ -2,18 +2,21 @@
 //! mechanisms.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::MechanismType;
+use cryptoki::object::ObjectHandle;
 use cryptoki::session::{Session, SessionState};
 use cryptoki::slot::Slot;
 use pkcs11_bridge_protocol::failure::Failure;
 
+use crate::ipc::certificate_listing::{CertificateListing, ListedToken};
 use crate::process::lock::lock;
 use crate::verification::scheme::Scheme;
-use crate::worker::certificates::{self, TokenCertificate};
+use crate::worker::certificates::{self, ReadCertificates, TokenCertificate};
 use crate::worker::info;
 use crate::worker::key::PrivateKey;
 use crate::worker::library::Functions;
@@ -28,11 +31,15 @@ pub(super) struct TokenAccess {
     functions: Arc<Functions>,
     sessions: SessionPool,
     known: Mutex<KnownObjects>,
+    /// Whether the token was gone since this worker started.
+    was_gone: AtomicBool,
 }
 
 #[derive(Default)]
 struct KnownObjects {
     certificates: Option<Arc<[TokenCertificate]>>,
+    /// The certificate objects when they were last listed.
+    listed: Option<Vec<ObjectHandle>>,
     mechanisms: Option<Arc<[MechanismType]>>,
     /// The keys that signatures have proven, by the id of their certificate.
     keys: HashMap<String, ProvenKey>,
@@ -49,7 +56,8 @@ struct ProvenKey {
 impl TokenAccess {
     pub(super) fn new(context: Pkcs11, slot: Slot, functions: Arc<Functions>) -> Self {
         let sessions = SessionPool::new(context.clone(), slot);
-        Self { context, slot, functions, sessions, known: Mutex::default() }
+        let (known, was_gone) = Default::default();
+        Self { context, slot, functions, sessions, known, was_gone }
     }
 
     pub(super) fn slot(&self) -> Slot {
@@ -77,9 +85,49 @@ impl TokenAccess {
 
     /// Reads the certificates from the token.
     pub(super) fn read_certificates(&self) -> Result<Arc<[TokenCertificate]>, Failure> {
-        let certificates: Arc<[_]> = certificates::read(&*self.session()?)?.into();
-        self.known().certificates = Some(Arc::clone(&certificates));
+        let session = self.session()?;
+        let (certificates, _) = self.read(&session, &certificates::handles(&session)?)?;
         Ok(certificates)
+    }
+
+    fn read(
+        &self,
+        session: &Session,
+        objects: &[ObjectHandle],
+    ) -> Result<(Arc<[TokenCertificate]>, bool), Failure> {
+        let ReadCertificates { all, is_complete } = certificates::read(session, objects)?;
+        let certificates: Arc<[_]> = all.into();
+        self.known().certificates = Some(Arc::clone(&certificates));
+        Ok((certificates, is_complete))
+    }
+
+    /// See [`super::SlotState::list_certificates`].
+    pub(super) fn list_certificates(
+        &self,
+        known: Option<&ListedToken>,
+    ) -> Result<CertificateListing, Failure> {
+        let session = self.session()?;
+        let objects = certificates::handles(&session)?;
+        let identity = self.info()?.identity();
+        let token = ListedToken { identity, objects: objects.len() };
+        let is_known = known == Some(&token) && self.may_have_same(&objects);
+        let (certificates, is_complete) = if is_known {
+            (None, true)
+        } else {
+            let (certificates, is_complete) = self.read(&session, &objects)?;
+            (Some(certificates.iter().map(TokenCertificate::info).collect()), is_complete)
+        };
+        self.known().listed = Some(objects);
+        Ok(CertificateListing { token, certificates, is_complete })
+    }
+
+    /// Whether the certificates may be those of the last list. The handles of this process show
+    /// it, or the token stayed in the slot as far as this process knows.
+    fn may_have_same(&self, objects: &[ObjectHandle]) -> bool {
+        match &self.known().listed {
+            Some(listed) => listed == objects,
+            None => !self.was_gone.load(Ordering::Acquire),
+        }
     }
 
     /// The certificates as they were last read.
@@ -129,6 +177,7 @@ impl TokenAccess {
     /// Forgets the token and closes its sessions.
     pub(super) fn forget_all(&self) {
         *self.known() = KnownObjects::default();
+        self.was_gone.store(true, Ordering::Release);
         self.sessions.close_all();
     }
 
