@@ -87,7 +87,7 @@ is_there() {
     chromium) browser_is_there && has_any chromedriver /snap/bin/chromium.chromedriver ;;
     desktop)
         has Xvfb && has xdotool && has maim && has pinentry-gtk-2 && has dbus-daemon &&
-            any_file /usr/lib{exec,}/at-spi-bus-launcher && window_libraries_are_there
+            has weston && any_file /usr/lib{exec,}/at-spi-bus-launcher && window_libraries_are_there
         ;;
     *) has "$1" ;;
     esac
@@ -131,7 +131,7 @@ purpose() {
     caml-crush) echo "caml-crush, which passes PKCS#11 calls to another process, for tests" ;;
     libclang) echo "libclang, which builds kryoptic for the conformance run" ;;
     chromium) echo "Chromium and its driver, for the tests in a browser" ;;
-    desktop) echo "an X server in memory, a PIN dialog, D-Bus, AT-SPI and xdotool, for tests" ;;
+    desktop) echo "displays in memory, a PIN dialog, D-Bus, AT-SPI and xdotool, for tests" ;;
     shellcheck) echo "ShellCheck, which checks the scripts" ;;
     wasm-target) echo "Rust's WebAssembly target, for the npm package" ;;
     wasm-bindgen) echo "wasm-bindgen $(bindgen_version), as in Cargo.lock, for the npm package" ;;
@@ -169,7 +169,7 @@ debian_packages() {
     caml-crush) echo "caml-crush-server caml-crush-clients" ;;
     libclang) echo "libclang-dev make perl" ;;
     desktop)
-        echo "xvfb xdotool maim pinentry-gtk2" \
+        echo "xvfb xdotool maim pinentry-gtk2 weston" \
             "dbus-daemon at-spi2-core libegl1 libgl1-mesa-dri libxkbcommon-x11-0 libxcursor1"
         ;;
     softhsm2 | openssl | opencryptoki | shellcheck) echo "$1" ;;
@@ -204,8 +204,9 @@ by_hand() {
             "Google Chrome and the driver of its version from $CHROMEDRIVERS (macOS)"
         ;;
     desktop)
-        echo "Xvfb, xdotool, maim, pinentry-gtk-2, D-Bus and AT-SPI: xorg-x11-server-Xvfb" \
-            "xdotool maim pinentry-gtk dbus-daemon at-spi2-core (Fedora)"
+        echo "Xvfb, Weston, xdotool, maim, pinentry-gtk-2, D-Bus and AT-SPI:" \
+            "xorg-x11-server-Xvfb weston xdotool maim pinentry-gtk dbus-daemon" \
+            "at-spi2-core (Fedora)"
         ;;
     shellcheck) echo "ShellCheck: ShellCheck (Fedora), shellcheck (Arch, Homebrew)" ;;
     wasm-target)

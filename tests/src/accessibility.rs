@@ -100,38 +100,71 @@ impl Accessibility {
 
     /// All controls and texts of all windows, in their order.
     pub fn controls(&self) -> Vec<Control> {
-        let mut controls = Vec::new();
+        self.objects().into_iter().map(|object| object.control).collect()
+    }
+
+    /// Presses the first control like this, as a user of a screen reader does.
+    pub fn press(&self, wanted: impl Fn(&Control) -> bool) {
+        let objects = self.objects();
+        let Some(object) = objects.iter().find(|object| wanted(&object.control)) else {
+            panic!("not found among {objects:#?}");
+        };
+        let action = self.proxy(&object.owner, &object.path, "org.a11y.atspi.Action");
+        let done: bool = action.and_then(|action| action.call("DoAction", &0)).expect("an action");
+        assert!(done, "{object:?}");
+    }
+
+    fn objects(&self) -> Vec<Object> {
+        let mut objects = Vec::new();
         let root = OwnedObjectPath::try_from(ROOT).expect("a path");
-        // A window may close meanwhile.
         let registry = "org.a11y.atspi.Registry".to_owned();
-        if let Err(error) = self.collect(registry, root, &mut controls) {
-            controls.push(Control { name: error.to_string(), role: Role::Other(0) });
+        // A window may close meanwhile.
+        if let Err(error) = self.collect(registry.clone(), root.clone(), &mut objects) {
+            let control = Control { name: error.to_string(), role: Role::Other(0) };
+            objects.push(Object { control, owner: registry, path: root });
         }
-        controls
+        objects
     }
 
     fn collect(
         &self,
         owner: String,
         path: OwnedObjectPath,
-        controls: &mut Vec<Control>,
+        objects: &mut Vec<Object>,
     ) -> zbus::Result<()> {
-        let object: Proxy<'_> = proxy::Builder::new(&self.connection)
-            .destination(owner)?
-            .path(path)?
-            .interface("org.a11y.atspi.Accessible")?
-            .cache_properties(CacheProperties::No)
-            .build()?;
+        let object = self.proxy(&owner, &path, "org.a11y.atspi.Accessible")?;
         let children: Vec<(String, OwnedObjectPath)> = object.call("GetChildren", &())?;
         // The registry, which is the parent of all windows, has neither.
         let name = object.get_property("Name").unwrap_or_default();
-        let role = object.call("GetRole", &()).unwrap_or_default();
-        controls.push(Control { name, role: Role::new(role) });
+        let role = Role::new(object.call("GetRole", &()).unwrap_or_default());
+        objects.push(Object { control: Control { name, role }, owner, path });
         for (owner, path) in children {
-            self.collect(owner, path, controls)?;
+            self.collect(owner, path, objects)?;
         }
         Ok(())
     }
+
+    fn proxy(
+        &self,
+        owner: &str,
+        path: &OwnedObjectPath,
+        interface: &'static str,
+    ) -> zbus::Result<Proxy<'static>> {
+        proxy::Builder::new(&self.connection)
+            .destination(owner.to_owned())?
+            .path(path.clone())?
+            .interface(interface)?
+            .cache_properties(CacheProperties::No)
+            .build()
+    }
+}
+
+/// A control and where it is on the accessibility bus.
+#[derive(Debug)]
+struct Object {
+    control: Control,
+    owner: String,
+    path: OwnedObjectPath,
 }
 
 fn connect(address: &str) -> Connection {

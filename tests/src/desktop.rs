@@ -142,6 +142,18 @@ impl Desktop {
         file
     }
 
+    /// The colour of the current window at its lower left corner: blue, green and red. It has none
+    /// while the window closes.
+    pub fn window_color(&self) -> Vec<u8> {
+        let Some((window, _)) = self.window() else { return Vec::new() };
+        let mut picture = tool("maim");
+        picture.env("DISPLAY", &self.display).args(["--format=bmp", "--hidecursor"]);
+        let picture = picture.arg(format!("--window={window}")).output().expect("maim").stdout;
+        // The file header of a bitmap says where the pixels are, and lower lines come first.
+        let start = picture.get(10).copied().unwrap_or_default().into();
+        picture.into_iter().skip(start).take(3).collect()
+    }
+
     /// The ids of a window of a pinentry or of the bridge, and of its process.
     fn window(&self) -> Option<(String, String)> {
         // xdotool fails if it finds no window, or if the window closes meanwhile.

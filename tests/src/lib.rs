@@ -15,6 +15,7 @@ pub mod conformance;
 pub mod demo;
 pub mod desktop;
 pub mod desktop_bus;
+pub mod desktop_portal;
 pub mod digest;
 pub mod false_bridge;
 pub mod handshake;
@@ -38,6 +39,7 @@ pub mod speed;
 pub mod terminal;
 pub mod test_module;
 pub mod token;
+pub mod wayland;
 
 use std::path::{Path, PathBuf};
 

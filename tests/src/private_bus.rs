@@ -1,5 +1,6 @@
 //! A private D-Bus daemon. No service of the machine is on it.
 
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -24,7 +25,8 @@ impl PrivateBus {
         daemon.arg("--nofork").arg("--nopidfile").arg("--config-file").arg(&file);
         let daemon = Program::start(&mut daemon);
         let socket = folder.path().join("bus");
-        let listens = wait_until(START_LIMIT, || socket.exists());
+        // The file is there a moment before the daemon listens.
+        let listens = wait_until(START_LIMIT, || UnixStream::connect(&socket).is_ok());
         assert!(listens, "dbus-daemon does not listen: {}", daemon.stderr());
         Self { daemon, folder }
     }

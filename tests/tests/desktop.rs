@@ -3,6 +3,8 @@
 
 mod desktop {
     pub mod accessibility;
+    pub mod theme;
+    pub mod wayland;
 }
 
 use std::time::Duration;

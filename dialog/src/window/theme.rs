@@ -10,7 +10,7 @@ pub(super) fn preferred() -> ThemePreference {
     use std::time::Duration;
 
     /// A portal that has to be started may take longer. Then the window does not wait for it.
-    const LIMIT: Duration = Duration::from_millis(300);
+    const LIMIT: Duration = Duration::from_secs(1);
 
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || sender.send(from_portal()));
@@ -25,7 +25,7 @@ pub(super) fn preferred() -> ThemePreference {
 
 #[cfg(target_os = "linux")]
 fn from_portal() -> Option<ThemePreference> {
-    use zbus::zvariant::OwnedValue;
+    use zbus::zvariant::{OwnedValue, Value};
 
     let bus = zbus::blocking::Connection::session().ok()?;
     let portal = zbus::blocking::Proxy::new(
@@ -36,8 +36,14 @@ fn from_portal() -> Option<ThemePreference> {
     )
     .ok()?;
     let setting = &("org.freedesktop.appearance", "color-scheme");
-    let value: OwnedValue = portal.call("ReadOne", setting).ok()?;
-    match u32::try_from(value).ok()? {
+    // Portals of version 1 have only `Read`, which encloses the value twice.
+    let read = |method: &'static str| portal.call::<_, _, OwnedValue>(method, setting).ok();
+    let value = read("ReadOne").or_else(|| read("Read"))?;
+    let value = match &*value {
+        Value::Value(inner) => u32::try_from(&**inner),
+        value => u32::try_from(value),
+    };
+    match value.ok()? {
         1 => Some(ThemePreference::Dark),
         2 => Some(ThemePreference::Light),
         _ => None,

@@ -71,7 +71,7 @@ async fn a_screen_reader_and_a_keyboard_are_enough() {
     desktop.wait_for_no_window();
 }
 
-fn is_button(control: &Control, name: &str) -> bool {
+pub fn is_button(control: &Control, name: &str) -> bool {
     control.role == Role::Button && control.name == name
 }
 
