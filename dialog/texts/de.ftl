@@ -3,8 +3,8 @@
 consent-title = Website bittet um Zugriff
 consent-heading = Darf diese Website Ihre Chipkarten und Token benutzen?
 consent-grants = Wenn Sie es zulassen, kann die Website bis zum { $date } ({ $days ->
-    [one] { $days } Tag
-   *[other] { $days } Tage
+    [one] { $days } Tag
+   *[other] { $days } Tage
 }):
 consent-grant-read = sehen, welche Token angeschlossen sind, und deren Zertifikate mit den Namen darin,
 consent-grant-sign = Sie um Signaturen bitten. Dafür verlangen die meisten Token ihre PIN.
@@ -116,6 +116,7 @@ progress-stop = Stoppen
 ## The window
 
 wait = Eingaben werden in einem Moment angenommen.
+wait-focus = Klicken Sie zuerst in dieses Fenster, um hier zu tippen.
 digits-label = Ziffern
 digits-wrong = Das waren andere Ziffern. Geben Sie die neuen ein.
 

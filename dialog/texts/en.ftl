@@ -118,6 +118,7 @@ progress-stop = Stop
 ## The window
 
 wait = Keys and clicks count in a moment.
+wait-focus = To type here, first click this window.
 digits-label = Digits
 digits-wrong = Those were other digits. Type the new ones.
 

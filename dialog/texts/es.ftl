@@ -116,6 +116,7 @@ progress-stop = Detener
 ## The window
 
 wait = Las teclas y los clics se aceptarán en un momento.
+wait-focus = Para escribir aquí, haga clic primero en esta ventana.
 digits-label = Dígitos
 digits-wrong = Eran otros dígitos. Escriba los nuevos.
 

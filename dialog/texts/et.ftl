@@ -116,6 +116,7 @@ progress-stop = Peata
 ## The window
 
 wait = Klahvid ja klõpsud hakkavad hetke pärast toimima.
+wait-focus = Siia tippimiseks klõpsake kõigepealt selles aknas.
 digits-label = Numbrid
 digits-wrong = Need olid teised numbrid. Tippige uued.
 

@@ -116,6 +116,7 @@ progress-stop = Arrêter
 ## The window
 
 wait = Les touches et les clics seront pris en compte dans un instant.
+wait-focus = Pour taper ici, cliquez d’abord dans cette fenêtre.
 digits-label = Chiffres
 digits-wrong = Ce n’étaient pas ces chiffres. Tapez les nouveaux.
 

@@ -116,6 +116,7 @@ progress-stop = Interrompi
 ## The window
 
 wait = Tasti e clic saranno accettati tra un momento.
+wait-focus = Per digitare qui, fare prima clic in questa finestra.
 digits-label = Cifre
 digits-wrong = Erano altre cifre. Digitare le nuove.
 

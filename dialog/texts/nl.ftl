@@ -116,6 +116,7 @@ progress-stop = Stoppen
 ## The window
 
 wait = Toetsen en klikken werken over een ogenblik.
+wait-focus = Klik eerst in dit venster om hier te typen.
 digits-label = Cijfers
 digits-wrong = Dat waren andere cijfers. Typ de nieuwe cijfers.
 

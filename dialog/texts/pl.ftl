@@ -138,6 +138,7 @@ progress-stop = Zatrzymaj
 ## The window
 
 wait = Klawisze i kliknięcia zadziałają za chwilę.
+wait-focus = Aby tu pisać, najpierw kliknij w tym oknie.
 digits-label = Cyfry
 digits-wrong = To były inne cyfry. Wpisz nowe.
 

@@ -116,6 +116,7 @@ progress-stop = Parar
 ## The window
 
 wait = As teclas e os cliques serão aceites dentro de momentos.
+wait-focus = Para escrever aqui, clique primeiro nesta janela.
 digits-label = Dígitos
 digits-wrong = Eram outros dígitos. Digite os novos.
 

@@ -127,6 +127,7 @@ progress-stop = Zastaviť
 ## The window
 
 wait = Klávesy a kliknutia budú o chvíľu prijaté.
+wait-focus = Ak chcete písať sem, najprv kliknite do tohto okna.
 digits-label = Číslice
 digits-wrong = Boli to iné číslice. Napíšte nové.
 

@@ -116,6 +116,7 @@ progress-stop = Durdur
 ## The window
 
 wait = Tuşlar ve tıklamalar birazdan geçerli olacak.
+wait-focus = Buraya yazmak için önce bu pencereye tıklayın.
 digits-label = Rakamlar
 digits-wrong = Bunlar başka rakamlardı. Yenilerini yazın.
 

@@ -275,7 +275,8 @@ impl App {
         ui.add_space(-0.5 * line);
         let top = ui.cursor().top();
         if waits {
-            let text = self.texts.text("wait");
+            let for_focus = self.clicks_count && !self.guard.has_focus();
+            let text = self.texts.text(if for_focus { "wait-focus" } else { "wait" });
             let job = Font::Small.job(&text, palette.ink_soft, ui.available_width());
             ui.add(Label::new(job).wrap());
         }

@@ -84,6 +84,11 @@ impl<K: Eq + Hash> Guard<K> {
         }
     }
 
+    /// Whether the window has the focus. Without it, keys go to another window.
+    pub(super) fn has_focus(&self) -> bool {
+        matches!(self.focus, Focus::Since(_))
+    }
+
     /// Whether a click counts that begins now, or an action of an assistive technology.
     pub(super) fn clicks_count(&self, now: f64) -> bool {
         let after_focus = match self.focus {
