@@ -3,7 +3,9 @@
 
 use std::io::{PipeReader, Read};
 use std::os::fd::OwnedFd;
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use zbus::blocking::Connection;
@@ -107,8 +109,10 @@ impl DesktopBus {
     pub fn sleep(&self) {
         self.emit(LOGIND, "org.freedesktop.login1.Manager", "PrepareForSleep", &true);
         for mut inhibitor in std::mem::take(&mut *self.inhibitors.lock().expect("no panic")) {
-            let read = inhibitor.read(&mut [0]).expect("a pipe");
-            assert_eq!(read, 0, "the bridge closes its end");
+            let (sender, read) = channel();
+            thread::spawn(move || sender.send(inhibitor.read(&mut [0])));
+            let read = read.recv_timeout(START_LIMIT).expect("the bridge lets the computer sleep");
+            assert_eq!(read.expect("a pipe"), 0, "the bridge closes its end");
         }
     }
 

@@ -25,7 +25,9 @@ pub(crate) fn run(args: &DialogArgs) -> ExitCode {
     let answer = match (&request.question, tracer::refuse()) {
         (Question::Pin(_), Err(traced)) => Answer::Unavailable(traced.to_string()),
         // The bridge ends the process when it has read the answer.
-        _ => ways::ask(request, updates, |answer| drop(write(answer))),
+        _ => ways::ask(request, updates, |answer| {
+            let _ = write(answer);
+        }),
     };
     write(&answer)
 }
