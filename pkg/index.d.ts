@@ -7,7 +7,8 @@ export type WholeNumber = number | string;
 /**
  * The algorithm of a signature. The case does not matter, and `SHA-256` is the same as `sha256`.
  *
- * - `sha1`, `sha256`, `sha384`, `sha512`: PKCS#1 v1.5 for an RSA key, ECDSA for an EC key.
+ * - `sha1`, `sha256`, `sha3-256` and so on: PKCS#1 v1.5 for an RSA key, ECDSA for an EC key, PSS
+ *   for an RSA key whose certificate is for PSS only.
  * - `RS…`: RSA PKCS#1 v1.5. `PS…`: RSA-PSS with a salt of the hash's length. `ES…`: ECDSA.
  * - `EdDSA`, `ML-DSA-…`: sign the message, not a hash of it.
  */
@@ -21,7 +22,10 @@ export type AlgorithmReference =
   | (string & {});
 
 /** A hash function. The case does not matter, and `SHA-256` is the same as `sha256`. */
-export type HashAlgorithm = "sha1" | "sha256" | "sha384" | "sha512" | (string & {});
+export type HashAlgorithm =
+  | "sha1" | "sha224" | "sha256" | "sha384" | "sha512"
+  | "sha3-224" | "sha3-256" | "sha3-384" | "sha3-512"
+  | (string & {});
 
 /** The result of a successful call. */
 export interface Response<T> {
@@ -173,28 +177,37 @@ export interface ParsedCertificate extends Certificate {
   parse_error?: string;
 }
 
-/** The content of a certificate (RFC 5280). The client does not verify it. */
+/**
+ * The content of a certificate (RFC 5280). The client does not verify it. A field that the client
+ * cannot read is `null`.
+ */
 export interface CertificateContent {
   /** The subject as in RFC 4514, such as `"CN=Ada Lovelace,O=Example,C=GB"`. */
-  subject: string;
+  subject: string | null;
   /** The issuer as in RFC 4514. */
-  issuer: string;
+  issuer: string | null;
   /** The serial number in lower-case hex. */
-  serial_number: string;
+  serial_number: string | null;
   /** The start of the validity: ISO 8601 in UTC, such as `"2026-01-31T12:00:00Z"`. */
-  not_before: string;
+  not_before: string | null;
   /** The end of the validity: ISO 8601 in UTC. */
-  not_after: string;
+  not_after: string | null;
   /** The type of the key. For other types, an OID in dotted decimals. */
-  key_type: "RSA" | "EC" | "Ed25519" | (string & {});
-  /** The size of the key in bits; `null` if it is not known. */
+  key_type:
+    | "RSA"
+    | "EC"
+    | "Ed25519" | "Ed448"
+    | "ML-DSA-44" | "ML-DSA-65" | "ML-DSA-87"
+    | (string & {})
+    | null;
+  /** The size of the key in bits; `null` also if it is not known. */
   key_size: number | null;
-  /** The curve, such as `"P-256"`; `null` for keys without a curve. For other curves, an OID. */
+  /** The curve, such as `"P-256"`, or its OID; `null` also for keys without a curve. */
   curve: string | null;
   /** The key usages; empty if the certificate does not restrict them. */
-  key_usage: KeyUsage[];
+  key_usage: KeyUsage[] | null;
   /** The names of RFC 5280, section 4.2.1.12, such as `"clientAuth"`. For other usages, an OID. */
-  extended_key_usage: string[];
+  extended_key_usage: string[] | null;
   /** The SHA-256 hash of the certificate in lower-case hex. */
   fingerprint_sha256: string;
 }
@@ -639,7 +652,7 @@ export function forgetBridgeKey(): Promise<void>;
  * the hash in base64, for {@link SignData.data}.
  *
  * @param source a `Blob`, a `File`, a stream of bytes, an `ArrayBuffer`, or a view of one
- * @param algorithm `sha1`, `sha256`, `sha384` or `sha512`
+ * @param algorithm `sha1`, `sha224`, `sha256`, `sha384` or `sha512`
  * @param onProgress the client calls it from time to time, and at the end, with the number of bytes
  *   that are hashed and the number of all bytes (`undefined` for a stream)
  */

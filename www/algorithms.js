@@ -2,6 +2,7 @@
 
 const HASHES = [
   ["sha1", "SHA-1"],
+  ["sha224", "SHA-224"],
   ["sha256", "SHA-256"],
   ["sha384", "SHA-384"],
   ["sha512", "SHA-512"],
@@ -12,12 +13,7 @@ const JWA_OF_CURVE = {
   "P-521": ["ES512", "SHA-512"],
 };
 
-// RFC 9881, section 2: the object identifiers of ML-DSA.
-const ML_DSA = {
-  "2.16.840.1.101.3.4.3.17": "ML-DSA-44",
-  "2.16.840.1.101.3.4.3.18": "ML-DSA-65",
-  "2.16.840.1.101.3.4.3.19": "ML-DSA-87",
-};
+const ML_DSA = ["ML-DSA-44", "ML-DSA-65", "ML-DSA-87"];
 
 const RSA_GROUPS = [
   byHash("Hash name, PKCS#1 v1.5 padding", "RSASSA-PKCS1-v1_5"),
@@ -34,14 +30,14 @@ export function algorithmsFor(parsed) {
   if (parsed?.key_type === "RSA") return RSA_GROUPS;
   if (parsed?.key_type === "EC") return [byHash("Hash name", "ECDSA"), ...jwaOfCurve(parsed.curve)];
   if (parsed?.key_type === "Ed25519") return [message("EdDSA")];
-  if (ML_DSA[parsed?.key_type]) return [message(ML_DSA[parsed.key_type])];
+  if (ML_DSA.includes(parsed?.key_type)) return [message(parsed.key_type)];
   const curves = Object.keys(JWA_OF_CURVE).flatMap(jwaOfCurve);
-  return [...RSA_GROUPS, ...curves, ...["EdDSA", ...Object.values(ML_DSA)].map(message)];
+  return [...RSA_GROUPS, ...curves, ...["EdDSA", ...ML_DSA].map(message)];
 }
 
 /** The hash algorithm for `hash()`, or `null` if the algorithm signs the message itself. */
 export function hashOf(algorithm) {
-  const bits = /^(?:sha|[RPE]S)(1|256|384|512)$/.exec(algorithm)?.[1];
+  const bits = /^(?:sha|[RPE]S)(1|224|256|384|512)$/.exec(algorithm)?.[1];
   return bits ? `sha${bits}` : null;
 }
 
@@ -54,7 +50,7 @@ export const hasFormats = (parsed) => parsed?.key_type === "EC";
 export function keyName(parsed) {
   if (parsed.key_type === "EC") return `EC ${parsed.curve ?? parsed.key_size ?? ""}`.trim();
   if (parsed.key_type === "RSA") return `RSA ${parsed.key_size ?? ""}`.trim();
-  return ML_DSA[parsed.key_type] ?? parsed.key_type;
+  return parsed.key_type ?? "Key not readable";
 }
 
 function byHash(title, scheme) {
@@ -65,7 +61,7 @@ function byHash(title, scheme) {
 }
 
 function byName(title, prefix, scheme) {
-  const options = HASHES.slice(1).map(([value, name]) => ({
+  const options = HASHES.slice(2).map(([value, name]) => ({
     value: `${prefix}${value.slice(3)}`,
     meaning: `${scheme}, with ${name}`,
   }));

@@ -6,7 +6,7 @@ import { isCancelled, isLate, isModuleFailure, isNotApproved } from "./failures.
 import { toBase64 } from "./format.js";
 
 // The lengths of the hashes in bytes (FIPS 180-4). Random messages are as long as the longest hash.
-const LENGTHS = { sha1: 20, sha256: 32, sha384: 48, sha512: 64 };
+const LENGTHS = { sha1: 20, sha224: 28, sha256: 32, sha384: 48, sha512: 64 };
 const MESSAGE_LENGTH = 64;
 // Send only this many requests at a time, so that the page can draw in between.
 const VERIFIED_AT_ONCE = 32;

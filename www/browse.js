@@ -212,5 +212,5 @@ export function createBrowse(store, connection, wireLog) {
 const settled = (data) => (data === undefined ? resource.idle : resource.ready(data));
 
 function isValidNow({ parsed }) {
-  return parsed && ["valid", "soon"].includes(validity(parsed).state);
+  return parsed && ["valid", "soon", "unknown"].includes(validity(parsed).state);
 }

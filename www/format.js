@@ -15,6 +15,8 @@ const SECOND = new Intl.DateTimeFormat("en-GB", {
 const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 const DAY_MS = 86_400_000;
 const SOON_DAYS = 14;
+/** The text for a field of a certificate that the client cannot read. */
+export const UNREADABLE = "not readable";
 
 /** `null` means that the token does not report the value. */
 export const count = (value) => (value == null ? "not reported" : NUMBER.format(value));
@@ -37,17 +39,21 @@ export function bytes(value) {
 
 /** The date alone for short labels; `second` has the time in UTC, for details. */
 export const day = (iso) => DAY.format(new Date(iso));
-export const second = (iso) => `${SECOND.format(new Date(iso))} UTC`;
+export const second = (iso) => (iso ? `${SECOND.format(new Date(iso))} UTC` : UNREADABLE);
 
 /** The local time: "21:40:09". */
 export const clock = (date) => CLOCK.format(date);
 
 /**
  * Whether a certificate is valid now.
- * @param {{ not_before: string, not_after: string }} parsed
- * @returns {{ state: "valid" | "soon" | "expired" | "future", tone: string, text: string }}
+ * @param {{ not_before: string | null, not_after: string | null }} parsed
+ * @returns {{
+ *   state: "valid" | "soon" | "expired" | "future" | "unknown", tone: string, text: string
+ * }}
  */
 export function validity(parsed, now = Date.now()) {
+  if (!parsed.not_before || !parsed.not_after)
+    return { state: "unknown", tone: "warn", text: "Validity not readable" };
   const start = Date.parse(parsed.not_before);
   const end = Date.parse(parsed.not_after);
   if (now < start)
@@ -64,7 +70,7 @@ export function validity(parsed, now = Date.now()) {
 }
 
 /** `0a1b2c` → "0a:1b:2c" */
-export const colons = (hex) => hex.replace(/..(?=.)/g, "$&:");
+export const colons = (hex) => hex?.replace(/..(?=.)/g, "$&:") ?? UNREADABLE;
 
 /** @returns {Uint8Array<ArrayBuffer>} */
 export const fromBase64 = (base64) => Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));

@@ -29,8 +29,8 @@ export const keyUsageWord = (name) => KEY_USAGE[name] ?? name;
 export const extendedKeyUsageWord = (name) => EXTENDED_KEY_USAGE[name] ?? name;
 
 /** Whether the certificate allows its key to sign, or does not restrict the key. */
-export const isForSigning = (parsed) =>
-  parsed.key_usage.length === 0 || parsed.key_usage.some((name) => SIGNING_USAGES.includes(name));
+export const isForSigning = ({ key_usage: usage }) =>
+  !usage?.length || usage.some((name) => SIGNING_USAGES.includes(name));
 
 /** The short form of a name: the common name, the unit, or the organisation. */
 export function shortName(distinguishedName) {
@@ -49,7 +49,7 @@ export function shortName(distinguishedName) {
  * @returns {{ type: string, value: string }[]}
  */
 export function attributesOf(distinguishedName) {
-  return (distinguishedName.match(/(?:\\.|[^\\,+])+/gs) ?? []).map((part) => {
+  return (distinguishedName?.match(/(?:\\.|[^\\,+])+/gs) ?? []).map((part) => {
     const equals = part.indexOf("=");
     return { type: part.slice(0, equals).trim(), value: unescaped(part.slice(equals + 1)) };
   });

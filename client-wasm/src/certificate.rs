@@ -1,48 +1,42 @@
 //! Parses the certificates in the result of `certificates`, if the page asks for it. Only describes
 //! them: checks no signature, no chain and no date.
 
-mod key;
-mod name;
-mod usage;
-
-use std::borrow::Cow;
-
+use pkcs11_bridge_certificate::public_key::PublicKey;
+use pkcs11_bridge_certificate::{
+    Certificate, KeyUsage, NotACertificate, Usages, extended_key_usage_name,
+};
 use pkcs11_bridge_protocol::base64_bytes::Base64Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use wasm_bindgen::JsValue;
-use x509_cert::certificate::{CertificateInner, Raw};
-use x509_cert::der::{self, Decode};
-use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage};
 
 use crate::object::{field, set};
 use crate::value::Value;
-use key::Key;
 
-/// The content of a certificate (RFC 5280, section 4.1).
+/// The content of a certificate (RFC 5280, section 4.1). A field that cannot be read is `null`.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(Debug, PartialEq))]
 pub struct Content {
     /// RFC 4514
-    subject: String,
+    subject: Option<String>,
     /// RFC 4514
-    issuer: String,
+    issuer: Option<String>,
     /// Lower-case hex
-    serial_number: String,
+    serial_number: Option<String>,
     /// ISO 8601, UTC
-    not_before: String,
+    not_before: Option<String>,
     /// ISO 8601, UTC
-    not_after: String,
-    /// "RSA", "EC", "Ed25519", or an OID in dotted decimals
-    key_type: Cow<'static, str>,
-    /// In bits; `null` if it is not known
+    not_after: Option<String>,
+    /// "RSA", "EC" and so on, or an OID in dotted decimals
+    key_type: Option<String>,
+    /// In bits; also `null` if it is not known
     key_size: Option<u32>,
-    /// "P-256" and so on, or an OID; `null` for keys without a curve
-    curve: Option<Cow<'static, str>>,
+    /// "P-256" and so on, or an OID; also `null` for keys without a curve
+    curve: Option<String>,
     /// The names of RFC 5280, section 4.2.1.3
-    key_usage: Vec<&'static str>,
+    key_usage: Option<Vec<&'static str>>,
     /// The names of RFC 5280, section 4.2.1.12, or OIDs
-    extended_key_usage: Vec<String>,
+    extended_key_usage: Option<Vec<String>>,
     /// Lower-case hex of the SHA-256 of the DER
     fingerprint_sha256: String,
 }
@@ -55,6 +49,7 @@ pub(crate) fn describe(certificate: &JsValue) -> Option<()> {
     let parsed = match parse(&der) {
         Ok(content) => content.serialize(&serializer).ok()?,
         Err(error) => {
+            let error = format!("The client cannot parse the certificate: {error}.");
             set(certificate, "parse_error", &JsValue::from(error));
             JsValue::NULL
         }
@@ -63,40 +58,36 @@ pub(crate) fn describe(certificate: &JsValue) -> Option<()> {
     Some(())
 }
 
-/// Parses a certificate in DER. The error says why the bytes are not one.
-pub fn parse(der: &[u8]) -> Result<Content, String> {
-    content(der).map_err(|error| format!("This is not an X.509 certificate in DER: {error}."))
-}
-
-fn content(der: &[u8]) -> der::Result<Content> {
-    // `Raw` also takes serial numbers that are longer than RFC 5280 allows. Cards have them.
-    let certificate = CertificateInner::<Raw>::from_der(der)?;
-    let tbs = certificate.tbs_certificate();
-    let Key { key_type, key_size, curve } = Key::of(tbs.subject_public_key_info());
-    let key_usage = tbs.get_extension::<KeyUsage>()?;
-    let extended_key_usage = tbs.get_extension::<ExtendedKeyUsage>()?;
+/// Parses a certificate. The error says why the bytes are not one.
+pub fn parse(bytes: &[u8]) -> Result<Content, NotACertificate> {
+    let certificate = Certificate::read(bytes)?;
+    let key = certificate.public_key().ok();
+    let key = key.as_ref();
+    let purposes = |oids: Vec<String>| {
+        let name = |oid: String| extended_key_usage_name(&oid).map_or(oid, str::to_owned);
+        oids.into_iter().map(name).collect()
+    };
     Ok(Content {
-        subject: name::text(tbs.subject())?,
-        issuer: name::text(tbs.issuer())?,
-        serial_number: const_hex::encode(magnitude(tbs.serial_number().as_bytes())),
-        not_before: tbs.validity().not_before.to_string(),
-        not_after: tbs.validity().not_after.to_string(),
-        key_type,
-        key_size,
-        curve,
-        key_usage: key_usage.map(|(_, usage)| usage::names(usage)).unwrap_or_default(),
-        extended_key_usage: extended_key_usage
-            .map(|(_, usage)| usage::purposes(&usage))
-            .unwrap_or_default(),
-        fingerprint_sha256: const_hex::encode(Sha256::digest(der)),
+        subject: certificate.subject(),
+        issuer: certificate.issuer(),
+        serial_number: certificate.serial_number(),
+        not_before: certificate.not_before(),
+        not_after: certificate.not_after(),
+        key_type: key.map(|key| key.kind.name().to_owned()),
+        key_size: key.and_then(PublicKey::size),
+        curve: key.and_then(|key| key.kind.curve_name()).map(str::to_owned),
+        key_usage: names(certificate.key_usage(), KeyUsage::names),
+        extended_key_usage: names(certificate.extended_key_usage(), purposes),
+        fingerprint_sha256: const_hex::encode(Sha256::digest(bytes)),
     })
 }
 
-/// The bytes of a positive integer, without the leading zero byte that marks it as positive.
-fn magnitude(bytes: &[u8]) -> &[u8] {
-    match bytes {
-        [0, rest @ ..] if !rest.is_empty() => rest,
-        bytes => bytes,
+/// An empty list if the certificate does not restrict the usages.
+fn names<T, N>(usages: Usages<T>, names: impl FnOnce(T) -> Vec<N>) -> Option<Vec<N>> {
+    match usages {
+        Usages::Unrestricted => Some(Vec::new()),
+        Usages::Unreadable => None,
+        Usages::Restricted(usages) => Some(names(usages)),
     }
 }
 
@@ -117,23 +108,20 @@ mod tests {
             CN=Ada Lovelace,serialNumber=PNOGB-18151210,SN=Lovelace,GN=Ada,OU=Förderung,\
             O=Ada & Sons\\, Engines \\<London\\>,C=GB";
         let expected = Content {
-            subject: subject.to_owned(),
-            issuer: subject.to_owned(),
-            serial_number: "f0e1d2c3b4a5968778695a4b3c2d1e0f".to_owned(),
-            not_before: "2026-11-23T15:54:36Z".to_owned(),
-            not_after: "2051-11-23T15:54:36Z".to_owned(),
-            key_type: "RSA".into(),
+            subject: Some(subject.to_owned()),
+            issuer: Some(subject.to_owned()),
+            serial_number: Some("f0e1d2c3b4a5968778695a4b3c2d1e0f".to_owned()),
+            not_before: Some("2026-11-23T15:54:36Z".to_owned()),
+            not_after: Some("2051-11-23T15:54:36Z".to_owned()),
+            key_type: Some("RSA".to_owned()),
             key_size: Some(2048),
             curve: None,
-            key_usage: vec!["digitalSignature", "nonRepudiation"],
-            extended_key_usage: [
-                "clientAuth",
-                "emailProtection",
-                "documentSigning",
-                "1.3.6.1.4.1.311.20.2.2",
-            ]
-            .map(str::to_owned)
-            .to_vec(),
+            key_usage: Some(vec!["digitalSignature", "nonRepudiation"]),
+            extended_key_usage: Some(
+                ["clientAuth", "emailProtection", "documentSigning", "1.3.6.1.4.1.311.20.2.2"]
+                    .map(str::to_owned)
+                    .to_vec(),
+            ),
             fingerprint_sha256: "daf141c11d600834cff74625dc3bbeada6b877fc334ebe36298ed33dc9d82cb4"
                 .to_owned(),
         };
@@ -148,12 +136,12 @@ mod tests {
             (include_bytes!("../tests/certificates/ec-sect233k1.der"), "1.3.132.0.26", None),
         ] {
             let content = parse(der).unwrap();
-            assert_eq!(content.key_type, "EC");
+            assert_eq!(content.key_type.as_deref(), Some("EC"));
             assert_eq!(content.curve.as_deref(), Some(curve));
             assert_eq!(content.key_size, bits);
         }
         let content = parse(include_bytes!("../tests/certificates/ed25519.der")).unwrap();
-        assert_eq!(content.key_type, "Ed25519");
+        assert_eq!(content.key_type.as_deref(), Some("Ed25519"));
         assert_eq!((content.curve, content.key_size), (None, Some(256)));
     }
 
@@ -162,35 +150,55 @@ mod tests {
         let bmp = parse(include_bytes!("../tests/certificates/ec-p521.der")).unwrap();
         let unknown = "1.3.6.1.4.1.55555.1=#1e0c007300650063006f006e0064";
         let subject = format!("CN=\\#hash\\; a=b,OU=first+{unknown},O=Société 日本,C=FR");
-        assert_eq!(bmp.subject, subject);
+        assert_eq!(bmp.subject, Some(subject));
         let t61 = parse(include_bytes!("../tests/certificates/ec-secp256k1.der")).unwrap();
-        assert_eq!(t61.subject, "CN=Zoë,OU=first,O=Société,C=FR");
+        assert_eq!(t61.subject.unwrap(), "CN=Zoë,OU=first,O=Société,C=FR");
         let spaces = parse(include_bytes!("../tests/certificates/ed25519.der")).unwrap();
-        assert_eq!(spaces.subject, "CN=\\ spaces\\ ");
+        assert_eq!(spaces.subject.unwrap(), "CN=\\ spaces\\ ");
     }
 
     #[test]
     fn serial_numbers_of_every_kind() {
         let zero = parse(include_bytes!("../tests/certificates/ec-p521.der")).unwrap();
-        assert_eq!(zero.serial_number, "00");
+        assert_eq!(zero.serial_number.unwrap(), "00");
         let high_bit = parse(include_bytes!("../tests/certificates/ec-secp256k1.der")).unwrap();
-        assert_eq!(high_bit.serial_number, "80");
+        assert_eq!(high_bit.serial_number.unwrap(), "80");
         let too_long = parse(include_bytes!("../tests/certificates/ed25519.der")).unwrap();
-        assert_eq!(too_long.serial_number, "0102030405060708090a0b0c0d0e0f101112131415161718");
+        assert_eq!(
+            too_long.serial_number.unwrap(),
+            "0102030405060708090a0b0c0d0e0f101112131415161718"
+        );
     }
 
     #[test]
     fn a_certificate_without_usages_has_no_usage_names() {
         let content = parse(include_bytes!("../tests/certificates/ec-secp256k1.der")).unwrap();
-        assert!(content.key_usage.is_empty() && content.extended_key_usage.is_empty());
+        assert_eq!(content.key_usage, Some(Vec::new()));
+        assert_eq!(content.extended_key_usage, Some(Vec::new()));
+    }
+
+    #[test]
+    fn what_cannot_be_read_leaves_the_rest_in_place() {
+        let whole = include_bytes!("../tests/certificates/rsa-2048.der");
+        let regular = parse(whole).unwrap();
+        let time = b"261123155436Z";
+        let at = whole.windows(time.len()).position(|bytes| bytes == time).unwrap();
+        let mut changed = whole.to_vec();
+        changed[at..at + 8].copy_from_slice(b"some day");
+        let expected = Content {
+            not_before: None,
+            fingerprint_sha256: const_hex::encode(Sha256::digest(&changed)),
+            ..regular
+        };
+        assert_eq!(parse(&changed).unwrap(), expected);
     }
 
     #[test]
     fn the_error_says_why_it_is_not_a_certificate() {
         let whole = include_bytes!("../tests/certificates/rsa-2048.der");
         for der in [&whole[..0], &whole[..100], &whole[1..], b"PEM?"] {
-            let error = parse(der).unwrap_err();
-            assert!(error.starts_with("This is not an X.509 certificate in DER: "), "{error}");
+            let error = parse(der).unwrap_err().to_string();
+            assert!(error.starts_with("it is not an X.509 certificate, because "), "{error}");
         }
     }
 }

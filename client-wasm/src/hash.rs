@@ -10,7 +10,7 @@ use pkcs11_bridge_protocol::error_object::ErrorObject;
 use pkcs11_bridge_protocol::failure::Failure;
 use sha1::Sha1;
 use sha2::digest::DynDigest;
-use sha2::{Sha256, Sha384, Sha512};
+use sha2::{Sha224, Sha256, Sha384, Sha512};
 use wasm_bindgen::prelude::*;
 
 use crate::arguments;
@@ -20,7 +20,7 @@ use source::Source;
 
 /// Hashes a `Blob` or `File`, a `ReadableStream` of bytes, an `ArrayBuffer` or a view.
 ///
-/// `algorithm` is sha1, sha256, sha384 or sha512, in any case and with or without a hyphen.
+/// `algorithm` is sha1, sha224, sha256, sha384 or sha512, in any case and with or without a hyphen.
 /// Calls `onProgress(loaded, total)` from time to time with the number of hashed bytes and of all
 /// bytes. `total` is `undefined` for a stream. Resolves to the base64 of the hash, as `signData`
 /// takes it. Fails with 400/801 for other arguments, and if the source cannot be read.
@@ -72,11 +72,12 @@ fn hasher(algorithm: &JsValue) -> Result<Box<dyn DynDigest>, Failure> {
     let named = algorithm.as_string().and_then(|name| name.parse().ok());
     Ok(match named {
         Some(Algorithm::Hash(Hash::Sha1)) => Box::new(Sha1::default()),
+        Some(Algorithm::Hash(Hash::Sha224)) => Box::new(Sha224::default()),
         Some(Algorithm::Hash(Hash::Sha256)) => Box::new(Sha256::default()),
         Some(Algorithm::Hash(Hash::Sha384)) => Box::new(Sha384::default()),
         Some(Algorithm::Hash(Hash::Sha512)) => Box::new(Sha512::default()),
         _ => {
-            let problem = "has to be sha1, sha256, sha384 or sha512.";
+            let problem = "has to be sha1, sha224, sha256, sha384 or sha512.";
             return Err(Failure::bad_argument("algorithm", problem));
         }
     })

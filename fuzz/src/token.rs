@@ -3,28 +3,32 @@
 use der::Decode;
 use pkcs11_bridge::certificate::key_purpose::KeyPurpose;
 use pkcs11_bridge::verification::ecdsa::{self, EcdsaSigValue};
-use pkcs11_bridge::verification::key_kind::Curve;
+use pkcs11_bridge::verification::key_kind::{Curve, KeyKind};
 use pkcs11_bridge::verification::public_key::PublicKey;
 use pkcs11_bridge::verification::scheme::Scheme;
-use pkcs11_bridge::worker::certificates::{der_len, subject};
+use pkcs11_bridge::worker::certificates::subject;
+use pkcs11_bridge_certificate::of_token;
 use pkcs11_bridge_protocol::algorithm::Algorithm;
+use x509_cert::Certificate;
 
 use crate::Decoded;
 
-/// A certificate in DER, as the worker and as the page read it.
-pub(crate) fn certificate(der: &[u8]) -> Decoded {
-    let of_page = pkcs11_bridge_client::certificate::parse(der).map(drop);
-    of_worker(der).and(of_page)
+/// The value of a certificate object, as the worker and as the page read it.
+pub(crate) fn certificate(value: &[u8]) -> Decoded {
+    let certificate = of_token(value);
+    assert!(of_token(&certificate) == certificate, "the certificate itself has another form");
+    let of_page = pkcs11_bridge_client::certificate::parse(&certificate)
+        .map(drop)
+        .map_err(|error| error.to_string());
+    of_worker(&certificate).and(of_page)
 }
 
 /// The subject, the purpose and the key of a certificate. The key accepts no signature of another
 /// key.
 fn of_worker(der: &[u8]) -> Decoded {
     let _ = (subject(der), KeyPurpose::of_certificate(der));
-    let len = der_len(der);
-    assert!(len.is_none_or(|len| der_len(&der[..len]) == Some(len)));
     let key = PublicKey::of_certificate(der, "01").map_err(|failure| failure.message)?;
-    assert!(len == Some(der.len()), "bytes follow the certificate");
+    assert_as_strict_readers(der, &key);
     if let Some(modulus) = key.modulus() {
         assert!(modulus.len() <= der.len() && modulus.first() != Some(&0));
     }
@@ -38,10 +42,19 @@ fn of_worker(der: &[u8]) -> Decoded {
     Ok(())
 }
 
+/// A certificate without a flaw has one meaning only.
+fn assert_as_strict_readers(der: &[u8], key: &PublicKey) {
+    let Ok(strict) = Certificate::from_der(der) else { return };
+    let info = strict.tbs_certificate().subject_public_key_info();
+    if matches!(key.kind(), KeyKind::Ec(_) | KeyKind::Ed25519 | KeyKind::MlDsa(_)) {
+        assert!(info.subject_public_key.as_bytes() == Some(key.bytes()), "another key");
+    }
+}
+
 /// An ECDSA signature as a token gives it, raw or in DER, after a byte that chooses the curve.
 pub(crate) fn signature(bytes: &[u8]) -> Decoded {
     let (curve, raw) = bytes.split_first().ok_or("the input has no curve")?;
-    let curve = [Curve::P256, Curve::P384, Curve::P521][usize::from(curve % 3)];
+    let curve = Curve::ALL[usize::from(*curve) % Curve::ALL.len()];
     if let Some(full) = ecdsa::from_der(raw, curve) {
         let der = ecdsa::to_der(&full, curve).expect("a signature of full length has a DER");
         assert!(ecdsa::from_der(&der, curve).as_ref() == Some(&full));

@@ -12,40 +12,68 @@ use std::str::FromStr;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::{Serialize, Serializer};
 
-/// A hash function of FIPS 180-4.
+/// A hash function of FIPS 180-4 or FIPS 202.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Hash {
     /// SHA-1
     Sha1,
+    /// SHA-224
+    Sha224,
     /// SHA-256
     Sha256,
     /// SHA-384
     Sha384,
     /// SHA-512
     Sha512,
+    /// SHA3-224
+    Sha3_224,
+    /// SHA3-256
+    Sha3_256,
+    /// SHA3-384
+    Sha3_384,
+    /// SHA3-512
+    Sha3_512,
 }
 
 impl Hash {
-    /// All hash functions, the shortest output first.
-    pub const ALL: [Self; 4] = [Self::Sha1, Self::Sha256, Self::Sha384, Self::Sha512];
-
     /// The length of a hash value in bytes.
     pub const fn output_len(self) -> usize {
         match self {
             Self::Sha1 => 20,
-            Self::Sha256 => 32,
-            Self::Sha384 => 48,
-            Self::Sha512 => 64,
+            Self::Sha224 | Self::Sha3_224 => 28,
+            Self::Sha256 | Self::Sha3_256 => 32,
+            Self::Sha384 | Self::Sha3_384 => 48,
+            Self::Sha512 | Self::Sha3_512 => 64,
         }
     }
 
-    /// The name as in FIPS 180-4: `SHA-256`.
+    /// The name as in its standard: `SHA-256`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sha1 => "SHA-1",
+            Self::Sha224 => "SHA-224",
             Self::Sha256 => "SHA-256",
             Self::Sha384 => "SHA-384",
             Self::Sha512 => "SHA-512",
+            Self::Sha3_224 => "SHA3-224",
+            Self::Sha3_256 => "SHA3-256",
+            Self::Sha3_384 => "SHA3-384",
+            Self::Sha3_512 => "SHA3-512",
+        }
+    }
+
+    /// The name as an algorithm reference: `sha256`.
+    const fn reference(self) -> &'static str {
+        match self {
+            Self::Sha1 => "sha1",
+            Self::Sha224 => "sha224",
+            Self::Sha256 => "sha256",
+            Self::Sha384 => "sha384",
+            Self::Sha512 => "sha512",
+            Self::Sha3_224 => "sha3-224",
+            Self::Sha3_256 => "sha3-256",
+            Self::Sha3_384 => "sha3-384",
+            Self::Sha3_512 => "sha3-512",
         }
     }
 }
@@ -67,7 +95,8 @@ pub enum MlDsa {
 /// [`fmt::Display`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
-    /// `sha1`, `sha256`, `sha384`, `sha512`: PKCS#1 v1.5 with an RSA key, ECDSA with an EC key.
+    /// `sha1`, `sha256`, `sha3-256` and so on: PKCS#1 v1.5 with an RSA key, PSS with an RSA key for
+    /// PSS, ECDSA with an EC key.
     Hash(Hash),
     /// `RS256`, `RS384`, `RS512`: RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2).
     RsaPkcs1(Hash),
@@ -85,11 +114,16 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// Every name in its encoded form, as error texts list them.
-    pub const NAMES: [&'static str; 17] = [
+    pub const NAMES: [&'static str; 22] = [
         "sha1",
+        "sha224",
         "sha256",
         "sha384",
         "sha512",
+        "sha3-224",
+        "sha3-256",
+        "sha3-384",
+        "sha3-512",
         "RS256",
         "RS384",
         "RS512",
@@ -132,12 +166,17 @@ impl FromStr for Algorithm {
     type Err = UnknownAlgorithm;
 
     fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
-        use Hash::{Sha1, Sha256, Sha384, Sha512};
+        use Hash::{Sha1, Sha3_224, Sha3_256, Sha3_384, Sha3_512, Sha224, Sha256, Sha384, Sha512};
         Ok(match name.to_ascii_lowercase().as_str() {
             "sha1" | "sha-1" => Self::Hash(Sha1),
+            "sha224" | "sha-224" => Self::Hash(Sha224),
             "sha256" | "sha-256" => Self::Hash(Sha256),
             "sha384" | "sha-384" => Self::Hash(Sha384),
             "sha512" | "sha-512" => Self::Hash(Sha512),
+            "sha3-224" => Self::Hash(Sha3_224),
+            "sha3-256" => Self::Hash(Sha3_256),
+            "sha3-384" => Self::Hash(Sha3_384),
+            "sha3-512" => Self::Hash(Sha3_512),
             "rs256" => Self::RsaPkcs1(Sha256),
             "rs384" => Self::RsaPkcs1(Sha384),
             "rs512" => Self::RsaPkcs1(Sha512),
@@ -159,24 +198,15 @@ impl FromStr for Algorithm {
 impl fmt::Display for Algorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Hash(hash) => write!(f, "sha{}", bits(*hash)),
-            Self::RsaPkcs1(hash) => write!(f, "RS{}", bits(*hash)),
-            Self::RsaPss(hash) => write!(f, "PS{}", bits(*hash)),
-            Self::Ecdsa(hash) => write!(f, "ES{}", bits(*hash)),
+            Self::Hash(hash) => f.write_str(hash.reference()),
+            Self::RsaPkcs1(hash) => write!(f, "RS{}", 8 * hash.output_len()),
+            Self::RsaPss(hash) => write!(f, "PS{}", 8 * hash.output_len()),
+            Self::Ecdsa(hash) => write!(f, "ES{}", 8 * hash.output_len()),
             Self::EdDsa => f.write_str("EdDSA"),
             Self::MlDsa(MlDsa::MlDsa44) => f.write_str("ML-DSA-44"),
             Self::MlDsa(MlDsa::MlDsa65) => f.write_str("ML-DSA-65"),
             Self::MlDsa(MlDsa::MlDsa87) => f.write_str("ML-DSA-87"),
         }
-    }
-}
-
-fn bits(hash: Hash) -> &'static str {
-    match hash {
-        Hash::Sha1 => "1",
-        Hash::Sha256 => "256",
-        Hash::Sha384 => "384",
-        Hash::Sha512 => "512",
     }
 }
 
@@ -219,11 +249,15 @@ mod tests {
         }
         assert_eq!("SHA-256".parse(), Ok(Algorithm::Hash(Hash::Sha256)));
         assert_eq!("sha-1".parse(), Ok(Algorithm::Hash(Hash::Sha1)));
+        assert_eq!("SHA3-512".parse(), Ok(Algorithm::Hash(Hash::Sha3_512)));
     }
 
     #[test]
     fn unknown_names_are_errors() {
-        for name in ["", "md5", "sha224", "RS1", "PS1", "ES1", " sha256", "sha_256", "none"] {
+        for name in [
+            "", "md5", "sha3", "sha3256", "RS1", "RS224", "PS1", "ES1", " sha256", "sha_256",
+            "none",
+        ] {
             assert_eq!(name.parse::<Algorithm>(), Err(UnknownAlgorithm), "{name}");
         }
     }

@@ -5,6 +5,7 @@
 
 pub mod accessibility;
 pub mod approvals;
+pub mod asn1;
 pub mod authority;
 pub mod bridge;
 pub mod bridge_control;
@@ -20,6 +21,7 @@ pub mod digest;
 pub mod false_bridge;
 pub mod handshake;
 pub mod http;
+pub mod irregular_certificate;
 pub mod load;
 pub mod openssl;
 pub mod outcome;

@@ -13,7 +13,8 @@ use crate::token::CertifiedKey;
 /// key select the scheme: PSS for `PS…` with a salt as long as the hash, PKCS#1 v1.5 for other RSA
 /// keys, ECDSA in DER for EC keys.
 pub fn verifies(certificate: &Path, algorithm: &str, hash: &[u8], signature: &[u8]) -> bool {
-    let digest = format!("digest:{}", function(hash));
+    let function = if algorithm.starts_with("sha3-") { algorithm } else { function(hash) };
+    let digest = format!("digest:{function}");
     let mut options = vec!["-pkeyopt", &digest];
     if algorithm.starts_with("PS") {
         options.extend(["-pkeyopt", "rsa_padding_mode:pss", "-pkeyopt", "rsa_pss_saltlen:digest"]);
@@ -103,6 +104,7 @@ pub fn der_of_raw_ecdsa(raw: &[u8]) -> Vec<u8> {
 fn function(hash: &[u8]) -> &'static str {
     match hash.len() {
         20 => "sha1",
+        28 => "sha224",
         32 => "sha256",
         48 => "sha384",
         64 => "sha512",

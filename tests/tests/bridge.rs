@@ -10,6 +10,7 @@ mod bridge {
     pub mod batch_progress;
     pub mod broken_modules;
     pub mod certificate_ids;
+    pub mod certificate_object;
     pub mod circuit_breaker;
     pub mod command_line;
     pub mod configuration;
@@ -35,7 +36,9 @@ mod bridge {
     pub mod hanging_display;
     pub mod identity;
     pub mod idle_workers;
+    pub mod irregular_certificates;
     pub mod kept_certificates;
+    pub mod key_kinds;
     pub mod killed_bridge;
     pub mod limits;
     pub mod login;

@@ -26,7 +26,8 @@ const DOCUMENTS: [&str; 11] = [
 ];
 
 /// The folders that a path in a document may start from, beside the root and the document's own.
-const SOURCES: [&str; 4] = ["bridge/src", "client-wasm/src", "protocol/src", "dialog/src"];
+const SOURCES: [&str; 5] =
+    ["bridge/src", "certificate/src", "client-wasm/src", "protocol/src", "dialog/src"];
 
 #[test]
 fn every_relative_link_leads_to_a_file_and_a_heading() {

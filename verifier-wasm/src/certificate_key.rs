@@ -1,41 +1,24 @@
 //! The public key of a certificate.
 
+use pkcs11_bridge_certificate::Certificate;
 use pkcs11_bridge_protocol::algorithm::{Algorithm, Hash};
 use pkcs11_bridge_protocol::authentication::{Challenge, PREFIX, signed_message};
-use rsa::pkcs1::DecodeRsaPublicKey;
 use sha2::{Digest, Sha256, Sha384, Sha512};
+#[cfg(target_family = "wasm")]
 use wasm_bindgen::prelude::*;
-use x509_cert::certificate::{CertificateInner, Raw};
-use x509_cert::der::Decode;
-use x509_cert::der::oid::ObjectIdentifier;
 
 use crate::scheme::PublicKey;
 
 /// The public key of a certificate, which checks signatures.
-#[wasm_bindgen]
+#[cfg_attr(target_family = "wasm", wasm_bindgen)]
 pub struct CertificateKey(PublicKey);
 
-#[wasm_bindgen]
+#[cfg_attr(target_family = "wasm", wasm_bindgen)]
 impl CertificateKey {
-    /// The key of a certificate in DER. `undefined` if this cannot check signatures of the key.
+    /// The key of a certificate. `undefined` if this cannot check signatures of the key.
     pub fn of(certificate: &[u8]) -> Option<Self> {
-        // `Raw` also takes serial numbers that are longer than RFC 5280 allows. Cards have them.
-        let certificate = CertificateInner::<Raw>::from_der(certificate).ok()?;
-        let info = certificate.tbs_certificate().subject_public_key_info();
-        let key = info.subject_public_key.as_bytes()?;
-        let curve = || info.algorithm.parameters.as_ref()?.decode_as::<ObjectIdentifier>().ok();
-        let key = match info.algorithm.oid {
-            RSA => PublicKey::Rsa(rsa::PublicKey::from_pkcs1_der(key).ok()?),
-            EC => match curve()? {
-                P256 => PublicKey::P256(p256::ecdsa::VerifyingKey::from_sec1_bytes(key).ok()?),
-                P384 => PublicKey::P384(p384::ecdsa::VerifyingKey::from_sec1_bytes(key).ok()?),
-                P521 => PublicKey::P521(p521::ecdsa::VerifyingKey::from_sec1_bytes(key).ok()?),
-                _ => return None,
-            },
-            ED25519 => PublicKey::Ed25519(key.try_into().ok()?),
-            _ => return None,
-        };
-        Some(Self(key))
+        let key = Certificate::read(certificate).ok()?.public_key().ok()?;
+        PublicKey::of(&key).map(Self)
     }
 
     /// Whether `signature` is one of `data` by an algorithm of the protocol. `is_der` says how an
@@ -61,11 +44,11 @@ impl CertificateKey {
             .and_then(|challenge| signed_message(origin, &challenge));
         message.zip(algorithm.ok()).is_some_and(|(message, algorithm)| {
             let input = match algorithm.hash() {
-                // No key authenticates with it.
-                Some(Hash::Sha1) => return false,
                 Some(Hash::Sha256) => Sha256::digest(&message).to_vec(),
                 Some(Hash::Sha384) => Sha384::digest(&message).to_vec(),
                 Some(Hash::Sha512) => Sha512::digest(&message).to_vec(),
+                // No key authenticates with another hash.
+                Some(_) => return false,
                 None => message,
             };
             self.0.accepts(algorithm, &input, signature, false)
@@ -73,19 +56,12 @@ impl CertificateKey {
     }
 }
 
-// RFC 8017, appendix C; RFC 5480, section 2.1.1; RFC 8410, section 3.
-const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
-const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
-const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
-const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
-
 #[cfg(not(target_family = "wasm"))]
 #[cfg(test)]
 mod tests {
     use aws_lc_rs::rand::SystemRandom;
     use aws_lc_rs::signature as lc;
+    use pkcs11_bridge_certificate::public_key::{self as certified, Curve, KeyKind, PssHash};
     use rcgen::{CertificateParams, KeyPair, SignatureAlgorithm};
 
     use super::*;
@@ -97,6 +73,11 @@ mod tests {
         let pair = KeyPair::generate_for(algorithm).unwrap();
         let certificate = CertificateParams::default().self_signed(&pair).unwrap();
         (pair.serialize_der(), CertificateKey::of(certificate.der()).unwrap())
+    }
+
+    fn public_key(kind: KeyKind, bytes: &[u8]) -> CertificateKey {
+        let key = certified::PublicKey { kind, bytes: bytes.into() };
+        CertificateKey(PublicKey::of(&key).unwrap())
     }
 
     /// The signature counts with its own algorithms, and with no other. No changed bit is accepted.
@@ -136,35 +117,35 @@ mod tests {
             (
                 &rcgen::PKCS_ECDSA_P256_SHA256,
                 &ECDSA_P256_SHA256_FIXED_SIGNING,
-                ["sha256", "ES256"],
+                ["sha256", "sha3-256", "ES256"],
                 sha256,
                 false,
             ),
             (
                 &rcgen::PKCS_ECDSA_P256_SHA256,
                 &ECDSA_P256_SHA256_ASN1_SIGNING,
-                ["sha256", "ES256"],
+                ["sha256", "sha3-256", "ES256"],
                 sha256,
                 true,
             ),
             (
                 &rcgen::PKCS_ECDSA_P384_SHA384,
                 &ECDSA_P384_SHA384_FIXED_SIGNING,
-                ["sha384", "ES384"],
+                ["sha384", "sha3-384", "ES384"],
                 sha384,
                 false,
             ),
             (
                 &rcgen::PKCS_ECDSA_P521_SHA512,
                 &ECDSA_P521_SHA512_FIXED_SIGNING,
-                ["sha512", "ES512"],
+                ["sha512", "sha3-512", "ES512"],
                 sha512,
                 false,
             ),
             (
                 &rcgen::PKCS_ECDSA_P521_SHA512,
                 &ECDSA_P521_SHA512_ASN1_SIGNING,
-                ["sha512", "ES512"],
+                ["sha512", "sha3-512", "ES512"],
                 sha512,
                 true,
             ),
@@ -185,7 +166,47 @@ mod tests {
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P521_SHA256_FIXED_SIGNING, &pkcs8).unwrap();
         let signature = pair.sign(&SystemRandom::new(), MESSAGE).unwrap();
         let hash = Sha256::digest(MESSAGE);
-        assert_only(&key, &["sha256"], &hash, signature.as_ref(), false);
+        assert_only(&key, &["sha256", "sha3-256"], &hash, signature.as_ref(), false);
+    }
+
+    /// Half of the signatures have a large s, which some programs do not make.
+    #[test]
+    fn ecdsa_signatures_on_secp256k1() {
+        use lc::*;
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256K1_SHA256_FIXED_SIGNING).unwrap();
+        let key = public_key(KeyKind::Ec(Curve::Secp256k1), pair.public_key().as_ref());
+        let hash = Sha256::digest(MESSAGE);
+        for _ in 0..10 {
+            let signature = pair.sign(&SystemRandom::new(), MESSAGE).unwrap();
+            assert_only(&key, &["sha256", "sha3-256"], &hash, signature.as_ref(), false);
+        }
+    }
+
+    #[test]
+    fn rsa_keys_for_pss_only() {
+        use lc::{RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair};
+        let pair = KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
+        let (pkcs8, bytes) = (pair.serialize_der(), pair.public_key_raw().to_vec());
+        let pair = RsaKeyPair::from_pkcs8(&pkcs8).unwrap();
+        let sign = |padding: &'static dyn RsaEncoding| {
+            let mut signature = vec![0; pair.public_modulus_len()];
+            pair.sign(padding, &SystemRandom::new(), MESSAGE, &mut signature).unwrap();
+            signature
+        };
+        let (hash, pss, pkcs1) =
+            (Sha256::digest(MESSAGE), sign(&RSA_PSS_SHA256), sign(&RSA_PKCS1_SHA256));
+        for (allowed, names) in [
+            (PssHash::Any, &["sha256", "PS256"][..]),
+            (PssHash::Only(Hash::Sha256), &["sha256", "PS256"]),
+            (PssHash::Only(Hash::Sha384), &[]),
+            (PssHash::Unknown, &[]),
+        ] {
+            let key = public_key(KeyKind::RsaPss(allowed), &bytes);
+            for name in Algorithm::NAMES {
+                assert_eq!(key.accepts(name, &hash, &pss, false), names.contains(&name), "{name}");
+                assert!(!key.accepts(name, &hash, &pkcs1, false), "{name}");
+            }
+        }
     }
 
     #[test]
@@ -250,7 +271,7 @@ mod tests {
             CertificateKey::of(&std::fs::read(format!("{folder}/{name}.der")).unwrap()).is_some()
         };
         assert!(of("rsa-2048") && of("ec-p521") && of("ed25519"));
-        assert!(!of("ec-secp256k1") && !of("ec-sect233k1"));
+        assert!(of("ec-secp256k1") && !of("ec-sect233k1"));
         assert!(CertificateKey::of(b"").is_none() && CertificateKey::of(&[0x30; 99]).is_none());
     }
 }

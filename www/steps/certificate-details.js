@@ -2,7 +2,7 @@
 
 import { keyName } from "../algorithms.js";
 import { chip, el, facts } from "../dom.js";
-import { colons, second, validity } from "../format.js";
+import { UNREADABLE, colons, second, validity } from "../format.js";
 import {
   attributesOf,
   extendedKeyUsageWord,
@@ -30,7 +30,12 @@ export function certificateDetails({ id, label, parsed, parse_error: problem }) 
   return el(
     "div",
     { class: "detail-panel", "data-testid": "certificate", "data-validity": state },
-    el("div", { class: "title-row" }, el("h3", {}, shortName(parsed.subject)), chip(text, tone)),
+    el(
+      "div",
+      { class: "title-row" },
+      el("h3", {}, shortName(parsed.subject) || label),
+      chip(text, tone),
+    ),
     warning(parsed, state, text),
     facts([
       ["Subject", nameView(parsed.subject), "wide"],
@@ -66,6 +71,7 @@ function warning(parsed, state, text) {
 }
 
 function nameView(distinguishedName) {
+  if (distinguishedName === null) return UNREADABLE;
   const attributes = attributesOf(distinguishedName);
   if (attributes.some(({ type }) => type === "")) return distinguishedName;
   return el(
@@ -83,6 +89,7 @@ function keyText(parsed) {
 }
 
 function words(names, word) {
+  if (!names) return UNREADABLE;
   if (names.length === 0) return "not restricted";
   return el("span", { class: "chips" }, ...names.map((name) => chip(word(name), "plain", name)));
 }

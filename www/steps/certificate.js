@@ -5,7 +5,7 @@ import { keyName } from "../algorithms.js";
 import { download, fileName } from "../clipboard.js";
 import { announce, byId, chip, el } from "../dom.js";
 import { hasToken } from "../flags.js";
-import { fromBase64, pem, plural, validity } from "../format.js";
+import { UNREADABLE, fromBase64, pem, plural, validity } from "../format.js";
 import { shortName } from "../names.js";
 import { showError } from "../notices.js";
 import { radioCards } from "../radio-cards.js";
@@ -88,6 +88,11 @@ export function certificateStep(store, browse) {
 export const titleOf = ({ parsed, label, id }) =>
   (parsed && shortName(parsed.subject)) || label || `Certificate ${id}`;
 
+function issuerOf({ subject, issuer }) {
+  if (issuer === null) return `issuer ${UNREADABLE}`;
+  return issuer === subject ? "self-signed" : `issued by ${shortName(issuer)}`;
+}
+
 function card(certificate) {
   const { parsed, label, parse_error: problem } = certificate;
   const title = titleOf(certificate);
@@ -100,8 +105,7 @@ function card(certificate) {
     };
   }
   const { tone, text } = validity(parsed);
-  const issuer =
-    parsed.issuer === parsed.subject ? "self-signed" : `issued by ${shortName(parsed.issuer)}`;
+  const issuer = issuerOf(parsed);
   return {
     key: certificate.id,
     title,

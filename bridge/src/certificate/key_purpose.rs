@@ -1,10 +1,7 @@
 //! What a key is for, as its certificate says. What pages may do with it is decided in
 //! `signing/key_permission.rs`.
 
-use der::Decode;
-use der::asn1::ObjectIdentifier;
-use x509_cert::certificate::{CertificateInner, Raw};
-use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage, KeyUsages};
+use pkcs11_bridge_certificate::{Certificate, KeyUsage, Usages};
 
 /// What a key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,36 +17,30 @@ pub enum KeyPurpose {
 impl KeyPurpose {
     /// The purpose of the key of a certificate in DER.
     pub fn of_certificate(der: &[u8]) -> Self {
-        // `Raw` also takes serial numbers that are longer than RFC 5280 allows. Cards have them.
-        let Ok(certificate) = CertificateInner::<Raw>::from_der(der) else { return Self::Signing };
-        let tbs = certificate.tbs_certificate();
-        let usage = tbs.get_extension::<KeyUsage>();
-        let extended = tbs.get_extension::<ExtendedKeyUsage>();
-        let (Ok(usage), Ok(extended)) = (usage, extended) else { return Self::Signing };
-        Self::of_usages(
-            usage.map(|(_, usage)| usage),
-            extended.as_ref().map_or(&[], |(_, extended)| &extended.0),
-        )
+        let Ok(certificate) = Certificate::read(der) else { return Self::Signing };
+        // An extension that cannot be read leaves the other in force.
+        let extended = certificate.extended_key_usage().restricted();
+        Self::of_usages(certificate.key_usage().restricted(), &extended.unwrap_or_default())
     }
 
     /// Whether the certificate lets its key prove an identity. If it has key usages, it needs
     /// `digitalSignature` (RFC 5280, section 4.2.1.3). Extended key usages are for the server to
     /// judge.
     pub fn allows_authentication(der: &[u8]) -> bool {
-        let Ok(certificate) = CertificateInner::<Raw>::from_der(der) else { return false };
-        match certificate.tbs_certificate().get_extension::<KeyUsage>() {
-            Ok(Some((_, usage))) => usage.0.contains(KeyUsages::DigitalSignature),
-            Ok(None) => true,
-            Err(_) => false,
+        let Ok(certificate) = Certificate::read(der) else { return false };
+        match certificate.key_usage() {
+            Usages::Restricted(usage) => usage.contains(KeyUsage::DIGITAL_SIGNATURE),
+            Usages::Unrestricted => true,
+            Usages::Unreadable => false,
         }
     }
 
     /// `extended` is empty if the certificate does not have the extension.
-    fn of_usages(usage: Option<KeyUsage>, extended: &[ObjectIdentifier]) -> Self {
-        if usage.is_some_and(|usage| usage.0.contains(KeyUsages::NonRepudiation)) {
+    fn of_usages(usage: Option<KeyUsage>, extended: &[String]) -> Self {
+        if usage.is_some_and(|usage| usage.contains(KeyUsage::NON_REPUDIATION)) {
             Self::NonRepudiation
-        } else if extended.iter().any(|usage| AUTHENTICATION.contains(usage))
-            && !extended.iter().any(|usage| SIGNING.contains(usage))
+        } else if extended.iter().any(|usage| AUTHENTICATION.contains(&usage.as_str()))
+            && !extended.iter().any(|usage| SIGNING.contains(&usage.as_str()))
         {
             Self::AuthenticationOnly
         } else {
@@ -58,86 +49,84 @@ impl KeyPurpose {
     }
 }
 
-const fn oid(text: &str) -> ObjectIdentifier {
-    ObjectIdentifier::new_unwrap(text)
-}
-
 /// Extended key usages for the proof of an identity. `anyExtendedKeyUsage` is not one: authorities
 /// add it to certificates of all kinds.
-const AUTHENTICATION: [ObjectIdentifier; 8] = [
+const AUTHENTICATION: [&str; 8] = [
     // serverAuth, clientAuth (RFC 5280, section 4.2.1.12)
-    oid("1.3.6.1.5.5.7.3.1"),
-    oid("1.3.6.1.5.5.7.3.2"),
+    "1.3.6.1.5.5.7.3.1",
+    "1.3.6.1.5.5.7.3.2",
     // Smart-card logon of Microsoft, and its successor: the PKINIT client (RFC 4556)
-    oid("1.3.6.1.4.1.311.20.2.2"),
-    oid("1.3.6.1.5.2.3.4"),
+    "1.3.6.1.4.1.311.20.2.2",
+    "1.3.6.1.5.2.3.4",
     // Card authentication of PIV (FIPS 201)
-    oid("2.16.840.1.101.3.6.8"),
+    "2.16.840.1.101.3.6.8",
     // EAP over LAN (RFC 4334), IPsec IKE (RFC 4945), SSH client (RFC 6187)
-    oid("1.3.6.1.5.5.7.3.14"),
-    oid("1.3.6.1.5.5.7.3.17"),
-    oid("1.3.6.1.5.5.7.3.21"),
+    "1.3.6.1.5.5.7.3.14",
+    "1.3.6.1.5.5.7.3.17",
+    "1.3.6.1.5.5.7.3.21",
 ];
 
 /// Extended key usages for signatures of documents, messages, programs and tokens.
-const SIGNING: [ObjectIdentifier; 14] = [
+const SIGNING: [&str; 14] = [
     // codeSigning, emailProtection, timeStamping, OCSPSigning (RFC 5280, section 4.2.1.12)
-    oid("1.3.6.1.5.5.7.3.3"),
-    oid("1.3.6.1.5.5.7.3.4"),
-    oid("1.3.6.1.5.5.7.3.8"),
-    oid("1.3.6.1.5.5.7.3.9"),
+    "1.3.6.1.5.5.7.3.3",
+    "1.3.6.1.5.5.7.3.4",
+    "1.3.6.1.5.5.7.3.8",
+    "1.3.6.1.5.5.7.3.9",
     // documentSigning (RFC 9336), and its predecessors of Microsoft and Adobe
-    oid("1.3.6.1.5.5.7.3.36"),
-    oid("1.3.6.1.4.1.311.10.3.12"),
-    oid("1.2.840.113583.1.1.5"),
+    "1.3.6.1.5.5.7.3.36",
+    "1.3.6.1.4.1.311.10.3.12",
+    "1.2.840.113583.1.1.5",
     // Signatures of JSON Web Tokens and OAuth access tokens (RFC 9509)
-    oid("1.3.6.1.5.5.7.3.37"),
-    oid("1.3.6.1.5.5.7.3.39"),
+    "1.3.6.1.5.5.7.3.37",
+    "1.3.6.1.5.5.7.3.39",
     // Code signing of Microsoft: individual, commercial, kernel
-    oid("1.3.6.1.4.1.311.2.1.21"),
-    oid("1.3.6.1.4.1.311.2.1.22"),
-    oid("1.3.6.1.4.1.311.61.1.1"),
+    "1.3.6.1.4.1.311.2.1.21",
+    "1.3.6.1.4.1.311.2.1.22",
+    "1.3.6.1.4.1.311.61.1.1",
     // Trust lists of ETSI (TS 119 612), master lists of ICAO (Doc 9303-12)
-    oid("0.4.0.2231.3.0"),
-    oid("2.23.136.1.1.3"),
+    "0.4.0.2231.3.0",
+    "2.23.136.1.1.3",
 ];
 
 #[cfg(test)]
 mod tests {
     use KeyPurpose::{AuthenticationOnly, NonRepudiation, Signing};
-    use KeyUsages::{
-        DigitalSignature, KeyAgreement, KeyCertSign, KeyEncipherment,
-        NonRepudiation as ContentCommitment,
-    };
     use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
 
     use super::*;
 
-    const ANY: ObjectIdentifier = oid("2.5.29.37.0");
-    const CLIENT_AUTH: ObjectIdentifier = oid("1.3.6.1.5.5.7.3.2");
-    const SMART_CARD_LOGON: ObjectIdentifier = oid("1.3.6.1.4.1.311.20.2.2");
-    const PKINIT_CLIENT: ObjectIdentifier = oid("1.3.6.1.5.2.3.4");
-    const CARD_AUTHENTICATION: ObjectIdentifier = oid("2.16.840.1.101.3.6.8");
-    const EMAIL_PROTECTION: ObjectIdentifier = oid("1.3.6.1.5.5.7.3.4");
-    const DOCUMENT_SIGNING: ObjectIdentifier = oid("1.3.6.1.5.5.7.3.36");
-    const UNKNOWN: ObjectIdentifier = oid("1.3.6.1.4.1.99999.1");
+    const DIGITAL_SIGNATURE: KeyUsage = KeyUsage::DIGITAL_SIGNATURE;
+    const CONTENT_COMMITMENT: KeyUsage = KeyUsage::NON_REPUDIATION;
+    const KEY_ENCIPHERMENT: KeyUsage = KeyUsage::KEY_ENCIPHERMENT;
+    const KEY_AGREEMENT: KeyUsage = KeyUsage::KEY_AGREEMENT;
+    const KEY_CERT_SIGN: KeyUsage = KeyUsage::KEY_CERT_SIGN;
 
-    fn purpose(usage: &[KeyUsages], extended: &[ObjectIdentifier]) -> KeyPurpose {
-        let bits = usage.iter().fold(Default::default(), |all, bit| all | *bit);
-        KeyPurpose::of_usages((!usage.is_empty()).then_some(KeyUsage(bits)), extended)
+    const ANY: &str = "2.5.29.37.0";
+    const CLIENT_AUTH: &str = "1.3.6.1.5.5.7.3.2";
+    const SMART_CARD_LOGON: &str = "1.3.6.1.4.1.311.20.2.2";
+    const PKINIT_CLIENT: &str = "1.3.6.1.5.2.3.4";
+    const CARD_AUTHENTICATION: &str = "2.16.840.1.101.3.6.8";
+    const EMAIL_PROTECTION: &str = "1.3.6.1.5.5.7.3.4";
+    const DOCUMENT_SIGNING: &str = "1.3.6.1.5.5.7.3.36";
+    const UNKNOWN: &str = "1.3.6.1.4.1.99999.1";
+
+    fn purpose(usage: &[KeyUsage], extended: &[&str]) -> KeyPurpose {
+        let extended: Vec<_> = extended.iter().copied().map(str::to_owned).collect();
+        KeyPurpose::of_usages((!usage.is_empty()).then_some(KeyUsage::of(usage)), &extended)
     }
 
     #[test]
     fn every_combination_of_usages_has_a_purpose() {
-        let usages: [&[KeyUsages]; 6] = [
+        let usages: [&[KeyUsage]; 6] = [
             &[],
-            &[DigitalSignature],
-            &[ContentCommitment],
-            &[DigitalSignature, ContentCommitment],
-            &[DigitalSignature, KeyEncipherment],
-            &[KeyCertSign],
+            &[DIGITAL_SIGNATURE],
+            &[CONTENT_COMMITMENT],
+            &[DIGITAL_SIGNATURE, CONTENT_COMMITMENT],
+            &[DIGITAL_SIGNATURE, KEY_ENCIPHERMENT],
+            &[KEY_CERT_SIGN],
         ];
-        let extended: [(&[ObjectIdentifier], KeyPurpose); 12] = [
+        let extended: [(&[&str], KeyPurpose); 12] = [
             (&[], Signing),
             (&[ANY], Signing),
             (&[UNKNOWN], Signing),
@@ -153,7 +142,7 @@ mod tests {
         ];
         for usage in usages {
             for (extended, of_extended) in extended {
-                let binds = usage.contains(&ContentCommitment);
+                let binds = usage.contains(&CONTENT_COMMITMENT);
                 let expected = if binds { NonRepudiation } else { of_extended };
                 assert_eq!(purpose(usage, extended), expected, "{usage:?} {extended:?}");
             }
@@ -163,7 +152,7 @@ mod tests {
     #[test]
     fn each_known_extended_usage_alone_decides() {
         for usage in AUTHENTICATION {
-            assert_eq!(purpose(&[DigitalSignature], &[usage]), AuthenticationOnly, "{usage}");
+            assert_eq!(purpose(&[DIGITAL_SIGNATURE], &[usage]), AuthenticationOnly, "{usage}");
             for signing in SIGNING {
                 assert_eq!(purpose(&[], &[usage, signing]), Signing, "{usage} {signing}");
             }
@@ -177,64 +166,64 @@ mod tests {
             // The key also signs and decrypts e-mail.
             (
                 "Estonia 2018, authentication",
-                &[DigitalSignature, KeyAgreement][..],
+                &[DIGITAL_SIGNATURE, KEY_AGREEMENT][..],
                 &[CLIENT_AUTH, EMAIL_PROTECTION][..],
                 Signing,
             ),
-            ("Estonia 2018, signature", &[ContentCommitment], &[], NonRepudiation),
-            ("Belgium, authentication", &[DigitalSignature], &[CLIENT_AUTH], AuthenticationOnly),
+            ("Estonia 2018, signature", &[CONTENT_COMMITMENT], &[], NonRepudiation),
+            ("Belgium, authentication", &[DIGITAL_SIGNATURE], &[CLIENT_AUTH], AuthenticationOnly),
             // Older cards do not have the extension.
-            ("Belgium, authentication until 2014", &[DigitalSignature], &[], Signing),
-            ("Belgium, signature", &[ContentCommitment], &[], NonRepudiation),
+            ("Belgium, authentication until 2014", &[DIGITAL_SIGNATURE], &[], Signing),
+            ("Belgium, signature", &[CONTENT_COMMITMENT], &[], NonRepudiation),
             (
                 "Germany, health card",
-                &[DigitalSignature, KeyEncipherment],
+                &[DIGITAL_SIGNATURE, KEY_ENCIPHERMENT],
                 &[CLIENT_AUTH],
                 AuthenticationOnly,
             ),
             (
                 "Germany, health professional card",
-                &[DigitalSignature, KeyEncipherment],
+                &[DIGITAL_SIGNATURE, KEY_ENCIPHERMENT],
                 &[CLIENT_AUTH, EMAIL_PROTECTION],
                 Signing,
             ),
-            ("Germany, qualified signature", &[ContentCommitment], &[], NonRepudiation),
-            ("Spain DNIe, authentication", &[DigitalSignature], &[], Signing),
-            ("Spain DNIe, signature", &[ContentCommitment], &[], NonRepudiation),
+            ("Germany, qualified signature", &[CONTENT_COMMITMENT], &[], NonRepudiation),
+            ("Spain DNIe, authentication", &[DIGITAL_SIGNATURE], &[], Signing),
+            ("Spain DNIe, signature", &[CONTENT_COMMITMENT], &[], NonRepudiation),
             (
                 "Spain FNMT, one certificate for all",
-                &[DigitalSignature, ContentCommitment, KeyEncipherment],
+                &[DIGITAL_SIGNATURE, CONTENT_COMMITMENT, KEY_ENCIPHERMENT],
                 &[CLIENT_AUTH, EMAIL_PROTECTION],
                 NonRepudiation,
             ),
             (
                 "PIV 9A, authentication",
-                &[DigitalSignature],
+                &[DIGITAL_SIGNATURE],
                 &[CLIENT_AUTH, SMART_CARD_LOGON, PKINIT_CLIENT, ANY],
                 AuthenticationOnly,
             ),
             (
                 "PIV 9C, signature",
-                &[DigitalSignature, ContentCommitment],
+                &[DIGITAL_SIGNATURE, CONTENT_COMMITMENT],
                 &[EMAIL_PROTECTION, ANY],
                 NonRepudiation,
             ),
             (
                 "PIV 9E, card authentication",
-                &[DigitalSignature],
+                &[DIGITAL_SIGNATURE],
                 &[CARD_AUTHENTICATION],
                 AuthenticationOnly,
             ),
             ("YubiKey, self-signed", &[], &[], Signing),
             (
                 "Windows smart-card user",
-                &[DigitalSignature, KeyEncipherment],
+                &[DIGITAL_SIGNATURE, KEY_ENCIPHERMENT],
                 &[CLIENT_AUTH, EMAIL_PROTECTION, SMART_CARD_LOGON],
                 Signing,
             ),
             (
                 "Windows smart-card logon",
-                &[DigitalSignature, KeyEncipherment],
+                &[DIGITAL_SIGNATURE, KEY_ENCIPHERMENT],
                 &[CLIENT_AUTH, SMART_CARD_LOGON],
                 AuthenticationOnly,
             ),

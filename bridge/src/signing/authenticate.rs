@@ -33,7 +33,8 @@ pub(crate) async fn authenticate(
     let message =
         signed_message(&context.origin.to_string(), &challenge).ok_or_else(origin_too_long)?;
     let signer = Signer { pins, context, certificate: &certificate, message: &message };
-    let (mut algorithm, fallback) = algorithms(certificate.key_kind());
+    let no_algorithm = || no_algorithm(&certificate);
+    let (mut algorithm, fallback) = algorithms(certificate.key_kind()).ok_or_else(no_algorithm)?;
     let mut signed = signer.sign(algorithm).await;
     if let (Err(failure), Some(fallback)) = (&signed, fallback)
         // The token refused the first algorithm before it signed.
@@ -47,14 +48,19 @@ pub(crate) async fn authenticate(
     encode_result(&Authentication { format, algorithm, signature, certificate })
 }
 
-/// The algorithm for a key of this kind, and the one for tokens that do not have it.
-fn algorithms(key: KeyKind) -> (Algorithm, Option<Algorithm>) {
-    match key {
+/// The algorithm for a key of this kind, and the one for tokens that do not have it. `None` if no
+/// JSON Web Algorithm fits the key.
+fn algorithms(key: KeyKind) -> Option<(Algorithm, Option<Algorithm>)> {
+    Some(match key {
         KeyKind::Rsa => (Algorithm::RsaPss(Hash::Sha256), Some(Algorithm::RsaPkcs1(Hash::Sha256))),
-        KeyKind::Ec(curve) => (Algorithm::Ecdsa(curve.hash_of_jwa()), None),
+        KeyKind::RsaPss(allowed) => {
+            let mut hashes = [Hash::Sha256, Hash::Sha384, Hash::Sha512].into_iter();
+            (Algorithm::RsaPss(hashes.find(|hash| allowed.allows(*hash))?), None)
+        }
+        KeyKind::Ec(curve) => (Algorithm::Ecdsa(curve.hash_of_jwa()?), None),
         KeyKind::Ed25519 => (Algorithm::EdDsa, None),
         KeyKind::MlDsa(parameters) => (Algorithm::MlDsa(parameters), None),
-    }
+    })
 }
 
 struct Signer<'a> {
@@ -69,7 +75,8 @@ impl Signer<'_> {
         let Self { pins, context, certificate, message } = *self;
         let verifier = certificate.verifier(algorithm)?;
         let (method, key) = (SigningMethod::Authenticate, certificate.key_use(algorithm));
-        let data = Base64Bytes(input(algorithm, message));
+        let data = input(algorithm, message).ok_or_else(|| no_algorithm(certificate))?;
+        let data = Base64Bytes(data);
         let task = Task::Sign(Sign { method, key, data: data.clone(), pin: None });
         let login = login_terms::terms(context, certificate, None);
         let purpose = Purpose::Authenticate;
@@ -84,15 +91,28 @@ impl Signer<'_> {
 }
 
 /// What the worker gets: the hash of the message, or the message if the algorithm hashes it itself.
-fn input(algorithm: Algorithm, message: &[u8]) -> Vec<u8> {
+/// `None` for the hashes that no JSON Web Algorithm uses.
+fn input(algorithm: Algorithm, message: &[u8]) -> Option<Vec<u8>> {
     let hash = match algorithm.hash() {
-        None => return message.to_vec(),
-        Some(Hash::Sha1) => &digest::SHA1_FOR_LEGACY_USE_ONLY,
+        None => return Some(message.to_vec()),
         Some(Hash::Sha256) => &digest::SHA256,
         Some(Hash::Sha384) => &digest::SHA384,
         Some(Hash::Sha512) => &digest::SHA512,
+        Some(_) => return None,
     };
-    digest::digest(hash, message).as_ref().to_vec()
+    Some(digest::digest(hash, message).as_ref().to_vec())
+}
+
+fn no_algorithm(certificate: &KeyCertificate<'_>) -> Failure {
+    Failure::new(
+        ErrorCode::AlgorithmUnsupported,
+        format!(
+            "Certificate {} cannot prove an identity, because its key is {}, which no JSON Web \
+             Algorithm fits. Choose another certificate.",
+            certificate.id(),
+            certificate.key_kind()
+        ),
+    )
 }
 
 fn origin_too_long() -> Failure {

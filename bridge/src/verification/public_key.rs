@@ -1,5 +1,5 @@
 //! The public key of a certificate, and the check of signatures with it, in software. aws-lc does
-//! the cryptography.
+//! the cryptography, and RustCrypto what aws-lc does not have.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,12 +8,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use aws_lc_rs::digest::{self, Digest};
 use aws_lc_rs::signature as lc;
 use aws_lc_rs::signature::{ParsedPublicKey, VerificationAlgorithm};
-use der::Decode;
-use der::asn1::ObjectIdentifier;
+use der::asn1::UintRef;
+use der::{Decode, Encode};
+use pkcs11_bridge_certificate::Certificate;
+use pkcs11_bridge_certificate::public_key::{self as certified, UnreadableKey};
 use pkcs11_bridge_protocol::algorithm::{Hash, MlDsa};
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
-use x509_cert::Certificate;
+use pkcs11_bridge_verifier as rust_crypto;
 
 use super::key_kind::{Curve, KeyKind};
 use super::rsa_public_key::RsaPublicKey;
@@ -24,7 +26,7 @@ pub struct PublicKey {
     kind: KeyKind,
     /// The content of `subjectPublicKey`.
     bytes: Vec<u8>,
-    parsed: RwLock<Vec<(Scheme, Arc<ParsedPublicKey>)>>,
+    parsed: RwLock<Vec<(Scheme, Arc<ParsedKey>)>>,
 }
 
 impl PublicKey {
@@ -39,37 +41,24 @@ impl PublicKey {
                 ),
             )
         };
-        let certificate = Certificate::from_der(der).map_err(|error| unreadable(&error))?;
-        let info = certificate.tbs_certificate().subject_public_key_info();
-        let curve = info
-            .algorithm
-            .parameters
-            .as_ref()
-            .and_then(|parameters| parameters.decode_as::<ObjectIdentifier>().ok());
-        let kind = match (info.algorithm.oid, curve) {
-            (RSA, _) => KeyKind::Rsa,
-            (EC, Some(P256)) => KeyKind::Ec(Curve::P256),
-            (EC, Some(P384)) => KeyKind::Ec(Curve::P384),
-            (EC, Some(P521)) => KeyKind::Ec(Curve::P521),
-            (ED25519, _) => KeyKind::Ed25519,
-            (ML_DSA_44, _) => KeyKind::MlDsa(MlDsa::MlDsa44),
-            (ML_DSA_65, _) => KeyKind::MlDsa(MlDsa::MlDsa65),
-            (ML_DSA_87, _) => KeyKind::MlDsa(MlDsa::MlDsa87),
-            (oid, _) => {
-                return Err(Failure::new(
-                    ErrorCode::AlgorithmUnsupported,
-                    format!(
-                        "The bridge does not support the key of certificate {id} ({oid}). Choose a \
-                         certificate with an RSA key, or with an EC key on P-256, P-384 or P-521."
-                    ),
-                ));
-            }
+        let certificate = Certificate::read(der).map_err(|error| unreadable(&error))?;
+        let key = certificate.public_key().map_err(|error| unreadable(&error))?;
+        let unsupported = |kind: &certified::KeyKind| {
+            Failure::new(
+                ErrorCode::AlgorithmUnsupported,
+                format!(
+                    "The bridge cannot check signatures of certificate {id}, because its key is \
+                     {kind}. Choose another certificate."
+                ),
+            )
         };
-        let bytes = info
-            .subject_public_key
-            .as_bytes()
-            .ok_or_else(|| unreadable(&"its public key is not a whole number of bytes"))?
-            .to_vec();
+        let kind = KeyKind::of(&key.kind).ok_or_else(|| unsupported(&key.kind))?;
+        let bytes = match kind {
+            KeyKind::Rsa | KeyKind::RsaPss(_) => {
+                rsa_in_der(&key).ok_or_else(|| unreadable(&UnreadableKey))?
+            }
+            _ => key.bytes.into_owned(),
+        };
         Ok(Self { kind, bytes, parsed: RwLock::default() })
     }
 
@@ -84,13 +73,13 @@ impl PublicKey {
     }
 
     /// The content of `subjectPublicKey`. For an EC key it is a point.
-    pub(crate) fn bytes(&self) -> &[u8] {
+    pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     /// The modulus of an RSA key (RFC 8017, appendix A.1.1), big-endian without leading zeros.
     pub fn modulus(&self) -> Option<Vec<u8>> {
-        let key = (self.kind == KeyKind::Rsa).then_some(&self.bytes)?;
+        let key = self.kind.is_rsa().then_some(&self.bytes)?;
         RsaPublicKey::from_der(key).ok().map(|key| key.modulus.as_bytes().to_vec())
     }
 
@@ -101,9 +90,9 @@ impl PublicKey {
             return Ok(self.verifier_with(scheme, Arc::clone(key)));
         }
         drop(known);
-        let key = algorithm(scheme)
-            .filter(|_| self.is_long_enough(scheme))
-            .and_then(|algorithm| ParsedPublicKey::new(algorithm, &self.bytes).ok())
+        let key = Some(scheme)
+            .filter(|scheme| self.is_long_enough(*scheme))
+            .and_then(|scheme| self.parse(scheme))
             .map(Arc::new)
             .ok_or_else(|| {
                 Failure::new(
@@ -120,8 +109,21 @@ impl PublicKey {
         Ok(self.verifier_with(scheme, key))
     }
 
-    fn verifier_with(&self, scheme: Scheme, key: Arc<ParsedPublicKey>) -> Verifier {
+    fn verifier_with(&self, scheme: Scheme, key: Arc<ParsedKey>) -> Verifier {
         Verifier { scheme, key, rsa_len: self.modulus().map(|modulus| modulus.len()) }
+    }
+
+    fn parse(&self, scheme: Scheme) -> Option<ParsedKey> {
+        match algorithm(scheme) {
+            Some(algorithm) => {
+                ParsedPublicKey::new(algorithm, &self.bytes).ok().map(ParsedKey::AwsLc)
+            }
+            None => {
+                let (kind, bytes) = (self.kind.certified(), self.bytes.as_slice().into());
+                let key = rust_crypto::PublicKey::of(&certified::PublicKey { kind, bytes });
+                key.map(ParsedKey::RustCrypto)
+            }
+        }
     }
 
     /// aws-lc does not report an RSA key that is too short for it. It refuses every signature.
@@ -135,11 +137,18 @@ impl PublicKey {
     }
 }
 
+/// A key that checks signatures of one scheme.
+enum ParsedKey {
+    AwsLc(ParsedPublicKey),
+    /// For schemes that aws-lc does not have.
+    RustCrypto(rust_crypto::PublicKey),
+}
+
 /// Checks signatures of one key and scheme.
 #[derive(Clone)]
 pub struct Verifier {
     scheme: Scheme,
-    key: Arc<ParsedPublicKey>,
+    key: Arc<ParsedKey>,
     rsa_len: Option<usize>,
 }
 
@@ -155,73 +164,85 @@ impl Verifier {
 
     /// Whether `signature` is a signature of `data`. An ECDSA signature must be in DER.
     pub fn accepts(&self, data: &[u8], signature: &[u8]) -> bool {
+        let key = match &*self.key {
+            ParsedKey::AwsLc(key) => key,
+            ParsedKey::RustCrypto(key) => {
+                let is_der = true;
+                return key.accepts(self.scheme.algorithm(), data, signature, is_der);
+            }
+        };
         let Some((algorithm, value)) = digest_of(self.scheme, data) else {
-            return self.key.verify_sig(data, signature).is_ok();
+            return key.verify_sig(data, signature).is_ok();
         };
         Digest::import_less_safe(&value, algorithm)
-            .is_ok_and(|digest| self.key.verify_digest_sig(&digest, signature).is_ok())
+            .is_ok_and(|digest| key.verify_digest_sig(&digest, signature).is_ok())
     }
 }
 
-/// The digest that aws-lc checks; `None` if aws-lc gets the message itself.
+/// The key in DER, which aws-lc requires. The certificate may have it in BER.
+fn rsa_in_der(key: &certified::PublicKey<'_>) -> Option<Vec<u8>> {
+    let key = key.rsa()?;
+    let (modulus, public_exponent) = (UintRef::new(key.modulus), UintRef::new(key.exponent));
+    let key = RsaPublicKey { modulus: modulus.ok()?, public_exponent: public_exponent.ok()? };
+    key.to_der().ok()
+}
+
+/// The digest that aws-lc checks; `None` if aws-lc gets the message itself, or does not have the
+/// scheme.
 fn digest_of(scheme: Scheme, data: &[u8]) -> Option<(&'static digest::Algorithm, Cow<'_, [u8]>)> {
-    let hash = match scheme {
-        // aws-lc has no algorithm for P-384 with SHA-1. ECDSA reads the hash as an integer (FIPS
-        // 186-5, section 6.4.2), which leading zeros do not change.
-        Scheme::Ecdsa(Curve::P384, Hash::Sha1) => {
-            let mut padded = vec![0; Hash::Sha256.output_len() - data.len()];
-            padded.extend_from_slice(data);
-            return Some((&digest::SHA256, padded.into()));
+    let algorithm = match scheme {
+        Scheme::RsaPkcs1(hash) | Scheme::RsaPss(hash) => match hash {
+            Hash::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
+            Hash::Sha256 => &digest::SHA256,
+            Hash::Sha384 => &digest::SHA384,
+            Hash::Sha512 => &digest::SHA512,
+            _ => return None,
+        },
+        Scheme::Ecdsa(curve, _) => {
+            let algorithm = match curve {
+                Curve::P256 | Curve::Secp256k1 => &digest::SHA256,
+                Curve::P384 => &digest::SHA384,
+                Curve::P521 => &digest::SHA512,
+                Curve::BrainpoolP256r1 | Curve::BrainpoolP384r1 => return None,
+            };
+            return Some((algorithm, of_length(data, algorithm.output_len())));
         }
-        Scheme::RsaPkcs1(hash) | Scheme::RsaPss(hash) | Scheme::Ecdsa(_, hash) => hash,
         Scheme::Ed25519 | Scheme::MlDsa(_) => return None,
-    };
-    let algorithm = match hash {
-        Hash::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
-        Hash::Sha256 => &digest::SHA256,
-        Hash::Sha384 => &digest::SHA384,
-        Hash::Sha512 => &digest::SHA512,
     };
     Some((algorithm, data.into()))
 }
 
+/// A hash with the same meaning for ECDSA (FIPS 186-5, section 6.4.2): it takes as many leading
+/// bits as the curve's order has, and reads them as an integer. P-521 takes all bits of every hash.
+fn of_length(hash: &[u8], len: usize) -> Cow<'_, [u8]> {
+    match len.checked_sub(hash.len()) {
+        None => hash[..len].into(),
+        Some(0) => hash.into(),
+        Some(missing) => [&vec![0; missing], hash].concat().into(),
+    }
+}
+
+/// The algorithm of aws-lc. For ECDSA it is the same for all hashes, because the hash gets the
+/// length that it has.
 fn algorithm(scheme: Scheme) -> Option<&'static dyn VerificationAlgorithm> {
-    use Curve::{P256, P384, P521};
     use Hash::{Sha1, Sha256, Sha384, Sha512};
     Some(match scheme {
         Scheme::RsaPkcs1(Sha1) => &lc::RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
         Scheme::RsaPkcs1(Sha256) => &lc::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
         Scheme::RsaPkcs1(Sha384) => &lc::RSA_PKCS1_2048_8192_SHA384,
         Scheme::RsaPkcs1(Sha512) => &lc::RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
-        Scheme::RsaPss(Sha1) => return None,
         Scheme::RsaPss(Sha256) => &lc::RSA_PSS_2048_8192_SHA256,
         Scheme::RsaPss(Sha384) => &lc::RSA_PSS_2048_8192_SHA384,
         Scheme::RsaPss(Sha512) => &lc::RSA_PSS_2048_8192_SHA512,
-        Scheme::Ecdsa(P256, Sha1) => &lc::ECDSA_P256_SHA1_ASN1,
-        Scheme::Ecdsa(P256, Sha256) => &lc::ECDSA_P256_SHA256_ASN1,
-        Scheme::Ecdsa(P256, Sha384) => &lc::ECDSA_P256_SHA384_ASN1,
-        Scheme::Ecdsa(P256, Sha512) => &lc::ECDSA_P256_SHA512_ASN1,
-        Scheme::Ecdsa(P384, Sha1 | Sha256) => &lc::ECDSA_P384_SHA256_ASN1,
-        Scheme::Ecdsa(P384, Sha384) => &lc::ECDSA_P384_SHA384_ASN1,
-        Scheme::Ecdsa(P384, Sha512) => &lc::ECDSA_P384_SHA512_ASN1,
-        Scheme::Ecdsa(P521, Sha1) => &lc::ECDSA_P521_SHA1_ASN1,
-        Scheme::Ecdsa(P521, Sha256) => &lc::ECDSA_P521_SHA256_ASN1,
-        Scheme::Ecdsa(P521, Sha384) => &lc::ECDSA_P521_SHA384_ASN1,
-        Scheme::Ecdsa(P521, Sha512) => &lc::ECDSA_P521_SHA512_ASN1,
+        Scheme::RsaPkcs1(_) | Scheme::RsaPss(_) => return None,
+        Scheme::Ecdsa(Curve::P256, _) => &lc::ECDSA_P256_SHA256_ASN1,
+        Scheme::Ecdsa(Curve::P384, _) => &lc::ECDSA_P384_SHA384_ASN1,
+        Scheme::Ecdsa(Curve::P521, _) => &lc::ECDSA_P521_SHA512_ASN1,
+        Scheme::Ecdsa(Curve::Secp256k1, _) => &lc::ECDSA_P256K1_SHA256_ASN1,
+        Scheme::Ecdsa(Curve::BrainpoolP256r1 | Curve::BrainpoolP384r1, _) => return None,
         Scheme::Ed25519 => &lc::ED25519,
         Scheme::MlDsa(MlDsa::MlDsa44) => &lc::ML_DSA_44,
         Scheme::MlDsa(MlDsa::MlDsa65) => &lc::ML_DSA_65,
         Scheme::MlDsa(MlDsa::MlDsa87) => &lc::ML_DSA_87,
     })
 }
-
-// RFC 8017, appendix C; RFC 5480, section 2.1.1; RFC 8410, section 3; RFC 9881, section 2.
-const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
-const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
-const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
-const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
-const ML_DSA_44: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.17");
-const ML_DSA_65: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.18");
-const ML_DSA_87: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.19");

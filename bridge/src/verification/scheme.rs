@@ -37,15 +37,31 @@ impl Scheme {
         })
     }
 
+    /// An algorithm that stands for the scheme, with a key of its kind.
+    pub(crate) fn algorithm(self) -> Algorithm {
+        match self {
+            Self::RsaPkcs1(hash) => Algorithm::RsaPkcs1(hash),
+            Self::RsaPss(hash) => Algorithm::RsaPss(hash),
+            Self::Ecdsa(_, hash) => Algorithm::Hash(hash),
+            Self::Ed25519 => Algorithm::EdDsa,
+            Self::MlDsa(parameters) => Algorithm::MlDsa(parameters),
+        }
+    }
+
     fn find(algorithm: Algorithm, key: KeyKind) -> Option<Self> {
         match (algorithm, key) {
             (Algorithm::Hash(hash) | Algorithm::RsaPkcs1(hash), KeyKind::Rsa) => {
                 Some(Self::RsaPkcs1(hash))
             }
             (Algorithm::RsaPss(hash), KeyKind::Rsa) => Some(Self::RsaPss(hash)),
+            (Algorithm::Hash(hash) | Algorithm::RsaPss(hash), KeyKind::RsaPss(allowed))
+                if allowed.allows(hash) =>
+            {
+                Some(Self::RsaPss(hash))
+            }
             (Algorithm::Hash(hash), KeyKind::Ec(curve)) => Some(Self::Ecdsa(curve, hash)),
             // RFC 7518, section 3.4, ties each name to a curve.
-            (Algorithm::Ecdsa(hash), KeyKind::Ec(curve)) if hash == curve.hash_of_jwa() => {
+            (Algorithm::Ecdsa(hash), KeyKind::Ec(curve)) if curve.hash_of_jwa() == Some(hash) => {
                 Some(Self::Ecdsa(curve, hash))
             }
             (Algorithm::EdDsa, KeyKind::Ed25519) => Some(Self::Ed25519),

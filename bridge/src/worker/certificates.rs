@@ -5,11 +5,10 @@ use std::sync::{Arc, OnceLock};
 
 use cryptoki::object::{Attribute, AttributeType, CertificateType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
-use der::{Decode, Reader, SliceReader};
+use pkcs11_bridge_certificate::{self as certificate, Certificate};
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::result::CertificateInfo;
-use x509_cert::Certificate;
 
 use super::module_error::{InContext, Stale};
 use super::objects;
@@ -65,8 +64,7 @@ impl TokenCertificate {
 
 /// The subject of a certificate (RFC 4514); `None` if it is empty or cannot be read.
 pub fn subject(der: &[u8]) -> Option<String> {
-    let certificate = Certificate::from_der(der).ok()?;
-    Some(certificate.tbs_certificate().subject().to_string()).filter(|subject| !subject.is_empty())
+    Certificate::read(der).ok()?.subject().filter(|subject| !subject.is_empty())
 }
 
 /// A certificate in a shared list.
@@ -142,19 +140,17 @@ fn read_one(session: &Session, object: ObjectHandle) -> Result<Option<TokenCerti
         AttributeType::Label,
     ];
     let attributes = session.get_attributes(object, &wanted).context("reading a certificate")?;
-    let (mut der, mut cka_id, mut label) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut value, mut cka_id, mut label) = (Vec::new(), Vec::new(), Vec::new());
     for attribute in attributes {
         match attribute {
             Attribute::CertificateType(kind) if kind != CertificateType::X_509 => return Ok(None),
-            Attribute::Value(value) => der = value,
+            Attribute::Value(bytes) => value = bytes,
             Attribute::Id(value) => cka_id = value,
             Attribute::Label(value) => label = value,
             _ => {}
         }
     }
-    if let Some(len) = der_len(&der) {
-        der.truncate(len);
-    }
+    let der = certificate::of_token(&value).into_owned();
     if der.len() > MAX_LEN {
         let message =
             format!("The certificate has {} bytes, and the limit is {MAX_LEN}.", der.len());
@@ -168,15 +164,6 @@ fn read_one(session: &Session, object: ObjectHandle) -> Result<Option<TokenCerti
         der,
         public_key: OnceLock::new(),
     }))
-}
-
-/// The length of the DER value that `value` begins with; `None` if it begins with none.
-///
-/// A faulty module may claim a longer value than it wrote. The bytes after the DER value are then
-/// memory of this process, which a page must not see.
-pub fn der_len(value: &[u8]) -> Option<usize> {
-    let mut reader = SliceReader::new(value).ok()?;
-    reader.tlv_bytes().ok().map(<[u8]>::len)
 }
 
 /// Replaces an id that is empty or not unique with the certificate's fingerprint.
@@ -199,16 +186,6 @@ const MAX_LEN: usize = 4 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn der_len_ignores_the_bytes_after_the_value() {
-        assert_eq!(der_len(&[0x30, 1, 7, 0, 0]), Some(3));
-        assert_eq!(der_len(&[0x30, 1, 7]), Some(3));
-        // Truncated values, and one that is not DER.
-        for value in [&b""[..], b"\x30", b"\x30\x05\x07", b"\x30\x80\x07"] {
-            assert_eq!(der_len(value), None, "{value:?}");
-        }
-    }
 
     #[test]
     fn a_fingerprint_replaces_an_id_that_is_empty_or_not_unique() {

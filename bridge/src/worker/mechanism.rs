@@ -48,7 +48,7 @@ impl Way {
     /// The mechanism, with its parameters; `None` if the scheme does not have this way.
     pub(super) fn mechanism(self, scheme: Scheme) -> Option<Mechanism<'static>> {
         match self {
-            Self::Hashed => Some(mechanism(scheme)),
+            Self::Hashed => mechanism(scheme),
             Self::Message => combined(scheme),
             Self::Padded => Some(Mechanism::RsaX509),
         }
@@ -75,16 +75,16 @@ impl Way {
 }
 
 /// The mechanism that signs a hash.
-fn mechanism(scheme: Scheme) -> Mechanism<'static> {
-    match scheme {
+fn mechanism(scheme: Scheme) -> Option<Mechanism<'static>> {
+    Some(match scheme {
         Scheme::RsaPkcs1(_) => Mechanism::RsaPkcs,
-        Scheme::RsaPss(hash) => Mechanism::RsaPkcsPss(pss(hash)),
+        Scheme::RsaPss(hash) => Mechanism::RsaPkcsPss(pss(hash)?),
         Scheme::Ecdsa(..) => Mechanism::Ecdsa,
         Scheme::Ed25519 => Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure)),
         Scheme::MlDsa(_) => {
             Mechanism::MlDsa(SignAdditionalContext::new(HedgeType::Preferred, None))
         }
-    }
+    })
 }
 
 /// The mechanism that hashes a message and signs the hash.
@@ -95,26 +95,32 @@ pub(super) fn combined(scheme: Scheme) -> Option<Mechanism<'static>> {
         Scheme::RsaPkcs1(Sha256) => Mechanism::Sha256RsaPkcs,
         Scheme::RsaPkcs1(Sha384) => Mechanism::Sha384RsaPkcs,
         Scheme::RsaPkcs1(Sha512) => Mechanism::Sha512RsaPkcs,
-        Scheme::RsaPss(Sha1) => Mechanism::Sha1RsaPkcsPss(pss(Sha1)),
-        Scheme::RsaPss(Sha256) => Mechanism::Sha256RsaPkcsPss(pss(Sha256)),
-        Scheme::RsaPss(Sha384) => Mechanism::Sha384RsaPkcsPss(pss(Sha384)),
-        Scheme::RsaPss(Sha512) => Mechanism::Sha512RsaPkcsPss(pss(Sha512)),
+        Scheme::RsaPss(Sha1) => Mechanism::Sha1RsaPkcsPss(pss(Sha1)?),
+        Scheme::RsaPss(Sha256) => Mechanism::Sha256RsaPkcsPss(pss(Sha256)?),
+        Scheme::RsaPss(Sha384) => Mechanism::Sha384RsaPkcsPss(pss(Sha384)?),
+        Scheme::RsaPss(Sha512) => Mechanism::Sha512RsaPkcsPss(pss(Sha512)?),
         Scheme::Ecdsa(_, Sha1) => Mechanism::EcdsaSha1,
         Scheme::Ecdsa(_, Sha256) => Mechanism::EcdsaSha256,
         Scheme::Ecdsa(_, Sha384) => Mechanism::EcdsaSha384,
         Scheme::Ecdsa(_, Sha512) => Mechanism::EcdsaSha512,
+        // `cryptoki` does not have the mechanisms of the other hashes.
+        Scheme::RsaPkcs1(_) | Scheme::RsaPss(_) | Scheme::Ecdsa(..) => return None,
         Scheme::Ed25519 | Scheme::MlDsa(_) => return None,
     })
 }
 
-fn pss(hash: Hash) -> PkcsPssParams {
+/// The parameters of PSS. `None` for SHA-3: `cryptoki` does not have the identifiers of its hash
+/// and mask functions.
+fn pss(hash: Hash) -> Option<PkcsPssParams> {
     let (hash_alg, mgf) = match hash {
         Hash::Sha1 => (MechanismType::SHA1, PkcsMgfType::MGF1_SHA1),
+        Hash::Sha224 => (MechanismType::SHA224, PkcsMgfType::MGF1_SHA224),
         Hash::Sha256 => (MechanismType::SHA256, PkcsMgfType::MGF1_SHA256),
         Hash::Sha384 => (MechanismType::SHA384, PkcsMgfType::MGF1_SHA384),
         Hash::Sha512 => (MechanismType::SHA512, PkcsMgfType::MGF1_SHA512),
+        Hash::Sha3_224 | Hash::Sha3_256 | Hash::Sha3_384 | Hash::Sha3_512 => return None,
     };
-    PkcsPssParams { hash_alg, mgf, s_len: Ulong::from(hash.output_len() as c_ulong) }
+    Some(PkcsPssParams { hash_alg, mgf, s_len: Ulong::from(hash.output_len() as c_ulong) })
 }
 
 fn hashed_input(scheme: Scheme, data: &[u8]) -> Vec<u8> {
@@ -129,7 +135,7 @@ fn hashed_input(scheme: Scheme, data: &[u8]) -> Vec<u8> {
 
 /// A hash with the name of its function (RFC 8017, section 9.2, step 2).
 fn digest_info(hash: Hash, data: &[u8]) -> Vec<u8> {
-    [digest_info_prefix(hash), data].concat()
+    [&digest_info_prefix(hash), data].concat()
 }
 
 /// The block that RSA signs in PKCS#1 v1.5 (RFC 8017, section 9.2); `None` if the key is too short.
@@ -138,20 +144,28 @@ fn pkcs1_block(digest_info: &[u8], len: usize) -> Option<Vec<u8>> {
     Some([&[0, 1][..], &vec![0xff; padding], &[0], digest_info].concat())
 }
 
-/// The DER of a `DigestInfo` up to the hash value (RFC 8017, section 9.2, note 1).
-fn digest_info_prefix(hash: Hash) -> &'static [u8] {
-    match hash {
-        Hash::Sha1 => b"\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14",
-        Hash::Sha256 => {
-            b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"
+/// The DER of a `DigestInfo` up to the hash value (RFC 8017, section 9.2, note 1; RFC 9688, section
+/// 2).
+fn digest_info_prefix(hash: Hash) -> Vec<u8> {
+    // The last arc of the hash's OID, which begins with 2.16.840.1.101.3.4.2.
+    let arc = match hash {
+        Hash::Sha1 => {
+            return b"\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14".to_vec();
         }
-        Hash::Sha384 => {
-            b"\x30\x41\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\x04\x30"
-        }
-        Hash::Sha512 => {
-            b"\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40"
-        }
-    }
+        Hash::Sha256 => 1,
+        Hash::Sha384 => 2,
+        Hash::Sha512 => 3,
+        Hash::Sha224 => 4,
+        Hash::Sha3_224 => 7,
+        Hash::Sha3_256 => 8,
+        Hash::Sha3_384 => 9,
+        Hash::Sha3_512 => 10,
+    };
+    let len = hash.output_len() as u8;
+    let mut prefix = vec![0x30, 17 + len];
+    prefix.extend(b"\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02");
+    prefix.extend([arc, 0x05, 0x00, 0x04, len]);
+    prefix
 }
 
 #[cfg(test)]
@@ -168,6 +182,14 @@ mod tests {
         }
         let scheme = Scheme::Ecdsa(Curve::P384, Hash::Sha1);
         assert_eq!(hashed_input(scheme, &hash[..20]), hash[..20]);
+    }
+
+    #[test]
+    fn a_digest_info_names_the_hash() {
+        // RFC 8017, section 9.2, note 1.
+        let sha384 =
+            b"\x30\x41\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\x04\x30";
+        assert_eq!(digest_info_prefix(Hash::Sha384), sha384);
     }
 
     #[test]

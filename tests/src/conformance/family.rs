@@ -130,7 +130,11 @@ fn algorithms(key_type: KeyType) -> Vec<&'static str> {
         KeyType::P256 => &["ES256"],
         KeyType::P384 => &["ES384"],
         KeyType::P521 => &["ES512"],
-        KeyType::Ed25519 => return vec!["EdDSA"],
+        KeyType::Secp256k1
+        | KeyType::BrainpoolP256r1
+        | KeyType::BrainpoolP384r1
+        | KeyType::BrainpoolP512r1 => &[],
+        KeyType::Ed25519 | KeyType::Ed448 => return vec!["EdDSA"],
     };
     [&["sha256", "sha1", "sha384", "sha512"], own].concat()
 }

@@ -23,6 +23,16 @@ pub enum KeyType {
     P521,
     /// Ed25519 of RFC 8032
     Ed25519,
+    /// The curve secp256k1 of SEC 2, not in [`KeyType::ALL`]
+    Secp256k1,
+    /// The curve of RFC 5639, not in [`KeyType::ALL`]
+    BrainpoolP256r1,
+    /// The curve of RFC 5639, not in [`KeyType::ALL`]
+    BrainpoolP384r1,
+    /// The curve of RFC 5639, not in [`KeyType::ALL`]
+    BrainpoolP512r1,
+    /// Ed448 of RFC 8032, not in [`KeyType::ALL`]
+    Ed448,
 }
 
 impl KeyType {
@@ -40,6 +50,11 @@ impl KeyType {
             Self::P384 => "04",
             Self::P521 => "05",
             Self::Ed25519 => "06",
+            Self::Secp256k1 => "10",
+            Self::BrainpoolP256r1 => "11",
+            Self::BrainpoolP384r1 => "12",
+            Self::BrainpoolP512r1 => "13",
+            Self::Ed448 => "14",
         }
     }
 
@@ -54,6 +69,11 @@ impl KeyType {
             Self::P384 => "P-384",
             Self::P521 => "P-521",
             Self::Ed25519 => "Ed25519",
+            Self::Secp256k1 => "secp256k1",
+            Self::BrainpoolP256r1 => "brainpoolP256r1",
+            Self::BrainpoolP384r1 => "brainpoolP384r1",
+            Self::BrainpoolP512r1 => "brainpoolP512r1",
+            Self::Ed448 => "Ed448",
         }
     }
 
@@ -71,6 +91,17 @@ impl KeyType {
             Self::P384 => &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
             Self::P521 => &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"],
             Self::Ed25519 => &["-algorithm", "ED25519"],
+            Self::Secp256k1 => &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"],
+            Self::BrainpoolP256r1 => {
+                &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:brainpoolP256r1"]
+            }
+            Self::BrainpoolP384r1 => {
+                &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:brainpoolP384r1"]
+            }
+            Self::BrainpoolP512r1 => {
+                &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:brainpoolP512r1"]
+            }
+            Self::Ed448 => &["-algorithm", "ED448"],
         }
     }
 }

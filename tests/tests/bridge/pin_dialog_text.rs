@@ -12,6 +12,7 @@ use pkcs11_bridge_tests::token::{KeyType, LABEL, MODULE, PIN, TestToken};
 use rcgen::{CertificateParams, DistinguishedName, DnType, Issuer, KeyPair};
 use serde_json::json;
 
+use super::certificate_object;
 use super::pin_dialog::DialogFixture;
 
 /// The data to sign, and its hash in hexadecimal digits, which the dialog shows in groups.
@@ -113,11 +114,8 @@ fn put_common_name(token: &TestToken, common_name: &str) {
     params.distinguished_name.push(DnType::CommonName, common_name);
     let issuer = Issuer::new(CertificateParams::default(), &key);
     let certificate = params.signed_by(&key, &issuer).unwrap();
-    std::fs::write(issued.certificate_der(), certificate.der()).unwrap();
     token.write_private_key(&issued, Some("0b"));
-    let mut write = tool(env!("CARGO_BIN_EXE_write-certificate"));
-    write.env("SOFTHSM2_CONF", token.configuration()).arg("0b").arg(issued.certificate_der());
-    run(&mut write);
+    certificate_object::write(token, "0b", certificate.der());
 }
 
 /// Characters that deceive the user or break a dialog that does not escape them.

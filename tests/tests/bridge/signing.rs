@@ -9,7 +9,9 @@ use pkcs11_bridge_tests::socket::Socket;
 use pkcs11_bridge_tests::token::{KeyType, TestToken};
 use serde_json::{Value, json};
 
-const HASHES: [&str; 4] = ["sha1", "sha256", "sha384", "sha512"];
+const HASHES: [&str; 9] = [
+    "sha1", "sha224", "sha256", "sha384", "sha512", "sha3-224", "sha3-256", "sha3-384", "sha3-512",
+];
 const RSA_NAMES: [&str; 6] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
 
 /// The `CKA_ID` of a second certificate. Its key has the same type and is not on the token.

@@ -119,7 +119,7 @@ fn is_point(attribute: &[u8], point: &[u8]) -> bool {
 
 fn is_type_of(key_type: KeyType, kind: KeyKind) -> bool {
     match kind {
-        KeyKind::Rsa => key_type == KeyType::RSA,
+        KeyKind::Rsa | KeyKind::RsaPss(_) => key_type == KeyType::RSA,
         KeyKind::Ec(_) => key_type == KeyType::EC,
         // Modules from before PKCS#11 3.0 have no other type for it.
         KeyKind::Ed25519 => [KeyType::EC_EDWARDS, KeyType::EC].contains(&key_type),
@@ -133,6 +133,9 @@ fn names_other_curve(params: &[u8], kind: KeyKind) -> bool {
         KeyKind::Ec(Curve::P256) => b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07",
         KeyKind::Ec(Curve::P384) => b"\x06\x05\x2b\x81\x04\x00\x22",
         KeyKind::Ec(Curve::P521) => b"\x06\x05\x2b\x81\x04\x00\x23",
+        KeyKind::Ec(Curve::Secp256k1) => b"\x06\x05\x2b\x81\x04\x00\x0a",
+        KeyKind::Ec(Curve::BrainpoolP256r1) => b"\x06\x09\x2b\x24\x03\x03\x02\x08\x01\x01\x07",
+        KeyKind::Ec(Curve::BrainpoolP384r1) => b"\x06\x09\x2b\x24\x03\x03\x02\x08\x01\x01\x0b",
         _ => return false,
     };
     params.first() == Some(&OBJECT_IDENTIFIER) && params != expected
