@@ -3,17 +3,15 @@
 
 use std::process::ExitCode;
 
-use pkcs11_bridge_tests::conformance::{self, FAMILIES, Report};
+use pkcs11_bridge_tests::conformance::{self, FAMILIES, Family, Report, find};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let names: Vec<String> = std::env::args().skip(1).collect();
+    let named: Vec<&dyn Family> = std::env::args().skip(1).map(|name| find(&name)).collect();
     let mut rows = Vec::new();
-    for family in FAMILIES {
-        if names.is_empty() || names.iter().any(|name| name == family.name()) {
-            eprintln!("conformance: {}", family.name());
-            rows.push(conformance::run(*family).await);
-        }
+    for family in if named.is_empty() { FAMILIES.to_vec() } else { named } {
+        eprintln!("conformance: {}", family.name());
+        rows.push(conformance::run(family).await);
     }
     let report = Report::of(rows);
     println!("{report}");
