@@ -13,8 +13,11 @@ macro_rules! families {
 }
 
 families! {
+    caml_crush = "caml-crush";
     nss = "nss";
+    opensc = "opensc";
+    p11_kit_client = "p11-kit-client";
     p11_kit_proxy = "p11-kit-proxy";
     softhsm = "softhsm";
-    opensc = "opensc";
+    tpm2_pkcs11 = "tpm2-pkcs11";
 }
