@@ -10,6 +10,7 @@ import {
   isUnreachable,
 } from "./failures.js";
 import { validity } from "./format.js";
+import { isForLogin } from "./names.js";
 import { retryAt } from "./suspension.js";
 import { resource } from "./store.js";
 
@@ -187,7 +188,9 @@ export function createBrowse(store, connection, wireLog) {
     const ask = () => pkcs11().certificates(slot.slot_id, { parseCerts: true });
     if (!(await load("certificates", "certificates", ask))) return;
     const list = store.state.certificates.data;
-    const next = chosenCertificate(store.state) ?? list.find(isValidNow) ?? list[0];
+    const valid = list.filter(isValidNow);
+    const first = valid.find(({ parsed }) => !isForLogin(parsed)) ?? valid[0] ?? list[0];
+    const next = chosenCertificate(store.state) ?? first;
     store.update({ certificateId: next?.id });
   }
 

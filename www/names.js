@@ -24,6 +24,8 @@ const EXTENDED_KEY_USAGE = {
 };
 
 const SIGNING_USAGES = ["digitalSignature", "nonRepudiation"];
+// The last is the smart-card logon of Microsoft.
+const LOGIN_USAGES = ["clientAuth", "serverAuth", "1.3.6.1.4.1.311.20.2.2"];
 
 export const keyUsageWord = (name) => KEY_USAGE[name] ?? name;
 export const extendedKeyUsageWord = (name) => EXTENDED_KEY_USAGE[name] ?? name;
@@ -31,6 +33,15 @@ export const extendedKeyUsageWord = (name) => EXTENDED_KEY_USAGE[name] ?? name;
 /** Whether the certificate allows its key to sign, or does not restrict the key. */
 export const isForSigning = ({ key_usage: usage }) =>
   !usage?.length || usage.some((name) => SIGNING_USAGES.includes(name));
+
+/**
+ * Whether the key is probably for log-ins, so that the bridge signs no data with it. The page only
+ * chooses by this which certificate it shows first. The bridge decides.
+ */
+export const isForLogin = ({ key_usage: usage, extended_key_usage: extended }) =>
+  !usage?.includes("nonRepudiation") &&
+  Boolean(extended?.length) &&
+  extended.every((name) => LOGIN_USAGES.includes(name));
 
 /** The short form of a name: the common name, the unit, or the organisation. */
 export function shortName(distinguishedName) {

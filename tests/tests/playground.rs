@@ -7,6 +7,7 @@ mod playground {
     mod failing_module;
     mod killed_bridge;
     mod login;
+    mod newcomer;
     pub mod page;
     mod pin_entry;
     mod slot_events;
