@@ -14,7 +14,7 @@ use crate::ipc::pin::PinUse;
 use crate::ipc::task::TimeLimits;
 
 pub(super) enum Command {
-    Execute(Execution),
+    Execute(Box<Execution>),
     /// Asks for how long nobody has used the worker; `None` if it is in use. A page that only
     /// watches slots does not use it.
     UnusedFor(oneshot::Sender<Option<Duration>>),

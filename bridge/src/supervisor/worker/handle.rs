@@ -162,7 +162,7 @@ impl WorkerHandle {
             pin_accepted,
             reply,
         };
-        if self.commands.send(Command::Execute(execution)).is_err() {
+        if self.commands.send(Command::Execute(Box::new(execution))).is_err() {
             return Ok(Delivery::NotSent(self.admission.end()));
         }
         delivery.await.unwrap_or_else(|_| Err(self.admission.end()))

@@ -147,7 +147,7 @@ impl ProcessTask {
 
     fn handle(&mut self, command: Command) -> Option<End> {
         match command {
-            Command::Execute(execution) => self.execute(execution),
+            Command::Execute(execution) => self.execute(*execution),
             Command::UnusedFor(reply) => {
                 let _ = reply.send(self.unused_for(Instant::now(), Watching::IsNoUse));
             }
