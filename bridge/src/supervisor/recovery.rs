@@ -47,8 +47,13 @@ impl Supervisor {
         let uses_login = worker.is_logged_in_for(request) && request.task.page_pin().is_none();
         worker.retire();
         session.drop_ended_worker(&module.name);
-        let name = &module.name;
-        tracing::warn!(module = %name, ?suspicion, "a fresh worker replaces one that fails");
+        let module_name = &module.name;
+        if suspicion == Suspicion::Error {
+            tracing::warn!(module = %module_name, "a fresh worker replaces one that fails");
+        } else {
+            // Perhaps the user has only taken the token out.
+            tracing::debug!(module = %module_name, ?suspicion, "a fresh worker replaces another");
+        }
         if uses_login {
             return Ok(outcome);
         }
