@@ -1,6 +1,6 @@
 //! Reads the certificates on a token, and gives them the ids by which pages name them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use cryptoki::object::{Attribute, AttributeType, CertificateType, ObjectClass, ObjectHandle};
@@ -166,17 +166,20 @@ fn read_one(session: &Session, object: ObjectHandle) -> Result<Option<TokenCerti
     }))
 }
 
-/// Replaces an id that is empty or not unique with the certificate's fingerprint.
-fn replace_ambiguous_ids(certificates: &mut [TokenCertificate]) {
+/// Replaces an id that is empty or not unique with the certificate's fingerprint. Of equal
+/// certificates with one id, the first stays: a module may list an object twice.
+fn replace_ambiguous_ids(certificates: &mut Vec<TokenCertificate>) {
     let mut count = HashMap::<String, usize>::new();
     for certificate in certificates.iter() {
         *count.entry(certificate.id.clone()).or_default() += 1;
     }
-    for certificate in certificates {
+    for certificate in certificates.iter_mut() {
         if certificate.id.is_empty() || count.get(&certificate.id).is_some_and(|count| *count > 1) {
             certificate.id = certificate.fingerprint.to_string();
         }
     }
+    let mut ids = HashSet::new();
+    certificates.retain(|certificate| ids.insert(certificate.id.clone()));
 }
 
 /// Far more than any real certificate has. Longer ones could exceed the limit of the pipe, and the
@@ -197,13 +200,15 @@ mod tests {
             fingerprint: Fingerprint::of(der),
             public_key: OnceLock::new(),
         };
-        let mut all = [
+        let mut all = vec![
             certificate(&[0xAB], b"a"),
             certificate(&[1], b"b"),
             certificate(&[1], b"c"),
             certificate(&[], b"abc"),
+            certificate(&[1], b"b"),
         ];
         replace_ambiguous_ids(&mut all);
+        assert_eq!(all.len(), 4, "one object was listed twice");
         assert_eq!(all[0].id, "ab");
         assert!(all[1].id.starts_with("sha256:") && all[2].id.starts_with("sha256:"));
         assert_ne!(all[1].id, all[2].id);
