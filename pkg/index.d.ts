@@ -78,9 +78,11 @@ export interface Module {
    * - `available`: not started. The next call starts it.
    * - `running`: started.
    * - `missing`: the file of the module does not exist.
+   * - `not_ready`: answered an error when it was last started, for example because its device is
+   *   missing. The next call starts it again.
    * - `set_aside`: suspended after repeated failures. Calls fail until the suspension ends.
    */
-  state: "available" | "running" | "missing" | "set_aside";
+  state: "available" | "running" | "missing" | "not_ready" | "set_aside";
 }
 
 /** The description of a PKCS#11 module (`CK_INFO`). */

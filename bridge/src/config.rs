@@ -19,7 +19,7 @@ use crate::access::origin::AllowedOrigins;
 use crate::cli::ServeArgs;
 use crate::dialog::{DialogSettings, PinentryPrograms, Way};
 use crate::ipc::task::Deadlines;
-use crate::modules::{self, Module, ModuleName, Modules};
+use crate::modules::{self, Module, ModuleName, Modules, NssDatabases};
 use crate::process::folders::folders;
 use crate::process::private_file::PrivateFile;
 use crate::supervisor::WorkerLimits;
@@ -224,7 +224,11 @@ fn merge_modules(
         }
     }
     if file.detect_modules.unwrap_or(modules.is_empty()) {
-        for found in modules::detect() {
+        let nss = match file.detect_nss_databases {
+            true => NssDatabases::Detect,
+            false => NssDatabases::Ignore,
+        };
+        for found in modules::detect(nss) {
             // A configured module with the same name takes precedence.
             let _ = add(&mut modules, found);
         }

@@ -2,20 +2,21 @@
 //! refuses any other path before it touches the file.
 
 mod detected;
+mod links;
 mod trusted_path;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 use serde::{Deserialize, Serialize};
 
 use crate::confinement::Confinement;
-pub(crate) use detected::detect;
+pub(crate) use detected::{NssDatabases, detect};
 
 /// A module that the user or administrator allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,21 +73,27 @@ impl TryFrom<String> for ModuleName {
 
 /// All modules. The first one is the default.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Modules(Vec<Arc<Module>>);
+pub(crate) struct Modules {
+    all: Vec<Arc<Module>>,
+    /// Links to the modules' files, once a page has named a path.
+    links: OnceLock<HashMap<PathBuf, usize>>,
+}
 
 impl Modules {
     pub(crate) fn new(modules: Vec<Module>) -> Self {
-        Self(modules.into_iter().map(Arc::new).collect())
+        let all = modules.into_iter().map(Arc::new).collect();
+        Self { all, links: OnceLock::new() }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Module>> {
-        self.0.iter()
+        self.all.iter()
     }
 
-    /// The module with this name or path. Without either, the default module.
+    /// The module with this name or path, or with a link to its file. Without either, the default
+    /// module.
     pub(crate) fn resolve(&self, wanted: Option<&str>) -> Result<&Arc<Module>, Failure> {
         let Some(wanted) = wanted else {
-            return self.0.first().ok_or_else(|| {
+            return self.all.first().ok_or_else(|| {
                 Failure::new(
                     ErrorCode::ModuleUnavailable,
                     "The bridge has no PKCS#11 module: none is configured and none was found. \
@@ -96,9 +103,10 @@ impl Modules {
         };
         // Only compare the page's text. A look-up in the file system would reveal to the page which
         // files exist.
-        self.0
+        self.all
             .iter()
             .find(|module| module.name.as_str() == wanted || module.path.as_os_str() == wanted)
+            .or_else(|| self.by_link(wanted))
             .ok_or_else(|| {
                 Failure::new(
                     ErrorCode::ModuleUnavailable,
@@ -106,6 +114,19 @@ impl Modules {
                      the user add it with --module NAME=PATH or in config.toml.",
                 )
             })
+    }
+
+    fn by_link(&self, wanted: &str) -> Option<&Arc<Module>> {
+        if !Path::new(wanted).is_absolute() {
+            return None;
+        }
+        let links = self.links.get_or_init(|| {
+            let paths: Vec<_> = self.all.iter().map(|module| module.path.as_path()).collect();
+            links::to(&paths)
+        });
+        // A map of paths would take `//` for `/`.
+        let (link, index) = links.get_key_value(Path::new(wanted))?;
+        if link.as_os_str() == wanted { self.all.get(*index) } else { None }
     }
 }
 
@@ -142,6 +163,38 @@ mod tests {
                 ErrorCode::ModuleUnavailable,
                 "{wanted}"
             );
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_link_to_a_module_is_the_module() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["card-1.0.so", "other.so"] {
+            std::fs::write(path(name), "").unwrap();
+        }
+        for (link, file) in [("card.so", "card-1.so"), ("card-1.so", "card-1.0.so")] {
+            std::os::unix::fs::symlink(path(file), path(link)).unwrap();
+        }
+        let module = |name: &str| Module {
+            path: path(name),
+            name: "card".parse().unwrap(),
+            description: String::new(),
+            env: BTreeMap::new(),
+            confinement: Confinement::default(),
+            init_args: None,
+        };
+        for allowed in ["card.so", "card-1.so", "card-1.0.so"] {
+            let modules = Modules::new(vec![module(allowed)]);
+            for named in ["card.so", "card-1.so", "card-1.0.so"] {
+                assert!(modules.resolve(path(named).to_str()).is_ok(), "{allowed} {named}");
+            }
+            for named in ["other.so", "./card.so", "", "card"] {
+                assert!(modules.resolve(path(named).to_str()).is_err(), "{allowed} {named}");
+            }
+            let twice = format!("{}//card.so", folder.path().display());
+            assert!(modules.resolve(Some(&twice)).is_err());
         }
     }
 

@@ -332,10 +332,12 @@ impl Bridge {
             ModuleState::Running
         } else if self.supervisor.is_suspended(session, module) {
             ModuleState::SetAside
-        } else if module.path.is_file() {
-            ModuleState::Available
-        } else {
+        } else if !module.path.is_file() {
             ModuleState::Missing
+        } else if self.supervisor.start_failed(session, module) {
+            ModuleState::NotReady
+        } else {
+            ModuleState::Available
         }
     }
 }

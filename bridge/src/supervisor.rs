@@ -154,6 +154,11 @@ impl Supervisor {
         &self.listings
     }
 
+    /// Whether the module answered an error when it was last started for the origin.
+    pub(crate) fn start_failed(&self, session: &OriginSession, module: &Module) -> bool {
+        self.breaker(session, module).start_failed()
+    }
+
     /// How long the bridge keeps logins.
     pub(crate) fn limits(&self) -> WorkerLimits {
         self.limits

@@ -73,6 +73,9 @@ pub enum ModuleState {
     Running,
     /// The file of the module does not exist.
     Missing,
+    /// The module answered an error when it was last started, for example because its device or its
+    /// service is missing. The next call starts it again.
+    NotReady,
     /// The module is suspended after repeated failures. Calls fail until the suspension ends.
     SetAside,
 }

@@ -22,6 +22,7 @@ mod bridge {
     pub mod deadlines;
     pub mod demo;
     pub mod desktop_session;
+    pub mod detection;
     pub mod doctor;
     pub mod fault_fixture;
     pub mod faults;

@@ -11,6 +11,7 @@ const STATES = {
   available: { text: "Available", tone: "plain", meaning: "Not started. The next call starts it." },
   running: { text: "Running", tone: "good", meaning: "Started for this page." },
   missing: { text: "File missing", tone: "bad", meaning: "The configured file does not exist." },
+  not_ready: { text: "Not ready", tone: "warn", meaning: "Its device or service may be missing." },
   set_aside: { text: "Suspended", tone: "warn", meaning: "Suspended after repeated failures." },
 };
 

@@ -26,6 +26,8 @@ pub struct ConfigFile {
     pub(super) default_module: Option<ModuleName>,
     /// Whether the bridge detects well-known modules. Default: only if no module is configured.
     pub(super) detect_modules: Option<bool>,
+    /// Whether detection also lists the key databases of Firefox and Chrome. Default: no.
+    pub(super) detect_nss_databases: bool,
     /// The days that an approval of the user lasts. Default: 30.
     pub(super) approval_days: Option<u64>,
     /// Where the bridge takes PINs from: "native" or "page-or-native". Default: "page-or-native".

@@ -1,142 +1,213 @@
-//! Detects well-known modules in the folders where they are usually installed. Refuses files that
-//! another user could have put there.
+//! Detects modules: well-known ones in the folders where they are usually installed, those that
+//! p11-kit is configured for, and those that vendors name to Firefox. Refuses files that another
+//! user could have put there.
+
+mod found;
+mod known;
+mod manifests;
+mod nss_databases;
+mod p11_kit;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::{Module, ModuleName, trusted_path};
 use crate::confinement::Confinement;
+use found::Found;
+use known::library_folders;
+pub(super) use known::module_folders;
 
-/// The well-known modules whose file exists, each once, in the order of [`KNOWN`].
-pub(crate) fn detect() -> Vec<Module> {
-    detect_in(&library_folders(), |path| path.is_file() && is_trusted(path))
+/// Whether the databases of browsers count as tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NssDatabases {
+    Detect,
+    Ignore,
+}
+
+/// The modules of this computer, each file once.
+pub(crate) fn detect(nss: NssDatabases) -> Vec<Module> {
+    let folders = library_folders();
+    let p11_kit = p11_kit::Places::of_this_computer(&folders).read(is_trusted);
+    let mut found = known::candidates();
+    found.extend(p11_kit.modules);
+    found.extend(manifests::read(is_trusted));
+    if let (NssDatabases::Detect, Some(home)) = (nss, std::env::home_dir()) {
+        found.extend(nss_databases::find(&home, &folders));
+    }
+    select(found, &p11_kit.switched_off, is_trusted)
 }
 
 fn is_trusted(path: &Path) -> bool {
     let trusted = trusted_path::check(path);
     if let Err(problem) = &trusted {
         let path = path.display();
-        tracing::warn!(%path, %problem, "a module was found and is not used");
+        tracing::warn!(%path, %problem, "a file of a module was found and is not used");
     }
     trusted.is_ok()
 }
 
-fn detect_in(folders: &[PathBuf], is_usable: impl Fn(&Path) -> bool) -> Vec<Module> {
-    let mut found = BTreeSet::new();
-    KNOWN
-        .iter()
-        .flat_map(|known| folders.iter().map(move |folder| (known, folder.join(known.file))))
-        .filter(|(_, path)| is_usable(path))
-        .filter_map(|(known, path)| {
-            let name: ModuleName = known.name.parse().ok()?;
-            found.insert(known.name).then(|| Module {
-                name,
-                path,
-                description: known.description.to_owned(),
-                env: BTreeMap::new(),
-                confinement: Confinement::default(),
-                init_args: None,
-            })
-        })
-        .collect()
+/// Takes each file once: with the name of the place that comes first, and with the priority and the
+/// arguments of any place. Modules with a higher priority come first.
+fn select(
+    found: Vec<Found>,
+    switched_off: &[PathBuf],
+    is_trusted: impl Fn(&Path) -> bool,
+) -> Vec<Module> {
+    let switched_off: BTreeSet<_> = switched_off.iter().map(|path| target(path)).collect();
+    let mut taken: Vec<Found> = Vec::new();
+    // A database is a module of its own, so the arguments belong to the identity.
+    let mut files: BTreeMap<(PathBuf, Option<String>), usize> = BTreeMap::new();
+    for found in found {
+        let file = target(&found.path);
+        if is_of_p11_kit(&found.path) || is_of_p11_kit(&file) || switched_off.contains(&file) {
+            continue;
+        }
+        let plain = files.get(&(file.clone(), None)).copied();
+        if let Some(known) =
+            plain.or_else(|| files.get(&(file.clone(), found.init_args.clone())).copied())
+        {
+            let known = &mut taken[known];
+            known.priority = known.priority.max(found.priority);
+            known.is_required |= found.is_required;
+            if known.init_args.is_none() {
+                known.init_args = found.init_args;
+            }
+            continue;
+        }
+        let exists = found.path.is_file();
+        let is_again = found.is_known && taken.iter().any(|other| other.name == found.name);
+        if is_again || !(exists && is_trusted(&found.path) || !exists && found.is_required) {
+            continue;
+        }
+        files.insert((file, found.init_args.clone()), taken.len());
+        taken.push(found);
+    }
+    taken.sort_by_key(|found| std::cmp::Reverse(found.priority));
+    let mut names = BTreeSet::new();
+    taken.into_iter().filter_map(|found| module(found, &mut names)).collect()
 }
 
-struct Known {
-    name: &'static str,
-    description: &'static str,
-    /// An absolute path, or a path relative to one of the library folders.
-    file: &'static str,
+/// The file that a path leads to. A symbolic link to a module is the module.
+fn target(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
-macro_rules! known {
-    ($($name:literal, $description:literal: $($file:literal),+;)*) => {
-        &[$($(Known { name: $name, description: $description, file: $file },)+)*]
-    };
+/// Whether a file is p11-kit's proxy, which would list all modules once more, or its module for
+/// trust, which has no keys. Both can be configured by name.
+fn is_of_p11_kit(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    ["p11-kit-proxy.", "libp11-kit.", "p11-kit-trust."].iter().any(|own| name.starts_with(own))
 }
 
-#[cfg(target_os = "linux")]
-const KNOWN: &[Known] = known! {
-    "opensc", "OpenSC, for many smart cards":
-        "opensc-pkcs11.so", "pkcs11/opensc-pkcs11.so";
-    "yubikey", "Yubico YKCS11, for YubiKeys": "libykcs11.so", "libykcs11.so.2";
-    "safenet", "Thales SafeNet, for eToken and IDPrime": "libeToken.so", "libeTPkcs11.so";
-    "idprime", "Thales IDPrime": "libIDPrimePKCS11.so", "/usr/lib/pkcs11/libIDPrimePKCS11.so";
-    "beid", "Belgian eID": "libbeidpkcs11.so.0";
-    "bit4id", "Bit4id": "libbit4xpki.so", "bit4id/libbit4xpki.so";
-    "rutoken", "Rutoken": "librtpkcs11ecp.so";
-    "tpm2", "TPM 2.0": "libtpm2_pkcs11.so.1", "pkcs11/libtpm2_pkcs11.so";
-    "luna", "Thales Luna HSM": "/usr/safenet/lunaclient/lib/libCryptoki2_64.so";
-    "cloudhsm", "AWS CloudHSM": "/opt/cloudhsm/lib/libcloudhsm_pkcs11.so";
-    "yubihsm", "YubiHSM 2": "pkcs11/yubihsm_pkcs11.so";
-    "softhsm", "SoftHSM, tokens in software":
-        "softhsm/libsofthsm2.so", "pkcs11/libsofthsm2.so", "libsofthsm2.so";
-};
-
-#[cfg(target_os = "macos")]
-const KNOWN: &[Known] = known! {
-    "opensc", "OpenSC, for many smart cards": "opensc-pkcs11.so";
-    "yubikey", "Yubico YKCS11, for YubiKeys": "libykcs11.dylib";
-    "safenet", "Thales SafeNet, for eToken and IDPrime": "libeTPkcs11.dylib";
-    "beid", "Belgian eID":
-        "libbeidpkcs11.dylib", "beid-pkcs11.bundle/Contents/MacOS/libbeidpkcs11.dylib";
-    "softhsm", "SoftHSM, tokens in software": "softhsm/libsofthsm2.so";
-};
-
-#[cfg(windows)]
-const KNOWN: &[Known] = known! {
-    "opensc", "OpenSC, for many smart cards": r"OpenSC Project\OpenSC\pkcs11\opensc-pkcs11.dll";
-    "yubikey", "Yubico YKCS11, for YubiKeys": r"Yubico\Yubico PIV Tool\bin\libykcs11.dll";
-    "safenet", "Thales SafeNet, for eToken and IDPrime": "eTPKCS11.dll";
-    "beid", "Belgian eID": "beidpkcs11.dll";
-    "softhsm", "SoftHSM, tokens in software": r"SoftHSM2\lib\softhsm2-x64.dll";
-};
-
-#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
-const KNOWN: &[Known] = known! {
-    "opensc", "OpenSC, for many smart cards": "opensc-pkcs11.so", "pkcs11/opensc-pkcs11.so";
-    "softhsm", "SoftHSM, tokens in software": "softhsm/libsofthsm2.so";
-};
-
-#[cfg(unix)]
-fn library_folders() -> Vec<PathBuf> {
-    let distribution = match std::env::consts::ARCH {
-        "x86_64" => "/usr/lib/x86_64-linux-gnu",
-        "aarch64" => "/usr/lib/aarch64-linux-gnu",
-        _ => "/usr/lib64",
-    };
-    [
-        "/usr/local/lib",
-        distribution,
-        "/usr/lib64",
-        "/usr/lib",
-        "/opt/homebrew/lib",
-        "/Library/OpenSC/lib",
-    ]
-    .map(PathBuf::from)
-    .to_vec()
+fn module(found: Found, names: &mut BTreeSet<ModuleName>) -> Option<Module> {
+    let name = unused_name(&found.name, names)?;
+    names.insert(name.clone());
+    Some(Module {
+        name,
+        path: found.path,
+        description: found.description,
+        env: BTreeMap::new(),
+        confinement: Confinement::default(),
+        init_args: found.init_args,
+    })
 }
 
-#[cfg(windows)]
-fn library_folders() -> Vec<PathBuf> {
-    ["ProgramFiles", "SystemRoot"]
-        .iter()
-        .filter_map(std::env::var_os)
-        .flat_map(|folder| [PathBuf::from(&folder), Path::new(&folder).join("System32")])
-        .collect()
+/// The text as a name that no module has yet.
+fn unused_name(text: &str, names: &BTreeSet<ModuleName>) -> Option<ModuleName> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let base: String = text.chars().map(|c| if fits(c) { c } else { '-' }).take(60).collect();
+    let numbered = (2..100).map(|number| format!("{base}-{number}"));
+    let candidates = std::iter::once(base.clone()).chain(numbered);
+    candidates.filter_map(|name| name.parse().ok()).find(|name| !names.contains(name))
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
+    use tempfile::TempDir;
+
     use super::*;
 
+    fn folder(files: &[&str]) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for file in files {
+            std::fs::write(folder.path().join(file), "").unwrap();
+        }
+        folder
+    }
+
+    fn names(modules: &[Module]) -> Vec<&str> {
+        modules.iter().map(|module| module.name.as_str()).collect()
+    }
+
+    fn known(name: &str, path: PathBuf) -> Found {
+        Found { is_known: true, ..Found::new(name, path) }
+    }
+
     #[test]
-    fn each_module_is_listed_once_from_the_first_folder_that_has_it() {
-        let folders = ["/a", "/b"].map(PathBuf::from);
-        let everything = detect_in(&folders, |_| true);
-        let mut names: Vec<_> = KNOWN.iter().map(|known| known.name).collect();
-        names.dedup();
-        assert_eq!(everything.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), names);
-        assert!(everything[0].path.starts_with("/a"));
-        assert!(detect_in(&folders, |_| false).is_empty());
+    fn a_file_is_one_module_whatever_leads_to_it() {
+        let folder = folder(&["module.so"]);
+        let (file, link) = (folder.path().join("module.so"), folder.path().join("link.so"));
+        symlink(&file, &link).unwrap();
+        let configured =
+            Found { priority: 3, init_args: Some("a".into()), ..Found::new("p11", file.clone()) };
+        let found = vec![known("card", link), known("card", file.clone()), configured];
+        let modules = select(found.clone(), &[], |_| true);
+        assert_eq!(names(&modules), ["card"]);
+        assert_eq!(modules[0].init_args.as_deref(), Some("a"));
+        assert!(select(found.clone(), &[file], |_| true).is_empty());
+        assert!(select(found, &[], |_| false).is_empty());
+    }
+
+    #[test]
+    fn databases_of_one_library_are_modules_of_their_own() {
+        let folder = folder(&["softokn.so"]);
+        let path = folder.path().join("softokn.so");
+        let database = |name: &str| Found {
+            init_args: Some(name.to_owned()),
+            ..Found::new(name, path.clone())
+        };
+        let modules = select(vec![database("a"), database("b"), database("b")], &[], |_| true);
+        assert_eq!(names(&modules), ["a", "b"]);
+    }
+
+    #[test]
+    fn priorities_order_the_modules_and_names_stay_apart() {
+        let folder = folder(&["a.so", "b.so", "c.so", "d.so"]);
+        let path = |name: &str| folder.path().join(name);
+        let modules = select(
+            vec![
+                known("card", path("a.so")),
+                known("card", path("b.so")),
+                Found { priority: 1, ..Found::new("my card", path("c.so")) },
+                Found::new("card", path("d.so")),
+            ],
+            &[],
+            |_| true,
+        );
+        assert_eq!(names(&modules), ["my-card", "card", "card-2"]);
+    }
+
+    #[test]
+    fn only_a_required_module_is_listed_without_its_file() {
+        let gone = PathBuf::from("/nonexistent/module.so");
+        let required = Found { is_required: true, ..Found::new("a", gone.clone()) };
+        assert_eq!(names(&select(vec![required], &[], |_| true)), ["a"]);
+        assert!(select(vec![Found::new("b", gone)], &[], |_| true).is_empty());
+    }
+
+    #[test]
+    fn p11_kit_itself_is_no_module() {
+        let files =
+            ["p11-kit-proxy.so", "p11-kit-trust.so", "p11-kit-client.so", "libp11-kit.so.0"];
+        let folder = folder(&files);
+        let link = folder.path().join("libnssckbi.so");
+        symlink(folder.path().join("p11-kit-trust.so"), &link).unwrap();
+        let mut found: Vec<_> =
+            files.map(|file| Found::new(file, folder.path().join(file))).to_vec();
+        found.push(Found::new("trust", link));
+        assert_eq!(names(&select(found, &[], |_| true)), ["p11-kit-client.so"]);
     }
 }

@@ -23,6 +23,8 @@ struct Record {
     /// The time of the last failure, or the end of the suspension that followed.
     quiet_since: Option<Instant>,
     state: State,
+    /// Whether the last start failed, because the module answered an error.
+    start_failed: bool,
     /// Whether the module hung or crashed while it may have been in `C_WaitForSlotEvent`.
     slot_events_failed: bool,
 }
@@ -57,6 +59,17 @@ impl CircuitBreaker {
             record.quiet_since = Some(now + length);
             record.state = State::Suspended { until: now + length };
         }
+    }
+
+    /// Records whether the module could be loaded and initialised. An error is no reason to suspend
+    /// it, because its device or service may only be missing.
+    pub(super) fn record_start(&self, succeeded: bool) {
+        lock(&self.0).start_failed = !succeeded;
+    }
+
+    /// Whether the last start failed, because the module answered an error.
+    pub(super) fn start_failed(&self) -> bool {
+        lock(&self.0).start_failed
     }
 
     /// Records that the worker answered a call. An error of the module is an answer, too.
@@ -98,7 +111,10 @@ impl CircuitBreaker {
     pub(super) fn has_history(&self, now: Instant) -> bool {
         let mut record = lock(&self.0);
         record.recover(now);
-        record.slot_events_failed || record.suspensions > 0 || !record.recent.is_empty()
+        record.start_failed
+            || record.slot_events_failed
+            || record.suspensions > 0
+            || !record.recent.is_empty()
     }
 
     /// Records that `C_WaitForSlotEvent` may have caused a failure. No worker calls it any more.

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::modules;
+use crate::modules::{self, NssDatabases};
 
 /// The path of SoftHSM2, if the detection of modules finds it.
 pub(super) fn find() -> Option<PathBuf> {
-    modules::detect()
+    modules::detect(NssDatabases::Ignore)
         .into_iter()
         .find(|module| module.name.as_str() == "softhsm")
         .map(|module| module.path)

@@ -38,10 +38,12 @@ impl Process {
             .map_err(|error| failures::not_spawned(module, &error))?;
         match channels.greeting().await.map(|frame| frame::decode(&frame?)) {
             Some(Ok(Greeting::Ready { threads })) => {
+                breaker.record_start(true);
                 let (outgoing, incoming) = channels.split(threads);
                 Ok(Self { child, outgoing, incoming, threads })
             }
             Some(Ok(Greeting::Failed(failure))) => {
+                breaker.record_start(false);
                 let _ = reap(&mut child).await;
                 let message = format!("Module `{}`: {}", module.name, failure.message);
                 Err(Failure { message, ..failure })
