@@ -111,8 +111,8 @@ async function reading(pkcs11: AbstractPkcs11): Promise<void> {
   pkcs11.certificates(slot, null, (error, response) => console.log(error, response?.data));
   const { data: parsed } = await pkcs11.certificates(slot, { parseCerts: true });
   const content: CertificateContent | null | undefined = parsed[0]?.parsed;
-  if (content?.key_type === "EC" && content.key_usage.includes("nonRepudiation")) {
-    console.log(content.curve, content.key_size, content.extended_key_usage.join());
+  if (content?.key_type === "EC" && content.key_usage?.includes("nonRepudiation")) {
+    console.log(content.curve, content.key_size, content.extended_key_usage?.join());
   } else {
     console.log(parsed[0]?.parse_error, plain);
   }

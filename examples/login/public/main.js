@@ -53,11 +53,12 @@ show("", async () => showUser(await (await fetch("/user")).json()));
 
 /** The bridge refuses other certificates, or the server does. */
 function isForLogins(parsed) {
-  const { key_usage = ["none"], extended_key_usage: extended = [] } = parsed ?? {};
+  const usage = parsed?.key_usage ?? ["none"];
+  const extended = parsed?.extended_key_usage ?? [];
   const forLogins = ["clientAuth", "anyExtendedKeyUsage", "1.3.6.1.4.1.311.20.2.2"];
   return (
-    (key_usage.length === 0 || key_usage.includes("digitalSignature")) &&
-    (extended.length === 0 || extended.some((usage) => forLogins.includes(usage)))
+    (usage.length === 0 || usage.includes("digitalSignature")) &&
+    (extended.length === 0 || extended.some((name) => forLogins.includes(name)))
   );
 }
 
