@@ -38,7 +38,7 @@ pub async fn run(family: &dyn Family) -> Row {
     for check in CHECKS {
         row.add(check.name, context.run(check).await);
     }
-    row.set_apdus(context.apdus());
+    row.set_apdus(context.apdus);
     row
 }
 

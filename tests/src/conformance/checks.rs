@@ -1,6 +1,7 @@
 //! The script of checks, in the order of the table. A check starts a bridge of its own, so that no
 //! check depends on another.
 
+mod apdus;
 mod calls;
 mod disturbances;
 mod logins;
@@ -52,5 +53,6 @@ pub(super) const CHECKS: &[Check] = checks! {
     "out and back, watched", "out, in" "watched": disturbances::out_and_back_watched;
     "out and back, unwatched", "out, in" "unwat.": disturbances::out_and_back_unwatched;
     "worker killed", "worker" "killed": disturbances::worker_killed;
+    "no more APDUs", "no more" "APDUs": apdus::no_more_apdus;
     "clean end", "clean" "end": disturbances::clean_end;
 };

@@ -29,6 +29,8 @@ pub(super) const OTHER: &str = "https://other.example";
 pub(super) struct Context {
     pub(super) token: Box<dyn Token>,
     keys: Vec<Key>,
+    /// What the check of APDUs has counted.
+    pub(super) apdus: Vec<Apdus>,
 }
 
 /// A key as a page finds it.
@@ -42,7 +44,7 @@ impl Context {
     pub(super) fn new(token: Box<dyn Token>) -> Self {
         secrets::register(token.pin());
         let keys = token.keys();
-        Self { token, keys }
+        Self { token, keys, apdus: Vec::new() }
     }
 
     /// Runs a check. A panic of a fixture is a failure.
@@ -52,11 +54,6 @@ impl Context {
             Ok(Err(reason)) => Verdict::Failed(reason),
             Err(panic) => Verdict::Failed(message_of(panic.as_ref())),
         }
-    }
-
-    /// How many APDUs the card gets from the bridge, and from `pkcs11-tool`.
-    pub(super) fn apdus(&mut self) -> Vec<Apdus> {
-        Vec::new()
     }
 
     /// The configuration of a bridge that has only this module.
@@ -135,6 +132,11 @@ impl Found {
             "algorithm_reference": algorithm,
             "data": base64(&input(algorithm, message)),
         })
+    }
+
+    /// The id by which a page names the certificate.
+    pub(super) fn cert_id(&self) -> &str {
+        &self.cert_id
     }
 
     /// Signs with the first algorithm of the key.
