@@ -73,19 +73,28 @@ impl PinEntry {
         if page_pin.is_some() && self.policy == Policy::Native {
             return Err(messages::not_from_page());
         }
-        match task.execute_without_pin().await? {
-            Outcome::PinNeeded(request) => policy::check(&request.token, page_pin)?,
-            Outcome::LoggingIn => {}
+        let history = self.history(task.context.origin);
+        let turns_before = history.try_lock().ok().map(|history| history.turns());
+        let mut first = match task.execute_without_pin().await? {
+            Outcome::PinNeeded(request) => {
+                policy::check(&request.token, page_pin)?;
+                Some(request)
+            }
+            Outcome::LoggingIn => None,
             outcome => return outcome.result(),
-        }
+        };
         let slot = task.token_slot();
         loop {
-            let history = self.history(task.context.origin).lock_owned().await;
-            // Meanwhile another call may have logged in, or the token may have refused the same
-            // PIN.
-            let request = match task.execute_without_pin().await? {
-                Outcome::PinNeeded(request) => request,
-                outcome => return outcome.result(),
+            let mut history = Arc::clone(&history).lock_owned().await;
+            // If another call had its turn meanwhile, it may have logged in, or the token may have
+            // refused the same PIN.
+            let is_first = turns_before == Some(history.take_turn());
+            let request = match first.take().filter(|_| is_first) {
+                Some(request) => request,
+                None => match task.execute_without_pin().await? {
+                    Outcome::PinNeeded(request) => request,
+                    outcome => return outcome.result(),
+                },
             };
             policy::check(&request.token, page_pin)?;
             let page_pin = page_pin.filter(|_| request.token.entry == PinEntryPath::Software);

@@ -79,7 +79,7 @@ pub(super) fn certificate(
 ) -> Result<Base64Bytes, Failure> {
     let slot = module.slot(slot_id)?;
     let certificate = slot.with_renewal(|| {
-        slot.check_token()?;
+        slot.check_known_token()?;
         slot.certificate(cert_id)
     })?;
     Ok(certificate.der().to_vec().into())

@@ -61,6 +61,21 @@ impl SessionPool {
         }
     }
 
+    /// As [`SessionPool::take`], but a session that is opened now. Closes the idle ones afterwards,
+    /// because modules forget what they have read when the last session closes.
+    pub(super) fn take_new(&self) -> Result<PooledSession<'_>, Failure> {
+        let idle = {
+            let mut state = self.lock();
+            let idle = std::mem::take(&mut state.idle);
+            // This fails if the token allows no more sessions. Then there is room once the idle
+            // ones are closed.
+            state.idle.extend(self.context.open_ro_session(self.slot).ok());
+            idle
+        };
+        drop(idle);
+        self.take()
+    }
+
     /// Closes all sessions. A session in use is closed when it comes back.
     pub(super) fn close_all(&self) {
         let idle = {

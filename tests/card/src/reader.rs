@@ -7,6 +7,8 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
+use rustix::net::sockopt::set_tcp_quickack;
+
 use crate::application::Application;
 
 /// A card's connection to a reader. Dropping it takes the card out.
@@ -51,6 +53,9 @@ impl Drop for Connection {
 fn serve(stream: &mut TcpStream, application: &Mutex<Application>) -> io::Result<()> {
     loop {
         let mut length = [0; 2];
+        // vpcd sends the length and the message apart, so that Linux waits 40 ms for the
+        // acknowledgement in between. The option holds for a while only.
+        set_tcp_quickack(&*stream, true)?;
         stream.read_exact(&mut length)?;
         let mut message = vec![0; u16::from_be_bytes(length).into()];
         stream.read_exact(&mut message)?;

@@ -60,7 +60,8 @@ impl Daemon {
     /// Waits until pcscd has seen the card go in or out so many times. Panics if it does not.
     pub(super) fn expect(&mut self, change: Change, count: usize) {
         let text = match change {
-            Change::Inserted => "Card inserted into",
+            // A card that goes in while pcscd starts has no other line.
+            Change::Inserted => "Card ATR: ",
             Change::Removed => "Card Removed From",
         };
         self.program.expect_lines(text, count);

@@ -105,7 +105,7 @@ async fn the_dialog_asks_again_before_other_calls_get_their_turn() {
     first.opened();
     other.request("signData", fixture.without_pin()).await;
     // The other call waits for its turn.
-    fixture.module.wait_for("C_GetTokenInfo", 4);
+    fixture.module.wait_for("C_GetTokenInfo", 2);
     first.release();
     fixture.assert_signed("the first", &page.reply().await.1);
     fixture.assert_signed("the other", &other.reply().await.1);
@@ -171,7 +171,7 @@ async fn parallel_pages_of_two_origins_cannot_use_the_last_try() {
         fixture.module.wait_until_blocked("C_Login", 1);
     }
     // The other origin also gets as far as possible.
-    fixture.module.wait_for("C_GetTokenInfo", 4);
+    fixture.module.wait_for("C_GetTokenInfo", 3);
     sleep(Duration::from_millis(300)).await;
     held.release();
     for page in &mut pages {

@@ -203,7 +203,7 @@ async fn another_origin_needs_an_entry_of_its_own() {
         messages[0].opened();
     }
     // The other call waits for the dialog, and so for the reader.
-    fixture.module.wait_for("C_GetTokenInfo", 4);
+    fixture.module.wait_for("C_GetTokenInfo", 3);
     assert_eq!(fixture.pinentry.dialogs().len(), 1);
     for ((page, message), origin) in pages.iter_mut().zip(messages).zip([ORIGIN, OTHER]) {
         let dialog = enter(&fixture, message, Pinpad::typing(PIN));

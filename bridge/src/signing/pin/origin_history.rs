@@ -15,6 +15,8 @@ use crate::signing::login_task::TokenSlot;
 /// The PIN tries of one origin. A call locks the history while it tries a PIN.
 #[derive(Default)]
 pub(super) struct OriginHistory {
+    /// How many calls have had their turn.
+    turns: u64,
     wrong_pins: Failures,
     /// Questions to which the user did not answer with the right PIN.
     questions: Failures,
@@ -41,6 +43,16 @@ struct RefusedPin {
 }
 
 impl OriginHistory {
+    pub(super) fn turns(&self) -> u64 {
+        self.turns
+    }
+
+    /// Counts a call that has its turn. Returns how many had theirs before.
+    pub(super) fn take_turn(&mut self) -> u64 {
+        self.turns += 1;
+        self.turns - 1
+    }
+
     /// Whether the history still matters.
     pub(super) fn is_needed(&self) -> bool {
         let is_recent = |refused: &RefusedPin| refused.at.elapsed() < REFUSED_PIN_LIFETIME;

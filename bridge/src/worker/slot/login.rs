@@ -82,6 +82,8 @@ pub(super) struct TokenLogin {
     state: RwLock<Login>,
     /// Whether a task is logging in now.
     in_progress: AtomicBool,
+    /// See [`TokenLogin::was_attempted`].
+    attempted: AtomicBool,
 }
 
 /// Whether this process is logged in to the token.
@@ -199,7 +201,7 @@ impl TokenLogin {
             // Another task may have logged in meanwhile.
             if !login.covers(credentials) {
                 let _in_progress = InProgress::begin(&self.in_progress);
-                log_in(token, credentials, pin, &info, &mut login)?;
+                self.log_in(token, credentials, pin, &info, &mut login)?;
             }
         }
     }
@@ -207,6 +209,44 @@ impl TokenLogin {
     pub(super) fn is_logged_out(&self) -> bool {
         let login = self.state.read().unwrap_or_else(PoisonError::into_inner);
         matches!(*login, Login::LoggedOut)
+    }
+
+    fn log_in(
+        &self,
+        token: &TokenAccess,
+        credentials: &Credentials<'_>,
+        pin: Option<&Pin>,
+        info: &TokenInfo,
+        login: &mut Login,
+    ) -> Result<(), LoginError> {
+        // If an earlier login failed, the token may have logged in nevertheless. Before the first
+        // one, a new session shows that the token is there. It costs fewer APDUs than the question,
+        // which modules for cards pass on to the card.
+        let was_attempted = self.attempted.swap(true, Ordering::AcqRel);
+        let session = if was_attempted { token.session() } else { token.new_session() }?;
+        let is_logged_in = was_attempted && check_token(&session)?;
+        if is_logged_in || !matches!(login, Login::LoggedOut) {
+            *login = Login::LoggedOut;
+            token.log_out(&session)?;
+        }
+        if let Err(error) = credentials.send(&session, UserType::User, pin) {
+            if matches!(error, Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) {
+                // This proves nothing about the PIN. Only the token can judge it. The bridge
+                // decides whether the worker may send the PIN once more.
+                let _ = token.log_out(&session);
+            }
+            return Err(refusal(&error, info, token, PinReason::Login));
+        }
+        *login = match pin {
+            Some(pin) => Login::ByPin(Box::new(PinProof::of(pin)?)),
+            None => Login::ByPinpad,
+        };
+        Ok(())
+    }
+
+    /// Whether this process has tried to log in.
+    pub(super) fn was_attempted(&self) -> bool {
+        self.attempted.load(Ordering::Acquire)
     }
 
     pub(super) fn write(&self) -> RwLockWriteGuard<'_, Login> {
@@ -239,35 +279,6 @@ fn refuse_tracer() -> Result<(), Failure> {
     tracer::refuse().map_err(|traced| {
         Failure::new(ErrorCode::Internal, format!("The bridge takes no PIN now: {traced}."))
     })
-}
-
-fn log_in(
-    token: &TokenAccess,
-    credentials: &Credentials<'_>,
-    pin: Option<&Pin>,
-    info: &TokenInfo,
-    login: &mut Login,
-) -> Result<(), LoginError> {
-    let session = token.session()?;
-    // If an earlier login failed, the token may have logged in nevertheless.
-    let is_logged_in = check_token(&session)?;
-    if is_logged_in || !matches!(login, Login::LoggedOut) {
-        *login = Login::LoggedOut;
-        token.log_out(&session)?;
-    }
-    if let Err(error) = credentials.send(&session, UserType::User, pin) {
-        if matches!(error, Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) {
-            // This proves nothing about the PIN. Only the token can judge it. The bridge decides
-            // whether the worker may send the PIN once more.
-            let _ = token.log_out(&session);
-        }
-        return Err(refusal(&error, info, token, PinReason::Login));
-    }
-    *login = match pin {
-        Some(pin) => Login::ByPin(Box::new(PinProof::of(pin)?)),
-        None => Login::ByPinpad,
-    };
-    Ok(())
 }
 
 /// See [`super::SlotState::authenticate`].

@@ -68,7 +68,16 @@ impl TokenAccess {
         self.sessions.take()
     }
 
+    /// A session that is opened now, in place of those that no task uses.
+    pub(super) fn new_session(&self) -> Result<PooledSession<'_>, Failure> {
+        self.sessions.take_new()
+    }
+
+    /// What the token that is in the slot now says of itself.
     pub(super) fn info(&self) -> Result<TokenInfo, Failure> {
+        // OpenSC notices only here that the card was changed. Otherwise it answers for the card
+        // before, with that card's count of tries, and fails the login.
+        let _ = self.context.get_slot_info(self.slot);
         let operation = format!("asking for the token in slot {}", self.slot.id());
         info::of_token(&self.functions, self.slot).context(&operation)
     }

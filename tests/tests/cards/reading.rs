@@ -1,1 +1,0 @@
-//! What the bridge reads of a card.
