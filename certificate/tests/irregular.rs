@@ -18,11 +18,11 @@ struct Content {
     extended_key_usage: Usages<Vec<String>>,
 }
 
-fn content(value: &[u8]) -> Content {
+fn content(value: &[u8]) -> Option<Content> {
     let bytes = of_token(value);
-    let certificate = Certificate::read(&bytes).expect("a certificate");
+    let certificate = Certificate::read(&bytes).ok()?;
     let key = certificate.public_key().ok();
-    Content {
+    Some(Content {
         serial_number: certificate.serial_number(),
         subject: certificate.subject(),
         issuer: certificate.issuer(),
@@ -33,17 +33,18 @@ fn content(value: &[u8]) -> Content {
         key_kind: key.map(|key| key.kind),
         key_usage: certificate.key_usage(),
         extended_key_usage: certificate.extended_key_usage(),
-    }
+    })
 }
 
-fn irregular(name: &str) -> Content {
+fn irregular(name: &str) -> Option<Content> {
     let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/certificate");
-    content(&std::fs::read(format!("{corpus}/irregular.{name}")).expect("a certificate"))
+    content(&std::fs::read(format!("{corpus}/irregular.{name}")).ok()?)
 }
 
 #[test]
 fn only_the_irregular_field_differs() {
-    let regular = content(include_bytes!("../../client-wasm/tests/certificates/rsa-2048.der"));
+    let regular =
+        content(include_bytes!("../../client-wasm/tests/certificates/rsa-2048.der")).unwrap();
     let text = |text: &str| Some(text.to_owned());
     let with = |change: &dyn Fn(&mut Content)| {
         let mut content = regular.clone();
@@ -85,7 +86,7 @@ fn only_the_irregular_field_differs() {
         ("rsa-pss-sha-384", kind(KeyKind::RsaPss(PssHash::Only(Hash::Sha384)))),
         ("rsa-pss-no-parameters", kind(KeyKind::RsaPss(PssHash::Any))),
     ] {
-        assert_eq!(irregular(name), expected, "{name}");
+        assert_eq!(irregular(name), Some(expected), "{name}");
     }
 }
 
