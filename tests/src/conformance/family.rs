@@ -43,6 +43,11 @@ pub trait Token: Send {
         None
     }
 
+    /// The lines of a configuration that lets the bridge look for it.
+    fn detection(&self) -> &'static str {
+        "detect_modules = true\n"
+    }
+
     /// More lines of its `[[modules]]` table.
     fn settings(&self) -> String {
         String::new()

@@ -16,7 +16,7 @@ use crate::socket::Socket;
 /// A bridge without configured modules finds this one, and the token in it.
 pub(super) async fn found_by_itself(context: &mut Context) -> Result<Verdict, String> {
     let Some(name) = context.token.detected_as() else { return Ok(Verdict::NotApplicable) };
-    let setup = Setup::new().config("detect_modules = true\n").origin(ORIGIN);
+    let setup = Setup::new().config(context.token.detection()).origin(ORIGIN);
     let environment = context.token.environment().into_iter();
     let bridge =
         environment.fold(setup, |setup, (name, value)| setup.environment(name, value)).start();

@@ -1,5 +1,6 @@
 //! NSS's softokn, on a database such as those of Firefox and Thunderbird.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::private_folder::PrivateFolder;
@@ -35,7 +36,7 @@ struct Database {
 
 impl Database {
     fn configdir(&self) -> String {
-        format!("sql:{}", self.folder.folder("database").display())
+        format!("sql:{}", self.folder.folder(".pki/nssdb").display())
     }
 
     fn fill(&self) {
@@ -65,6 +66,19 @@ impl Token for Database {
 
     fn version(&self) -> String {
         version_of(&["libnss3"])
+    }
+
+    fn detected_as(&self) -> Option<&'static str> {
+        Some("nss-chrome")
+    }
+
+    fn detection(&self) -> &'static str {
+        "detect_modules = true\ndetect_nss_databases = true\n"
+    }
+
+    /// Its database is where Chrome's is.
+    fn environment(&self) -> Vec<(&'static str, OsString)> {
+        vec![("HOME", self.folder.path("").into())]
     }
 
     fn settings(&self) -> String {
