@@ -335,7 +335,7 @@ mod tests {
         advance(SIGN - SECOND).await;
         assert!(tasks.take_overdue().is_none());
         tasks.complete(2);
-        advance(READ).await;
+        advance(READ - SECOND).await;
         assert!(tasks.take_overdue().is_none());
         advance(SECOND).await;
         assert_eq!(late(&mut tasks), Some("slots"));
