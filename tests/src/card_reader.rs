@@ -4,9 +4,7 @@
 
 mod daemon;
 
-use std::ffi::OsStr;
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use pkcs11_bridge_test_card::counts::{CommandKind, Counts};
@@ -15,9 +13,7 @@ use pkcs11_bridge_test_card::{Card, CertifiedKey, key::Key};
 use tempfile::TempDir;
 
 use crate::bridge::{ORIGIN, Setup};
-use crate::program::tool;
 use crate::token::{self, KeyType, PIN};
-pub use daemon::READER;
 use daemon::{Change, Daemon};
 
 /// A real PKCS#11 module for PIV cards.
@@ -165,27 +161,8 @@ impl CardReader {
     /// A bridge with this reader, a module and an approved [`ORIGIN`].
     pub fn setup(&self, module: CardModule) -> Setup {
         let path = module.path();
-        self.setup_without_modules().module(module.name(), path.to_str().expect("UTF-8"))
-    }
-
-    /// A bridge with this reader and an approved [`ORIGIN`].
-    pub fn setup_without_modules(&self) -> Setup {
-        Setup::new().origin(ORIGIN).environment(SOCKET_VARIABLE, self.socket())
-    }
-
-    /// A command of OpenSC's `pkcs11-tool` with this reader and a module.
-    pub fn pkcs11_tool(&self, module: CardModule) -> Command {
-        let mut command = self.command("pkcs11-tool");
-        command.arg("--module").arg(module.path());
-        command
-    }
-
-    /// A command with this reader.
-    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
-        let mut command = tool(program);
-        let no_configuration = self.folder.path().join("no-opensc.conf");
-        command.env(SOCKET_VARIABLE, self.socket()).env("OPENSC_CONF", no_configuration);
-        command
+        let setup = Setup::new().module(module.name(), path.to_str().expect("UTF-8"));
+        setup.origin(ORIGIN).environment(SOCKET_VARIABLE, self.socket())
     }
 }
 

@@ -159,8 +159,8 @@ impl SlotState {
         token::check_token(&*self.session()?).map(drop)
     }
 
-    /// As [`SlotState::check_token`], if anything is known of a token. Otherwise the next task reads
-    /// it from the token that is there now.
+    /// As [`SlotState::check_token`], if anything is known of a token. Otherwise the next task
+    /// reads it from the token that is there now.
     pub(super) fn check_known_token(&self) -> Result<(), Failure> {
         if self.login.was_attempted() || self.token.known_certificates().is_some() {
             self.check_token()?;

@@ -3,7 +3,7 @@
 //! a card of plastic. The card keeps its keys, its PIN and its count of commands while it is out
 //! of the reader. It has no security: whoever reaches the reader's port may play another card.
 
-pub mod apdu;
+mod apdu;
 mod application;
 mod chaining;
 pub mod counts;
@@ -58,11 +58,6 @@ impl Card {
     /// Takes the card out of the reader.
     pub fn remove(&mut self) {
         self.connection = None;
-    }
-
-    /// Whether the card is in a reader that still holds the connection.
-    pub fn is_inserted(&self) -> bool {
-        self.connection.as_ref().is_some_and(Connection::is_open)
     }
 
     /// The commands since the card was made.

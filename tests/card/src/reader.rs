@@ -33,10 +33,6 @@ impl Connection {
         };
         Ok(Self { stream, thread: Some(thread::spawn(serve)) })
     }
-
-    pub(crate) fn is_open(&self) -> bool {
-        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
-    }
 }
 
 impl Drop for Connection {

@@ -1,4 +1,4 @@
-//! The key slots of a PIV card, and the data objects that hold their certificates (NIST SP
+//! The key slots of a PIV card that sign, and the data objects with their certificates (NIST SP
 //! 800-73-4, part 1, tables 3 and 4b).
 
 /// A slot for a key and its certificate.
@@ -8,8 +8,6 @@ pub enum KeySlot {
     Authentication,
     /// 9C: wants the PIN before each signature.
     Signature,
-    /// 9D: decrypts, or agrees on keys, after the PIN.
-    KeyManagement,
     /// 9E: signs without a PIN.
     CardAuthentication,
 }
@@ -24,11 +22,10 @@ pub(crate) enum PinPolicy {
 
 impl KeySlot {
     /// The key reference in a command.
-    pub fn reference(self) -> u8 {
+    pub(crate) fn reference(self) -> u8 {
         match self {
             Self::Authentication => 0x9A,
             Self::Signature => 0x9C,
-            Self::KeyManagement => 0x9D,
             Self::CardAuthentication => 0x9E,
         }
     }
@@ -38,14 +35,13 @@ impl KeySlot {
         match self {
             Self::Authentication => 0x5F_C105,
             Self::Signature => 0x5F_C10A,
-            Self::KeyManagement => 0x5F_C10B,
             Self::CardAuthentication => 0x5F_C101,
         }
     }
 
     pub(crate) fn pin_policy(self) -> PinPolicy {
         match self {
-            Self::Authentication | Self::KeyManagement => PinPolicy::Once,
+            Self::Authentication => PinPolicy::Once,
             Self::Signature => PinPolicy::Always,
             Self::CardAuthentication => PinPolicy::Never,
         }

@@ -11,9 +11,6 @@ use rustix::process::Signal;
 
 use crate::program::{Program, tool};
 
-/// The reader's name for PC/SC.
-pub const READER: &str = "Yubico Virtual Reader 00 00";
-
 /// YKCS11 uses only readers whose name contains Yubico's.
 const NAME: &str = "Yubico Virtual Reader";
 
