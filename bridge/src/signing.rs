@@ -3,6 +3,7 @@
 
 pub(crate) mod authenticate;
 pub(crate) mod batch;
+mod in_flight;
 mod key_certificate;
 mod key_permission;
 pub(crate) mod listing;

@@ -10,6 +10,7 @@ use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 use serde_json::value::RawValue;
 
+use super::in_flight::InFlight;
 use super::key_certificate::KeyCertificate;
 use super::key_permission;
 use super::login_task::{LoginTask, SigningContext};
@@ -28,6 +29,7 @@ pub(crate) async fn authenticate(
     params: Authenticate,
 ) -> Result<Box<RawValue>, Failure> {
     let Authenticate { module: _, slot_id, cert_id, challenge } = params;
+    let _in_flight = InFlight::begin();
     let certificate = KeyCertificate::get(context, slot_id, &cert_id).await?;
     key_permission::check_authentication(&certificate)?;
     let message =

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::in_flight::InFlight;
 use super::key_certificate::KeyCertificate;
 use super::key_permission;
 use super::login_task::{LoginTask, SigningContext};
@@ -196,6 +197,7 @@ impl Batch<'_> {
         if let Err(failure) = check_length(algorithm, data.as_ref()) {
             return failure.into();
         }
+        let _in_flight = InFlight::begin();
         let purpose =
             Purpose::OneOf { algorithm, number: index + 1, count, documents: self.documents };
         let key = self.certificate.key_use(algorithm);

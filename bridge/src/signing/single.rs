@@ -4,6 +4,7 @@ use pkcs11_bridge_protocol::call::SignData;
 use pkcs11_bridge_protocol::failure::Failure;
 use serde_json::value::RawValue;
 
+use super::in_flight::InFlight;
 use super::key_certificate::KeyCertificate;
 use super::key_permission;
 use super::login_task::{LoginTask, SigningContext};
@@ -31,6 +32,7 @@ pub(crate) async fn sign(
     } = params;
     let algorithm = algorithm_reference;
     check_length(algorithm, data.as_ref())?;
+    let _in_flight = InFlight::begin();
     let certificate = KeyCertificate::get(context, slot_id, &cert_id).await?;
     key_permission::check_signing(context, &certificate)?;
     let verifier = certificate.verifier(algorithm)?;
