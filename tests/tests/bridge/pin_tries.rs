@@ -220,10 +220,13 @@ async fn a_locked_token_that_reports_no_tries_is_recognised() {
 /// The token has accepted the PIN before the module fails.
 #[tokio::test]
 async fn a_right_pin_takes_no_try_if_the_module_then_crashes_or_hangs() {
-    for (function, fault) in
-        [("C_Sign", Fault::Segfault), ("C_Sign", Fault::Hang), ("C_SignInit", Fault::Segfault)]
-    {
-        let fixture = PinFixture::configured("sign_deadline_seconds = 1");
+    for (function, fault, lines) in [
+        ("C_Sign", Fault::Segfault, ""),
+        ("C_SignInit", Fault::Segfault, ""),
+        // Long enough for a signature on a busy machine.
+        ("C_Sign", Fault::Hang, "sign_deadline_seconds = 4"),
+    ] {
+        let fixture = PinFixture::configured(lines);
         fixture.module.simulate(|token| token.clear_flags = TRY_FLAGS);
         let rule = fixture.module.add(Rule::on(function).fault(fault.clone()));
         let mut page = fixture.bridge.connect().await;
