@@ -133,7 +133,7 @@ login-certificate = Certificate: { $name }
 login-ends = The login ends after { $idle } without a signature, and { $longest } after the PIN.
 duration-minutes = { $count } min
 duration-seconds = { $count } s
-port-title = Another user’s program has a port of pkcs11-bridge
+port-title = Another user's program has a port of pkcs11-bridge
 port-text = A program of another user holds port { $port } (user { $user }, program { $program }). The bridge uses port { $own }. If you do not share this computer, ask its administrator.
 port-unknown-program = unknown
 

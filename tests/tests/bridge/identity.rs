@@ -172,6 +172,8 @@ async fn a_port_that_another_user_holds_is_reported() {
         panic!("{:?}", bus.notices())
     };
     assert!(title.contains("Another user's program"), "{title}");
+    // Names stand between marks that keep their direction of writing.
+    let body = body.replace(['\u{2068}', '\u{2069}'], "");
     for words in [format!("port {first} "), format!("port {third}."), "user nobody".to_owned()] {
         assert!(body.contains(&words), "no `{words}` in: {body}");
     }
