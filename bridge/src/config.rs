@@ -211,7 +211,7 @@ fn merge_modules(
     flags: &[(ModuleName, PathBuf)],
     file: &ConfigFile,
 ) -> Result<Modules, ConfigError> {
-    let mut modules = Vec::new();
+    let (mut modules, mut refused) = (Vec::new(), Vec::new());
     for (name, path) in flags {
         let from_file = file.modules.iter().find(|module| module.name == *name).cloned();
         let path = absolute(name, path)?;
@@ -228,7 +228,9 @@ fn merge_modules(
             true => NssDatabases::Detect,
             false => NssDatabases::Ignore,
         };
-        for found in modules::detect(nss) {
+        let detected = modules::detect(nss);
+        refused = detected.refused;
+        for found in detected.modules {
             // A configured module with the same name takes precedence.
             let _ = add(&mut modules, found);
         }
@@ -240,7 +242,7 @@ fn merge_modules(
             .ok_or_else(|| ConfigError::UnknownDefault(default.clone()))?;
         modules[..=index].rotate_right(1);
     }
-    Ok(Modules::new(modules))
+    Ok(Modules::new(modules).with_refused(refused))
 }
 
 /// A module with what the file says of it.

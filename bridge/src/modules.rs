@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::confinement::Confinement;
 pub(crate) use detected::{NssDatabases, detect};
+pub(crate) use trusted_path::Untrusted;
 
 /// A module that the user or administrator allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +76,8 @@ impl TryFrom<String> for ModuleName {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Modules {
     all: Vec<Arc<Module>>,
+    /// Files of modules that were found and are not used, because others could change them.
+    refused: Vec<Untrusted>,
     /// Links to the modules' files, once a page has named a path.
     links: OnceLock<HashMap<PathBuf, usize>>,
 }
@@ -82,7 +85,17 @@ pub(crate) struct Modules {
 impl Modules {
     pub(crate) fn new(modules: Vec<Module>) -> Self {
         let all = modules.into_iter().map(Arc::new).collect();
-        Self { all, links: OnceLock::new() }
+        Self { all, refused: Vec::new(), links: OnceLock::new() }
+    }
+
+    /// Notes the files that were found and are not used.
+    pub(crate) fn with_refused(self, refused: Vec<Untrusted>) -> Self {
+        Self { refused, ..self }
+    }
+
+    /// The files that were found and are not used, because others could change them.
+    pub(crate) fn refused(&self) -> &[Untrusted] {
+        &self.refused
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Module>> {

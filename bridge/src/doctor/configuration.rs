@@ -50,6 +50,7 @@ fn in_force(settings: &Settings) -> BTreeMap<&'static str, Value> {
         ("dialog_seconds", json!(settings.dialogs.limit.as_secs())),
         ("rules", json!(settings.rules.len())),
         ("read_deadline_seconds", json!(limits.deadlines.read.as_secs())),
+        ("hang_deadline_seconds", json!(limits.deadlines.hang.as_secs())),
         ("sign_deadline_seconds", json!(limits.deadlines.sign.as_secs())),
         ("worker_idle_seconds", json!(limits.idle.as_secs())),
         ("login_idle_seconds", json!(limits.login_idle.as_secs())),

@@ -18,6 +18,12 @@ pub(super) struct Examination<'a> {
 }
 
 pub(super) async fn examine(modules: &Modules, to: &mut Examination<'_>) -> Vec<ModuleState> {
+    let refused = modules.refused().iter().map(|problem| {
+        let advice = "Only root or you may change the files of modules and their folders. Correct \
+                      their owner and rights, if you trust the file.";
+        Problem::new("modules", format!("A module was found and is not used: {problem}. {advice}"))
+    });
+    to.problems.extend(refused);
     let mut states = Vec::new();
     for module in modules.iter() {
         states.push(examine_one(module, to).await);

@@ -8,10 +8,12 @@ mod manifests;
 mod nss_databases;
 mod p11_kit;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::{Module, ModuleName, trusted_path};
+use super::trusted_path::{self, Untrusted};
+use super::{Module, ModuleName};
 use crate::confinement::Confinement;
 use found::Found;
 use known::library_folders;
@@ -24,8 +26,17 @@ pub(crate) enum NssDatabases {
     Ignore,
 }
 
+/// What was detected.
+pub(crate) struct Detected {
+    pub(crate) modules: Vec<Module>,
+    /// Files of modules that the bridge does not use, because others could change them.
+    pub(crate) refused: Vec<Untrusted>,
+}
+
 /// The modules of this computer, each file once.
-pub(crate) fn detect(nss: NssDatabases) -> Vec<Module> {
+pub(crate) fn detect(nss: NssDatabases) -> Detected {
+    let refused = RefCell::default();
+    let is_trusted = |path: &Path| is_trusted(path, &refused);
     let folders = library_folders();
     let p11_kit = p11_kit::Places::of_this_computer(&folders).read(is_trusted);
     let mut found = known::candidates();
@@ -34,16 +45,16 @@ pub(crate) fn detect(nss: NssDatabases) -> Vec<Module> {
     if let (NssDatabases::Detect, Some(home)) = (nss, std::env::home_dir()) {
         found.extend(nss_databases::find(&home, &folders));
     }
-    select(found, &p11_kit.switched_off, is_trusted)
+    let modules = select(found, &p11_kit.switched_off, is_trusted);
+    Detected { modules, refused: refused.into_inner() }
 }
 
-fn is_trusted(path: &Path) -> bool {
-    let trusted = trusted_path::check(path);
-    if let Err(problem) = &trusted {
-        let path = path.display();
-        tracing::warn!(%path, %problem, "a file of a module was found and is not used");
-    }
-    trusted.is_ok()
+fn is_trusted(path: &Path, refused: &RefCell<Vec<Untrusted>>) -> bool {
+    let Err(problem) = trusted_path::check(path) else { return true };
+    let path = path.display();
+    tracing::warn!(%path, %problem, "a file of a module was found and is not used");
+    refused.borrow_mut().push(problem);
+    false
 }
 
 /// Takes each file once: with the name of the place that comes first, and with the priority and the

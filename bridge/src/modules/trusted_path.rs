@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// Who could change what a path leads to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Untrusted {
+pub(crate) enum Untrusted {
     #[error("{0} belongs to another user")]
     OtherOwner(PathBuf),
     #[error("other users can write {0}")]

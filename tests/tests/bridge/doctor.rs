@@ -192,6 +192,19 @@ fn a_module_that_does_not_load_is_reported_and_the_next_one_is_looked_at() {
 }
 
 #[test]
+fn a_module_that_others_could_change_is_reported_and_not_used() {
+    let home = Home::new();
+    let folder = home.path().join("config/pkcs11/modules");
+    fs::create_dir_all(&folder).unwrap();
+    let named = folder.join("open.module");
+    fs::write(&named, format!("module: {MODULE}\n")).unwrap();
+    fs::set_permissions(&named, PermissionsExt::from_mode(0o666)).unwrap();
+    let report = json(&doctor(&home, "", None, &["--json"]));
+    assert_problem(&report, "modules", &format!("other users can write {}", named.display()));
+    assert_problem(&report, "modules", "owner and rights");
+}
+
+#[test]
 fn damaged_and_open_files_are_problems_and_stay_as_they_are() {
     let home = Home::new();
     let folder = home.path().join("state/pkcs11-bridge");

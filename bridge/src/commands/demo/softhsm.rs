@@ -9,6 +9,7 @@ use crate::modules::{self, NssDatabases};
 /// The path of SoftHSM2, if the detection of modules finds it.
 pub(super) fn find() -> Option<PathBuf> {
     modules::detect(NssDatabases::Ignore)
+        .modules
         .into_iter()
         .find(|module| module.name.as_str() == "softhsm")
         .map(|module| module.path)
