@@ -16,8 +16,7 @@ use pkcs11_bridge_protocol::failure::Failure;
 use serde::{Deserialize, Serialize};
 
 use crate::confinement::Confinement;
-pub(crate) use detected::{NssDatabases, detect};
-pub(crate) use trusted_path::Untrusted;
+pub(crate) use detected::{NssDatabases, RefusedFile, detect};
 
 /// A module that the user or administrator allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +76,7 @@ impl TryFrom<String> for ModuleName {
 pub(crate) struct Modules {
     all: Vec<Arc<Module>>,
     /// Files of modules that were found and are not used, because others could change them.
-    refused: Vec<Untrusted>,
+    refused: Vec<RefusedFile>,
     /// Links to the modules' files, once a page has named a path.
     links: OnceLock<HashMap<PathBuf, usize>>,
 }
@@ -89,12 +88,12 @@ impl Modules {
     }
 
     /// Notes the files that were found and are not used.
-    pub(crate) fn with_refused(self, refused: Vec<Untrusted>) -> Self {
+    pub(crate) fn with_refused(self, refused: Vec<RefusedFile>) -> Self {
         Self { refused, ..self }
     }
 
     /// The files that were found and are not used, because others could change them.
-    pub(crate) fn refused(&self) -> &[Untrusted] {
+    pub(crate) fn refused(&self) -> &[RefusedFile] {
         &self.refused
     }
 

@@ -7,7 +7,7 @@ use super::local_page::LocalPage;
 use super::report::{ModuleState, Problem, SlotState};
 use super::tokens;
 use super::{Identities, Signatures};
-use crate::modules::{Module, Modules};
+use crate::modules::{Module, Modules, RefusedFile};
 
 /// What the parts of the report about tokens share.
 pub(super) struct Examination<'a> {
@@ -18,10 +18,14 @@ pub(super) struct Examination<'a> {
 }
 
 pub(super) async fn examine(modules: &Modules, to: &mut Examination<'_>) -> Vec<ModuleState> {
-    let refused = modules.refused().iter().map(|problem| {
-        let advice = "Only root or you may change the files of modules and their folders. Correct \
-                      their owner and rights, if you trust the file.";
-        Problem::new("modules", format!("A module was found and is not used: {problem}. {advice}"))
+    let refused = modules.refused().iter().map(|RefusedFile { path, problem }| {
+        let text = format!(
+            "{} names or is a module, and the bridge does not use it: {problem}. Only root and you \
+             may change such files and their folders. Correct the owner and the rights, if you \
+             trust the file.",
+            path.display()
+        );
+        Problem::new("modules", text)
     });
     to.problems.extend(refused);
     let mut states = Vec::new();

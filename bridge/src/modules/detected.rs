@@ -30,7 +30,14 @@ pub(crate) enum NssDatabases {
 pub(crate) struct Detected {
     pub(crate) modules: Vec<Module>,
     /// Files of modules that the bridge does not use, because others could change them.
-    pub(crate) refused: Vec<Untrusted>,
+    pub(crate) refused: Vec<RefusedFile>,
+}
+
+/// A file that the bridge does not use.
+#[derive(Clone, Debug)]
+pub(crate) struct RefusedFile {
+    pub(crate) path: PathBuf,
+    pub(crate) problem: Untrusted,
 }
 
 /// The modules of this computer, each file once.
@@ -49,11 +56,12 @@ pub(crate) fn detect(nss: NssDatabases) -> Detected {
     Detected { modules, refused: refused.into_inner() }
 }
 
-fn is_trusted(path: &Path, refused: &RefCell<Vec<Untrusted>>) -> bool {
+fn is_trusted(path: &Path, refused: &RefCell<Vec<RefusedFile>>) -> bool {
     let Err(problem) = trusted_path::check(path) else { return true };
-    let path = path.display();
-    tracing::warn!(%path, %problem, "a file of a module was found and is not used");
-    refused.borrow_mut().push(problem);
+    tracing::warn!(
+        path = %path.display(), %problem, "a file of a module was found and is not used"
+    );
+    refused.borrow_mut().push(RefusedFile { path: path.to_owned(), problem });
     false
 }
 
