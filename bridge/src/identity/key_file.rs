@@ -85,7 +85,8 @@ impl From<KeyFileError> for io::Error {
 
 const NAME: &str = "identity-key.p8";
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};

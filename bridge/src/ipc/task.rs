@@ -34,7 +34,7 @@ pub enum Task {
     /// Describe the token in every slot that has one.
     ListTokens,
     /// List the certificates of a token, unless it is the known one. The result is a
-    /// [`CertificateListing`](super::certificate_listing::CertificateListing).
+    /// `CertificateListing`.
     Certificates { slot_id: SlotId, known: Option<ListedToken> },
     /// Read one certificate in DER.
     Certificate { slot_id: SlotId, cert_id: String },
