@@ -230,18 +230,38 @@ export type KeyUsage =
 export interface CertificatesOptions {
   /** Whether the client adds `parsed` to each certificate. */
   parseCerts?: boolean | undefined;
+  /**
+   * Whether to log in first, because some tokens show some certificates only then. The bridge asks
+   * the user for the PIN, unless the page is logged in. This login lets the page sign nothing.
+   */
+  login?: boolean | undefined;
 }
 
-/** The argument of {@link AbstractPkcs11.signData}. */
-export interface SignData {
+/** The argument of {@link AbstractPkcs11.signData}: a hash or a message, and how to sign it. */
+export type SignData = SigningOptions & (HashToSign | MessageToSign);
+
+/** A hash to sign. */
+export interface HashToSign {
+  /** The hash in base64. For EdDSA and ML-DSA, the message itself. */
+  data: string;
+  message?: undefined;
+}
+
+/** A message to hash and sign. */
+export interface MessageToSign {
+  /** The message in base64. Some tokens sign no hash, and hash the message themselves. */
+  message: string;
+  data?: undefined;
+}
+
+/** With which key to sign, and how. */
+export interface SigningOptions {
   /** The slot of the token. */
   slot_id: SlotId;
   /** The `id` of the certificate whose key signs. */
   cert_id: string;
   /** The algorithm of the signature. */
   algorithm_reference: AlgorithmReference;
-  /** The hash in base64. For EdDSA and ML-DSA, the message itself. */
-  data: string;
   /**
    * Leave it out. If the token needs a PIN, the bridge asks the user in its own window, and the
    * page never sees the PIN.
@@ -268,7 +288,7 @@ export interface SignedDocument {
 }
 
 /** The argument of {@link AbstractPkcs11.signDataBatch}. */
-export interface SignDataBatch extends Omit<SignData, "data"> {
+export interface SignDataBatch extends SigningOptions {
   /** 1 to 1000 hashes in base64. For EdDSA and ML-DSA, the messages themselves. */
   data: readonly string[];
   /** The document behind each hash, in the order of `data`. */
@@ -330,7 +350,7 @@ export interface VerifySignedData {
   data: string;
   /** The signature in base64. */
   signature: string;
-  /** As in {@link SignData.signature_format}. */
+  /** As in {@link SigningOptions.signature_format}. */
   signature_format?: "raw" | "der" | undefined;
 }
 
@@ -347,9 +367,14 @@ export type TokenResponse = Response<Token>;
 /** The response of {@link AbstractPkcs11.token} for all slots. */
 export type TokensResponse = Response<Token[]>;
 /** The response of {@link AbstractPkcs11.certificates}. */
-export type CertificatesResponse = Response<Certificate[]>;
+export type CertificatesResponse = CertificateListResponse<Certificate>;
 /** The response of {@link AbstractPkcs11.certificates} with `parseCerts`. */
-export type ParsedCertificatesResponse = Response<ParsedCertificate[]>;
+export type ParsedCertificatesResponse = CertificateListResponse<ParsedCertificate>;
+/** A list of certificates. */
+export interface CertificateListResponse<C> extends Response<C[]> {
+  /** Whether the token may show more certificates after a login: see `login` of the options. */
+  login_required: boolean;
+}
 /** The response of {@link AbstractPkcs11.signData}: the signature in base64. */
 export type DataResponse = Response<string>;
 /** The response of {@link AbstractPkcs11.authenticate}. */

@@ -222,7 +222,7 @@ impl Bridge {
             }
             Call::Certificates(params) => {
                 let context = signing(module(params.module.as_deref())?);
-                return listing::certificates(context, params.slot_id).await;
+                return listing::certificates(&self.pins, context, params).await;
             }
             Call::VerifySignedData(params) => {
                 let context = signing(module(params.module.as_deref())?);

@@ -3,9 +3,11 @@
 
 pub(crate) mod authenticate;
 pub(crate) mod batch;
+mod hashed;
 mod in_flight;
 mod key_certificate;
 mod key_permission;
+mod key_search;
 pub(crate) mod listing;
 mod login_task;
 mod login_terms;

@@ -135,11 +135,15 @@ fn execute(module: &LoadedModule, task: &Task, credentials: &Credentials<'_>) ->
         Task::Slots { token_present } => outcome(queries::slots(module, *token_present)),
         Task::Token { slot_id } => outcome(queries::token(module, *slot_id)),
         Task::ListTokens => outcome(queries::tokens(module)),
-        Task::Certificates { slot_id, known } => {
-            outcome(queries::certificates(module, *slot_id, known.as_ref()))
+        Task::Certificates { slot_id, known, login } => {
+            let credentials = login.then_some(credentials);
+            login_outcome(queries::certificates(module, *slot_id, known.as_ref(), credentials))
         }
         Task::Certificate { slot_id, cert_id } => {
             outcome(queries::certificate(module, *slot_id, cert_id))
+        }
+        Task::HiddenCertificate(task) => {
+            login_outcome(queries::hidden_certificate(module, task, credentials))
         }
         Task::Sign(task) => login_outcome(sign::sign(module, task, credentials)),
         Task::PrepareBatch(task) => login_outcome(sign::prepare(module, task, credentials)),

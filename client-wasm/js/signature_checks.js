@@ -30,14 +30,15 @@ export class SignatureChecks {
    */
   start(module, request, pkcs11) {
     const certificate = this.#certificate(module, request, pkcs11);
-    const { algorithm_reference, data, signature_format, challenge } = request;
+    const { algorithm_reference, data, message, signature_format, challenge } = request;
     if (challenge !== undefined) return { finish: authentication(certificate, challenge) };
     const algorithm = `${algorithm_reference}`;
-    const inputs = [data].flat();
+    const inputs = [message ?? data].flat();
     const check = (index, signature) =>
       certificate.accepts(algorithm, (key) => {
         const [input, bytes] = [fromBase64(inputs[index]), fromBase64(signature)];
-        return key.accepts(algorithm, input, bytes, signature_format === "der");
+        const isDer = signature_format === "der";
+        return key.accepts(algorithm, input, message !== undefined, bytes, isDer);
       });
     const finish = async (result) => {
       if (!Array.isArray(result)) return (await check(0, result)) ? result : FORGED;

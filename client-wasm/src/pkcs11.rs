@@ -18,7 +18,7 @@ use crate::batch::{Batch, Options};
 use crate::connection::Connection;
 use crate::object::is_absent;
 use crate::reply;
-use crate::responder::respond;
+use crate::responder::{respond, respond_with};
 use crate::signature_check::{SignatureCheck, SignatureChecks};
 
 /// The functions of one PKCS#11 module.
@@ -64,7 +64,8 @@ impl AbstractPkcs11 {
         self.call(params, callback)
     }
 
-    /// The certificates on the token in a slot. `options` is `{ parseCerts: boolean }`.
+    /// The certificates on the token in a slot. `options` is `{ parseCerts?: boolean, login?:
+    /// boolean }`. The response has `login_required` beside `data`.
     pub fn certificates(
         &self,
         #[wasm_bindgen(js_name = slotId)] slot_id: JsValue,
@@ -77,13 +78,14 @@ impl AbstractPkcs11 {
             let (module, slot_id) = (self.module.clone(), slot_id.clone());
             move |list: &JsValue| checks.note(module.as_deref(), &slot_id, list)
         });
-        let params = arguments::alone("slotId", slot_id)
-            .map(|slot_id| Certificates { module: self.module.clone(), slot_id });
-        let reply = params.and_then(|params| {
-            let parse = parse_certs(&options)?;
-            Ok((self.connection.call(params, |_| ())?, parse))
+        let reply = arguments::alone("slotId", slot_id).and_then(|slot_id| {
+            let [parse, login] = arguments::fields("options", &options, ["parseCerts", "login"])?;
+            let parse: Option<bool> = arguments::alone("parseCerts", parse)?;
+            let login = arguments::alone("login", login)?;
+            let params = Certificates { module: self.module.clone(), slot_id, login };
+            Ok((self.connection.call(params, |_| ())?, parse.unwrap_or(false)))
         });
-        respond(callback, reply::certificates(reply, note))
+        respond_with(callback, reply::certificates(reply, note))
     }
 
     /// Signs a hash: `{ slot_id, cert_id, algorithm_reference, data, pin?, signature_format?,
@@ -197,13 +199,6 @@ impl AbstractPkcs11 {
         module.clone_from(&self.module);
         Ok(())
     }
-}
-
-/// Whether the page asks for parsed certificates.
-fn parse_certs(options: &JsValue) -> Result<bool, ErrorObject> {
-    let [parse_certs] = arguments::fields("options", options, ["parseCerts"])?;
-    let parse_certs: Option<bool> = arguments::alone("parseCerts", parse_certs)?;
-    Ok(parse_certs.unwrap_or(false))
 }
 
 fn optional_slot(slot_id: JsValue) -> Result<Option<SlotId>, ErrorObject> {

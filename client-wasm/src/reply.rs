@@ -6,7 +6,8 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use crate::certificate;
 use crate::connection::{PendingReply, unreadable};
-use crate::responder::Data;
+use crate::object::field;
+use crate::responder::{Data, response};
 use crate::signature_check::SignatureCheck;
 
 /// Waits for a reply, and passes its result on as it is.
@@ -15,7 +16,7 @@ pub(crate) fn result(reply: Result<PendingReply, ErrorObject>) -> Data {
 }
 
 /// Waits for the reply to `certificates`, and passes the list to `note`. Adds the content of each
-/// certificate if the page wants it.
+/// certificate if the page wants it. Makes the whole response.
 pub(crate) fn certificates(
     reply: Result<(PendingReply, bool), ErrorObject>,
     note: Option<impl FnOnce(&JsValue) + 'static>,
@@ -23,7 +24,7 @@ pub(crate) fn certificates(
     Box::pin(async move {
         let (reply, parse) = reply?;
         let result = reply.result().await?;
-        let list: Array = result.dyn_into().map_err(|_| unreadable())?;
+        let list: Array = field(&result, "certificates").dyn_into().map_err(|_| unreadable())?;
         for certificate in list.iter() {
             if !certificate.is_object() {
                 return Err(unreadable().into());
@@ -35,7 +36,9 @@ pub(crate) fn certificates(
         if let Some(note) = note {
             note(&list);
         }
-        Ok(list.into())
+        let response = response(&list);
+        response.set_login_required(&field(&result, "login_required"));
+        Ok(response.into())
     })
 }
 

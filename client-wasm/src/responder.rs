@@ -14,10 +14,15 @@ use crate::rest_exception::RestException;
 pub(crate) type Data = Pin<Box<dyn Future<Output = Result<JsValue, ErrorObject>>>>;
 
 /// Waits for `data`, and responds with `{ data, success: true }` or a [`RestException`].
+pub(crate) fn respond(callback: JsValue, data: Data) -> Promise {
+    respond_with(callback, Box::pin(async { data.await.map(|data| response(&data).into()) }))
+}
+
+/// Waits for a response that is complete, and responds with it or a [`RestException`].
 ///
 /// With a callback the promise counts as handled: a caller that ignores it causes no
 /// `unhandledrejection`. A caller that awaits it still gets the rejection.
-pub(crate) fn respond(callback: JsValue, data: Data) -> Promise {
+pub(crate) fn respond_with(callback: JsValue, response: Data) -> Promise {
     let callback = match arguments::function("callback", callback) {
         Ok(callback) => callback,
         Err(failure) => {
@@ -26,10 +31,7 @@ pub(crate) fn respond(callback: JsValue, data: Data) -> Promise {
     };
     let has_callback = callback.is_some();
     let promise = future_to_promise(async move {
-        let outcome = match data.await {
-            Ok(data) => Ok(response(data)),
-            Err(error) => Err(RestException::from(error).into()),
-        };
+        let outcome = response.await.map_err(|error| RestException::from(error).into());
         if let Some(callback) = callback {
             let (error, response) = match &outcome {
                 Ok(response) => (&JsValue::NULL, response),
@@ -46,11 +48,12 @@ pub(crate) fn respond(callback: JsValue, data: Data) -> Promise {
     promise
 }
 
-fn response(data: JsValue) -> JsValue {
+/// A response with this data.
+pub(crate) fn response(data: &JsValue) -> Response {
     let response: Response = Object::new().unchecked_into();
-    response.set_data(&data);
+    response.set_data(data);
     response.set_success(true);
-    response.into()
+    response
 }
 
 /// Reports what a function of the page threw, as the browser does for an event listener.
@@ -64,13 +67,16 @@ pub(crate) fn report(error: JsValue) {
 extern "C" {
     /// The response of a method. Typed, because every call makes one, and passing the name of a
     /// field out of the WebAssembly takes longer than setting it.
-    type Response;
+    pub(crate) type Response;
 
     #[wasm_bindgen(method, setter)]
     fn set_data(this: &Response, data: &JsValue);
 
     #[wasm_bindgen(method, setter)]
     fn set_success(this: &Response, success: bool);
+
+    #[wasm_bindgen(method, setter)]
+    pub(crate) fn set_login_required(this: &Response, login_required: &JsValue);
 
     #[wasm_bindgen(catch, js_name = reportError)]
     fn report_error(error: &JsValue) -> Result<(), JsValue>;

@@ -108,6 +108,7 @@ pub(crate) fn pin(texts: &Texts, question: &PinQuestion) -> Description {
             &[("number", (*number).into()), ("count", (*count).into())],
         ),
         Purpose::Authenticate => texts.text("pin-heading-authenticate"),
+        Purpose::ListCertificates => texts.text("pin-heading-list"),
     };
     let mut description = about_pin(texts, question, heading);
     description.consequence = Some(opens(texts, question));
@@ -142,8 +143,10 @@ pub(crate) fn progress(texts: &Texts, progress: &BatchProgress) -> Description {
 
 fn about_pin(texts: &Texts, question: &PinQuestion, heading: String) -> Description {
     let origin = ShownOrigin::new(&question.origin);
-    let mut rows =
-        vec![rows::token(texts, &question.token), rows::certificate(texts, &question.certificate)];
+    let mut rows = vec![rows::token(texts, &question.token)];
+    if !question.certificate.is_empty() {
+        rows.push(rows::certificate(texts, &question.certificate));
+    }
     rows.extend(rows::of_purpose(texts, &question.purpose));
     let mut notices = Vec::new();
     notices.extend(notices::problem(texts, question.problem));
@@ -165,6 +168,7 @@ fn opens(texts: &Texts, question: &PinQuestion) -> String {
         (PinScope::OneBatch, Purpose::SignBatch { count, .. }) => {
             texts.with("opens-batch", &[("count", (*count).into())])
         }
+        (PinScope::Reading, _) => texts.text("opens-reading"),
         (PinScope::OneSignature | PinScope::OneBatch, _) => texts.text("opens-signature"),
         (PinScope::Login { minutes, idle_minutes }, _) => {
             texts.with("opens-login", &[("minutes", minutes.into()), ("idle", idle_minutes.into())])

@@ -51,7 +51,8 @@ pub struct PinQuestion {
     pub origin: String,
     /// The label of the token.
     pub token: String,
-    /// The subject of the certificate (RFC 4514), or its label if the subject cannot be read.
+    /// The subject of the certificate (RFC 4514), or its label if the subject cannot be read. Empty
+    /// if the bridge sees the certificate only after the PIN.
     pub certificate: String,
     /// What the key does with the PIN.
     pub purpose: Purpose,
@@ -97,6 +98,8 @@ pub enum Purpose {
     },
     /// Proves to the site who the user is. Nothing that the site chose is signed alone.
     Authenticate,
+    /// Lists the certificates that the token shows only after a login. Nothing is signed.
+    ListCertificates,
 }
 
 /// What is signed.
@@ -131,6 +134,8 @@ pub struct Document {
 /// What a PIN opens, besides the signature that it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PinScope {
+    /// Reading. No signature.
+    Reading,
     /// Nothing: the next signature needs the PIN again.
     OneSignature,
     /// The signatures of this batch.

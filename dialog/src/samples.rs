@@ -91,6 +91,11 @@ pub(crate) fn all() -> Vec<Question> {
             question.purpose = Purpose::SignBatch { kind, count: 2, documents: Vec::new() };
         }),
         with(|question| question.purpose = Purpose::Authenticate),
+        with(|question| {
+            question.purpose = Purpose::ListCertificates;
+            question.certificate = String::new();
+            question.opens = PinScope::Reading;
+        }),
         Question::Pinpad(base),
         Question::Progress(progress()),
     ]

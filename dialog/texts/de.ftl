@@ -30,6 +30,7 @@ pin-heading-batch = { $count ->
 }
 pin-heading-one-of = Geben Sie die PIN für Signatur { $number } von { $count } ein
 pin-heading-authenticate = Geben Sie zum Anmelden die PIN ein
+pin-heading-list = Geben Sie zum Anzeigen der Zertifikate die PIN ein
 pin-label = PIN
 pin-sign = Signieren
 pin-log-in = Anmelden
@@ -75,6 +76,7 @@ opens-batch = { $count ->
    *[other] Die PIN gilt nur für diese { $count } Signaturen.
 }
 opens-login = Mit diesem Zertifikat kann die Website danach ohne Rückfrage weiter signieren. Das endet nach { $minutes } Minuten, oder nach { $idle } Minuten ohne Signatur.
+opens-reading = Die Website kann danach alle Zertifikate auf dem Token lesen. Mit dieser PIN signiert sie nichts.
 
 tries-low = Zuvor wurde eine falsche PIN eingegeben. Nach einigen weiteren wird das Token gesperrt.
 tries-fewer = Nach einigen weiteren falschen PINs wird das Token gesperrt.

@@ -32,6 +32,7 @@ pin-heading-batch = { $count ->
 }
 pin-heading-one-of = Enter the PIN to make signature { $number } of { $count }
 pin-heading-authenticate = Enter the PIN to log in
+pin-heading-list = Enter the PIN to show certificates
 pin-label = PIN
 pin-sign = Sign
 pin-log-in = Log in
@@ -77,6 +78,7 @@ opens-batch = { $count ->
    *[other] The PIN is for these { $count } signatures only.
 }
 opens-login = With this certificate, the site can then sign more without asking. This ends after { $minutes } minutes, or after { $idle } minutes without a signature.
+opens-reading = The site can then read all certificates on the token. It signs nothing with this PIN.
 
 tries-low = A wrong PIN was entered before. The token locks after a few.
 tries-fewer = A few more wrong PINs, and the token locks.

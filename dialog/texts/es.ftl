@@ -30,6 +30,7 @@ pin-heading-batch = { $count ->
 }
 pin-heading-one-of = Introduzca el PIN para la firma { $number } de { $count }
 pin-heading-authenticate = Introduzca el PIN para iniciar sesión
+pin-heading-list = Introduzca el PIN para mostrar los certificados
 pin-label = PIN
 pin-sign = Firmar
 pin-log-in = Iniciar sesión
@@ -75,6 +76,7 @@ opens-batch = { $count ->
    *[other] El PIN vale solo para estas { $count } firmas.
 }
 opens-login = Con este certificado, el sitio podrá después firmar más sin preguntar. Esto termina tras { $minutes } minutos, o tras { $idle } minutos sin firmas.
+opens-reading = El sitio podrá después leer todos los certificados del token. No firma nada con este PIN.
 
 tries-low = Antes se introdujo un PIN incorrecto. Tras algunos errores más, el token se bloquea.
 tries-fewer = Tras algunos errores más, el token se bloquea.

@@ -30,6 +30,7 @@ pin-heading-batch = { $count ->
 }
 pin-heading-one-of = Sisestage PIN-kood allkirja { $number }/{ $count } andmiseks
 pin-heading-authenticate = Sisselogimiseks sisestage PIN-kood
+pin-heading-list = Sertifikaatide näitamiseks sisestage PIN-kood
 pin-label = PIN-kood
 pin-sign = Allkirjasta
 pin-log-in = Logi sisse
@@ -75,6 +76,7 @@ opens-batch = { $count ->
    *[other] PIN-kood kehtib ainult nende { $count } allkirja jaoks.
 }
 opens-login = Selle sertifikaadiga saab veebileht seejärel küsimata veel allkirjastada. See lõpeb { $minutes } minuti pärast või pärast { $idle } minutit ilma allkirjata.
+opens-reading = Veebileht saab seejärel lugeda kõiki tokenil olevaid sertifikaate. Selle PIN-koodiga ei allkirjasta ta midagi.
 
 tries-low = Varem sisestati vale PIN-kood. Veel mõne vea järel token lukustub.
 tries-fewer = Veel mõne vea järel token lukustub.

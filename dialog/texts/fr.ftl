@@ -30,6 +30,7 @@ pin-heading-batch = { $count ->
 }
 pin-heading-one-of = Saisissez le code PIN pour la signature { $number } sur { $count }
 pin-heading-authenticate = Saisissez le code PIN pour vous connecter
+pin-heading-list = Saisissez le code PIN pour afficher les certificats
 pin-label = Code PIN
 pin-sign = Signer
 pin-log-in = Se connecter
@@ -75,6 +76,7 @@ opens-batch = { $count ->
    *[other] Le code PIN ne vaut que pour ces { $count } signatures.
 }
 opens-login = Avec ce certificat, le site pourra ensuite signer encore sans rien demander. Cela prend fin après { $minutes } minutes, ou après { $idle } minutes sans signature.
+opens-reading = Le site pourra ensuite lire tous les certificats du jeton. Il ne signe rien avec ce code PIN.
 
 tries-low = Un code PIN erroné a été saisi auparavant. Encore quelques erreurs, et le jeton se bloque.
 tries-fewer = Encore quelques erreurs, et le jeton se bloque.

@@ -30,6 +30,7 @@ pin-heading-batch = { $count ->
 }
 pin-heading-one-of = Inserire il PIN per la firma { $number } di { $count }
 pin-heading-authenticate = Inserire il PIN per accedere
+pin-heading-list = Inserire il PIN per mostrare i certificati
 pin-label = PIN
 pin-sign = Firma
 pin-log-in = Accedi
@@ -75,6 +76,7 @@ opens-batch = { $count ->
    *[other] Il PIN vale solo per queste { $count } firme.
 }
 opens-login = Con questo certificato, il sito potrà poi firmare ancora senza chiedere. Questo termina dopo { $minutes } minuti, o dopo { $idle } minuti senza firme.
+opens-reading = Il sito potrà poi leggere tutti i certificati sul token. Con questo PIN non firma nulla.
 
 tries-low = In precedenza è stato inserito un PIN errato. Dopo qualche altro errore, il token si blocca.
 tries-fewer = Dopo qualche altro errore, il token si blocca.

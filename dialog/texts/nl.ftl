@@ -30,6 +30,7 @@ pin-heading-batch = { $count ->
 }
 pin-heading-one-of = Voer de pincode in voor handtekening { $number } van { $count }
 pin-heading-authenticate = Voer de pincode in om u aan te melden
+pin-heading-list = Voer de pincode in om certificaten te tonen
 pin-label = Pincode
 pin-sign = Ondertekenen
 pin-log-in = Aanmelden
@@ -75,6 +76,7 @@ opens-batch = { $count ->
    *[other] De pincode geldt alleen voor deze { $count } handtekeningen.
 }
 opens-login = Met dit certificaat kan de site daarna zonder vragen verder ondertekenen. Dat eindigt na { $minutes } minuten, of na { $idle } minuten zonder handtekening.
+opens-reading = De site kan daarna alle certificaten op het token lezen. Met deze pincode ondertekent ze niets.
 
 tries-low = Eerder is een verkeerde pincode ingevoerd. Na nog enkele fouten wordt het token geblokkeerd.
 tries-fewer = Na nog enkele verkeerde pincodes wordt het token geblokkeerd.

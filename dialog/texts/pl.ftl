@@ -34,6 +34,7 @@ pin-heading-batch = { $count ->
 }
 pin-heading-one-of = Wpisz kod PIN do podpisu { $number } z { $count }
 pin-heading-authenticate = Wpisz kod PIN, aby się zalogować
+pin-heading-list = Wpisz kod PIN, aby pokazać certyfikaty
 pin-label = Kod PIN
 pin-sign = Podpisz
 pin-log-in = Zaloguj się
@@ -91,6 +92,7 @@ opens-batch = { $count ->
    *[other] Kod PIN dotyczy tylko tych { $count } podpisów.
 }
 opens-login = Za pomocą tego certyfikatu strona będzie mogła potem składać kolejne podpisy bez pytania. Skończy się to po { $minutes } min albo po { $idle } min bez podpisu.
+opens-reading = Strona będzie mogła potem odczytać wszystkie certyfikaty z tokena. Tym kodem PIN niczego nie podpisze.
 
 tries-low = Wcześniej wpisano błędny kod PIN. Po kilku kolejnych błędach token się zablokuje.
 tries-fewer = Po kilku kolejnych błędach token się zablokuje.

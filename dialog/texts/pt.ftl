@@ -30,6 +30,7 @@ pin-heading-batch = { $count ->
 }
 pin-heading-one-of = Introduza o PIN para a assinatura { $number } de { $count }
 pin-heading-authenticate = Introduza o PIN para iniciar sessão
+pin-heading-list = Introduza o PIN para mostrar os certificados
 pin-label = PIN
 pin-sign = Assinar
 pin-log-in = Iniciar sessão
@@ -75,6 +76,7 @@ opens-batch = { $count ->
    *[other] O PIN vale apenas para estas { $count } assinaturas.
 }
 opens-login = Com este certificado, o site poderá depois assinar mais sem perguntar. Isso termina após { $minutes } minutos, ou após { $idle } minutos sem assinaturas.
+opens-reading = O site poderá depois ler todos os certificados do token. Não assina nada com este PIN.
 
 tries-low = Antes foi introduzido um PIN errado. Depois de mais alguns erros, o token fica bloqueado.
 tries-fewer = Depois de mais alguns erros, o token fica bloqueado.

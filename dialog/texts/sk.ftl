@@ -32,6 +32,7 @@ pin-heading-batch = { $count ->
 }
 pin-heading-one-of = Zadajte PIN kód na podpis { $number } z { $count }
 pin-heading-authenticate = Na prihlásenie zadajte PIN kód
+pin-heading-list = Na zobrazenie certifikátov zadajte PIN kód
 pin-label = PIN kód
 pin-sign = Podpísať
 pin-log-in = Prihlásiť sa
@@ -83,6 +84,7 @@ opens-batch = { $count ->
    *[other] PIN kód platí len pre týchto { $count } podpisov.
 }
 opens-login = Týmto certifikátom bude môcť stránka potom podpisovať ďalej bez otázok. Skončí sa to po { $minutes } min alebo po { $idle } min bez podpisu.
+opens-reading = Stránka bude môcť potom čítať všetky certifikáty na tokene. Týmto PIN kódom nič nepodpíše.
 
 tries-low = Predtým bol zadaný nesprávny PIN kód. Po niekoľkých ďalších chybách sa token zablokuje.
 tries-fewer = Po niekoľkých ďalších chybách sa token zablokuje.

@@ -30,6 +30,7 @@ pin-heading-batch = { $count ->
 }
 pin-heading-one-of = İmza { $number } / { $count } için PIN kodunu girin
 pin-heading-authenticate = Giriş yapmak için PIN kodunu girin
+pin-heading-list = Sertifikaları göstermek için PIN kodunu girin
 pin-label = PIN kodu
 pin-sign = İmzala
 pin-log-in = Giriş yap
@@ -75,6 +76,7 @@ opens-batch = { $count ->
    *[other] PIN kodu yalnızca bu { $count } imza için geçerlidir.
 }
 opens-login = Site bundan sonra bu sertifikayla sormadan imza atmaya devam edebilir. Bu izin { $minutes } dakika sonra ya da { $idle } dakika imza atılmazsa sona erer.
+opens-reading = Site bundan sonra token üzerindeki tüm sertifikaları okuyabilir. Bu PIN koduyla hiçbir şey imzalamaz.
 
 tries-low = Daha önce yanlış bir PIN kodu girildi. Birkaç yanlış denemeden sonra token kilitlenir.
 tries-fewer = Birkaç yanlış denemeden sonra token kilitlenir.

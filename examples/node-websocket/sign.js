@@ -69,7 +69,7 @@ const { name, version, methods } = await bridge.call("hello");
 console.error(`${name} ${version}: ${methods.join(", ")}`);
 
 const [slot] = await bridge.call("slots", { token_present: true });
-const certificates = await bridge.call("certificates", { slot_id: slot.slot_id });
+const { certificates } = await bridge.call("certificates", { slot_id: slot.slot_id });
 const certificate = certificates.find(signsHashes);
 console.error(`Signing with ${certificate.label} …`);
 

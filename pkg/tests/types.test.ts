@@ -136,6 +136,10 @@ async function signing(pkcs11: AbstractPkcs11, file: File): Promise<boolean> {
   await pkcs11.signData({ ...request, ...ecdsa, slot_id: "1" });
   const signed: SignData = { ...request, pin: undefined };
   pkcs11.signData(signed, (error, response) => console.log(error ?? response.data.length));
+  const message = { slot_id: 1, cert_id: "01", algorithm_reference: "sha256", message: "YQ==" };
+  await pkcs11.signData({ ...message, algorithm_reference: "sha256" });
+  // @ts-expect-error: a hash and a message
+  await pkcs11.signData({ ...message, data });
   // @ts-expect-error: `data` is missing
   await pkcs11.signData({ slot_id: 1, cert_id: "01", algorithm_reference: "sha256" });
   // @ts-expect-error: a misspelt field

@@ -15,7 +15,7 @@ use crate::identity::Nonce;
 use crate::message::Id;
 use crate::pin::Pin;
 use crate::result::{
-    BatchItem, CertificateInfo, HelloInfo, LibraryInfo, ModuleInfo, OneOrMany, SlotInfo, TokenInfo,
+    BatchItem, CertificateList, HelloInfo, LibraryInfo, ModuleInfo, OneOrMany, SlotInfo, TokenInfo,
 };
 use crate::slot_id::SlotId;
 
@@ -82,7 +82,7 @@ methods! {
     /// Returns the token in one slot, or all tokens of a module (`C_GetTokenInfo`).
     Token = "token" -> OneOrMany<TokenInfo>;
     /// Returns the certificates on a token.
-    Certificates = "certificates" -> Vec<CertificateInfo>;
+    Certificates = "certificates" -> CertificateList;
     /// Signs with the private key of a certificate. Returns the signature.
     SignData = "signData" -> Base64Bytes;
     /// Proves to the page's server who the user is. Returns the signature and the certificate.
@@ -196,6 +196,10 @@ pub struct Certificates {
     pub module: Option<String>,
     /// The slot of the token.
     pub slot_id: SlotId,
+    /// Whether to log in first, because the token may show some certificates only then. The bridge
+    /// asks the user for the PIN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<bool>,
 }
 
 /// Parameters of `signData`.
@@ -211,8 +215,13 @@ pub struct SignData {
     pub cert_id: String,
     /// The algorithm of the signature.
     pub algorithm_reference: Algorithm,
-    /// The hash to sign. For EdDSA and ML-DSA, the message itself.
-    pub data: Base64Bytes,
+    /// The hash to sign. For EdDSA and ML-DSA, the message itself. Exactly one of `data` and
+    /// `message` is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Base64Bytes>,
+    /// The message to hash and sign. The bridge hashes it, or the token does if it signs no hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Base64Bytes>,
     /// The user's PIN. If it is missing and the token needs it, the bridge asks the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<Pin>,

@@ -181,7 +181,16 @@ pub enum Unlimited {
     Unlimited,
 }
 
-/// An element of the result of `certificates`.
+/// Result of `certificates`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateList {
+    /// The certificates that the token shows now.
+    pub certificates: Vec<CertificateInfo>,
+    /// Whether the token may show more after a login. `false` if the origin is logged in.
+    pub login_required: bool,
+}
+
+/// A certificate in the result of `certificates`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertificateInfo {
     /// The id of the certificate, for `cert_id` in calls: `CKA_ID` in lower-case hex. If `CKA_ID`

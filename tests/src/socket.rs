@@ -45,6 +45,11 @@ impl Socket {
         self.call(method, params).await.unwrap_or_else(|error| panic!("{method}: {error:?}"))
     }
 
+    /// The certificates that `certificates` lists. Panics on an error.
+    pub async fn certificates(&mut self, params: Value) -> Value {
+        self.result("certificates", params).await["certificates"].take()
+    }
+
     /// Sends a request without waiting for the reply, and returns its id.
     pub async fn request(&mut self, method: &str, params: Value) -> u64 {
         self.last_id += 1;

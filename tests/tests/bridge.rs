@@ -35,6 +35,7 @@ mod bridge {
     pub mod forged_reports;
     pub mod handshake;
     pub mod hanging_display;
+    pub mod hidden_certificates;
     pub mod identity;
     pub mod idle_workers;
     pub mod irregular_certificates;
@@ -48,6 +49,7 @@ mod bridge {
     pub mod login_lifetime;
     pub mod logins_of_origins;
     pub mod messages;
+    pub mod messages_to_sign;
     pub mod module_loading;
     pub mod modules;
     pub mod origins;

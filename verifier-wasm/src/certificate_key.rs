@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 #[cfg(target_family = "wasm")]
 use wasm_bindgen::prelude::*;
 
-use crate::scheme::PublicKey;
+use crate::scheme::{self, PublicKey};
 
 /// The public key of a certificate, which checks signatures.
 #[cfg_attr(target_family = "wasm", wasm_bindgen)]
@@ -21,11 +21,21 @@ impl CertificateKey {
         PublicKey::of(&key).map(Self)
     }
 
-    /// Whether `signature` is one of `data` by an algorithm of the protocol. `is_der` says how an
-    /// ECDSA signature is encoded.
-    pub fn accepts(&self, algorithm: &str, data: &[u8], signature: &[u8], is_der: bool) -> bool {
-        let algorithm = algorithm.parse::<Algorithm>();
-        algorithm.is_ok_and(|algorithm| self.0.accepts(algorithm, data, signature, is_der))
+    /// Whether `signature` is one of `data` by an algorithm of the protocol. `is_message` says
+    /// whether `data` still has to be hashed, and `is_der` how an ECDSA signature is encoded.
+    pub fn accepts(
+        &self,
+        algorithm: &str,
+        data: &[u8],
+        is_message: bool,
+        signature: &[u8],
+        is_der: bool,
+    ) -> bool {
+        let Ok(algorithm) = algorithm.parse::<Algorithm>() else { return false };
+        match algorithm.hash().filter(|_| is_message) {
+            Some(hash) => self.0.accepts(algorithm, &scheme::hashed(hash, data), signature, is_der),
+            None => self.0.accepts(algorithm, data, signature, is_der),
+        }
     }
 
     /// Whether `signature` proves in `authenticate` that its user answers this challenge for a page
@@ -85,7 +95,7 @@ mod tests {
     fn assert_only(key: &CertificateKey, names: &[&str], data: &[u8], signature: &[u8], der: bool) {
         for name in Algorithm::NAMES {
             let expected = names.contains(&name);
-            assert_eq!(key.accepts(name, data, signature, der), expected, "{name}");
+            assert_eq!(key.accepts(name, data, false, signature, der), expected, "{name}");
         }
         let flipped = |bytes: &[u8], at: usize| {
             let mut bytes = bytes.to_vec();
@@ -93,14 +103,14 @@ mod tests {
             bytes
         };
         for at in 0..data.len() {
-            assert!(!key.accepts(names[0], &flipped(data, at), signature, der));
+            assert!(!key.accepts(names[0], &flipped(data, at), false, signature, der));
         }
         for at in (0..signature.len()).step_by(7) {
-            assert!(!key.accepts(names[0], data, &flipped(signature, at), der));
+            assert!(!key.accepts(names[0], data, false, &flipped(signature, at), der));
         }
         let short = &signature[1..];
         for wrong in [b"".as_slice(), short, &[signature, &[0]].concat(), &vec![0; data.len()]] {
-            assert!(!key.accepts(names[0], data, wrong, der));
+            assert!(!key.accepts(names[0], data, false, wrong, der));
         }
     }
 
@@ -154,7 +164,7 @@ mod tests {
             let pair = EcdsaKeyPair::from_pkcs8(signing, &pkcs8).unwrap();
             let signature = pair.sign(&SystemRandom::new(), MESSAGE).unwrap();
             assert_only(&key, &names, hash, signature.as_ref(), der);
-            assert!(!key.accepts(names[0], hash, signature.as_ref(), !der));
+            assert!(!key.accepts(names[0], hash, false, signature.as_ref(), !der));
         }
     }
 
@@ -203,8 +213,12 @@ mod tests {
         ] {
             let key = public_key(KeyKind::RsaPss(allowed), &bytes);
             for name in Algorithm::NAMES {
-                assert_eq!(key.accepts(name, &hash, &pss, false), names.contains(&name), "{name}");
-                assert!(!key.accepts(name, &hash, &pkcs1, false), "{name}");
+                assert_eq!(
+                    key.accepts(name, &hash, false, &pss, false),
+                    names.contains(&name),
+                    "{name}"
+                );
+                assert!(!key.accepts(name, &hash, false, &pkcs1, false), "{name}");
             }
         }
     }

@@ -65,6 +65,14 @@ macro_rules! with_type_of {
     };
 }
 
+/// The hash of a message.
+pub(crate) fn hashed(hash: Hash, message: &[u8]) -> Vec<u8> {
+    fn digest<D: Digest>(message: &[u8]) -> Vec<u8> {
+        D::digest(message).to_vec()
+    }
+    with_type_of!(hash, digest(message))
+}
+
 impl PublicKey {
     /// The key of a certificate. `None` if this crate cannot check signatures of the key.
     pub fn of(key: &certified::PublicKey<'_>) -> Option<Self> {

@@ -157,6 +157,8 @@ pub(super) struct TokenState {
     /// What the token says of its PIN.
     pub(super) pin: &'static str,
     pub(super) certificates: Vec<CertificateState>,
+    /// Whether the token may show more certificates after a login.
+    pub(super) may_show_more_after_login: bool,
 }
 
 /// A certificate, and the key that belongs to it.

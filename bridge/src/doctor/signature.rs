@@ -1,7 +1,6 @@
 //! One signature with a key, as a page would ask for it. The bridge asks the user for the PIN, and
 //! checks the signature. The doctor throws it away.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use pkcs11_bridge_protocol::algorithm::Algorithm;
 use pkcs11_bridge_protocol::authentication::Challenge;
 use pkcs11_bridge_protocol::call::{Authenticate, Call, SignData};
@@ -25,7 +24,7 @@ pub(super) struct Key<'a> {
     pub(super) purpose: KeyPurpose,
 }
 
-/// Keys that are only for authentication sign a challenge, all others the hash of a fixed text.
+/// Keys that are only for authentication sign a challenge, all others a fixed text.
 pub(super) async fn make(page: &LocalPage, key: Key<'_>) -> SignatureState {
     let (algorithm, signed) = match key.purpose {
         KeyPurpose::AuthenticationOnly => {
@@ -44,16 +43,14 @@ pub(super) async fn make(page: &LocalPage, key: Key<'_>) -> SignatureState {
 }
 
 async fn sign(page: &LocalPage, key: &Key<'_>, algorithm: Algorithm) -> Result<(), Failure> {
-    let data = match algorithm.hash() {
-        Some(_) => digest(&SHA256, TEXT).as_ref().to_vec(),
-        None => TEXT.to_vec(),
-    };
+    // As a message, so that tokens can sign it that sign no hash.
     let params = SignData {
         module: Some(key.module.to_owned()),
         slot_id: key.slot_id,
         cert_id: key.cert_id.to_owned(),
         algorithm_reference: algorithm,
-        data: data.into(),
+        data: None,
+        message: Some(TEXT.to_vec().into()),
         pin: None,
         signature_format: None,
         document: Some(Document { name: DOCUMENT.to_owned(), size: Some(TEXT.len() as u64) }),
@@ -73,7 +70,7 @@ async fn authenticate(page: &LocalPage, key: &Key<'_>) -> Result<(), Failure> {
     page.call(Call::Authenticate, params).await.map(drop)
 }
 
-/// An algorithm that fits the key, and whose hash, if it has one, is SHA-256.
+/// An algorithm that fits the key.
 fn algorithm_for(kind: KeyKind) -> Option<Algorithm> {
     let names = ["sha256", "PS256", "EdDSA", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"];
     let mut algorithms = names.into_iter().filter_map(|name| name.parse::<Algorithm>().ok());

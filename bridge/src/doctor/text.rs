@@ -118,8 +118,7 @@ fn write_slot(out: &mut impl Write, slot: &SlotState) -> io::Result<()> {
 }
 
 fn write_token(out: &mut impl Write, token: &TokenState) -> io::Result<()> {
-    let TokenState { initialized, label, manufacturer, model, serial_number, pin, certificates } =
-        token;
+    let TokenState { initialized, label, manufacturer, model, serial_number, pin, .. } = token;
     let serial = serial_number.iter().map(|serial| format!(", serial number {}", safe(serial)));
     let serial: String = serial.collect();
     if !initialized {
@@ -132,7 +131,13 @@ fn write_token(out: &mut impl Write, token: &TokenState) -> io::Result<()> {
         safe(manufacturer),
         safe(model)
     )?;
-    certificates.iter().try_for_each(|certificate| write_certificate(out, certificate))
+    let mut certificates = token.certificates.iter();
+    certificates.try_for_each(|certificate| write_certificate(out, certificate))?;
+    if token.certificates.is_empty() {
+        let more = if token.may_show_more_after_login { " before a login" } else { "" };
+        writeln!(out, "      no certificate{more}")?;
+    }
+    Ok(())
 }
 
 fn write_certificate(out: &mut impl Write, certificate: &CertificateState) -> io::Result<()> {

@@ -37,26 +37,32 @@ pub(super) async fn examine(
     if let Some(problem) = problem {
         to.problems.push(Problem::new(about.clone(), problem));
     }
-    let mut certificates = Vec::new();
+    let (mut certificates, mut shows_more) = (Vec::new(), false);
     if token.flags & TOKEN_INITIALIZED == 0 {
         // It has no objects, and modules open no session on it.
-        return Some(state(token, pin, certificates, to.identities));
+        return Some(state(token, pin, certificates, shows_more, to.identities));
     }
-    match to.page.call(Call::Certificates, Certificates { module: name, slot_id }).await {
+    match to
+        .page
+        .call(Call::Certificates, Certificates { module: name, slot_id, login: None })
+        .await
+    {
         Ok(found) => {
-            for certificate in found {
+            shows_more = found.login_required;
+            for certificate in found.certificates {
                 certificates.push(examine_certificate(module, slot_id, certificate, to).await);
             }
         }
         Err(failure) => to.problems.push(Problem::new(about, failure.message)),
     }
-    Some(state(token, pin, certificates, to.identities))
+    Some(state(token, pin, certificates, shows_more, to.identities))
 }
 
 fn state(
     token: TokenInfo,
     pin: &'static str,
     certificates: Vec<CertificateState>,
+    may_show_more_after_login: bool,
     identities: Identities,
 ) -> TokenState {
     let shown = identities == Identities::Shown;
@@ -68,6 +74,7 @@ fn state(
         serial_number: shown.then_some(token.serial_number),
         pin,
         certificates,
+        may_show_more_after_login,
     }
 }
 

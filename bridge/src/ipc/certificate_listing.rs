@@ -29,6 +29,8 @@ pub(crate) struct CertificateListing {
     pub(crate) token: ListedToken,
     /// `None` if the token still has the certificates that the bridge knows.
     pub(crate) certificates: Option<Vec<CertificateInfo>>,
+    /// Whether the token may show more after a login.
+    pub(crate) login_required: bool,
     /// Whether the worker read each of them, so that the list is worth keeping.
     pub(crate) is_complete: bool,
 }

@@ -76,7 +76,8 @@ pub enum PinEntryPath {
 pub struct PinRequest {
     pub(crate) token: TokenPinState,
     /// The subject of the certificate (RFC 4514), or its label if the subject cannot be read.
-    pub(crate) certificate: String,
+    /// `None` if the login is needed to see the certificate.
+    pub(crate) certificate: Option<String>,
     pub(crate) reason: PinReason,
 }
 

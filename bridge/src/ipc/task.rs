@@ -33,11 +33,13 @@ pub enum Task {
     Token { slot_id: SlotId },
     /// Describe the token in every slot that has one.
     ListTokens,
-    /// List the certificates of a token, unless it is the known one. The result is a
-    /// `CertificateListing`.
-    Certificates { slot_id: SlotId, known: Option<ListedToken> },
+    /// List the certificates of a token, unless it is the known one. Log in first if `login` says
+    /// so. The result is a `CertificateListing`.
+    Certificates { slot_id: SlotId, known: Option<ListedToken>, login: bool },
     /// Read one certificate in DER.
     Certificate { slot_id: SlotId, cert_id: String },
+    /// Log in, and read one certificate that the token did not show before.
+    HiddenCertificate(HiddenCertificate),
     /// Make one signature. The result is what the token returns.
     Sign(Sign),
     /// Log in for a batch. The result is a [`BatchReady`].
@@ -60,6 +62,15 @@ pub struct KeyUse {
     pub(crate) algorithm: Algorithm,
 }
 
+/// The parameters of [`Task::HiddenCertificate`].
+#[derive(Clone, Serialize, Deserialize)]
+pub struct HiddenCertificate {
+    pub(crate) slot_id: SlotId,
+    pub(crate) cert_id: String,
+    /// As in [`Sign`].
+    pub(crate) pin: Option<Pin>,
+}
+
 /// The parameters of [`Task::Sign`].
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Sign {
@@ -67,6 +78,8 @@ pub struct Sign {
     pub(crate) key: KeyUse,
     /// The hash, or the message for algorithms that hash it themselves.
     pub(crate) data: Base64Bytes,
+    /// The message whose hash `data` is, if the page gave it. Some tokens hash themselves.
+    pub(crate) message: Option<Base64Bytes>,
     /// The PIN that the page sent. A login with another PIN does not count for this task.
     pub(crate) pin: Option<Pin>,
 }
@@ -127,7 +140,7 @@ impl Task {
             Self::Slots { .. } => "slots",
             Self::Token { .. } | Self::ListTokens => "token",
             Self::Certificates { .. } => "certificates",
-            Self::Certificate { .. } => "signData",
+            Self::Certificate { .. } | Self::HiddenCertificate(_) => "signData",
             Self::Sign(Sign { method: SigningMethod::SignData, .. }) => "signData",
             Self::Sign(Sign { method: SigningMethod::Authenticate, .. }) => "authenticate",
             Self::PrepareBatch(_) => "signDataBatch",
@@ -141,7 +154,10 @@ impl Task {
     pub(crate) fn limits(&self, deadlines: &Deadlines) -> TimeLimits {
         let ends_at = |limit| TimeLimits { caller: limit, worker: limit };
         match self {
-            Self::Sign(_) | Self::PrepareBatch(_) => ends_at(deadlines.sign),
+            Self::Sign(_)
+            | Self::PrepareBatch(_)
+            | Self::HiddenCertificate(_)
+            | Self::Certificates { login: true, .. } => ends_at(deadlines.sign),
             // A logout waits for the signatures in progress.
             Self::Logout { .. } => ends_at(deadlines.sign + deadlines.read),
             _ => deadlines.of_reads(),
@@ -154,6 +170,8 @@ impl Task {
         match self {
             Self::Sign(_)
             | Self::PrepareBatch(_)
+            | Self::HiddenCertificate(_)
+            | Self::Certificates { login: true, .. }
             | Self::ForgetObjects { .. }
             | Self::Logout { .. } => None,
             Self::Info
@@ -182,6 +200,8 @@ impl Task {
             Self::Sign(Sign { key, .. }) | Self::PrepareBatch(PrepareBatch { key, .. }) => {
                 Some(key.slot_id)
             }
+            Self::Certificates { slot_id, login: true, .. }
+            | Self::HiddenCertificate(HiddenCertificate { slot_id, .. }) => Some(*slot_id),
             _ => None,
         }
     }
@@ -189,9 +209,9 @@ impl Task {
     /// The PIN that the page sent with its call.
     pub(crate) fn page_pin(&self) -> Option<&Pin> {
         match self {
-            Self::Sign(Sign { pin, .. }) | Self::PrepareBatch(PrepareBatch { pin, .. }) => {
-                pin.as_ref()
-            }
+            Self::Sign(Sign { pin, .. })
+            | Self::PrepareBatch(PrepareBatch { pin, .. })
+            | Self::HiddenCertificate(HiddenCertificate { pin, .. }) => pin.as_ref(),
             _ => None,
         }
     }

@@ -1,7 +1,6 @@
 //! `authenticate`: proves to the page's server who the user is. The bridge puts the signed bytes
 //! together itself, so the signature is of no use for anything else.
 
-use aws_lc_rs::digest;
 use pkcs11_bridge_protocol::algorithm::{Algorithm, Hash};
 use pkcs11_bridge_protocol::authentication::{Authentication, PREFIX, signed_message};
 use pkcs11_bridge_protocol::base64_bytes::Base64Bytes;
@@ -10,9 +9,11 @@ use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 use serde_json::value::RawValue;
 
+use super::hashed::hashed;
 use super::in_flight::InFlight;
 use super::key_certificate::KeyCertificate;
 use super::key_permission;
+use super::key_search::{Found, Search};
 use super::login_task::{LoginTask, SigningContext};
 use super::login_terms;
 use super::pin::PinEntry;
@@ -20,6 +21,7 @@ use super::purpose::Purpose;
 use crate::ipc::frame;
 use crate::ipc::message::encode_result;
 use crate::ipc::task::{Sign, SigningMethod, Task};
+use crate::supervisor::BatchId;
 use crate::verification::key_kind::KeyKind;
 
 /// Signs the challenge, with a PIN if the token wants one.
@@ -30,11 +32,12 @@ pub(crate) async fn authenticate(
 ) -> Result<Box<RawValue>, Failure> {
     let Authenticate { module: _, slot_id, cert_id, challenge } = params;
     let _in_flight = InFlight::begin();
-    let certificate = KeyCertificate::get(context, slot_id, &cert_id).await?;
+    let search = Search { pins, context, slot_id, cert_id: &cert_id, pin: None };
+    let Found { certificate, call } = search.find(Purpose::Authenticate).await?;
     key_permission::check_authentication(&certificate)?;
     let message =
         signed_message(&context.origin.to_string(), &challenge).ok_or_else(origin_too_long)?;
-    let signer = Signer { pins, context, certificate: &certificate, message: &message };
+    let signer = Signer { pins, context, certificate: &certificate, call, message: &message };
     let no_algorithm = || no_algorithm(&certificate);
     let (mut algorithm, fallback) = algorithms(certificate.key_kind()).ok_or_else(no_algorithm)?;
     let mut signed = signer.sign(algorithm).await;
@@ -69,18 +72,25 @@ struct Signer<'a> {
     pins: &'a PinEntry,
     context: SigningContext<'a>,
     certificate: &'a KeyCertificate<'a>,
+    call: Option<BatchId>,
     message: &'a [u8],
 }
 
 impl Signer<'_> {
     async fn sign(&self, algorithm: Algorithm) -> Result<Base64Bytes, Failure> {
-        let Self { pins, context, certificate, message } = *self;
+        let Self { pins, context, certificate, call, message } = *self;
         let verifier = certificate.verifier(algorithm)?;
         let (method, key) = (SigningMethod::Authenticate, certificate.key_use(algorithm));
-        let data = input(algorithm, message).ok_or_else(|| no_algorithm(certificate))?;
+        let data = hashed(algorithm, message).ok_or_else(|| no_algorithm(certificate))?;
         let data = Base64Bytes(data);
-        let task = Task::Sign(Sign { method, key, data: data.clone(), pin: None });
-        let login = login_terms::terms(context, certificate, None);
+        let task = Task::Sign(Sign {
+            method,
+            key,
+            data: data.clone(),
+            message: Some(message.to_vec().into()),
+            pin: None,
+        });
+        let login = login_terms::terms(context, certificate, call);
         let purpose = Purpose::Authenticate;
         let login_task = LoginTask { context, task: &task, login: &login, purpose };
         let reported =
@@ -90,19 +100,6 @@ impl Signer<'_> {
         frame::decode(signature.get().as_bytes())
             .map_err(|error| Failure::new(ErrorCode::Internal, error.to_string()))
     }
-}
-
-/// What the worker gets: the hash of the message, or the message if the algorithm hashes it itself.
-/// `None` for the hashes that no JSON Web Algorithm uses.
-fn input(algorithm: Algorithm, message: &[u8]) -> Option<Vec<u8>> {
-    let hash = match algorithm.hash() {
-        None => return Some(message.to_vec()),
-        Some(Hash::Sha256) => &digest::SHA256,
-        Some(Hash::Sha384) => &digest::SHA384,
-        Some(Hash::Sha512) => &digest::SHA512,
-        Some(_) => return None,
-    };
-    Some(digest::digest(hash, message).as_ref().to_vec())
 }
 
 fn no_algorithm(certificate: &KeyCertificate<'_>) -> Failure {

@@ -2,7 +2,6 @@
 //! signature or an error. The tasks run concurrently, and the page can cancel those that remain.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -22,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::in_flight::InFlight;
 use super::key_certificate::KeyCertificate;
 use super::key_permission;
+use super::key_search::{Found, Search};
 use super::login_task::{LoginTask, SigningContext};
 use super::login_terms;
 use super::pin::PinEntry;
@@ -76,13 +76,15 @@ pub(crate) async fn sign(
     let documents = Documents { of_all: document.as_ref(), of_each };
     let (count, algorithm) = (data.len(), algorithm_reference);
     let prepare = async {
-        let certificate = KeyCertificate::get(context, slot_id, &cert_id).await?;
+        let purpose = Purpose::Batch { algorithm, count, documents };
+        let search = Search { pins, context, slot_id, cert_id: &cert_id, pin: pin.clone() };
+        let Found { certificate, call } = search.find(purpose).await?;
         key_permission::check_signing(context, &certificate)?;
         let verifier = certificate.verifier(algorithm)?;
         let key = certificate.key_use(algorithm);
         let preparation = Task::PrepareBatch(PrepareBatch { key, pin });
-        let login = login_terms::terms(context, &certificate, Some(next_id()));
-        let purpose = Purpose::Batch { algorithm, count, documents };
+        let batch = call.unwrap_or_else(BatchId::new);
+        let login = login_terms::terms(context, &certificate, Some(batch));
         let task = LoginTask { context, task: &preparation, login: &login, purpose };
         let prepared = pins.execute(&task).await;
         let prepared = prepared.map_err(|failure| certificate.failed(failure))?;
@@ -198,11 +200,16 @@ impl Batch<'_> {
             return failure.into();
         }
         let _in_flight = InFlight::begin();
-        let purpose =
-            Purpose::OneOf { algorithm, number: index + 1, count, documents: self.documents };
+        let purpose = Purpose::OneOf {
+            algorithm,
+            data: data.as_ref(),
+            number: index + 1,
+            count,
+            documents: self.documents,
+        };
         let key = self.certificate.key_use(algorithm);
         let (method, pin) = (SigningMethod::SignData, None);
-        let task = Task::Sign(Sign { method, key, data: data.clone(), pin });
+        let task = Task::Sign(Sign { method, key, data: data.clone(), message: None, pin });
         let task = LoginTask { context: self.context, task: &task, login: &self.login, purpose };
         let signed = if self.pin_for_each {
             // A page that cancels the batch also closes the dialog.
@@ -240,11 +247,6 @@ impl Batch<'_> {
             _ => false,
         }
     }
-}
-
-fn next_id() -> BatchId {
-    static LAST: AtomicU64 = AtomicU64::new(0);
-    BatchId(LAST.fetch_add(1, Ordering::Relaxed))
 }
 
 fn cancelled() -> Failure {

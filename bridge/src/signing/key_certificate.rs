@@ -37,17 +37,15 @@ pub(super) struct KeyCertificate<'a> {
 }
 
 impl<'a> KeyCertificate<'a> {
-    /// The certificate that the key was used with before. Otherwise reads it from the token.
-    pub(super) async fn get(
+    /// The certificate, if its key was used before.
+    pub(super) fn known(
         context: SigningContext<'a>,
         slot_id: SlotId,
         cert_id: &'a str,
-    ) -> Result<Self, Failure> {
+    ) -> Option<Self> {
         let SigningContext { session, module, .. } = context;
-        match session.certificates().get(&module.name, slot_id, cert_id) {
-            Some(known) => Ok(Self { context, slot_id, cert_id, known }),
-            None => Self::read(context, slot_id, cert_id).await,
-        }
+        let known = session.certificates().get(&module.name, slot_id, cert_id)?;
+        Some(Self { context, slot_id, cert_id, known })
     }
 
     /// Reads the certificate from the token.
@@ -56,11 +54,36 @@ impl<'a> KeyCertificate<'a> {
         slot_id: SlotId,
         cert_id: &'a str,
     ) -> Result<Self, Failure> {
+        let der = Self::read_shown(context, slot_id, cert_id).await?;
+        Self::remember(context, slot_id, cert_id, der)
+    }
+
+    /// Reads the certificate in DER. Fails if the token does not show it now.
+    pub(super) async fn read_shown(
+        context: SigningContext<'_>,
+        slot_id: SlotId,
+        cert_id: &str,
+    ) -> Result<Vec<u8>, Failure> {
         let SigningContext { supervisor, session, module, .. } = context;
         let task = Task::Certificate { slot_id, cert_id: cert_id.to_owned() };
         let request = Request::without_login(&task);
         let result = supervisor.execute(session, module, &request).await?.result()?;
-        let Base64Bytes(der) = decode(&result)?;
+        Self::decode_der(&result)
+    }
+
+    /// The certificate in DER in the result of a task.
+    pub(super) fn decode_der(result: &RawValue) -> Result<Vec<u8>, Failure> {
+        decode(result).map(|Base64Bytes(der)| der)
+    }
+
+    /// Remembers a certificate that was read. Fails if the page was shown another one with this id.
+    pub(super) fn remember(
+        context: SigningContext<'a>,
+        slot_id: SlotId,
+        cert_id: &'a str,
+        der: Vec<u8>,
+    ) -> Result<Self, Failure> {
+        let SigningContext { supervisor, session, module, .. } = context;
         let fingerprint = Fingerprint::of(&der);
         let certificates = session.certificates();
         let known = certificates.get(&module.name, slot_id, cert_id);

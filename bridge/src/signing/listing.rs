@@ -4,32 +4,46 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use pkcs11_bridge_protocol::call::Certificates;
 use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
-use pkcs11_bridge_protocol::result::CertificateInfo;
-use pkcs11_bridge_protocol::slot_id::SlotId;
+use pkcs11_bridge_protocol::result::{CertificateInfo, CertificateList};
 use serde_json::value::RawValue;
 
 use super::SigningContext;
+use super::login_task::LoginTask;
+use super::login_terms;
+use super::pin::PinEntry;
+use super::purpose::Purpose;
 use crate::certificate::fingerprint::Fingerprint;
 use crate::ipc::certificate_listing::CertificateListing;
 use crate::ipc::frame;
 use crate::ipc::message::encode_result;
 use crate::ipc::task::Task;
-use crate::supervisor::Request;
+use crate::supervisor::{BatchId, Request};
 
-/// Lists the certificates of the token in a slot.
+/// Lists the certificates of the token in a slot, after a login if the page wants one.
 pub(crate) async fn certificates(
+    pins: &PinEntry,
     context: SigningContext<'_>,
-    slot_id: SlotId,
+    params: Certificates,
 ) -> Result<Box<RawValue>, Failure> {
     let SigningContext { supervisor, session, module, .. } = context;
+    let Certificates { module: _, slot_id, login } = params;
+    let login = login.unwrap_or_default();
     let (listings, origin) = (supervisor.listings(), session.origin());
     let known = listings.get(origin, &module.name, slot_id);
-    let task = Task::Certificates { slot_id, known: known.as_ref().map(|list| list.token.clone()) };
-    let request = Request::without_login(&task);
-    let result = supervisor.execute(session, module, &request).await?.result()?;
-    let CertificateListing { token, certificates, is_complete } =
+    let known_token = known.as_ref().map(|list| list.token.clone());
+    let task = Task::Certificates { slot_id, known: known_token, login };
+    let result = if login {
+        let terms = login_terms::reading(BatchId::new());
+        let purpose = Purpose::ListCertificates;
+        pins.execute(&LoginTask { context, task: &task, login: &terms, purpose }).await?
+    } else {
+        let request = Request::without_login(&task);
+        supervisor.execute(session, module, &request).await?.result()?
+    };
+    let CertificateListing { token, certificates, login_required, is_complete } =
         frame::decode(result.get().as_bytes()).map_err(|error| malformed(&error))?;
     let all: Arc<[CertificateInfo]> = match (certificates, known) {
         (Some(read), _) => read.into(),
@@ -52,7 +66,7 @@ pub(crate) async fn certificates(
     } else {
         listings.forget(origin, &module.name, slot_id);
     }
-    encode_result(&all.as_ref())
+    encode_result(&CertificateList { certificates: all.to_vec(), login_required })
 }
 
 fn malformed(problem: &dyn std::fmt::Display) -> Failure {

@@ -62,11 +62,7 @@ impl<'a> LoginTask<'a> {
 
     /// What the dialogs show.
     pub(super) fn question(&self) -> SignatureQuestion<'a> {
-        let data = match self.task {
-            Task::Sign(task) => task.data.as_ref(),
-            _ => &[],
-        };
-        SignatureQuestion { origin: self.context.origin, purpose: self.purpose, data }
+        SignatureQuestion { origin: self.context.origin, purpose: self.purpose }
     }
 
     /// What a PIN opens that logs in, as a dialog tells it.

@@ -1,6 +1,8 @@
 //! Decides what a PIN opens: only the key of its certificate, and for how long. Keys for
 //! non-repudiation ask for each signature or batch, unless a rule says otherwise.
 
+use std::sync::Arc;
+
 use super::SigningContext;
 use super::key_certificate::KeyCertificate;
 use crate::access::origin::RequestOrigin;
@@ -28,7 +30,7 @@ pub(super) fn terms(
         KeyPurpose::Signing | KeyPurpose::AuthenticationOnly => Ask::Login,
     });
     LoginTerms {
-        certificate: fingerprint,
+        certificate: Some(fingerprint),
         name: certificate.name(),
         batch,
         opens_for: match ask {
@@ -36,4 +38,10 @@ pub(super) fn terms(
             Ask::Each => None,
         },
     }
+}
+
+/// The terms for a task that only reads what the token shows after a login. A PIN opens no key by
+/// it, except to the rest of the call that it was entered for.
+pub(super) fn reading(call: BatchId) -> LoginTerms {
+    LoginTerms { certificate: None, name: Arc::from(""), batch: Some(call), opens_for: None }
 }

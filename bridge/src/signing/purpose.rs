@@ -16,14 +16,22 @@ use crate::ipc::task::BatchReady;
 /// What a PIN is needed for.
 #[derive(Clone, Copy)]
 pub(super) enum Purpose<'a> {
-    /// One signature.
-    One { algorithm: Algorithm, document: Option<&'a Claim> },
+    /// One signature. `data` is the hash or the message. Only the user sees it.
+    One { algorithm: Algorithm, data: &'a [u8], document: Option<&'a Claim> },
     /// All signatures of a batch, with one PIN.
     Batch { algorithm: Algorithm, count: usize, documents: Documents<'a> },
     /// One signature of a batch whose key wants a PIN for each. The first has the number 1.
-    OneOf { algorithm: Algorithm, number: usize, count: usize, documents: Documents<'a> },
+    OneOf {
+        algorithm: Algorithm,
+        data: &'a [u8],
+        number: usize,
+        count: usize,
+        documents: Documents<'a>,
+    },
     /// The proof of the user's identity to the site.
     Authenticate,
+    /// The certificates that the token shows only after a login.
+    ListCertificates,
 }
 
 /// What the page says of the documents of a batch. Nobody can check it.
@@ -39,8 +47,6 @@ pub(super) struct Documents<'a> {
 pub(super) struct SignatureQuestion<'a> {
     pub(super) origin: &'a RequestOrigin,
     pub(super) purpose: Purpose<'a>,
-    /// The hash or the message. Only the user sees it.
-    pub(super) data: &'a [u8],
 }
 
 impl SignatureQuestion<'_> {
@@ -62,9 +68,10 @@ impl SignatureQuestion<'_> {
         PinQuestion {
             origin: self.origin.to_string(),
             token: token.label.clone(),
-            certificate: request.certificate.clone(),
+            certificate: request.certificate.clone().unwrap_or_default(),
             purpose: self.purpose(),
             opens: match (request.reason, self.purpose) {
+                (_, Purpose::ListCertificates) => PinScope::Reading,
                 (PinReason::Login, _) => login,
                 (PinReason::Signature, _) => PinScope::OneSignature,
             },
@@ -78,30 +85,31 @@ impl SignatureQuestion<'_> {
 
     fn purpose(&self) -> question::Purpose {
         match self.purpose {
-            Purpose::One { algorithm, document } => {
-                question::Purpose::Sign(self.signed(algorithm, document))
+            Purpose::One { algorithm, data, document } => {
+                question::Purpose::Sign(signed(algorithm, data, document))
             }
             Purpose::Batch { algorithm, count, documents } => question::Purpose::SignBatch {
                 kind: kind(algorithm, None),
                 count,
                 documents: documents.all().collect(),
             },
-            Purpose::OneOf { algorithm, number, count, documents } => {
-                let data = self.signed(algorithm, documents.of(number));
+            Purpose::OneOf { algorithm, data, number, count, documents } => {
+                let data = signed(algorithm, data, documents.of(number));
                 question::Purpose::SignOneOf { number, count, data }
             }
             Purpose::Authenticate => question::Purpose::Authenticate,
+            Purpose::ListCertificates => question::Purpose::ListCertificates,
         }
     }
+}
 
-    fn signed(&self, algorithm: Algorithm, document: Option<&Claim>) -> SignedData {
-        let len = self.data.len().try_into().ok();
-        let hash = match algorithm.hash() {
-            Some(_) => self.data.to_vec(),
-            None => digest::digest(&digest::SHA256, self.data).as_ref().to_vec(),
-        };
-        SignedData { kind: kind(algorithm, len), hash, document: document.map(shown) }
-    }
+fn signed(algorithm: Algorithm, data: &[u8], document: Option<&Claim>) -> SignedData {
+    let len = data.len().try_into().ok();
+    let hash = match algorithm.hash() {
+        Some(_) => data.to_vec(),
+        None => digest::digest(&digest::SHA256, data).as_ref().to_vec(),
+    };
+    SignedData { kind: kind(algorithm, len), hash, document: document.map(shown) }
 }
 
 impl<'a> Documents<'a> {

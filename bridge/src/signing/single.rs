@@ -4,9 +4,10 @@ use pkcs11_bridge_protocol::call::SignData;
 use pkcs11_bridge_protocol::failure::Failure;
 use serde_json::value::RawValue;
 
+use super::hashed::hashed;
 use super::in_flight::InFlight;
-use super::key_certificate::KeyCertificate;
 use super::key_permission;
+use super::key_search::{Found, Search};
 use super::login_task::{LoginTask, SigningContext};
 use super::login_terms;
 use super::pin::PinEntry;
@@ -26,20 +27,40 @@ pub(crate) async fn sign(
         cert_id,
         algorithm_reference,
         data,
+        message,
         pin,
         signature_format,
         document,
     } = params;
     let algorithm = algorithm_reference;
+    let data = match (data, &message) {
+        (Some(data), None) => data,
+        (None, Some(message)) => hashed(algorithm, message.as_ref())
+            .ok_or_else(|| {
+                let problem = "cannot be hashed with this algorithm here. Pass the hash as `data`.";
+                Failure::bad_argument("message", problem)
+            })?
+            .into(),
+        (Some(_), Some(_)) => {
+            let problem = "cannot be passed together with `message`. Pass one of them.";
+            return Err(Failure::bad_argument("data", problem));
+        }
+        (None, None) => {
+            let problem = "is missing. Pass the hash as `data`, or the message as `message`.";
+            return Err(Failure::bad_argument("data", problem));
+        }
+    };
     check_length(algorithm, data.as_ref())?;
     let _in_flight = InFlight::begin();
-    let certificate = KeyCertificate::get(context, slot_id, &cert_id).await?;
+    let purpose = Purpose::One { algorithm, data: data.as_ref(), document: document.as_ref() };
+    let search = Search { pins, context, slot_id, cert_id: &cert_id, pin: pin.clone() };
+    let Found { certificate, call } = search.find(purpose).await?;
     key_permission::check_signing(context, &certificate)?;
     let verifier = certificate.verifier(algorithm)?;
     let key = certificate.key_use(algorithm);
-    let task = Task::Sign(Sign { method: SigningMethod::SignData, key, data: data.clone(), pin });
-    let purpose = Purpose::One { algorithm, document: document.as_ref() };
-    let login = login_terms::terms(context, &certificate, None);
+    let method = SigningMethod::SignData;
+    let task = Task::Sign(Sign { method, key, data: data.clone(), message, pin });
+    let login = login_terms::terms(context, &certificate, call);
     let login_task = LoginTask { context, task: &task, login: &login, purpose };
     let reported =
         pins.execute(&login_task).await.map_err(|failure| certificate.failed(failure))?;

@@ -11,9 +11,11 @@ use pkcs11_bridge_protocol::slot_id::SlotId;
 use super::info;
 use super::module::LoadedModule;
 use super::module_error::InContext;
+use super::slot::{Credentials, LoginError, LoginNeed, SlotState};
 use super::text::{text, version};
 use super::token_info::low_bits;
 use crate::ipc::certificate_listing::{CertificateListing, ListedToken};
+use crate::ipc::task::HiddenCertificate;
 use crate::ipc::token_snapshot::TokenSnapshot;
 
 pub(super) fn info(module: &LoadedModule) -> Result<LibraryInfo, Failure> {
@@ -61,14 +63,43 @@ pub(super) fn tokens(module: &LoadedModule) -> Result<Vec<TokenInfo>, Failure> {
     Ok(read_each(slots, |slot| token_info(module, slot)))
 }
 
-/// The certificates of the token in one slot. Does not read them if the bridge knows them.
+/// The certificates of the token in one slot. Does not read them if the bridge knows them. With
+/// credentials, logs in first.
 pub(super) fn certificates(
     module: &LoadedModule,
     slot_id: SlotId,
     known: Option<&ListedToken>,
-) -> Result<CertificateListing, Failure> {
+    credentials: Option<&Credentials<'_>>,
+) -> Result<CertificateListing, LoginError> {
     let slot = module.slot(slot_id)?;
-    slot.with_renewal(|| slot.list_certificates(known))
+    slot.with_renewal(|| {
+        if let Some(credentials) = credentials {
+            log_in_to_read(&slot, credentials)?;
+        }
+        Ok(slot.list_certificates(known)?)
+    })
+}
+
+/// One certificate that the token may show only after a login, in DER.
+pub(super) fn hidden_certificate(
+    module: &LoadedModule,
+    task: &HiddenCertificate,
+    credentials: &Credentials<'_>,
+) -> Result<Base64Bytes, LoginError> {
+    let slot = module.slot(task.slot_id)?;
+    let certificate = slot.with_renewal(|| {
+        log_in_to_read(&slot, credentials)?;
+        Ok::<_, LoginError>(slot.certificate(&task.cert_id)?)
+    })?;
+    Ok(certificate.der().to_vec().into())
+}
+
+/// Logs in, unless the worker is logged in. A login shows the same to every task of the origin.
+fn log_in_to_read(slot: &SlotState, credentials: &Credentials<'_>) -> Result<(), LoginError> {
+    if slot.is_logged_out() {
+        drop(slot.log_in(credentials, None, LoginNeed::Always)?);
+    }
+    Ok(())
 }
 
 /// One certificate of the token in a slot, in DER.

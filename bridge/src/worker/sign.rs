@@ -23,11 +23,12 @@ pub(super) fn sign(
 ) -> Result<Base64Bytes, LoginError> {
     check_length(task.key.algorithm, task.data.as_ref())?;
     let slot = module.slot(task.key.slot_id)?;
-    let to_sign = ToSign { data: task.data.as_ref(), message: None };
+    let message = task.message.as_ref().map(AsRef::as_ref);
+    let to_sign = ToSign { data: task.data.as_ref(), message };
     let signature = slot.with_renewal(|| {
         let signer = Signer::find(&slot, &task.key)?;
         with_login_if_needed(&slot, |need| {
-            let _logged_in = slot.log_in(credentials, signer.certificate(), need)?;
+            let _logged_in = slot.log_in(credentials, Some(signer.certificate()), need)?;
             signer.sign(credentials, to_sign)
         })
     })?;
@@ -46,7 +47,7 @@ pub(super) fn prepare(
         slot.check_token()?;
         let signer = Signer::find(&slot, &task.key)?;
         with_login_if_needed(&slot, |need| {
-            let _logged_in = slot.log_in(credentials, signer.certificate(), need)?;
+            let _logged_in = slot.log_in(credentials, Some(signer.certificate()), need)?;
             Ok(BatchReady {
                 pin_for_each: signer.needs_pin_for_each()?,
                 token: slot.token_label()?,

@@ -118,11 +118,12 @@ impl SlotState {
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Logs in if needed. Private keys can be used as long as the guard lives.
+    /// Logs in if needed. Private keys can be used as long as the guard lives. `certificate` is
+    /// that of the key.
     pub(super) fn log_in(
         &self,
         credentials: &Credentials<'_>,
-        certificate: &TokenCertificate,
+        certificate: Option<&TokenCertificate>,
         need: LoginNeed,
     ) -> Result<RwLockReadGuard<'_, Login>, LoginError> {
         self.login.ensure(&self.token, credentials, certificate, need)
@@ -177,7 +178,9 @@ impl SlotState {
         &self,
         known: Option<&ListedToken>,
     ) -> Result<CertificateListing, Failure> {
-        self.token.list_certificates(known)
+        let listing = self.token.list_certificates(known)?;
+        let login_required = listing.login_required && self.is_logged_out();
+        Ok(CertificateListing { login_required, ..listing })
     }
 
     /// Reads the certificates from the token.

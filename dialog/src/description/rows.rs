@@ -34,6 +34,7 @@ pub(super) fn of_purpose(texts: &Texts, purpose: &Purpose) -> Vec<Row> {
             let data = Row::text(to_sign(), batch_kind(texts, kind, *count));
             documents_row(texts, documents).into_iter().chain([data]).collect()
         }
+        Purpose::ListCertificates => Vec::new(),
         Purpose::Authenticate => {
             vec![Row::text(texts.text("row-to-log-in"), texts.text("data-authenticate"))]
         }

@@ -176,7 +176,7 @@ mod tests {
         };
         let good = r#""slot_id":1,"cert_id":"01","algorithm_reference":"sha256""#;
         for (params, field) in [
-            (format!("{{{good}}}"), "missing field `data`"),
+            (r#"{"slot_id":1,"cert_id":"01"}"#.to_owned(), "missing field `algorithm_reference`"),
             (format!(r#"{{{good},"data":"AQI=","Pin":"1234"}}"#), "unknown field `Pin`"),
             (format!(r#"{{{good},"data":"AQI=","pin":1234}}"#), "`pin` has to be a string"),
             (format!(r#"{{{good},"data":"AQI=","pin":["1234"]}}"#), "`pin` has to be a string"),

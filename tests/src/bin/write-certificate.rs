@@ -1,8 +1,8 @@
 //! Writes a certificate to a SoftHSM token. `pkcs11-tool` does not write certificates with a
-//! subject of more than 512 bytes.
+//! subject of more than 512 bytes, nor certificates that a token shows only after a login.
 //!
-//! `write-certificate ID FILE` takes a `CKA_ID` in hexadecimal digits and a certificate in DER. The
-//! environment names SoftHSM's configuration.
+//! `write-certificate ID FILE [private]` takes a `CKA_ID` in hexadecimal digits and a certificate
+//! in DER. With `private`, `CKA_PRIVATE` is true. The environment names SoftHSM's configuration.
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::object::{Attribute, CertificateType, ObjectClass};
@@ -11,7 +11,11 @@ use pkcs11_bridge_tests::token::{LABEL, MODULE, PIN};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [id, file] = &arguments[..] else { panic!("usage: write-certificate ID FILE") };
+    let (id, file, private) = match &arguments[..] {
+        [id, file] => (id, file, false),
+        [id, file, word] if word == "private" => (id, file, true),
+        _ => panic!("usage: write-certificate ID FILE [private]"),
+    };
     let module = Pkcs11::new(MODULE).expect("SoftHSM");
     let flags = CInitializeFlags::OS_LOCKING_OK;
     module.initialize(CInitializeArgs::new(flags)).expect("a module");
@@ -25,7 +29,7 @@ fn main() {
             Attribute::Class(ObjectClass::CERTIFICATE),
             Attribute::CertificateType(CertificateType::X_509),
             Attribute::Token(true),
-            Attribute::Private(false),
+            Attribute::Private(private),
             Attribute::Id(const_hex::decode(id).expect("hexadecimal digits")),
             Attribute::Label(b"long".to_vec()),
             // SoftHSM requires a subject. No test reads it.

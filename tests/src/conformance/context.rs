@@ -96,7 +96,7 @@ impl Context {
             token.ok_or_else(|| format!("no token `{label}` in {tokens}"))?["slot_id"].clone();
         let slot = json!({ "module": module, "slot_id": slot_id });
         let listed = ok("certificates", page.call("certificates", slot).await)?;
-        let listed = listed.as_array().cloned().unwrap_or_default();
+        let listed = listed["certificates"].as_array().cloned().unwrap_or_default();
         let find = |key: &Key| {
             let der = base64(&key.der);
             let certificate = listed.iter().find(|one| one["base64"] == der);

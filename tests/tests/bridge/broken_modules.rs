@@ -100,7 +100,7 @@ async fn a_signature_before_which_no_pin_was_sent_is_made_in_a_fresh_worker() {
     let fixture = FaultFixture::new();
     let mut page = fixture.bridge.connect().await;
     for value in LASTING {
-        page.result("certificates", fixture.slot()).await;
+        page.certificates(fixture.slot()).await;
         page.result("signData", fixture.signing()).await;
         page.result("logout", json!({})).await;
         let logins = fixture.module.logins().len();
@@ -160,7 +160,7 @@ async fn an_error_of_one_call_ends_no_login() {
 async fn a_pin_that_meets_a_broken_worker_is_sent_once() {
     let fixture = FaultFixture::new();
     let mut page = fixture.bridge.connect().await;
-    page.result("certificates", fixture.slot()).await;
+    page.certificates(fixture.slot()).await;
     let broken = worker(&fixture);
     let rule = Rule::on("C_Login").in_process(broken).fail_before(CKR_DEVICE_ERROR);
     fixture.module.add(rule);

@@ -17,7 +17,7 @@ pub async fn open(token: &TestToken) -> (Bridge, Socket) {
 
 /// Asserts that the bridge lists a certificate under an id and signs with the certificate's key.
 pub async fn assert_signs(page: &mut Socket, token: &TestToken, id: &str, issued: &CertifiedKey) {
-    let listed = page.result("certificates", json!({ "slot_id": token.slot() })).await;
+    let listed = page.certificates(json!({ "slot_id": token.slot() })).await;
     let listed = listed.as_array().unwrap();
     let found: Vec<&Value> = listed.iter().filter(|certificate| certificate["id"] == id).collect();
     assert_eq!(found.len(), 1, "certificates of id {id} among {listed:?}");
@@ -94,7 +94,7 @@ async fn a_certificate_without_a_key_is_listed_and_cannot_sign() {
     let issued = token.generate_key(KeyType::P256, "no key");
     token.write_certificate(&issued, Some("0d"));
     let (_bridge, mut page) = open(&token).await;
-    let listed = page.result("certificates", json!({ "slot_id": token.slot() })).await;
+    let listed = page.certificates(json!({ "slot_id": token.slot() })).await;
     assert!(listed.as_array().unwrap().iter().any(|certificate| certificate["id"] == "0d"));
     let outcome = page.call("signData", sign_data(&token, "0d", "sha256")).await;
     assert_error("a certificate without a key", &outcome, (412, "404"), &["private key", "0d"]);

@@ -67,7 +67,7 @@ async fn a_wrong_slot_count_lists_no_missing_slots() {
 async fn a_wrong_object_count_reads_no_missing_objects() {
     let fixture = FaultFixture::new();
     let mut page = fixture.bridge.connect().await;
-    let right = page.result("certificates", fixture.slot()).await;
+    let right = page.certificates(fixture.slot()).await;
     let work = async {
         for length in [
             WrongLength::Written(11),
@@ -80,7 +80,7 @@ async fn a_wrong_object_count_reads_no_missing_objects() {
             let rule = fixture.module.add(Rule::on("C_FindObjects").wrong_length(length));
             let outcome = page.call("certificates", fixture.slot()).await;
             match &outcome {
-                Ok(certificates) => assert_eq!(*certificates, right, "{length:?}"),
+                Ok(list) => assert_eq!(list["certificates"], right, "{length:?}"),
                 Err(_) => assert_error(&format!("{length:?}"), &outcome, FAILED, &[]),
             }
             rule.remove();
@@ -113,7 +113,7 @@ async fn a_certificate_of_another_length_never_shows_the_workers_memory() {
     for (number, length) in lengths.into_iter().enumerate() {
         let what = format!("{length:?}");
         let mut page = fixture.bridge.connect_as(&origin(number)).await;
-        let right = page.result("certificates", fixture.slot()).await;
+        let right = page.certificates(fixture.slot()).await;
         let rule = fixture.module.add(Rule::on("C_GetAttributeValue").nth(2).wrong_length(length));
         let rule = match length {
             // The worker reads the length first, then the value.
@@ -126,7 +126,7 @@ async fn a_certificate_of_another_length_never_shows_the_workers_memory() {
         let (outcome, _) =
             fixture.while_healthy_module_works(page.call("certificates", fixture.slot())).await;
         match &outcome {
-            Ok(certificates) => assert_all_but_one_listed(&what, certificates, &right),
+            Ok(list) => assert_all_but_one_listed(&what, &list["certificates"], &right),
             Err(_) => assert_error(&what, &outcome, FAILED, &[]),
         }
         rule.remove();

@@ -29,7 +29,7 @@ fn ids(of: &Value) -> Vec<u64> {
 async fn a_certificate_that_is_not_der_affects_no_other() {
     let fixture = FaultFixture::new();
     let mut page = fixture.bridge.connect().await;
-    let right = page.result("certificates", fixture.slot()).await;
+    let right = page.certificates(fixture.slot()).await;
     let whole = fixture.token.certified_key(KeyType::P256).certificate_bytes();
     let values =
         [b"no DER at all".to_vec(), whole[..100].to_vec(), vec![0x30; 5000], vec![0x30, 0x80]];
@@ -38,7 +38,7 @@ async fn a_certificate_that_is_not_der_affects_no_other() {
         fixture.module.simulate_certificates(1, value, None);
     }
     let work = async {
-        let listed = page.result("certificates", fixture.slot()).await;
+        let listed = page.certificates(fixture.slot()).await;
         for certificate in right.as_array().unwrap() {
             assert!(listed.as_array().unwrap().contains(certificate), "{certificate}");
         }
@@ -67,7 +67,7 @@ async fn a_certificate_of_2_mb_is_listed() {
     fixture.module.simulate_certificates(1, &long, None);
     let mut page = fixture.bridge.connect().await;
     let work = async {
-        let listed = page.result("certificates", fixture.slot()).await;
+        let listed = page.certificates(fixture.slot()).await;
         let certificate = find(&listed, &id(0)).expect("it is listed");
         assert!(from_base64(certificate["base64"].as_str().unwrap()) == long);
         assert!(find(&listed, KeyType::P256.id()).is_some());
@@ -80,11 +80,11 @@ async fn a_certificate_of_2_mb_is_listed() {
 async fn a_certificate_above_the_frame_limit_affects_no_other() {
     let fixture = FaultFixture::new();
     let mut page = fixture.bridge.connect().await;
-    let right = page.result("certificates", fixture.slot()).await;
+    let right = page.certificates(fixture.slot()).await;
     let long = [&[0x30, 0x84, 3, 0, 0, 0][..], &vec![0x5a; 48 << 20]].concat();
     fixture.module.simulate_certificates(1, &long, None);
     let work = async {
-        let listed = page.result("certificates", fixture.slot()).await;
+        let listed = page.certificates(fixture.slot()).await;
         assert!(listed == right, "{} certificates", listed.as_array().unwrap().len());
         fixture.assert_works(&mut page).await;
     };
@@ -99,7 +99,7 @@ async fn ten_thousand_certificates_are_listed() {
     fixture.module.simulate_certificates(count, &der, None);
     let mut page = fixture.bridge.connect().await;
     let work = async {
-        let listed = page.result("certificates", fixture.slot()).await;
+        let listed = page.certificates(fixture.slot()).await;
         let listed = listed.as_array().unwrap();
         assert_eq!(listed.len(), count as usize + KeyType::ALL.len());
         let last = find_last(listed, &id(count - 1));
@@ -119,7 +119,7 @@ fn find_last<'a>(listed: &'a [Value], id: &str) -> &'a Value {
 async fn an_unreadable_certificate_affects_no_other() {
     let fixture = FaultFixture::new();
     let mut page = fixture.bridge.connect().await;
-    let right = page.result("certificates", fixture.slot()).await;
+    let right = page.certificates(fixture.slot()).await;
     let der = fixture.token.certified_key(KeyType::P384).certificate_bytes();
     let values = [
         CKR_DEVICE_ERROR,
@@ -133,7 +133,7 @@ async fn an_unreadable_certificate_affects_no_other() {
     }
     fixture.module.simulate_certificates(1, &der, None);
     let work = async {
-        let listed = page.result("certificates", fixture.slot()).await;
+        let listed = page.certificates(fixture.slot()).await;
         for certificate in right.as_array().unwrap() {
             assert!(listed.as_array().unwrap().contains(certificate), "{certificate}");
         }
@@ -191,7 +191,7 @@ async fn a_slot_that_vanishes_between_calls_is_reported() {
                 let outcome = page.call(method, params).await;
                 assert_error(&what, &outcome, NO_SLOT, &["slot"]);
             }
-            let others = page.result("certificates", json!({ "slot_id": second })).await;
+            let others = page.certificates(json!({ "slot_id": second })).await;
             assert_eq!(others, json!([]));
             fixture.module.simulate(|token| token.missing_slot = None);
             let listed = page.result("token", fixture.slot()).await;

@@ -203,8 +203,7 @@ async fn a_search_ends_when_no_handle_comes() {
         let fixture = FaultFixture::new();
         fixture.module.set_quirks(Quirks { handles_per_call: Some(handles), ..Quirks::default() });
         let mut page = fixture.bridge.connect().await;
-        let listed = page.result("certificates", json!({ "slot_id": fixture.token.slot() })).await;
-        let listed = listed.get("certificates").unwrap_or(&listed);
+        let listed = page.certificates(json!({ "slot_id": fixture.token.slot() })).await;
         assert_eq!(listed.as_array().unwrap().len(), KeyType::ALL.len(), "{handles}");
         page.result("signData", fixture.signing()).await;
     }

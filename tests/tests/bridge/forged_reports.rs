@@ -77,7 +77,7 @@ async fn a_module_cannot_take_another_certificate_than_the_page_was_shown() {
     let fixture = FaultFixture::new();
     let mut page = fixture.bridge.connect().await;
     let signing = fixture.signing();
-    let listed = page.result("certificates", fixture.slot()).await;
+    let listed = page.certificates(fixture.slot()).await;
     let wanted = signing["cert_id"].as_str().unwrap();
     let other = listed.as_array().unwrap().iter().find(|known| known["id"] != wanted).unwrap();
     // The worker asks for the session before it reads a certificate.

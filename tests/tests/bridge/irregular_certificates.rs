@@ -21,7 +21,7 @@ async fn every_irregular_certificate_signs(key_type: KeyType) {
     }
     let bridge = Setup::on(&token).start();
     let mut page = bridge.connect().await;
-    let listed = page.result("certificates", json!({ "slot_id": token.slot() })).await;
+    let listed = page.certificates(json!({ "slot_id": token.slot() })).await;
     let hash = digest("sha256", MESSAGE);
     let mut failed = Vec::new();
     for irregularity in Irregularity::ALL {

@@ -12,7 +12,7 @@ use super::fault_fixture::{FaultFixture, origin};
 /// The certificates, and the number of calls that read them.
 async fn list(fixture: &FaultFixture, page: &mut Socket) -> (Value, usize) {
     let before = fixture.module.count("C_GetAttributeValue");
-    let certificates = page.result("certificates", fixture.slot()).await;
+    let certificates = page.certificates(fixture.slot()).await;
     (certificates, fixture.module.count("C_GetAttributeValue") - before)
 }
 

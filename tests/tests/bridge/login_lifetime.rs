@@ -36,7 +36,7 @@ async fn reading_does_not_keep_a_login_alive() {
         assert!(start.elapsed() < Duration::from_secs(30), "reading keeps the login alive");
         page.result("slots", json!({})).await;
         page.result("token", slot.clone()).await;
-        page.result("certificates", slot.clone()).await;
+        page.certificates(slot.clone()).await;
         assert_eq!(page.result("verifySignedData", verify.clone()).await, true);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -25,7 +25,7 @@ async fn assert_signs(page: &mut Socket, token: &TestToken, label: &str, pin: &s
         found.unwrap_or_else(|| panic!("no {name} {value:?} in {list}")).clone()
     };
     let slot = found(&tokens, "label", label)["slot_id"].clone();
-    let certificates = page.result("certificates", json!({ "slot_id": slot })).await;
+    let certificates = page.certificates(json!({ "slot_id": slot })).await;
     let cert_id = found(&certificates, "label", KeyType::P256.name())["id"].clone();
     let params = sign_data(token, KeyType::P256.id(), "sha256");
     let params = with(&with(&with(&params, "slot_id", slot), "cert_id", cert_id), "pin", pin);

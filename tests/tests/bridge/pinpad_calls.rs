@@ -61,7 +61,7 @@ async fn while_the_reader_waits_the_origin_can_still_read() {
     let mut second = fixture.bridge.connect().await;
     let reading = async {
         second.result("slots", json!({})).await;
-        second.result("certificates", json!({ "slot_id": fixture.token.slot() })).await;
+        second.certificates(json!({ "slot_id": fixture.token.slot() })).await;
     };
     let read = timeout(Duration::from_secs(5), reading).await;
     fixture.module.release_pinpad();

@@ -211,7 +211,7 @@ async fn certificates_lists_the_certificates_of_the_token() {
     let token = TestToken::new();
     let bridge = Setup::on(&token).start();
     let mut page = bridge.connect().await;
-    let listed = page.result("certificates", json!({ "slot_id": token.slot() })).await;
+    let listed = page.certificates(json!({ "slot_id": token.slot() })).await;
     let listed = listed.as_array().expect("an array");
     assert_eq!(listed.len(), KeyType::ALL.len());
     for key_type in KeyType::ALL {

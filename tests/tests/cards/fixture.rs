@@ -53,7 +53,7 @@ impl CardFixture {
 
     /// A key of the card, as a page finds it.
     pub async fn key(&self, page: &mut Socket, key_type: KeyType) -> PageKey {
-        let listed = page.result("certificates", json!({ "slot_id": self.slot })).await;
+        let listed = page.certificates(json!({ "slot_id": self.slot })).await;
         let der = base64(&template_key(key_type).certificate_bytes());
         let mut listed = listed.as_array().expect("certificates").iter();
         let certificate = listed.find(|certificate| certificate["base64"] == der);

@@ -132,7 +132,7 @@ pub(super) fn unavailable(label: &str, purpose: Purpose<'_>, policy: Policy) -> 
                 ),
             )
         }
-        (Policy::Native, _) | (_, Purpose::OneOf { .. } | Purpose::Authenticate) => Failure::new(
+        _ => Failure::new(
             ErrorCode::Internal,
             format!(
                 "The token \"{label}\" needs its PIN, and the bridge cannot ask the user for it. \

@@ -102,9 +102,9 @@ impl Logins {
 
     /// A signature was made with the key of this certificate.
     pub(super) fn count_signature(&mut self, slot: SlotId, terms: &LoginTerms) {
-        let login = self.slots.get_mut(&slot);
-        if let Some(opened) = login.and_then(|login| login.certificates.get_mut(&terms.certificate))
-        {
+        let (login, certificate) = (self.slots.get_mut(&slot), terms.certificate.as_ref());
+        let opened = login.zip(certificate);
+        if let Some(opened) = opened.and_then(|(login, key)| login.certificates.get_mut(key)) {
             opened.signatures = opened.signatures.saturating_add(1);
         }
     }
@@ -181,7 +181,7 @@ mod tests {
 
     fn terms(certificate: &str) -> LoginTerms {
         LoginTerms {
-            certificate: Fingerprint::of(certificate.as_bytes()),
+            certificate: Some(Fingerprint::of(certificate.as_bytes())),
             name: certificate.into(),
             batch: None,
             opens_for: Some(LIMITS.longest),
@@ -228,6 +228,23 @@ mod tests {
         logins.begin(SLOT);
         logins.end(SLOT, &b, true, &refused(PinReason::Login), PinUse::NotAccepted);
         assert!(!logins.may_use(SLOT, &a) && !logins.may_use(SLOT, &b), "the worker logged out");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_login_to_read_opens_no_key_and_is_not_kept_alive() {
+        let mut logins = Logins::new(LIMITS);
+        let reading = LoginTerms { certificate: None, ..each("", Some(1)) };
+        sign(&mut logins, &reading, PinUse::Accepted);
+        assert!(!logins.may_use(SLOT, &terms("")) && !logins.may_use(SLOT, &each("", None)));
+        // The call that the PIN was for goes on.
+        assert!(logins.may_use(SLOT, &each("a", Some(1))));
+        assert!(!logins.may_use(SLOT, &each("a", Some(2))));
+        for _ in 0..4 {
+            advance(MINUTE).await;
+            sign(&mut logins, &reading, PinUse::NotSent);
+        }
+        advance(MINUTE).await;
+        assert_eq!(logins.take_expired(), [SLOT]);
     }
 
     #[tokio::test(start_paused = true)]

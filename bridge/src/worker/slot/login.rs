@@ -15,7 +15,7 @@ use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::pin::Pin;
 use pkcs11_bridge_protocol::rv::Rv;
 
-use super::token::{TokenAccess, check_token};
+use super::token::{TokenAccess, can_log_in, check_token};
 use crate::confinement::tracer;
 use crate::ipc::pin::{
     PinEntryPath, PinPermission, PinReason, PinRefusal, PinRequest, PinUse, TokenPinState,
@@ -71,7 +71,7 @@ impl Credentials<'_> {
 pub(in crate::worker) enum LoginNeed {
     /// If the token says that it does (`CKF_LOGIN_REQUIRED`).
     AsTokenSays,
-    /// If the token has a PIN at all (`CKF_USER_PIN_INITIALIZED`).
+    /// If the token has a PIN at all (also `CKF_USER_PIN_INITIALIZED`).
     Always,
 }
 
@@ -173,7 +173,7 @@ impl TokenLogin {
         &self,
         token: &TokenAccess,
         credentials: &Credentials<'_>,
-        certificate: &TokenCertificate,
+        certificate: Option<&TokenCertificate>,
         need: LoginNeed,
     ) -> Result<RwLockReadGuard<'_, Login>, LoginError> {
         loop {
@@ -190,7 +190,7 @@ impl TokenLogin {
             let info = token.info()?;
             let needs_login = match need {
                 LoginNeed::AsTokenSays => info.login_required(),
-                LoginNeed::Always => info.user_pin_initialized(),
+                LoginNeed::Always => can_log_in(&info),
             };
             if credentials.page_pin.is_none() && !needs_login {
                 return Ok(login);
@@ -260,12 +260,12 @@ fn permitted_pin<'a>(
     credentials: &Credentials<'a>,
     info: &TokenInfo,
     reason: PinReason,
-    certificate: &TokenCertificate,
+    certificate: Option<&TokenCertificate>,
 ) -> Result<Option<&'a Pin>, LoginError> {
     refuse_tracer()?;
     let token = pin_state(info);
     if credentials.pin_use.get().was_sent() || !credentials.permission.covers(&token) {
-        let certificate = certificate.subject();
+        let certificate = certificate.map(TokenCertificate::subject);
         return Err(LoginError::PinNeeded(PinRequest { token, certificate, reason }));
     }
     match credentials.permission {
@@ -289,7 +289,7 @@ pub(super) fn authenticate(
     certificate: &TokenCertificate,
 ) -> Result<(), LoginError> {
     let info = token.info()?;
-    let pin = permitted_pin(credentials, &info, PinReason::Signature, certificate)?;
+    let pin = permitted_pin(credentials, &info, PinReason::Signature, Some(certificate))?;
     check_token(session)?;
     credentials
         .send(session, UserType::ContextSpecific, pin)
@@ -302,7 +302,7 @@ pub(super) fn may_authenticate(
     credentials: &Credentials<'_>,
     certificate: &TokenCertificate,
 ) -> Result<(), LoginError> {
-    permitted_pin(credentials, &token.info()?, PinReason::Signature, certificate).map(drop)
+    permitted_pin(credentials, &token.info()?, PinReason::Signature, Some(certificate)).map(drop)
 }
 
 fn refusal(error: &Error, info: &TokenInfo, token: &TokenAccess, reason: PinReason) -> LoginError {

@@ -117,7 +117,8 @@ impl TokenAccess {
     ) -> Result<CertificateListing, Failure> {
         let session = self.session()?;
         let objects = certificates::handles(&session)?;
-        let identity = self.info()?.identity();
+        let info = self.info()?;
+        let identity = info.identity();
         let token = ListedToken { identity, objects: objects.len() };
         let is_known = known == Some(&token) && self.may_have_same(&objects);
         let (certificates, is_complete) = if is_known {
@@ -127,7 +128,8 @@ impl TokenAccess {
             (Some(certificates.iter().map(TokenCertificate::info).collect()), is_complete)
         };
         self.known().listed = Some(objects);
-        Ok(CertificateListing { token, certificates, is_complete })
+        let login_required = can_log_in(&info);
+        Ok(CertificateListing { token, certificates, login_required, is_complete })
     }
 
     /// Whether the certificates may be those of the last list. The handles of this process show
@@ -203,6 +205,11 @@ impl TokenAccess {
     fn known(&self) -> MutexGuard<'_, KnownObjects> {
         lock(&self.known)
     }
+}
+
+/// Whether a user can log in to the token, as far as its flags tell.
+pub(super) fn can_log_in(info: &TokenInfo) -> bool {
+    info.login_required() || info.user_pin_initialized()
 }
 
 /// Whether the module says that the user is logged in. Fails if the token was removed since the

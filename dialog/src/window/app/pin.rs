@@ -38,7 +38,10 @@ impl App {
         let live_since = self.typing_since.map(|typing| typing.max(*since));
         let is_empty = field.text().is_empty();
         let sign = match &self.question {
-            Question::Pin(PinQuestion { purpose: Purpose::Authenticate, .. }) => "pin-log-in",
+            Question::Pin(PinQuestion {
+                purpose: Purpose::Authenticate | Purpose::ListCertificates,
+                ..
+            }) => "pin-log-in",
             _ => "pin-sign",
         };
         let pressed = self.cancel_row(ui, Some((sign, !is_empty)));

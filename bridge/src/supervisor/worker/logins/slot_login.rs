@@ -51,7 +51,8 @@ impl SlotLogin {
     /// Whether the login is open for a task that brings no PIN.
     pub(super) fn is_open_for(&self, terms: &LoginTerms) -> bool {
         let of_batch = terms.batch.and_then(|batch| self.batches.get(&batch));
-        let of_certificate = self.certificates.get(&terms.certificate);
+        let of_certificate =
+            terms.certificate.and_then(|certificate| self.certificates.get(&certificate));
         let mut times = of_batch.into_iter().chain(of_certificate.map(|opened| &opened.times));
         times.any(|times| !times.is_over())
     }
@@ -66,11 +67,11 @@ impl SlotLogin {
         if let Some(batch) = terms.batch {
             self.batches.insert(batch, LoginTimes::from_now(limits));
         }
-        if terms.opens_for.is_some() {
-            let signatures =
-                self.certificates.get(&terms.certificate).map_or(0, |opened| opened.signatures);
+        if let (Some(certificate), Some(_)) = (terms.certificate, terms.opens_for) {
+            let before = self.certificates.get(&certificate);
+            let signatures = before.map_or(0, |opened| opened.signatures);
             let (name, times) = (Arc::clone(&terms.name), LoginTimes::from_now(limits));
-            self.certificates.insert(terms.certificate, Opened { name, signatures, times });
+            self.certificates.insert(certificate, Opened { name, signatures, times });
         }
     }
 
@@ -80,9 +81,10 @@ impl SlotLogin {
     }
 
     pub(super) fn use_now(&mut self, terms: &LoginTerms) {
+        let Some(certificate) = terms.certificate else { return };
         let now = Instant::now();
         self.times.last = now;
-        if let Some(opened) = self.certificates.get_mut(&terms.certificate) {
+        if let Some(opened) = self.certificates.get_mut(&certificate) {
             opened.times.last = now;
         }
         if let Some(times) = terms.batch.and_then(|batch| self.batches.get_mut(&batch)) {
