@@ -151,7 +151,7 @@ async fn other_calls_and_batches_run_in_parallel() {
     let beside = [
         page.request("hello", json!({})).await,
         page.request("slots", json!({})).await,
-        page.request("signData", fixture.without_pin.clone()).await,
+        page.request("signData", fixture.with_pin.clone()).await,
         page.request("signDataBatch", batch(&fixture, KeyType::P256, 20)).await,
     ];
     let mut order = Vec::new();
