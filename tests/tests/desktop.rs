@@ -157,7 +157,8 @@ async fn a_user_stops_a_batch_in_the_bridges_window() {
     let bridge = setup.start();
     let mut page = bridge.connect().await;
     let params = sign_data(&token, KeyType::P256.id(), "sha256");
-    let hashes = vec![params["data"].clone(); 200];
+    // So many that a busy machine still has some to make when the user stops them.
+    let hashes = vec![params["data"].clone(); 800];
     page.request("signDataBatch", with(&params, "data", json!(hashes))).await;
     let title = desktop.wait_for_window();
     assert!(title.contains("Signing"), "{title}");
