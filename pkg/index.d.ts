@@ -249,7 +249,10 @@ export interface HashToSign {
 
 /** A message to hash and sign. */
 export interface MessageToSign {
-  /** The message in base64. Some tokens sign no hash, and hash the message themselves. */
+  /**
+   * The message in base64. The bridge hashes it, or the token does if it signs no hash. The bridge
+   * cannot hash with `sha3-224`.
+   */
   message: string;
   data?: undefined;
 }
@@ -372,7 +375,10 @@ export type CertificatesResponse = CertificateListResponse<Certificate>;
 export type ParsedCertificatesResponse = CertificateListResponse<ParsedCertificate>;
 /** A list of certificates. */
 export interface CertificateListResponse<C> extends Response<C[]> {
-  /** Whether the token may show more certificates after a login: see `login` of the options. */
+  /**
+   * Whether the token may show more certificates after a login: see `login` of the options. `false`
+   * if the site is logged in.
+   */
   login_required: boolean;
 }
 /** The response of {@link AbstractPkcs11.signData}: the signature in base64. */
@@ -426,9 +432,9 @@ export interface AbstractPkcs11 {
   ): Promise<CertificatesResponse>;
 
   /**
-   * Signs a hash with the key of a certificate. Bridge and client check every signature against the
-   * certificate before the page gets it. If the token needs a PIN and `data` has none, the
-   * promise waits until the user has entered it.
+   * Signs a hash or a message with the key of a certificate. Bridge and client check every
+   * signature against the certificate before the page gets it. If the token needs a PIN and `data`
+   * has none, the promise waits until the user has entered it.
    */
   signData(data: SignData, callback?: Callback<DataResponse>): Promise<DataResponse>;
 
@@ -676,7 +682,7 @@ export function forgetBridgeKey(): Promise<void>;
 
 /**
  * Hashes a message of any size. It uses constant memory and does not block the page. Resolves to
- * the hash in base64, for {@link SignData.data}.
+ * the hash in base64, for {@link HashToSign.data}.
  *
  * @param source a `Blob`, a `File`, a stream of bytes, an `ArrayBuffer`, or a view of one
  * @param algorithm `sha1`, `sha224`, `sha256`, `sha384` or `sha512`

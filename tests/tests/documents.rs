@@ -11,7 +11,7 @@ use pkcs11_bridge_tests::program::tool;
 use pkcs11_bridge_tests::workspace;
 
 /// The documents for people who read the repository.
-const DOCUMENTS: [&str; 11] = [
+const DOCUMENTS: [&str; 14] = [
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -19,10 +19,13 @@ const DOCUMENTS: [&str; 11] = [
     "RELEASING.md",
     "SECURITY.md",
     "docs",
+    "examples/README.md",
     "examples/html/README.md",
+    "examples/login/README.md",
     "examples/node-websocket/README.md",
     "examples/vite/README.md",
     "pkg/README.md",
+    "third-party/README.md",
 ];
 
 /// The folders that a path in a document may start from, beside the root and the document's own.
