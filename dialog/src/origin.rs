@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use crate::safe_text::make_safe;
 
-/// An origin in three parts. Only whoever registered `domain` can make names that end with it, so
-/// a dialog marks this part.
+/// An origin in three parts. Only the owner of `domain` can make names that end with it, so a
+/// dialog marks this part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShownOrigin {
     /// The scheme and the labels below the registrable domain: `https://login.`

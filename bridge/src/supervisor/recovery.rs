@@ -1,7 +1,7 @@
 //! Executes requests, in a fresh worker if the first one is broken. A module may lose its state, or
 //! its connection to the token, and then fail for ever in its process.
 //!
-//! No request with a PIN comes here, so none is repeated.
+//! No request that lets the worker send a PIN comes here, so no PIN is sent again.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,7 +1,8 @@
 //! A PIV card (NIST SP 800-73-4) for tests, in software. A virtual reader, vpcd of the project
 //! vsmartcard, finds the card over TCP, so that pcscd and real PKCS#11 modules use it as they use
 //! a card of plastic. The card keeps its keys, its PIN and its count of commands while it is out
-//! of the reader. It has no security: whoever reaches the reader's port may play another card.
+//! of the reader. It has no security: a program that reaches the reader's port may play another
+//! card.
 
 mod apdu;
 mod application;

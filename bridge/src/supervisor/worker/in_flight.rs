@@ -17,8 +17,8 @@ pub(super) struct Running<T> {
     limits: TimeLimits,
     /// How long the worker may take.
     worker: Wait,
-    /// How long the caller still waits; `None` if it waits as long as the worker may take, or if
-    /// nobody waits any more.
+    /// How long the caller still waits; `None` if it waits as long as the worker may take, or if it
+    /// has gone.
     caller: Option<Wait>,
     pub(super) kept: T,
 }
@@ -79,7 +79,7 @@ impl<T> Running<T> {
         self.limits.caller < other.limits.caller
     }
 
-    /// Lets a caller wait for this task, which nobody waits for any more.
+    /// Lets a new caller wait for this task, whose caller has gone.
     pub(super) fn let_caller_wait(&mut self) {
         self.caller = Some(Wait::from_now(self.limits.caller));
     }
