@@ -1,5 +1,5 @@
 //! What a worker has shown so far. A worker that worked before, or that is old, may have lost its
-//! connection to the token. A fresh one that fails says the truth.
+//! connection to the token. If a fresh one fails, the module or the token is at fault.
 
 use std::collections::HashSet;
 use std::time::Duration;
