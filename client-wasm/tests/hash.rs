@@ -137,7 +137,11 @@ async fn other_sources_are_bad_arguments() {
         ("'text'", "sha256", "`source` has to be a Blob"),
         ("undefined", "sha256", "`source` has to be a Blob"),
         ("[1, 2, 3]", "sha256", "`source` has to be a Blob"),
-        ("new Uint8Array(1)", "md5", "`algorithm` has to be sha1, sha256, sha384 or sha512"),
+        (
+            "new Uint8Array(1)",
+            "md5",
+            "`algorithm` has to be sha1, sha224, sha256, sha384 or sha512",
+        ),
         ("new Uint8Array(1)", "RS256", "`algorithm` has to be"),
         ("new Uint8Array(1)", "", "`algorithm` has to be"),
         (
