@@ -16,6 +16,7 @@ families! {
     caml_crush = "caml-crush";
     nss = "nss";
     opencryptoki = "opencryptoki";
+    opensc = "opensc";
     p11_kit_client = "p11-kit-client";
     p11_kit_proxy = "p11-kit-proxy";
     softhsm = "softhsm";

@@ -18,7 +18,8 @@ pub struct TokenIdentity {
 /// The token that a list is of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedToken {
-    pub(crate) identity: TokenIdentity,
+    /// `None` if the worker did not ask for it. Such a list is never used again.
+    pub(crate) identity: Option<TokenIdentity>,
     /// The number of its certificate objects.
     pub(crate) objects: usize,
 }

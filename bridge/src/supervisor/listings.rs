@@ -10,7 +10,7 @@ use pkcs11_bridge_protocol::slot_id::SlotId;
 use tokio::time::Instant;
 
 use crate::access::origin::Origin;
-use crate::ipc::certificate_listing::ListedToken;
+use crate::ipc::certificate_listing::{ListedToken, TokenIdentity};
 use crate::modules::ModuleName;
 use crate::process::lock::lock;
 
@@ -53,7 +53,8 @@ impl Listings {
             certificates.iter().map(|certificate| certificate.base64.as_ref().len()).sum();
         let key = (origin.clone(), module.clone(), slot);
         let mut listings = lock(&self.0);
-        if token.identity.serial.is_empty() || size > MAX_SIZE {
+        let has_serial = |identity: &TokenIdentity| !identity.serial.is_empty();
+        if !token.identity.as_ref().is_none_or(has_serial) || size > MAX_SIZE {
             listings.remove(&key);
             return;
         }
@@ -85,14 +86,13 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
-    use crate::ipc::certificate_listing::TokenIdentity;
 
     fn token(serial: &str) -> ListedToken {
         let (label, manufacturer, model) = Default::default();
         let serial = serial.to_owned();
         let free_memory = [None; 2];
         let identity = TokenIdentity { serial, label, manufacturer, model, free_memory };
-        ListedToken { identity, objects: 0 }
+        ListedToken { identity: Some(identity), objects: 0 }
     }
 
     #[tokio::test(start_paused = true)]

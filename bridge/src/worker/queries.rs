@@ -13,7 +13,7 @@ use super::module::LoadedModule;
 use super::module_error::InContext;
 use super::slot::{Credentials, LoginError, LoginNeed, SlotState};
 use super::text::{text, version};
-use super::token_info::low_bits;
+use super::token_info::{self, low_bits};
 use crate::ipc::certificate_listing::{CertificateListing, ListedToken};
 use crate::ipc::task::HiddenCertificate;
 use crate::ipc::token_snapshot::TokenSnapshot;
@@ -54,7 +54,9 @@ fn read_each<T>(slots: Vec<Slot>, read: impl Fn(Slot) -> Result<T, Failure>) -> 
 /// The token in one slot.
 pub(super) fn token(module: &LoadedModule, slot_id: SlotId) -> Result<TokenInfo, Failure> {
     let slot = module.slot(slot_id)?;
-    token_info(module, slot.slot())
+    let info = read_token(module, slot.slot())?;
+    slot.note_login(&info);
+    Ok(info.into_result(slot_id))
 }
 
 /// The tokens in all slots. Leaves out a token that cannot be read.
@@ -141,9 +143,13 @@ fn slot_info(module: &LoadedModule, slot: Slot) -> Result<SlotInfo, Failure> {
 }
 
 fn token_info(module: &LoadedModule, slot: Slot) -> Result<TokenInfo, Failure> {
+    Ok(read_token(module, slot)?.into_result(SlotId(slot.id())))
+}
+
+fn read_token(module: &LoadedModule, slot: Slot) -> Result<token_info::TokenInfo, Failure> {
     let info = info::of_token(module.functions(), slot);
-    let info = info.context(&format!("asking for the token in slot {}", slot.id())).map_err(
-        |failure| match failure.code {
+    info.context(&format!("asking for the token in slot {}", slot.id())).map_err(|failure| {
+        match failure.code {
             ErrorCode::NoToken => Failure {
                 message: format!(
                     "There is no token in slot {}. Put it in and try again.",
@@ -152,7 +158,6 @@ fn token_info(module: &LoadedModule, slot: Slot) -> Result<TokenInfo, Failure> {
                 ..failure
             },
             _ => failure,
-        },
-    )?;
-    Ok(info.into_result(SlotId(slot.id())))
+        }
+    })
 }

@@ -22,6 +22,7 @@ use super::mechanism::Way;
 use super::module_error::{AsFailure, Stale};
 use super::sessions::PooledSession;
 use super::single_part;
+use super::token_info::TokenInfo;
 use crate::certificate::fingerprint::Fingerprint;
 use crate::ipc::certificate_listing::{CertificateListing, ListedToken};
 use crate::verification::scheme::Scheme;
@@ -167,6 +168,11 @@ impl SlotState {
             self.check_token()?;
         }
         Ok(())
+    }
+
+    /// Remembers what the token says about logins.
+    pub(super) fn note_login(&self, info: &TokenInfo) {
+        self.token.note_login(info);
     }
 
     pub(super) fn token_label(&self) -> Result<String, Failure> {

@@ -1,8 +1,11 @@
 //! The bridge keeps the certificates that an origin has listed, for as long as the token stays. A
 //! call of `C_GetAttributeValue` is what reads a certificate from a card.
 
+use std::time::Duration;
+
 use pkcs11_bridge_tests::processes;
 use pkcs11_bridge_tests::socket::Socket;
+use pkcs11_bridge_tests::test_module::Rule;
 use pkcs11_bridge_tests::token::{KeyType, Usage};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -23,6 +26,8 @@ async fn the_next_list_of_an_origin_reads_no_certificate() {
     let mut page = fixture.bridge.connect().await;
     let (first, reads) = list(&fixture, &mut page).await;
     assert!(reads > 0 && !first.as_array().unwrap().is_empty(), "{reads}: {first}");
+    // Only now the worker asks which token it is, because that costs time too.
+    assert_eq!(list(&fixture, &mut page).await, (first.clone(), reads), "the second time");
     assert_eq!(list(&fixture, &mut page).await, (first.clone(), 0), "the same worker");
 
     for worker in fixture.bridge.workers() {
@@ -44,9 +49,21 @@ async fn the_next_list_of_an_origin_reads_no_certificate() {
 }
 
 #[tokio::test]
+async fn a_slow_list_is_kept_from_the_first_time() {
+    let fixture = FaultFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    let slow = Rule::on("C_FindObjectsInit").next(1).sleep(Duration::from_secs(5));
+    fixture.module.add(slow);
+    let (first, reads) = list(&fixture, &mut page).await;
+    assert!(reads > 0, "{first}");
+    assert_eq!(list(&fixture, &mut page).await, (first, 0));
+}
+
+#[tokio::test]
 async fn another_token_or_another_certificate_is_read() {
     let fixture = FaultFixture::new();
     let mut page = fixture.bridge.connect().await;
+    list(&fixture, &mut page).await;
     let (first, reads) = list(&fixture, &mut page).await;
 
     fixture.module.remove_token();

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error, RvError};
@@ -13,7 +14,7 @@ use cryptoki::session::{Session, SessionState};
 use cryptoki::slot::Slot;
 use pkcs11_bridge_protocol::failure::Failure;
 
-use crate::ipc::certificate_listing::{CertificateListing, ListedToken};
+use crate::ipc::certificate_listing::{CertificateListing, ListedToken, TokenIdentity};
 use crate::process::lock::lock;
 use crate::verification::scheme::Scheme;
 use crate::worker::certificates::{self, ReadCertificates, TokenCertificate};
@@ -41,6 +42,8 @@ struct KnownObjects {
     /// The certificate objects when they were last listed.
     listed: Option<Vec<ObjectHandle>>,
     mechanisms: Option<Arc<[MechanismType]>>,
+    /// Whether a user can log in, if a task has asked the token.
+    can_log_in: Option<bool>,
     /// The keys that signatures have proven, by the id of their certificate.
     keys: HashMap<String, ProvenKey>,
     /// Keys that made a wrong signature, with the id of the certificate.
@@ -75,11 +78,22 @@ impl TokenAccess {
 
     /// What the token that is in the slot now says of itself.
     pub(super) fn info(&self) -> Result<TokenInfo, Failure> {
-        // OpenSC notices only here that the card was changed. Otherwise it answers for the card
-        // before, with that card's count of tries, and fails the login.
-        let _ = self.context.get_slot_info(self.slot);
+        self.notice_change();
         let operation = format!("asking for the token in slot {}", self.slot.id());
-        info::of_token(&self.functions, self.slot).context(&operation)
+        let info = info::of_token(&self.functions, self.slot).context(&operation)?;
+        self.note_login(&info);
+        Ok(info)
+    }
+
+    /// OpenSC notices only here that the card was changed. Otherwise it answers for the card
+    /// before, with that card's certificates and count of tries, and fails the login.
+    fn notice_change(&self) {
+        let _ = self.context.get_slot_info(self.slot);
+    }
+
+    /// Remembers what the token says about logins.
+    pub(super) fn note_login(&self, info: &TokenInfo) {
+        self.known().can_log_in = Some(can_log_in(info));
     }
 
     /// Ends the login. Succeeds if there is none.
@@ -115,21 +129,34 @@ impl TokenAccess {
         &self,
         known: Option<&ListedToken>,
     ) -> Result<CertificateListing, Failure> {
+        let began = Instant::now();
+        self.notice_change();
         let session = self.session()?;
         let objects = certificates::handles(&session)?;
-        let info = self.info()?;
-        let identity = info.identity();
-        let token = ListedToken { identity, objects: objects.len() };
-        let is_known = known == Some(&token) && self.may_have_same(&objects);
-        let (certificates, is_complete) = if is_known {
+        let listed = |identity| ListedToken { identity, objects: objects.len() };
+        // OpenSC asks the card for this. The first list of an origin costs no more than needed.
+        let mut token = listed(known.map(|_| self.identity()).transpose()?);
+        let is_known = token.identity.is_some() && known == Some(&token);
+        let (certificates, is_complete) = if is_known && self.may_have_same(&objects) {
             (None, true)
         } else {
             let (certificates, is_complete) = self.read(&session, &objects)?;
+            if token.identity.is_none() && began.elapsed() >= SLOW {
+                let identity = self.identity()?;
+                // The session fails if the token was changed meanwhile.
+                if certificates::handles(&session)? == objects {
+                    token = listed(Some(identity));
+                }
+            }
             (Some(certificates.iter().map(TokenCertificate::info).collect()), is_complete)
         };
+        let login_required = self.known().can_log_in.unwrap_or(true);
         self.known().listed = Some(objects);
-        let login_required = can_log_in(&info);
         Ok(CertificateListing { token, certificates, login_required, is_complete })
+    }
+
+    fn identity(&self) -> Result<TokenIdentity, Failure> {
+        Ok(self.info()?.identity())
     }
 
     /// Whether the certificates may be those of the last list. The handles of this process show
@@ -206,6 +233,9 @@ impl TokenAccess {
         lock(&self.known)
     }
 }
+
+/// A list that took this long is worth keeping from the first time.
+const SLOW: Duration = Duration::from_secs(5);
 
 /// Whether a user can log in to the token, as far as its flags tell.
 pub(super) fn can_log_in(info: &TokenInfo) -> bool {
