@@ -1,26 +1,35 @@
 //! Certificates that the token shows only after a login (`CKA_PRIVATE`).
 
+use std::time::Duration;
+
 use pkcs11_bridge_tests::digest::{base64, digest};
 use pkcs11_bridge_tests::outcome::assert_error;
-use pkcs11_bridge_tests::params::{MESSAGE, with};
+use pkcs11_bridge_tests::params::{MESSAGE, sign_data, with, without};
 use pkcs11_bridge_tests::pinentry::Answer;
 use pkcs11_bridge_tests::program::{run, tool};
+use pkcs11_bridge_tests::test_module::Rule;
 use pkcs11_bridge_tests::token::{CertifiedKey, KeyType, PIN, TestToken, Usage};
 use serde_json::{Value, json};
 
+use super::fault_fixture::OVERDUE;
 use super::pin_fixture::{CANCELLED, OTHER, PinFixture, RIGHT_LOGIN, assert_signature};
 
 const HIDDEN: &str = "a1";
 
 /// A fixture with such a certificate and its key.
 fn set_up(usage: Usage) -> (PinFixture, CertifiedKey) {
+    set_up_with(usage, "")
+}
+
+/// The same with more lines in the bridge's configuration.
+fn set_up_with(usage: Usage, lines: &str) -> (PinFixture, CertifiedKey) {
     let token = TestToken::new();
     let issued = token.generate_key_for(usage, KeyType::P256, "hidden");
     token.write_private_key(&issued, Some(HIDDEN));
     let mut write = tool(env!("CARGO_BIN_EXE_write-certificate"));
     write.env("SOFTHSM2_CONF", token.configuration());
     run(write.arg(HIDDEN).arg(issued.certificate_der()).arg("private"));
-    (PinFixture::on(token), issued)
+    (PinFixture::configured_on(token, lines), issued)
 }
 
 /// Parameters of `signData` with that key, without a PIN.
@@ -67,6 +76,52 @@ async fn a_login_lists_them_and_opens_no_key() {
     page.result("logout", slot.clone()).await;
     let list = page.result("certificates", slot).await;
     assert!(!has_hidden(&list) && list["login_required"] == true, "{list}");
+}
+
+#[tokio::test]
+async fn a_slow_read_shows_them_to_no_call_after_the_logout() {
+    let (fixture, _) = set_up_with(Usage::Signing, "read_deadline_seconds = 2");
+    let mut page = fixture.bridge.connect().await;
+    let slot = json!({ "slot_id": fixture.token.slot() });
+    fixture.pinentry.answer(Answer::pin(PIN));
+    assert!(has_hidden(&page.result("certificates", with(&slot, "login", true)).await));
+    let slow = Rule::on("C_GetTokenInfo").next(1).sleep(Duration::from_secs(5));
+    let rule = fixture.module.add(slow);
+    let outcome = page.call("certificates", slot.clone()).await;
+    assert_error("a slow read", &outcome, OVERDUE, &["certificates"]);
+    page.result("logout", slot.clone()).await;
+    // The read ends after the logout.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let list = page.result("certificates", slot).await;
+    assert!(!has_hidden(&list) && list["login_required"] == true, "{list}");
+    rule.remove();
+}
+
+/// Such a token shows its keys only after a login, although it says that it needs none.
+#[tokio::test]
+async fn a_login_opens_no_other_key_of_a_token_that_says_it_needs_none() {
+    for opens_key in [false, true] {
+        let fixture = PinFixture::new();
+        fixture.module.simulate(|token| token.clear_flags = cryptoki_sys::CKF_LOGIN_REQUIRED);
+        let mut page = fixture.bridge.connect().await;
+        fixture.pinentry.answer(Answer::pin(PIN));
+        if opens_key {
+            let other = sign_data(&fixture.token, KeyType::Rsa2048.id(), "sha256");
+            page.result("signData", without(&other, "pin")).await;
+        } else {
+            let list = json!({ "slot_id": fixture.token.slot(), "login": true });
+            page.result("certificates", list).await;
+        }
+        fixture.module.assert_logins(1);
+        for (count, method, params) in
+            [(2, "signData", fixture.without_pin()), (3, "signDataBatch", fixture.batch(1))]
+        {
+            fixture.pinentry.answer(Answer::cancel());
+            let outcome = page.call(method, params).await;
+            assert_error(method, &outcome, CANCELLED, &[]);
+            fixture.pinentry.assert_dialogs(count);
+        }
+    }
 }
 
 #[tokio::test]

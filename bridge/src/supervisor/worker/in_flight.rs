@@ -129,6 +129,11 @@ impl<T> InFlight<T> {
         self.0.iter_mut().find(|task| task.id == id).map(|task| &mut task.kept)
     }
 
+    /// What the owner keeps with each task.
+    pub(super) fn all_kept(&mut self) -> impl Iterator<Item = &mut T> {
+        self.0.iter_mut().map(|task| &mut task.kept)
+    }
+
     /// A task for which this holds.
     pub(super) fn find(&mut self, holds: impl Fn(&T) -> bool) -> Option<&mut Running<T>> {
         self.0.iter_mut().find(|task| holds(&task.kept))

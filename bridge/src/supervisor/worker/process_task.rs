@@ -62,7 +62,7 @@ struct Kept {
     effect: Effect,
     permit: ThreadPermit,
     pin_accepted: Option<oneshot::Sender<()>>,
-    /// What the task reads, if it only reads.
+    /// What the task reads, if it only reads, and if later calls may have it.
     reading: Option<String>,
     /// `None` if the caller has waited long enough.
     reply: Option<Reply>,
@@ -242,7 +242,7 @@ impl ProcessTask {
                 }
             }
             WorkerMessage::SlotEvent => {
-                self.late_results.clear();
+                self.forget_reads();
                 self.slot_event_wait.begin();
                 self.config.slot_events.send_replace(());
             }
@@ -265,12 +265,17 @@ impl ProcessTask {
                 drop(logins);
                 self.wake_at = next_expiry.map_or(self.wake_at, |expiry| expiry.min(self.wake_at));
                 self.show_logins();
-                self.late_results.clear();
+                if matches!(outcome, Outcome::PinRefused(_)) {
+                    // The worker has logged out, so that the token could judge the PIN.
+                    self.forget_reads();
+                } else {
+                    self.late_results.clear();
+                }
             }
             Effect::LogsOut(slot) if matches!(outcome, Outcome::Done(_)) => {
                 self.logins().remove(*slot);
                 self.show_logins();
-                self.late_results.clear();
+                self.forget_reads();
             }
             Effect::SnapshotsTokens => self.slot_event_wait.begin_first(),
             Effect::LogsOut(_) | Effect::Nothing => {}
@@ -287,6 +292,13 @@ impl ProcessTask {
             (None, Some(reading)) => self.late_results.keep(reading, outcome),
             (None, None) => {}
         }
+    }
+
+    /// Drops what was read before the token or its login changed, and what is being read now: later
+    /// calls must not get it.
+    fn forget_reads(&mut self) {
+        self.late_results.clear();
+        self.in_flight.all_kept().for_each(|kept| kept.reading = None);
     }
 
     fn logins(&self) -> MutexGuard<'_, Logins> {

@@ -189,6 +189,8 @@ impl TokenLogin {
             }
             let info = token.info()?;
             let needs_login = match need {
+                // A login that the task may not use would show it keys all the same.
+                _ if !matches!(*login, Login::LoggedOut) => true,
                 LoginNeed::AsTokenSays => info.login_required(),
                 LoginNeed::Always => can_log_in(&info),
             };
