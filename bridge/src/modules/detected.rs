@@ -93,9 +93,9 @@ fn select(
             }
             continue;
         }
-        let exists = found.path.is_file();
+        let is_wanted = found.is_required || found.path.is_file();
         let is_again = found.is_known && taken.iter().any(|other| other.name == found.name);
-        if is_again || !(exists && is_trusted(&found.path) || !exists && found.is_required) {
+        if is_again || !is_wanted || !is_trusted(existing_part(&found.path)) {
             continue;
         }
         files.insert((file, found.init_args.clone()), taken.len());
@@ -104,6 +104,11 @@ fn select(
     taken.sort_by_key(|found| std::cmp::Reverse(found.priority));
     let mut names = BTreeSet::new();
     taken.into_iter().filter_map(|found| module(found, &mut names)).collect()
+}
+
+/// The file, or the last folder on the way to it that exists. Others could put a file there later.
+fn existing_part(path: &Path) -> &Path {
+    path.ancestors().find(|part| part.symlink_metadata().is_ok()).unwrap_or(path)
 }
 
 /// The file that a path leads to. A symbolic link to a module is the module.
@@ -211,9 +216,12 @@ mod tests {
 
     #[test]
     fn only_a_required_module_is_listed_without_its_file() {
-        let gone = PathBuf::from("/nonexistent/module.so");
+        let folder = folder(&[]);
+        let gone = folder.path().join("nonexistent/module.so");
         let required = Found { is_required: true, ..Found::new("a", gone.clone()) };
-        assert_eq!(names(&select(vec![required], &[], |_| true)), ["a"]);
+        assert_eq!(names(&select(vec![required.clone()], &[], |_| true)), ["a"]);
+        let is_open = |path: &Path| path == folder.path();
+        assert!(select(vec![required], &[], |path| !is_open(path)).is_empty());
         assert!(select(vec![Found::new("b", gone)], &[], |_| true).is_empty());
     }
 
