@@ -153,7 +153,7 @@ impl<'a> KeyCertificate<'a> {
     ) -> Result<Box<RawValue>, Failure> {
         let Base64Bytes(signature) = decode(reported)?;
         let (verifier, data) = (verifier.clone(), data.clone());
-        let in_place = InFlight::is_alone() && verifier.scheme().is_checked_quickly();
+        let in_place = InFlight::is_alone() && verifier.is_quick();
         let check = move || {
             TokenSignature::read(&signature, &verifier, data.as_ref())
                 .map(|signature| signature.in_format(format))

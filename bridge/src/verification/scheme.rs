@@ -48,15 +48,6 @@ impl Scheme {
         }
     }
 
-    /// Whether a check takes about as long as its way to another thread and back, which is some
-    /// 0.05 ms. Others take up to 1 ms.
-    pub(crate) fn is_checked_quickly(self) -> bool {
-        matches!(
-            self,
-            Self::RsaPkcs1(_) | Self::RsaPss(_) | Self::Ecdsa(Curve::P256, _) | Self::Ed25519
-        )
-    }
-
     fn find(algorithm: Algorithm, key: KeyKind) -> Option<Self> {
         match (algorithm, key) {
             (Algorithm::Hash(hash) | Algorithm::RsaPkcs1(hash), KeyKind::Rsa) => {
