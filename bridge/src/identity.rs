@@ -29,6 +29,11 @@ impl IdentityKey {
         key_file::load(state_file)
     }
 
+    /// Whether the key beside a state file can be used, if there is one. Creates nothing.
+    pub(crate) fn check(state_file: &StateFile) -> Result<(), KeyFileError> {
+        key_file::check(state_file)
+    }
+
     /// The file of the key beside a state file.
     pub(crate) fn path(state_file: &StateFile) -> PathBuf {
         key_file::path(state_file)

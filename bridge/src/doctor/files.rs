@@ -6,7 +6,6 @@ use std::path::Path;
 use super::report::{FileState, Problem};
 use crate::access::approvals::StateFile;
 use crate::identity::IdentityKey;
-use crate::process::private_file::PrivateFile;
 
 pub(super) fn examine(
     state_file: Option<&StateFile>,
@@ -20,14 +19,14 @@ pub(super) fn examine(
         ));
         return Vec::new();
     };
-    let usable = |file: &PrivateFile| file.read().map(drop).map_err(|error| error.to_string());
-    let key = PrivateFile::at(IdentityKey::path(state_file));
     let tries = state_file.pin_tries();
+    let usable_tries = tries.read().map(drop).map_err(|error| error.to_string());
+    let usable_key = IdentityKey::check(state_file).map_err(|error| error.to_string());
     let files = vec![
         state("state folder", state_file.folder(), Ok(())),
         state("approvals", state_file.path(), state_file.check().map_err(|e| e.to_string())),
-        state("PIN tries", tries.path(), usable(&tries)),
-        state("key of the bridge", key.path(), usable(&key)),
+        state("PIN tries", tries.path(), usable_tries),
+        state("key of the bridge", &IdentityKey::path(state_file), usable_key),
     ];
     for file in &files {
         if let Some(problem) = &file.problem {

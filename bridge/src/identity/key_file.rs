@@ -44,8 +44,18 @@ pub(super) fn load(state_file: &StateFile) -> Result<IdentityKey, KeyFileError> 
         Some(der) => der,
         None => create(&file)?,
     };
+    parse(&file, &der)
+}
+
+/// Whether the key can be used, if there is one. Creates nothing.
+pub(super) fn check(state_file: &StateFile) -> Result<(), KeyFileError> {
+    let file = PrivateFile::secret_at(path(state_file));
+    read(&file)?.map_or(Ok(()), |der| parse(&file, &der).map(drop))
+}
+
+fn parse(file: &PrivateFile, der: &[u8]) -> Result<IdentityKey, KeyFileError> {
     let malformed = |_| KeyFileError::Malformed { path: file.path().to_owned() };
-    IdentityKey::from_pkcs8(&der).map_err(malformed)
+    IdentityKey::from_pkcs8(der).map_err(malformed)
 }
 
 /// The content of the file; `None` if it does not exist.

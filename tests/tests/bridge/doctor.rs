@@ -215,10 +215,18 @@ fn damaged_and_open_files_are_problems_and_stay_as_they_are() {
     let tries = folder.join("pin-tries.json");
     fs::write(&tries, "{}").unwrap();
     fs::set_permissions(&tries, PermissionsExt::from_mode(0o666)).unwrap();
-    let report = json(&doctor(&home, "detect_modules = false", None, &["--json"]));
-    assert_problem(&report, "approvals", "no site is approved or blocked");
-    assert_problem(&report, "PIN tries", "chmod go-w");
+    let key = folder.join("identity-key.p8");
+    fs::write(&key, "not a key").unwrap();
+    fs::set_permissions(&key, PermissionsExt::from_mode(0o644)).unwrap();
+    let report = || json(&doctor(&home, "detect_modules = false", None, &["--json"]));
+    let first = report();
+    assert_problem(&first, "approvals", "no site is approved or blocked");
+    assert_problem(&first, "PIN tries", "chmod go-w");
+    assert_problem(&first, "key of the bridge", "other users may know the key");
+    fs::set_permissions(&key, PermissionsExt::from_mode(0o600)).unwrap();
+    assert_problem(&report(), "key of the bridge", "is not a P-256 key");
     assert_eq!(fs::read_to_string(approvals).unwrap(), "{");
+    assert_eq!(fs::read_to_string(key).unwrap(), "not a key");
 }
 
 #[test]
