@@ -85,6 +85,8 @@ async fn a_slow_read_shows_them_to_no_call_after_the_logout() {
     let slot = json!({ "slot_id": fixture.token.slot() });
     fixture.pinentry.answer(Answer::pin(PIN));
     assert!(has_hidden(&page.result("certificates", with(&slot, "login", true)).await));
+    // Only from the second list on does the bridge know which token it is of.
+    assert!(has_hidden(&page.result("certificates", slot.clone()).await));
     let slow = Rule::on("C_GetTokenInfo").next(1).sleep(Duration::from_secs(5));
     let rule = fixture.module.add(slow);
     let outcome = page.call("certificates", slot.clone()).await;
