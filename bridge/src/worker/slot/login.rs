@@ -6,7 +6,7 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 
 use cryptoki::error::{Error, RvError};
 use cryptoki::session::{Session, UserType};
@@ -208,9 +208,13 @@ impl TokenLogin {
         }
     }
 
+    /// Does not wait for a login in progress: the user may be at the reader's pinpad.
     pub(super) fn is_logged_out(&self) -> bool {
-        let login = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        matches!(*login, Login::LoggedOut)
+        match self.state.try_read() {
+            Ok(login) => matches!(*login, Login::LoggedOut),
+            Err(TryLockError::Poisoned(login)) => matches!(**login.get_ref(), Login::LoggedOut),
+            Err(TryLockError::WouldBlock) => true,
+        }
     }
 
     fn log_in(
