@@ -120,7 +120,9 @@ section("Certificates", async () => {
     "by the slot's digits": (callback) => pkcs11.certificates(String(slotId), callback),
   };
   for (const [how, call] of Object.entries(calls)) {
-    const { data } = await byPromiseAndByCallback(call);
+    const response = await byPromiseAndByCallback(call, ["login_required"]);
+    assertEqual(response.login_required, true, "whether there may be more after a login");
+    const { data } = response;
     for (const certificate of data) assertFields(certificate, ["id", "base64", "label"]);
     assertEqual(data, certificates ?? data, `the list ${how}`);
     certificates = data;
@@ -130,8 +132,9 @@ section("Certificates", async () => {
 });
 
 section("Certificates, parsed", async () => {
-  const { data } = await byPromiseAndByCallback((callback) =>
-    pkcs11.certificates(slotId, { parseCerts: true }, callback),
+  const { data } = await byPromiseAndByCallback(
+    (callback) => pkcs11.certificates(slotId, { parseCerts: true }, callback),
+    ["login_required"],
   );
   const [rsa, ec] = ["RSA-2048", "P-384"].map((label) =>
     data.find((certificate) => certificate.label === label),
@@ -255,7 +258,7 @@ section("Error Handling", async () => {
     [(callback) => pkcs11.token(4711, callback), 412, "1"],
     [(callback) => pkcs11.certificates(4711, callback), 412, "1"],
     [(callback) => pkcs11.certificates(undefined, callback), 400, "801"],
-    [(callback) => pkcs11.signData({ ...signed, cert_id: "77" }, callback), 412, "404"],
+    [(callback) => pkcs11.signData({ ...signed, cert_id: "77", pin: undefined }, callback), 412, "404"],
     [(callback) => pkcs11.signData({ ...signed, data: "?" }, callback), 400, "801"],
     [(callback) => pkcs11.signData(unknownAlgorithm, callback), 400, "801"],
     [(callback) => client.pkcs11("nothing").info(callback), 412, "300"],

@@ -41,9 +41,10 @@ export function assertFields(object, fields) {
 
 /**
  * Makes a call twice: with its promise, and with its callback. Both must have the same outcome.
- * Returns the response or throws the error.
+ * `more` are the fields of the response beside `data` and `success`. Returns the response or throws
+ * the error.
  */
-export async function byPromiseAndByCallback(call) {
+export async function byPromiseAndByCallback(call, more = []) {
   const byPromise = await outcomeOf(call());
   const byCallback = await new Promise((resolve) => {
     const promise = call((error, response) => resolve({ error, response }));
@@ -57,7 +58,7 @@ export async function byPromiseAndByCallback(call) {
   }
   assert(byCallback.error === null, "a callback with a response gets null as its error");
   assert(byPromise.response.success === true, "a response has `success: true`");
-  assertFields(byPromise.response, ["data", "success"]);
+  assertFields(byPromise.response, ["data", "success", ...more]);
   return byPromise.response;
 }
 

@@ -171,13 +171,14 @@ impl Request {
             // leaves out that token.
             Expected::Tokens => result.as_array().is_some_and(|all| all.iter().all(is_token)),
             Expected::Certificates { slot } => {
-                let all = result.as_array().into_iter().flatten();
+                let list = &result["certificates"];
+                let all = list.as_array().into_iter().flatten();
                 let mut all: Vec<_> =
                     all.map(|one| (one["id"].as_str(), one["base64"].as_str())).collect();
                 all.sort_unstable();
                 let issued = testbed.verifier.certificates().iter();
                 let issued = issued.map(|(key, der)| (Some(key.id()), Some(der.as_str())));
-                result.is_array()
+                list.is_array()
                     && all.into_iter().eq(issued.filter(|_| *slot == testbed.token.slot()))
             }
             Expected::Verified(is_right) => result == is_right,
