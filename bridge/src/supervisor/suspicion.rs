@@ -59,7 +59,8 @@ impl Suspicion {
 const ABSENT: [Rv; 4] =
     [Rv::DEVICE_REMOVED, Rv::SLOT_ID_INVALID, Rv::TOKEN_NOT_PRESENT, Rv::TOKEN_NOT_RECOGNIZED];
 
-const LASTING: [Rv; 8] = [
+const LASTING: [Rv; 9] = [
+    Rv::BUFFER_TOO_SMALL,
     Rv::CANT_LOCK,
     Rv::DEVICE_ERROR,
     Rv::FUNCTION_FAILED,

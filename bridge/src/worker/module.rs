@@ -12,6 +12,7 @@ use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::rv::Rv;
 use pkcs11_bridge_protocol::slot_id::SlotId;
 
+use super::info;
 use super::initialize::{Threading, initialize};
 use super::library::{self, Functions, LoadError};
 use super::module_error::{InContext, return_value};
@@ -58,8 +59,7 @@ impl LoadedModule {
 
     /// The slot with this id, if the module lists it now.
     pub(super) fn find_slot(&self, id: SlotId) -> Result<Slot, Failure> {
-        self.context
-            .get_all_slots()
+        info::slots(&self.functions, false)
             .context("listing the slots")?
             .into_iter()
             .find(|slot| slot.id() == id.0)

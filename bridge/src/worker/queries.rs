@@ -32,10 +32,7 @@ pub(super) fn info(module: &LoadedModule) -> Result<LibraryInfo, Failure> {
 
 /// All slots, or only those with a token.
 pub(super) fn slots(module: &LoadedModule, token_present: bool) -> Result<Vec<SlotInfo>, Failure> {
-    let context = module.context();
-    let slots =
-        if token_present { context.get_slots_with_token() } else { context.get_all_slots() };
-    let slots = slots.context("listing the slots")?;
+    let slots = info::slots(module.functions(), token_present).context("listing the slots")?;
     Ok(read_each(slots, |slot| slot_info(module, slot)))
 }
 
@@ -61,7 +58,7 @@ pub(super) fn token(module: &LoadedModule, slot_id: SlotId) -> Result<TokenInfo,
 
 /// The tokens in all slots. Leaves out a token that cannot be read.
 pub(super) fn tokens(module: &LoadedModule) -> Result<Vec<TokenInfo>, Failure> {
-    let slots = module.context().get_slots_with_token().context("listing the slots")?;
+    let slots = info::slots(module.functions(), true).context("listing the slots")?;
     Ok(read_each(slots, |slot| token_info(module, slot)))
 }
 
@@ -126,7 +123,7 @@ pub(super) fn forget_objects(module: &LoadedModule, slot_id: SlotId) -> Result<(
 
 /// The slots with a token. A token that cannot be read is `None`.
 pub(super) fn token_snapshot(module: &LoadedModule) -> Result<TokenSnapshot, Failure> {
-    let slots = module.context().get_slots_with_token().context("listing the slots")?;
+    let slots = info::slots(module.functions(), true).context("listing the slots")?;
     Ok(slots.into_iter().map(|slot| (SlotId(slot.id()), token_info(module, slot).ok())).collect())
 }
 

@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use cryptoki_sys::{
-    CKR_DEVICE_ERROR, CKR_FUNCTION_FAILED, CKR_GENERAL_ERROR, CKR_SESSION_HANDLE_INVALID,
-    CKR_TOKEN_NOT_PRESENT,
+    CKR_BUFFER_TOO_SMALL, CKR_DEVICE_ERROR, CKR_FUNCTION_FAILED, CKR_GENERAL_ERROR,
+    CKR_SESSION_HANDLE_INVALID, CKR_TOKEN_NOT_PRESENT,
 };
 use pkcs11_bridge_tests::outcome::assert_error;
 use pkcs11_bridge_tests::params::{with, without};
@@ -93,6 +93,22 @@ async fn a_worker_that_lists_no_slots_any_more_is_replaced() {
     fixture.module.add(rule.wrong_length(WrongLength::Written(0)));
     page.result("slots", json!({})).await;
     page.result("token", fixture.slot()).await;
+}
+
+/// YKCS11 does so after a restart of pcscd.
+#[tokio::test]
+async fn a_worker_that_never_has_room_for_the_slots_is_replaced() {
+    let fixture = FaultFixture::new();
+    let mut page = fixture.bridge.connect().await;
+    for params in [json!({}), json!({ "token_present": true })] {
+        let slots = page.result("slots", params.clone()).await;
+        // It still counts the slots.
+        let rule = Rule::on("C_GetSlotList").in_process(worker(&fixture));
+        let rule = rule.nth(2).next(u64::MAX).fail_before(CKR_BUFFER_TOO_SMALL);
+        let rule = fixture.module.add(rule);
+        assert_eq!(page.result("slots", params).await, slots);
+        rule.remove();
+    }
 }
 
 #[tokio::test]
