@@ -258,7 +258,11 @@ section("Error Handling", async () => {
     [(callback) => pkcs11.token(4711, callback), 412, "1"],
     [(callback) => pkcs11.certificates(4711, callback), 412, "1"],
     [(callback) => pkcs11.certificates(undefined, callback), 400, "801"],
-    [(callback) => pkcs11.signData({ ...signed, cert_id: "77", pin: undefined }, callback), 412, "404"],
+    [
+      (callback) => pkcs11.signData({ ...signed, cert_id: "77", pin: undefined }, callback),
+      412,
+      "404",
+    ],
     [(callback) => pkcs11.signData({ ...signed, data: "?" }, callback), 400, "801"],
     [(callback) => pkcs11.signData(unknownAlgorithm, callback), 400, "801"],
     [(callback) => client.pkcs11("nothing").info(callback), 412, "300"],
