@@ -93,6 +93,7 @@ impl AbstractPkcs11 {
     #[wasm_bindgen(js_name = signData)]
     pub fn sign_data(&self, data: &JsValue, callback: JsValue) -> Promise {
         let params = arguments::object("data", data).and_then(|mut params: SignData| {
+            params.check_input()?;
             self.choose_module(&mut params.module)?;
             Ok(params)
         });

@@ -11,6 +11,7 @@ use crate::algorithm::Algorithm;
 use crate::authentication::{Authentication, Challenge};
 use crate::base64_bytes::Base64Bytes;
 use crate::document::Document;
+use crate::failure::Failure;
 use crate::identity::Nonce;
 use crate::message::Id;
 use crate::pin::Pin;
@@ -231,6 +232,18 @@ pub struct SignData {
     /// The document behind the hash. The bridge shows it to the user as the page's claim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<Document>,
+}
+
+impl SignData {
+    /// Fails unless exactly one of `data` and `message` is given.
+    pub fn check_input(&self) -> Result<(), Failure> {
+        let problem = match (&self.data, &self.message) {
+            (Some(_), None) | (None, Some(_)) => return Ok(()),
+            (Some(_), Some(_)) => "cannot be passed together with `message`. Pass one of them.",
+            (None, None) => "is missing. Pass the hash as `data`, or the message as `message`.",
+        };
+        Err(Failure::bad_argument("data", problem))
+    }
 }
 
 /// Parameters of `authenticate`. There is no `pin`: the bridge asks the user.

@@ -21,6 +21,7 @@ pub(crate) async fn sign(
     context: SigningContext<'_>,
     params: SignData,
 ) -> Result<Box<RawValue>, Failure> {
+    params.check_input()?;
     let SignData {
         module: _,
         slot_id,
@@ -34,21 +35,13 @@ pub(crate) async fn sign(
     } = params;
     let algorithm = algorithm_reference;
     let data = match (data, &message) {
-        (Some(data), None) => data,
-        (None, Some(message)) => hashed(algorithm, message.as_ref())
+        (Some(data), _) => data,
+        (_, message) => hashed(algorithm, message.as_ref().map_or(&[], AsRef::as_ref))
             .ok_or_else(|| {
                 let problem = "cannot be hashed with this algorithm here. Pass the hash as `data`.";
                 Failure::bad_argument("message", problem)
             })?
             .into(),
-        (Some(_), Some(_)) => {
-            let problem = "cannot be passed together with `message`. Pass one of them.";
-            return Err(Failure::bad_argument("data", problem));
-        }
-        (None, None) => {
-            let problem = "is missing. Pass the hash as `data`, or the message as `message`.";
-            return Err(Failure::bad_argument("data", problem));
-        }
     };
     check_length(algorithm, data.as_ref())?;
     let _in_flight = InFlight::begin();
