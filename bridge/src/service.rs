@@ -13,7 +13,7 @@ use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::result::{HelloInfo, ModuleInfo, ModuleState, SkippedPort};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::approvals::{Approvals, RECORD_INTERVAL, Watch};
@@ -248,6 +248,7 @@ impl Bridge {
     /// Watches the state file until the future is dropped. Ends the sessions of revoked origins.
     pub(crate) async fn watch_approvals(&self) {
         let Some(file) = self.approvals.file() else { return std::future::pending().await };
+        let mut may_be_removed = false;
         loop {
             // Start the watch before reading the file, so that it does not miss a change.
             let watch = Watch::start(file);
@@ -259,7 +260,14 @@ impl Bridge {
                 self.supervisor.revoke(&origin);
             }
             match watch {
-                Ok(watch) => watch.changed().await,
+                // A folder that is just being removed may take the watch along.
+                Ok(watch) if may_be_removed => {
+                    may_be_removed = timeout(SETTLE, watch.changed()).await.is_ok();
+                }
+                Ok(watch) => {
+                    watch.changed().await;
+                    may_be_removed = true;
+                }
                 Err(error) => {
                     tracing::warn!(%error, "cannot watch the state file; it is read again later");
                     tokio::time::sleep(UNWATCHED_PAUSE).await;
@@ -343,6 +351,7 @@ impl Bridge {
 }
 
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
+const SETTLE: Duration = Duration::from_secs(1);
 const UNWATCHED_PAUSE: Duration = Duration::from_secs(10);
 
 fn no_session() -> Failure {

@@ -19,12 +19,17 @@ use pkcs11_bridge_tests::params::{MESSAGE, sign_data, with, without};
 use pkcs11_bridge_tests::test_module::{Rule, TestModule};
 use pkcs11_bridge_tests::token::{KeyType, MODULE, PIN, TestToken};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 use tokio::time::sleep;
+
+/// Windows on several desktops at once are too much for a small machine.
+pub static TURN: Mutex<()> = Mutex::const_new(());
 
 const NEW: &str = "https://new.example";
 
 #[tokio::test]
 async fn a_user_allows_an_origin_and_enters_the_pin() {
+    let _turn = TURN.lock().await;
     let token = TestToken::new();
     let desktop = Desktop::start();
     let bridge = Setup::new().token(&token).module(SOFTHSM, MODULE).desktop(&desktop).start();
@@ -58,6 +63,7 @@ fn assert_signed(token: &TestToken, signature: &Value) {
 /// A user types for another window when the dialog takes the keyboard.
 #[tokio::test]
 async fn keys_for_another_window_do_not_approve_a_site() {
+    let _turn = TURN.lock().await;
     let desktop = Desktop::start();
     let keys: [&[&str]; 8] = [
         &["Return"],
@@ -94,6 +100,7 @@ async fn keys_for_another_window_do_not_approve_a_site() {
 /// The same in the bridge's own window, without a pinentry.
 #[tokio::test]
 async fn a_user_allows_an_origin_and_enters_the_pin_in_the_bridges_window() {
+    let _turn = TURN.lock().await;
     let token = TestToken::new();
     let desktop = Desktop::start();
     let bridge = Setup::new().token(&token).module(SOFTHSM, MODULE).own_window(&desktop).start();
@@ -124,6 +131,7 @@ async fn a_user_allows_an_origin_and_enters_the_pin_in_the_bridges_window() {
 
 #[tokio::test]
 async fn a_user_blocks_a_site_in_the_bridges_window_and_unblocks_it() {
+    let _turn = TURN.lock().await;
     let desktop = Desktop::start();
     let bridge = Setup::new().own_window(&desktop).start();
     let mut page = bridge.connect_as(NEW).await;
@@ -149,6 +157,7 @@ async fn a_user_blocks_a_site_in_the_bridges_window_and_unblocks_it() {
 /// While a long batch signs, a window shows how far it is. The user stops the batch there.
 #[tokio::test]
 async fn a_user_stops_a_batch_in_the_bridges_window() {
+    let _turn = TURN.lock().await;
     let token = TestToken::new();
     let desktop = Desktop::start();
     let module = TestModule::wrapping(&token);

@@ -7,12 +7,13 @@ use pkcs11_bridge_tests::params::{sign_data, without};
 use pkcs11_bridge_tests::token::{KeyType, MODULE, PIN, TestToken};
 use tokio::time::sleep;
 
-use crate::{NEW, PAUSE};
+use crate::{NEW, PAUSE, TURN};
 
 const WRONG_PIN: &str = "60718293";
 
 #[tokio::test]
 async fn a_screen_reader_and_a_keyboard_are_enough() {
+    let _turn = TURN.lock().await;
     let token = TestToken::new();
     let desktop = Desktop::start();
     let reader = Accessibility::start(&desktop);

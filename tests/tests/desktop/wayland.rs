@@ -10,10 +10,11 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use super::accessibility::is_button;
-use crate::{NEW, PAUSE};
+use crate::{NEW, PAUSE, TURN};
 
 #[tokio::test]
 async fn the_window_asks_on_wayland() {
+    let _turn = TURN.lock().await;
     // The registry of AT-SPI needs an X server. The bridge does not know of it.
     let desktop = Desktop::start();
     let (wayland, reader) = (Wayland::start(), Accessibility::start(&desktop));
