@@ -19,12 +19,15 @@ use tokio_util::sync::CancellationToken;
 use super::token;
 use crate::access::host;
 
+// The published crate is without both folders. Then there is no demo.
 #[derive(RustEmbed)]
 #[folder = "../www"]
+#[allow_missing = true]
 struct Www;
 
 #[derive(RustEmbed)]
 #[folder = "../pkg"]
+#[allow_missing = true]
 #[include = "*.js"]
 #[include = "dist/*.js"]
 #[include = "dist/*.wasm"]
