@@ -12,7 +12,7 @@ PKG_TOOLS   := cc wasm-target wasm-bindgen wasm-pack npm-packages
 DEMO_TOOLS  := $(PKG_TOOLS) softhsm2
 MODULES     := softhsm2 openssl opensc smart-cards p11-kit tpm2 nss \
 	opencryptoki caml-crush
-TEST_SYSTEM := $(MODULES) chromium desktop
+TEST_SYSTEM := $(MODULES) chromium desktop installation
 TEST_TOOLS  := $(PKG_TOOLS) $(TEST_SYSTEM)
 BENCH_TOOLS := $(DEMO_TOOLS) openssl opensc chromium p11-kit
 CHECK_TOOLS := cc wasm-target cargo-deny shellcheck

@@ -89,6 +89,7 @@ is_there() {
         has Xvfb && has xdotool && has maim && has pinentry-gtk-2 && has dbus-daemon &&
             has weston && any_file /usr/lib{exec,}/at-spi-bus-launcher && window_libraries_are_there
         ;;
+    installation) has desktop-file-validate && has systemd-analyze ;;
     *) has "$1" ;;
     esac
 }
@@ -132,6 +133,7 @@ purpose() {
     libclang) echo "libclang, which builds kryoptic for the conformance run" ;;
     chromium) echo "Chromium and its driver, for the tests in a browser" ;;
     desktop) echo "displays in memory, a PIN dialog, D-Bus, AT-SPI and xdotool, for tests" ;;
+    installation) echo "systemd and desktop-file-utils, for the tests of the installation" ;;
     shellcheck) echo "ShellCheck, which checks the scripts" ;;
     wasm-target) echo "Rust's WebAssembly target, for the npm package" ;;
     wasm-bindgen) echo "wasm-bindgen $(bindgen_version), as in Cargo.lock, for the npm package" ;;
@@ -172,6 +174,7 @@ debian_packages() {
         echo "xvfb xdotool maim pinentry-gtk2 weston" \
             "dbus-daemon at-spi2-core libegl1 libgl1-mesa-dri libxkbcommon-x11-0 libxcursor1"
         ;;
+    installation) echo "systemd desktop-file-utils" ;;
     softhsm2 | openssl | opencryptoki | shellcheck) echo "$1" ;;
     esac
 }
@@ -198,6 +201,7 @@ by_hand() {
     nss) echo "the tools of NSS: nss-tools (Fedora), nss (Arch, Homebrew)" ;;
     opencryptoki) echo "openCryptoki: opencryptoki (Fedora)" ;;
     caml-crush) echo "caml-crush: https://github.com/caml-pkcs11/caml-crush" ;;
+    installation) echo "systemd and desktop-file-utils (Fedora, Arch)" ;;
     libclang) echo "libclang: clang-devel (Fedora), clang (Arch)" ;;
     chromium)
         echo "Chromium and its driver: chromium chromedriver (Fedora), chromium (Arch)," \

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -27,6 +28,14 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Show or change which sites may use tokens; works while the bridge runs
     Origins(OriginsArgs),
+    /// Let the bridge start by itself, for this user
+    Install(InstallArgs),
+    /// Undo what `install` did
+    Uninstall,
+    /// Start the bridge in the background, if it does not run
+    Start(StartArgs),
+    /// Show whether the bridge runs, what starts it, and which sites and tokens it knows
+    Status(StatusArgs),
     /// Show the fingerprint of this bridge's key, by which sites know the bridge
     Key(KeyArgs),
     /// Find out why a page cannot use a token: modules, readers, tokens, ports, dialogs, files
@@ -62,6 +71,44 @@ pub struct ServeArgs {
     pub(crate) config: Option<PathBuf>,
 
     /// Store approvals in this file instead of the one in the state folder
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state_file: Option<PathBuf>,
+
+    /// End after so long without a connection, if a service manager passed the sockets; it starts
+    /// the bridge again at the next connection
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) end_when_idle: Option<u64>,
+
+    /// Write the log to a file beside the state file (used by `pkcs11-bridge start`)
+    #[arg(long, hide = true)]
+    pub(crate) background: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InstallArgs {
+    /// Also take PINs on the desktop only, and never from a page
+    #[arg(long)]
+    pub(crate) organisation: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StartArgs {
+    /// The launch link that was opened: pkcs11-bridge://start and nothing else
+    #[arg(value_name = "LINK")]
+    pub(crate) link: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Print the status as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Read this configuration file instead of config.toml in the configuration folder
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Use this state file instead of the one in the state folder
     #[arg(long, value_name = "FILE")]
     pub(crate) state_file: Option<PathBuf>,
 }

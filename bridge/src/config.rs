@@ -30,6 +30,8 @@ pub(crate) use rules::{Ask, Rules};
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub(crate) listen: Listen,
+    /// The bridge ends after so long without a connection, if it listens on passed sockets.
+    pub(crate) end_when_idle: Option<Duration>,
     pub(crate) modules: Modules,
     pub(crate) origins: AllowedOrigins,
     /// The file that stores the user's approvals.
@@ -69,6 +71,9 @@ pub enum ConfigError {
         "default_module is `{0}`, but no module has that name; add the module or correct the name"
     )]
     UnknownDefault(ModuleName),
+    #[error("listen is {0}, but a service manager needs one port; replace port 0")]
+    #[cfg(target_os = "linux")]
+    NoPort(SocketAddr),
     #[error("two modules have the name `{0}`; rename one of them")]
     DuplicateModule(ModuleName),
     #[error("{key} is {value}, but must be from {} to {}", range.start(), range.end())]
@@ -89,22 +94,17 @@ impl Settings {
     }
 
     pub fn merge(args: ServeArgs, file: ConfigFile) -> Result<Self, ConfigError> {
-        let listen = match args.listen.or(file.listen) {
-            Some(address) if !is_loopback(address.ip()) => {
-                return Err(ConfigError::NotLoopback(address));
-            }
-            Some(address) => Listen::Address(address),
-            None => Listen::FirstFree,
-        };
+        let listen = listen(args.listen.or(file.listen))?;
         let modules = merge_modules(&args.modules, &file)?;
         let state_file = args.state_file.map(StateFile::at).or_else(StateFile::in_home);
         Ok(Self {
             pin_tries: state_file.as_ref().map(StateFile::pin_tries),
             protected: protected(args.config.as_deref(), state_file.as_ref()),
             listen,
+            end_when_idle: args.end_when_idle.map(Duration::from_secs),
             modules,
             approval_lifetime: DAY * in_range("approval_days", file.approval_days, 30, 1..=3650)?,
-            pin_entry: file.pin_entry,
+            pin_entry: file.pin_entry.unwrap_or_default(),
             rules: Rules::new(file.rules)?,
             dialogs: DialogSettings {
                 ways: file.dialogs.unwrap_or_else(|| Way::DEFAULT.to_vec()),
@@ -133,6 +133,7 @@ impl Settings {
             pin_tries: Some(state_file.pin_tries()),
             protected: protected(None, Some(&state_file)),
             listen: Listen::Address(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+            end_when_idle: None,
             modules: Modules::new(vec![module]),
             origins: AllowedOrigins::default(),
             state_file: Some(state_file),
@@ -185,6 +186,20 @@ fn in_range(
         value,
         range,
     })
+}
+
+fn listen(address: Option<SocketAddr>) -> Result<Listen, ConfigError> {
+    match address {
+        Some(address) if !is_loopback(address.ip()) => Err(ConfigError::NotLoopback(address)),
+        Some(address) => Ok(Listen::Address(address)),
+        None => Ok(Listen::FirstFree),
+    }
+}
+
+/// Where the bridge listens by the configuration file in its usual place.
+#[cfg(target_os = "linux")]
+pub(crate) fn listen_setting() -> Result<Listen, ConfigError> {
+    listen(config_file(None)?.listen)
 }
 
 /// The origins that the configuration allows, and the days that an approval lasts.
@@ -267,7 +282,7 @@ fn absolute(name: &ModuleName, path: &Path) -> Result<PathBuf, ConfigError> {
         .map_err(|source| ConfigError::ModulePath { name: name.clone(), source })
 }
 
-fn is_loopback(address: IpAddr) -> bool {
+pub(crate) fn is_loopback(address: IpAddr) -> bool {
     address == Ipv4Addr::LOCALHOST || address == Ipv6Addr::LOCALHOST
 }
 

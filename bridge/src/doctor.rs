@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use crate::cli::DoctorArgs;
 use crate::config::ConfigError;
 use crate::identity::KeyFileError;
-use local_page::LocalPage;
+pub(crate) use local_page::LocalPage;
 use modules::Examination;
 use report::{Report, System};
 
@@ -70,7 +70,7 @@ async fn examine(
     let mut problems = Vec::new();
     let (configuration, settings) = configuration::examine(args, &mut problems)?;
     let files = files::examine(settings.state_file.as_ref(), &mut problems);
-    let ports = ports::examine(settings.listen, &mut problems);
+    let ports = ports::examine(settings.listen, settings.state_file.as_ref(), &mut problems);
     let questions = questions::examine(&settings.dialogs, &mut problems).await;
     let found = settings.modules.clone();
     let page = LocalPage::open(settings)?;

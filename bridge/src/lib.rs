@@ -40,6 +40,8 @@ mod desktop_session;
 pub mod dialog;
 mod doctor;
 mod identity;
+mod installation;
+mod instance;
 #[doc(hidden)]
 pub mod ipc;
 mod modules;

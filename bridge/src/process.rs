@@ -3,6 +3,7 @@
 pub(crate) mod folders;
 pub(crate) mod hardening;
 pub(crate) mod lock;
+pub(crate) mod log_file;
 pub(crate) mod log_limit;
 pub(crate) mod private_file;
 pub(crate) mod program;

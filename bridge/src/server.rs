@@ -5,7 +5,9 @@ mod admission;
 mod calls;
 mod connection;
 pub mod handshake;
+mod idle;
 mod listener;
+mod passed_sockets;
 mod peer;
 mod port_holder;
 mod read_limits;
@@ -28,7 +30,9 @@ use crate::process::program;
 use crate::service::{Bridge, Endpoint};
 use admission::Admission;
 use connection::Connection;
+use idle::Idle;
 use listener::LoopbackListener;
+pub(crate) use passed_sockets::PassedSockets;
 pub(crate) use port_holder::{ForeignPort, Listener, PortHolder};
 use read_limits::ReadBudget;
 
@@ -36,6 +40,8 @@ use read_limits::ReadBudget;
 pub(crate) struct Server {
     listener: LoopbackListener,
     bridge: Arc<Bridge>,
+    /// After so long without a connection, the bridge ends.
+    end_when_idle: Option<Duration>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -51,20 +57,32 @@ pub(crate) enum ServeError {
          address with --listen"
     )]
     Bind { address: SocketAddr, source: io::Error },
+    #[error(
+        "cannot use the sockets that the service manager passed: {problem}; correct ListenStream= \
+         in the unit pkcs11-bridge.socket"
+    )]
+    PassedSockets { problem: String },
     #[error(transparent)]
     IdentityKey(#[from] KeyFileError),
 }
 
 impl Server {
-    pub(crate) async fn bind(settings: Settings) -> Result<Self, ServeError> {
+    /// Listens where the settings say, or on sockets that a service manager passed.
+    pub(crate) async fn bind(
+        settings: Settings,
+        passed: Option<PassedSockets>,
+    ) -> Result<Self, ServeError> {
         if let Some(file) = &settings.state_file
             && file.prepare_folder().is_ok()
         {
             program::keep_children_private(file.folder());
         }
-        let listener = match settings.listen {
-            Listen::FirstFree => LoopbackListener::bind_first_free(PORTS).await?,
-            Listen::Address(address) => LoopbackListener::bind(address).await?,
+        // Without passed sockets, nothing starts the bridge again.
+        let end_when_idle = settings.end_when_idle.filter(|_| passed.is_some());
+        let listener = match (passed, settings.listen) {
+            (Some(passed), _) => LoopbackListener::from_passed(passed)?,
+            (None, Listen::FirstFree) => LoopbackListener::bind_first_free(PORTS).await?,
+            (None, Listen::Address(address)) => LoopbackListener::bind(address).await?,
         };
         let endpoint = Endpoint {
             key: IdentityKey::for_bridge(settings.state_file.as_ref())?,
@@ -72,7 +90,8 @@ impl Server {
             skipped_ports: listener.skipped().iter().map(|foreign| foreign.port).collect(),
         };
         tracing::info!(fingerprint = endpoint.key.fingerprint(), "identity key");
-        Ok(Self { listener, bridge: Arc::new(Bridge::new(settings, endpoint)) })
+        let bridge = Arc::new(Bridge::new(settings, endpoint));
+        Ok(Self { listener, bridge, end_when_idle })
     }
 
     /// The fingerprint of the bridge's key.
@@ -91,7 +110,8 @@ impl Server {
         self.listener.address()
     }
 
-    /// Serves until `stop` is cancelled, and then until all connections and workers have ended.
+    /// Serves until `stop` is cancelled or the bridge is idle for too long, and then until all
+    /// connections and workers have ended.
     pub(crate) async fn run(self, stop: CancellationToken) {
         let bridge = Arc::clone(&self.bridge);
         tokio::select! {
@@ -109,11 +129,18 @@ impl Server {
         let budget = ReadBudget::default();
         let mut handshakes = VecDeque::<AbortHandle>::new();
         let port = self.address().port();
+        let mut idle = Idle::new(self.end_when_idle);
         loop {
+            let is_busy = || !tasks.is_empty() || self.bridge.is_needed();
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
                 () = stop.cancelled() => break,
+                () = idle.too_long(is_busy) => {
+                    tracing::info!("ending, because no page is connected");
+                    break;
+                }
             };
+            idle.interrupt();
             let socket = match accepted {
                 Ok((socket, _)) => socket,
                 Err(error) => {

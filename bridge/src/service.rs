@@ -299,6 +299,11 @@ impl Bridge {
         std::future::pending().await
     }
 
+    /// Whether the bridge would forget something that protects the user if it ended now.
+    pub(crate) fn is_needed(&self) -> bool {
+        self.consent.remembers_refusals()
+    }
+
     /// Closes all dialogs and shows no further one, because the bridge stops.
     pub(crate) fn close_dialogs(&self) {
         self.dialogs.close();

@@ -35,6 +35,7 @@ pub mod processes;
 pub mod program;
 pub mod raw_connection;
 pub mod secrets;
+pub mod service_manager;
 pub mod site;
 pub mod socket;
 pub mod speed;

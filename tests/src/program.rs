@@ -137,8 +137,27 @@ impl Home {
     }
 }
 
+impl Home {
+    /// Ends a bridge that `pkcs11-bridge start` left in the background.
+    fn end_background_bridge(&self) {
+        let record = self.path().join("state/pkcs11-bridge/bridge.json");
+        let record = std::fs::read(record).unwrap_or_default();
+        let record: serde_json::Value = serde_json::from_slice(&record).unwrap_or_default();
+        let pid = record["process"].as_u64().and_then(|pid| u32::try_from(pid).ok());
+        let process = pid.and_then(processes::find);
+        let is_background = |process: &processes::Process| {
+            process.arguments.iter().any(|argument| argument == "--background")
+        };
+        if let Some(process) = process.filter(is_background) {
+            processes::signal(process.pid, Signal::TERM);
+            processes::wait_until(STOP_LIMIT, || !processes::is_running(process.pid));
+        }
+    }
+}
+
 impl Drop for Home {
     fn drop(&mut self) {
+        self.end_background_bridge();
         if !std::thread::panicking() {
             secrets::assert_none_below(self.path());
         }

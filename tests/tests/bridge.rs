@@ -38,10 +38,12 @@ mod bridge {
     pub mod hidden_certificates;
     pub mod identity;
     pub mod idle_workers;
+    pub mod installation;
     pub mod irregular_certificates;
     pub mod kept_certificates;
     pub mod key_kinds;
     pub mod killed_bridge;
+    pub mod launch_link;
     pub mod limits;
     pub mod login;
     pub mod login_certificates;
@@ -56,6 +58,7 @@ mod bridge {
     pub mod origins_command;
     pub mod page_pins;
     pub mod parameters;
+    pub mod passed_sockets;
     pub mod pin_abandoned;
     pub mod pin_counts;
     pub mod pin_counts_of_slots;

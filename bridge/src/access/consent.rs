@@ -146,6 +146,13 @@ impl Consent {
         }
     }
 
+    /// Whether a refusal of the user still counts. Only the memory of this process holds it.
+    pub(crate) fn remembers_refusals(&self) -> bool {
+        let now = Instant::now();
+        lock(&self.cooldowns).remembers_denials(now)
+            || lock(&self.pin_silences).remembers_cancelled(now)
+    }
+
     /// Reads the state file again. Returns the origins whose connections must be closed, because
     /// the user has just revoked or blocked them. Starts the cooldown of those that were revoked.
     pub(crate) fn reload(&self) -> Vec<Origin> {

@@ -82,6 +82,11 @@ impl Cooldowns {
         self.recent_denials.clear();
     }
 
+    /// Whether a denial still lengthens a cooldown, or still begins one.
+    pub(crate) fn remembers_denials(&self, now: Instant) -> bool {
+        self.origins.values().any(|entry| entry.next.is_some() && now < entry.until + LONGEST)
+    }
+
     fn start(&mut self, origin: &Origin, at_least: Duration, now: Instant) {
         // After a day without a question, the next denial counts as the first again.
         self.origins.retain(|_, entry| now < entry.until + LONGEST);

@@ -31,6 +31,12 @@ impl PinSilences {
         self.began.insert(origin.clone(), approvals::now());
     }
 
+    /// Whether a cancelled dialog still counts.
+    pub(super) fn remembers_cancelled(&self, now: Instant) -> bool {
+        self.cancelled.values().any(|first| now < *first + DENIED)
+            || self.cooldowns.remembers_denials(now)
+    }
+
     /// Records that the user entered the right PIN.
     pub(super) fn entered(&mut self, origin: &Origin) {
         self.cancelled.remove(origin);

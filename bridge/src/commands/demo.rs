@@ -70,7 +70,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), DemoError> {
         init_args: None,
     };
     let approvals = StateFile::at(folder.path().join("state/approvals.json"));
-    let bridge = Server::bind(Settings::for_module(module, approvals)).await?;
+    let bridge = Server::bind(Settings::for_module(module, approvals), None).await?;
     let address = page.origin();
     let page = page.serve(bridge.address().port(), bridge.key_fingerprint(), stop.clone());
 

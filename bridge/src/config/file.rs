@@ -31,7 +31,7 @@ pub struct ConfigFile {
     /// The days that an approval of the user lasts. Default: 30.
     pub(super) approval_days: Option<u64>,
     /// Where the bridge takes PINs from: "native" or "page-or-native". Default: "page-or-native".
-    pub(super) pin_entry: PinEntry,
+    pub(super) pin_entry: Option<PinEntry>,
     /// The ways to ask the user, in the order in which the bridge tries them. Default: "window",
     /// "pinentry", "terminal".
     pub(super) dialogs: Option<Vec<Way>>,
@@ -110,6 +110,10 @@ impl ConfigFile {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         Self::parse(&text, path)
+    }
+
+    pub(crate) fn pin_entry(&self) -> Option<PinEntry> {
+        self.pin_entry
     }
 
     /// Parses the text of the file. `path` is for the error.

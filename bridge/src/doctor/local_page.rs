@@ -16,14 +16,14 @@ use crate::service::{Bridge, Caller, Endpoint};
 use crate::signing::batch::BatchControl;
 
 /// A bridge without sockets, and the doctor as its only caller.
-pub(super) struct LocalPage {
+pub(crate) struct LocalPage {
     bridge: Bridge,
     caller: Caller,
 }
 
 impl LocalPage {
     /// The bridge does not touch the approvals. It counts the tries of PINs as always.
-    pub(super) fn open(mut settings: Settings) -> Result<Self, KeyFileError> {
+    pub(crate) fn open(mut settings: Settings) -> Result<Self, KeyFileError> {
         let origin = Origin::of_doctor();
         settings.origins = std::iter::once(origin.clone()).collect();
         settings.state_file = None;
@@ -35,7 +35,7 @@ impl LocalPage {
     }
 
     /// Calls a method of the bridge.
-    pub(super) async fn call<M: Method>(
+    pub(crate) async fn call<M: Method>(
         &self,
         call: impl FnOnce(M) -> Call,
         params: M,
@@ -50,7 +50,7 @@ impl LocalPage {
     }
 
     /// Ends the workers.
-    pub(super) async fn close(self) {
+    pub(crate) async fn close(self) {
         drop(self.caller);
         self.bridge.close_dialogs();
         self.bridge.end_workers().await;

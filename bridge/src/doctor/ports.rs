@@ -3,10 +3,20 @@
 use pkcs11_bridge_protocol::PORTS;
 
 use super::report::{PortState, PortUse, Problem};
+use crate::access::approvals::StateFile;
 use crate::config::Listen;
+use crate::installation;
+use crate::instance::Running;
 use crate::server::{Listener, PortHolder};
 
-pub(super) fn examine(listen: Listen, problems: &mut Vec<Problem>) -> Vec<PortState> {
+pub(super) fn examine(
+    listen: Listen,
+    state_file: Option<&StateFile>,
+    problems: &mut Vec<Problem>,
+) -> Vec<PortState> {
+    let running = state_file.and_then(Running::find);
+    let state = |port| state(port, running.as_ref());
+
     let ports: Vec<_> = match listen {
         Listen::Address(address) if address.port() != 0 => vec![address.port()],
         Listen::Address(_) => Vec::new(),
@@ -42,9 +52,16 @@ pub(super) fn examine(listen: Listen, problems: &mut Vec<Problem>) -> Vec<PortSt
     ports
 }
 
-fn state(port: u16) -> PortState {
+fn state(port: u16, running: Option<&Running>) -> PortState {
+    if let Some(Running { process, .. }) = running.filter(|running| running.port() == Some(port)) {
+        let holder = Some(format!("{}, process {process}", env!("CARGO_PKG_NAME")));
+        return PortState { port, state: PortUse::Bridge, holder };
+    }
     let (state, holder) = match PortHolder::of(port) {
         PortHolder::Nobody => (PortUse::Free, None),
+        PortHolder::ThisUser(_) if running.is_none() && installation::is_listening() => {
+            (PortUse::Bridge, Some("systemd, which starts the bridge".to_owned()))
+        }
         PortHolder::ThisUser(listener) => {
             let Listener { program, process } = listener;
             let is_bridge = program == env!("CARGO_PKG_NAME");

@@ -39,6 +39,9 @@ pub(crate) struct LockedFile<'a> {
     _lock: File,
 }
 
+/// The lock of a private file, held without the file. Dropping it releases the lock.
+pub(crate) struct HeldLock(#[expect(dead_code, reason = "closing it releases the lock")] File);
+
 /// A version of a file. Each write replaces the file, so each version has its own inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
@@ -125,35 +128,71 @@ impl PrivateFile {
     /// Waits until no other program has the lock of this file, for 5 s at most. Blocks the thread.
     /// Creates the folder if it is missing.
     pub(crate) fn lock(&self) -> Result<LockedFile<'_>> {
-        let system = |action| move |source| self.system(action, source);
+        let folder = self.prepared_folder()?;
+        let started = Instant::now();
+        loop {
+            match self.try_lock(&folder)? {
+                Some(lock) => return Ok(LockedFile { file: self, folder, _lock: lock }),
+                None if started.elapsed() < LOCK_DEADLINE => thread::sleep(LOCK_PAUSE),
+                None => return Err(PrivateFileError::Locked { path: self.path_with("lock") }),
+            }
+        }
+    }
+
+    /// Takes the lock of this file; `None` if another program has it. Creates the folder if it is
+    /// missing.
+    pub(crate) fn try_hold(&self) -> Result<Option<HeldLock>> {
+        Ok(self.try_lock(&self.prepared_folder()?)?.map(HeldLock))
+    }
+
+    /// Replaces the file atomically. The caller holds the lock.
+    pub(crate) fn replace(&self, content: &[u8]) -> Result<()> {
+        self.replace_in(&self.prepared_folder()?, content)
+    }
+
+    fn prepared_folder(&self) -> Result<Folder> {
         self.prepare_folder().map_err(|source| PrivateFileError::System {
             action: "create the folder",
             path: self.folder().to_owned(),
             source,
         })?;
-        let folder = Folder::open(self.folder())?
-            .ok_or_else(|| system("open the folder of")(io::ErrorKind::NotFound.into()))?;
-        let (name, path) = (self.name_with("lock"), self.path_with("lock"));
-        let started = Instant::now();
+        let missing = || self.system("open the folder of", io::ErrorKind::NotFound.into());
+        Folder::open(self.folder())?.ok_or_else(missing)
+    }
+
+    fn try_lock(&self, folder: &Folder) -> Result<Option<File>> {
+        let name = self.name_with("lock");
         loop {
             let lock = match folder.open_lock(&name) {
                 Ok(lock) => lock,
                 Err(PrivateFileError::Refused { .. }) => {
                     // Whatever it is, it is no lock of ours.
-                    folder.set_aside(&name).map_err(system("rename the lock of"))?;
+                    let renamed = folder.set_aside(&name);
+                    renamed.map_err(|source| self.system("rename the lock of", source))?;
                     continue;
                 }
                 Err(error) => return Err(error),
             };
-            match lock.try_lock() {
-                Ok(()) => return Ok(LockedFile { file: self, folder, _lock: lock }),
-                Err(TryLockError::WouldBlock) if started.elapsed() < LOCK_DEADLINE => {
-                    thread::sleep(LOCK_PAUSE);
-                }
-                Err(TryLockError::WouldBlock) => return Err(PrivateFileError::Locked { path }),
-                Err(TryLockError::Error(source)) => return Err(system("lock")(source)),
-            }
+            return match lock.try_lock() {
+                Ok(()) => Ok(Some(lock)),
+                Err(TryLockError::WouldBlock) => Ok(None),
+                Err(TryLockError::Error(source)) => Err(self.system("lock", source)),
+            };
         }
+    }
+
+    fn replace_in(&self, folder: &Folder, content: &[u8]) -> Result<()> {
+        let name = self.name_with("new");
+        let replace = || {
+            // A program that was killed may have left one behind.
+            folder.remove(&name)?;
+            let mut file = folder.create(&name)?;
+            file.write_all(content)?;
+            file.sync_all()?;
+            folder.rename(&name, self.name())?;
+            folder.sync()
+        };
+        replace().map_err(|source| self.system("write", source))
     }
 
     fn read_in(&self, folder: &Folder) -> Result<Option<Zeroizing<Vec<u8>>>> {
@@ -195,17 +234,7 @@ impl LockedFile<'_> {
 
     /// Replaces the file atomically. Only the owner can read the new one.
     pub(crate) fn replace(&self, content: &[u8]) -> Result<()> {
-        let name = self.file.name_with("new");
-        let replace = || {
-            // A program that was killed may have left one behind.
-            self.folder.remove(&name)?;
-            let mut file = self.folder.create(&name)?;
-            file.write_all(content)?;
-            file.sync_all()?;
-            self.folder.rename(&name, self.file.name())?;
-            self.folder.sync()
-        };
-        replace().map_err(|source| self.file.system("write", source))
+        self.file.replace_in(&self.folder, content)
     }
 
     /// Renames the file, whatever it is, to a name that is not in use. Returns the new path.

@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::ServeError;
+use super::passed_sockets::PassedSockets;
 use super::port_holder::ForeignPort;
 
 /// One address, or the same port on 127.0.0.1 and ::1.
@@ -25,6 +26,18 @@ impl LoopbackListener {
         let main = listen(address).map_err(bind_error)?;
         let address = main.local_addr().map_err(bind_error)?;
         Ok(Self { address, main, v6: None, skipped: Vec::new() })
+    }
+
+    /// Listens on sockets that a service manager holds open and passed to this process.
+    pub(super) fn from_passed(passed: PassedSockets) -> Result<Self, ServeError> {
+        let problem = |error: io::Error| ServeError::PassedSockets { problem: error.to_string() };
+        let usable = |socket: std::net::TcpListener| {
+            socket.set_nonblocking(true)?;
+            TcpListener::from_std(socket)
+        };
+        let main = usable(passed.main).map_err(problem)?;
+        let v6 = passed.v6.map(usable).transpose().map_err(problem)?;
+        Ok(Self { address: passed.address, main, v6, skipped: Vec::new() })
     }
 
     /// Binds the first port of the range that is free on both addresses.
