@@ -2,18 +2,22 @@
 //! everything that it reads or writes.
 
 use std::ffi::OsString;
+use std::fs::Permissions;
 use std::net::SocketAddr;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use tempfile::TempDir;
 
 use crate::desktop::Desktop;
 use crate::handshake::Handshake;
 use crate::pinentry::Pinentry;
 use crate::processes::{self, Process};
-use crate::program::{Finished, Home, Program};
+use crate::program::{Finished, Home, Program, binary};
 use crate::socket::Socket;
 use crate::terminal::Terminal;
 use crate::test_module::TestModule;
@@ -34,6 +38,13 @@ pub struct Setup {
     environment: Vec<(&'static str, OsString)>,
     terminal: Option<Terminal>,
     binary: Option<PathBuf>,
+    user: Option<User>,
+}
+
+/// A user other than that of the test, with a copy of the program that this user can execute.
+struct User {
+    id: u32,
+    _folder: TempDir,
 }
 
 impl Setup {
@@ -47,6 +58,7 @@ impl Setup {
             environment: Vec::new(),
             terminal: None,
             binary: None,
+            user: None,
         }
         .config("detect_modules = false\n")
     }
@@ -104,6 +116,23 @@ impl Setup {
     pub fn binary(mut self, binary: PathBuf) -> Self {
         self.binary = Some(binary);
         self
+    }
+
+    /// Runs the bridge as another user, who gets the home folder. Only root can do so.
+    pub fn user(mut self, id: u32) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("pkcs11-bridge-test-program-")
+            .permissions(Permissions::from_mode(0o755))
+            .tempdir()
+            .expect("a folder");
+        let copy = folder.path().join("pkcs11-bridge");
+        std::fs::copy(binary(), &copy).expect("a copy of the program");
+        for entry in std::fs::read_dir(self.home.path()).expect("a folder") {
+            chown(entry.expect("an entry").path(), Some(id), Some(id)).expect("root may do this");
+        }
+        chown(self.home.path(), Some(id), Some(id)).expect("root may do this");
+        self.user = Some(User { id, _folder: folder });
+        self.binary(copy)
     }
 
     /// Adds an argument.
@@ -182,6 +211,9 @@ impl Setup {
         }
         if let Some(address) = &self.listen {
             command.args(["--listen", address]);
+        }
+        if let Some(user) = &self.user {
+            command.uid(user.id).gid(user.id).current_dir("/");
         }
         command.args(&self.arguments).envs(self.environment.iter().map(|(k, v)| (k, v)));
         command
@@ -275,10 +307,20 @@ impl Bridge {
 
     /// Starts it again on the same port.
     pub fn start_on_same_port(&mut self) {
-        self.setup.listen = Some(self.address.to_string());
-        let (program, address) = self.setup.serve();
-        assert_eq!(address, self.address);
-        self.program = Some(program);
+        self.start_on(self.address);
+    }
+
+    /// Starts it again on a port.
+    pub fn start_on(&mut self, address: SocketAddr) {
+        self.setup.listen = Some(address.to_string());
+        let (program, listening) = self.setup.serve();
+        assert_eq!(listening, address);
+        (self.program, self.address) = (Some(program), address);
+    }
+
+    /// Starts a second bridge of the same user with the same folders, which ends by itself.
+    pub fn run_another(&self) -> Finished {
+        Program::start(&mut self.setup.command()).run_to_end()
     }
 
     /// Whether it runs.

@@ -91,6 +91,7 @@ mod bridge {
     pub mod token_fields;
     pub mod token_removed;
     pub mod two_origins;
+    pub mod two_users;
     pub mod worker_limit;
     pub mod workers;
 }

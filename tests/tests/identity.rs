@@ -1,7 +1,7 @@
 //! Programs that pretend to be the bridge, and the real client in a real browser. A page sends them
 //! neither a PIN nor a hash, and takes no signature of theirs.
 
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use pkcs11_bridge_tests::bridge::{Bridge, SOFTHSM, Setup};
 use pkcs11_bridge_tests::browser::Browser;
@@ -159,6 +159,39 @@ async fn a_page_finds_the_bridge_it_knows_behind_programs_that_pretend_to_be_it(
         assert!(methods.iter().all(|method| method == "hello"), "{pretence:?}: {methods:?}");
         testbed.load().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_finds_the_bridge_of_its_own_user() {
+    const NOBODY: u32 = 65534;
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root can start a bridge of another user");
+        return;
+    }
+    let mut testbed = Testbed::new().await;
+    let [first, port] =
+        [testbed.first(), testbed.port()].map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let setup = Setup::new().origin(&testbed.site.url("")).user(NOBODY);
+    let mut other = setup.listen(Some(&first.to_string())).start();
+    let options = json!({ "ports": [first.port(), port.port()] });
+    // On first contact, only the own bridge answers.
+    assert_eq!(testbed.connect(&options).await, true);
+    assert_eq!(testbed.sign().await, true);
+    let known = "indexedDB.databases().then((all) => all.length === 1)";
+    testbed.browser.wait_for(known).await;
+    testbed.load().await;
+    // The users have logged in in another order.
+    other.stop();
+    testbed.bridge.stop();
+    testbed.bridge.start_on(first);
+    other.start_on(port);
+    assert_eq!(testbed.connect(&options).await, true);
+    assert_eq!(testbed.sign().await, true);
+    testbed.load().await;
+    // Without a bridge of the own user, the page finds none.
+    testbed.bridge.stop();
+    assert_fails(&testbed.connect(&options).await, "500/999");
+    other.expect_log("another user of this computer");
 }
 
 #[tokio::test(flavor = "multi_thread")]

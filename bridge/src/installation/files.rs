@@ -188,6 +188,7 @@ impl Files {
             folder.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
         for folder in missing.into_iter().rev() {
             let mut builder = fs::DirBuilder::new();
+            builder.recursive(false);
             // Of these folders, that for state must be private. None of them needs other readers.
             #[cfg(unix)]
             std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);

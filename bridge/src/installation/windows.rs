@@ -83,7 +83,7 @@ fn text(key: &str, name: &str) -> Option<String> {
     CURRENT_USER.open(key).ok()?.get_string(name).ok()
 }
 
-fn failed(action: &'static str, key: &str, error: windows_registry::Error) -> InstallError {
+fn failed(action: &'static str, key: &str, error: impl std::fmt::Display) -> InstallError {
     let place = format!("HKEY_CURRENT_USER\\{key}");
     InstallError::system(action, place)(io::Error::other(error.to_string()))
 }

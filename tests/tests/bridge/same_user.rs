@@ -11,10 +11,10 @@ use rustix::process::geteuid;
 use serde_json::json;
 
 /// The user `nobody`.
-const NOBODY: u32 = 65534;
+pub const NOBODY: u32 = 65534;
 
 /// The bridge's response to a valid handshake from a program of this user.
-fn response_to(user: u32, address: SocketAddr, origin: &str) -> String {
+pub fn response_to(user: u32, address: SocketAddr, origin: &str) -> String {
     let request = format!(
         "GET / HTTP/1.1\\r\\nHost: {address}\\r\\nOrigin: {origin}\\r\\nConnection: Upgrade\\r\\n\
          Upgrade: websocket\\r\\nSec-WebSocket-Version: 13\\r\\n\
@@ -40,7 +40,7 @@ fn response_to(user: u32, address: SocketAddr, origin: &str) -> String {
 }
 
 /// Only root can start a program of another user.
-fn can_be_another_user() -> bool {
+pub fn can_be_another_user() -> bool {
     let root = geteuid().is_root();
     if !root {
         eprintln!("skipped: only root can start a program of another user");
