@@ -15,7 +15,8 @@ MODULES     := softhsm2 openssl opensc smart-cards p11-kit tpm2 nss \
 TEST_SYSTEM := $(MODULES) chromium desktop installation
 TEST_TOOLS  := $(PKG_TOOLS) $(TEST_SYSTEM)
 BENCH_TOOLS := $(DEMO_TOOLS) openssl opensc chromium p11-kit
-CHECK_TOOLS := cc wasm-target cargo-deny shellcheck
+WINDOWS_TOOLS := windows-target mingw
+CHECK_TOOLS := cc wasm-target cargo-deny shellcheck $(WINDOWS_TOOLS)
 FUZZ_TOOLS  := cc c++ cargo-fuzz
 
 NEED  := @setup/install-missing.sh
@@ -95,6 +96,11 @@ bench: ## Measure the released bridge on SoftHSM tokens (BENCH=speed or load, LO
 # The help texts of the command line are doc comments with bare URLs.
 RUSTDOCFLAGS := -D warnings -A rustdoc::bare_urls
 
+# What runs on Windows: the bridge, and what its tests load there.
+WINDOWS_CRATES := $(addprefix -p pkcs11-bridge-,certificate dialog protocol \
+	$(addprefix test-,module relay rules software-token))
+WINDOWS := --target x86_64-pc-windows-gnu -p pkcs11-bridge $(WINDOWS_CRATES)
+
 check: ## Check format, line width, lints, documentation, dependencies and scripts
 	$(NEED) cc $(call IF_SUDO,shellcheck)
 	@echo "check: building the tools and running the lints, the first time usually 5 minutes"
@@ -105,6 +111,7 @@ check: ## Check format, line width, lints, documentation, dependencies and scrip
 		'$(CARGO) clippy $(TESTED) --all-targets -- -D warnings'
 	$(CARGO) clippy -p $(CLIENT) -p pkcs11-bridge-verifier -p pkcs11-bridge-protocol \
 		--target wasm32-unknown-unknown --all-targets -- -D warnings
+	$(CARGO) clippy $(WINDOWS) --all-targets -- -D warnings
 	RUSTDOCFLAGS="$(RUSTDOCFLAGS)" $(CARGO) doc --workspace --exclude $(CRYPTOKI) --no-deps
 	setup/check-dependencies.sh
 	shellcheck $(SCRIPTS)

@@ -11,6 +11,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly WASM=wasm32-unknown-unknown
+readonly WINDOWS=x86_64-pc-windows-gnu
 readonly NODE_MIN=20.19
 # pkg/build.sh calls wasm-pack with --no-gitignore.
 readonly WASM_PACK_MIN=0.15.1
@@ -62,6 +63,7 @@ is_there() {
     rust) has cargo && has rustc && at_least "$(rust_min)" "$(rustc --version | cut -d' ' -f2)" ;;
     node) has node && has npm && at_least "v$NODE_MIN" "$(node --version)" ;;
     wasm-target) [ -d "$(rustc --print target-libdir --target $WASM)" ] ;;
+    windows-target) [ -d "$(rustc --print target-libdir --target $WINDOWS)" ] ;;
     wasm-bindgen) [ "$(wasm-bindgen --version 2>&1)" = "wasm-bindgen $(bindgen_version)" ] ;;
     wasm-pack) has wasm-pack && at_least $WASM_PACK_MIN "$(wasm-pack --version | cut -d' ' -f2)" ;;
     npm-packages) [ pkg/node_modules/.package-lock.json -nt pkg/package-lock.json ] ;;
@@ -90,6 +92,8 @@ is_there() {
             has weston && any_file /usr/lib{exec,}/at-spi-bus-launcher && window_libraries_are_there
         ;;
     installation) has desktop-file-validate && has systemd-analyze ;;
+    mingw) has x86_64-w64-mingw32-gcc && has nasm && has cmake ;;
+    wine) has wine && has wineboot && has_any wineserver /usr/lib/wine/wineserver ;;
     *) has "$1" ;;
     esac
 }
@@ -135,7 +139,10 @@ purpose() {
     desktop) echo "displays in memory, a PIN dialog, D-Bus, AT-SPI and xdotool, for tests" ;;
     installation) echo "systemd and desktop-file-utils, for the tests of the installation" ;;
     shellcheck) echo "ShellCheck, which checks the scripts" ;;
+    mingw) echo "a compiler and an assembler for Windows, to build the bridge for it" ;;
+    wine) echo "Wine, for tests of the bridge for Windows" ;;
     wasm-target) echo "Rust's WebAssembly target, for the npm package" ;;
+    windows-target) echo "Rust's Windows target, to build the bridge for it" ;;
     wasm-bindgen) echo "wasm-bindgen $(bindgen_version), as in Cargo.lock, for the npm package" ;;
     wasm-pack) echo "wasm-pack, which builds and tests the WebAssembly client" ;;
     npm-packages) echo "wasm-opt (binaryen) and TypeScript, from npm" ;;
@@ -175,6 +182,8 @@ debian_packages() {
             "dbus-daemon at-spi2-core libegl1 libgl1-mesa-dri libxkbcommon-x11-0 libxcursor1"
         ;;
     installation) echo "systemd desktop-file-utils" ;;
+    mingw) echo "gcc-mingw-w64-x86-64 nasm cmake" ;;
+    wine) echo "wine wine64" ;;
     softhsm2 | openssl | opencryptoki | shellcheck) echo "$1" ;;
     esac
 }
@@ -212,7 +221,13 @@ by_hand() {
             "xorg-x11-server-Xvfb weston xdotool maim pinentry-gtk dbus-daemon" \
             "at-spi2-core (Fedora)"
         ;;
+    mingw)
+        echo "MinGW-w64, NASM and CMake: mingw64-gcc nasm cmake (Fedora)," \
+            "mingw-w64-gcc nasm cmake (Arch)"
+        ;;
+    wine) echo "Wine: wine (Fedora, Arch)" ;;
     shellcheck) echo "ShellCheck: ShellCheck (Fedora), shellcheck (Arch, Homebrew)" ;;
+    windows-target) echo "Rust's target $WINDOWS: install Rust with rustup (https://rustup.rs)" ;;
     wasm-target)
         echo "Rust's target $WASM: install Rust with rustup (https://rustup.rs)," \
             "or the package of your distribution"
@@ -281,6 +296,10 @@ install() {
         has rustup || stop_for wasm-target
         quietly rustup target add $WASM
         ;;
+    windows-target)
+        has rustup || stop_for windows-target
+        quietly rustup target add $WINDOWS
+        ;;
     # Without --locked: its lock file names versions that crates.io no longer offers. Without its
     # features: it needs TLS only for a remote browser.
     wasm-bindgen)
@@ -307,7 +326,7 @@ install_other_tools() {
     for tool in "$@"; do
         say "installing $tool ($(usual_time "$tool")): $(purpose "$tool")"
         case $tool in
-        wasm-target | npm-packages) install "$tool" & jobs+=($!) ;;
+        wasm-target | windows-target | npm-packages) install "$tool" & jobs+=($!) ;;
         *) built+=("$tool") ;;
         esac
     done

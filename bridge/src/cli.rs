@@ -49,6 +49,10 @@ pub(crate) enum Command {
     /// Make the throw-away token of the demo (started by the demo itself)
     #[command(hide = true)]
     DemoToken(DemoTokenArgs),
+    /// Stop the bridges of this user in this session (an update or its removal calls it)
+    #[cfg(windows)]
+    #[command(hide = true)]
+    Stop,
 }
 
 #[derive(Clone, Debug, Default, Args)]

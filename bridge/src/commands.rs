@@ -62,6 +62,8 @@ impl Failed {
             | Cause::StartCommand(_)
             | Cause::Status(_)
             | Cause::Start(_) => ExitCode::FAILURE,
+            #[cfg(windows)]
+            Cause::Stop(_) => ExitCode::FAILURE,
         }
     }
 }
@@ -86,6 +88,9 @@ enum Cause {
     Doctor(#[from] DoctorError),
     #[error(transparent)]
     Start(#[from] CannotStart),
+    #[cfg(windows)]
+    #[error("cannot stop the bridges of this user: {0}")]
+    Stop(std::io::Error),
 }
 
 /// The system refuses something that every process needs.
@@ -106,6 +111,8 @@ fn run_command(command: Command) -> Result<ExitCode, Cause> {
         Command::Doctor(args) => return Ok(block_on(doctor::run(args))??),
         Command::Dialog(args) => return Ok(dialog::show(&args)),
         Command::Worker(args) => return Ok(worker::run(&args)),
+        #[cfg(windows)]
+        Command::Stop => drop(crate::windows::stop_event::stop_bridges().map_err(Cause::Stop)?),
         Command::DemoToken(args) => demo::make_token(&args.module).map_err(DemoError::from)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,6 +1,7 @@
 //! What `pkcs11-bridge install` sets up for the user: that the bridge starts by itself, and the
 //! launch link. Needs no rights of an administrator, and changes nothing that it did not write.
 
+#[cfg_attr(windows, allow(dead_code, reason = "Windows keeps its entries in the registry"))]
 mod files;
 #[cfg(target_os = "linux")]
 mod linux;
@@ -64,6 +65,7 @@ pub(crate) enum InstallError {
          run the command again",
         .0.display()
     )]
+    #[cfg_attr(windows, allow(dead_code, reason = "as for `files`"))]
     NotOurs(PathBuf),
     #[error("cannot {action} {place}: {source}")]
     System { action: &'static str, place: String, source: io::Error },

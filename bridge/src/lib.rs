@@ -57,6 +57,8 @@ mod supervisor;
 mod trace_points;
 #[doc(hidden)]
 pub mod verification;
+#[cfg(windows)]
+mod windows;
 #[doc(hidden)]
 pub mod worker;
 

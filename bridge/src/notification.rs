@@ -5,6 +5,7 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
+#[cfg(all(unix, not(target_os = "macos")))]
 use std::time::Duration;
 
 use notify_rust::{Notification as Message, NotificationHandle, Timeout};
@@ -24,7 +25,7 @@ impl Notification {
         start(move || {
             if let Some(mut handle) = shown(&message) {
                 show_changes(&mut handle, &changes);
-                handle.close();
+                close(handle);
             }
         });
         Self { texts }
@@ -84,6 +85,15 @@ fn show_changes(_: &mut NotificationHandle, changes: &Receiver<String>) {
     while changes.recv().is_ok() {}
 }
 
+#[cfg(not(windows))]
+fn close(handle: NotificationHandle) {
+    handle.close();
+}
+
+/// Windows shows a notification for some seconds, and keeps it in its list.
+#[cfg(windows)]
+fn close(_: NotificationHandle) {}
+
 /// Escapes the text if the desktop reads it as markup (Desktop Notifications Specification, section
 /// "Markup"). Without this, the name of a token could hold a link.
 #[cfg(all(unix, not(target_os = "macos")))]
@@ -103,4 +113,5 @@ fn escaped(text: &str) -> String {
 }
 
 /// The shortest time between two texts.
+#[cfg(all(unix, not(target_os = "macos")))]
 const PAUSE: Duration = Duration::from_millis(500);

@@ -47,6 +47,7 @@ use crate::process::hardening;
 use crate::trace_points::{TracePoint, reached};
 use channels::Channel;
 use module::LoadedModule;
+#[cfg(unix)]
 pub(crate) use module::max_threads;
 use slot::{Credentials, LoginError};
 

@@ -59,7 +59,7 @@ fn end_with_bridge() -> impl FnOnce() + Send {
     }
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 fn end_with_bridge() -> impl FnOnce() + Send {
     || std::process::exit(1)
 }

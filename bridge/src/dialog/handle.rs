@@ -19,6 +19,7 @@ use crate::process::program;
 
 /// A running dialog process. Dropping it ends the process and its pinentry.
 pub(super) struct DialogHandle {
+    #[cfg_attr(windows, expect(dead_code, reason = "dropping it ends the process"))]
     child: Child,
     output: ChildStdout,
     /// The process ends when this pipe closes.
@@ -33,6 +34,7 @@ impl DialogHandle {
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
+        program::end_with_this(&child);
         let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(io::Error::other("the dialog process has no pipes"));
         };
@@ -90,7 +92,7 @@ impl DialogHandle {
         self.child.wait().await.is_ok_and(|status| status.signal() == interrupt)
     }
 
-    #[cfg(not(unix))]
+    #[cfg(windows)]
     async fn was_interrupted(&mut self) -> bool {
         false
     }

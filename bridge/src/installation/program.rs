@@ -27,13 +27,13 @@ impl InstalledProgram {
     }
 
     /// A file that names the program of a package, with this program instead.
-    #[cfg(any(target_os = "linux", test))]
+    #[cfg(any(target_os = "linux", all(test, unix)))]
     pub(super) fn in_file(&self, text: &str) -> String {
         text.replace(PACKAGED, &format!("\"{}\"", self.0.display()))
     }
 
     /// As [`Self::in_file`], for a property list.
-    #[cfg(any(target_os = "macos", test))]
+    #[cfg(any(target_os = "macos", all(test, unix)))]
     pub(super) fn in_plist(&self, text: &str) -> String {
         text.replace(PACKAGED, &self.0.display().to_string())
     }

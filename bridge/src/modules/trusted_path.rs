@@ -57,9 +57,25 @@ fn check_beneath(trusted: &Path, path: &Path) -> Result<(), Untrusted> {
     Ok(())
 }
 
-/// The owner and the rights of a file are not checked on this platform.
-#[cfg(not(unix))]
-pub(super) fn check(_path: &Path) -> Result<(), Untrusted> {
+/// Checks the file and every folder on the way to it. Each must belong to the system or the user.
+/// Nobody else may write the file, put files beside it, or replace a folder above it.
+#[cfg(windows)]
+pub(super) fn check(path: &Path) -> Result<(), Untrusted> {
+    use crate::windows::access_rights::{AccessRights, REPLACE, WRITE};
+
+    let file = path.canonicalize().map_err(|_| Untrusted::Unreadable(path.to_owned()))?;
+    // Nobody can replace the root of a drive.
+    let parts = file.ancestors().filter(|part| part.parent().is_some());
+    for (part, rights) in parts.zip([WRITE, WRITE].into_iter().chain(std::iter::repeat(REPLACE))) {
+        let found =
+            AccessRights::of_path(part).map_err(|_| Untrusted::Unreadable(part.to_owned()))?;
+        if !found.is_own {
+            return Err(Untrusted::OtherOwner(part.to_owned()));
+        }
+        if found.others_may(rights) {
+            return Err(Untrusted::WritableByOthers(part.to_owned()));
+        }
+    }
     Ok(())
 }
 

@@ -20,8 +20,16 @@ pub(crate) fn keep_memory_private() {
     }
 }
 
-#[cfg(not(unix))]
-pub(crate) fn keep_memory_private() {}
+/// Keeps memory out of crash reports. Other programs of the user can still read it. Also keeps
+/// handles of this process from those that it starts.
+#[cfg(windows)]
+pub(crate) fn keep_memory_private() {
+    use crate::windows::{crash_reports, dll_search, inheritance};
+
+    crash_reports::switch_off();
+    dll_search::leave_out_working_folder();
+    inheritance::keep_standard_streams();
+}
 
 /// Limits the memory of this process and of the processes that it starts. A faulty module may
 /// allocate any amount, and a pinentry may send an endless line. The limit then ends this process
@@ -37,5 +45,9 @@ pub(crate) fn limit_memory(max: u64) {
     }
 }
 
-#[cfg(not(unix))]
-pub(crate) fn limit_memory(_max: u64) {}
+#[cfg(windows)]
+pub(crate) fn limit_memory(max: u64) {
+    if let Err(error) = crate::windows::job::limit_memory_of_this_process(max) {
+        tracing::warn!(%error, "cannot limit the memory of the process");
+    }
+}

@@ -3,7 +3,7 @@
 //! that another user can read.
 
 #[cfg_attr(unix, path = "private_file/folder_unix.rs")]
-#[cfg_attr(not(unix), path = "private_file/folder_other.rs")]
+#[cfg_attr(windows, path = "private_file/folder_windows.rs")]
 mod folder;
 
 use std::ffi::{OsStr, OsString};
@@ -75,13 +75,18 @@ pub(crate) enum Refusal {
     NotRegular,
     #[error("belongs to another user")]
     OtherOwner,
-    #[error("can be written by other users; run chmod go-w on it")]
+    #[cfg_attr(unix, error("can be written by other users; run chmod go-w on it"))]
+    #[cfg_attr(windows, error("can be written by other users; {REMOVE_RIGHTS}"))]
     WritableByOthers,
-    #[error("can be read by other users; run chmod go-rwx on it")]
+    #[cfg_attr(unix, error("can be read by other users; run chmod go-rwx on it"))]
+    #[cfg_attr(windows, error("can be read by other users; {REMOVE_RIGHTS}"))]
     ReadableByOthers,
     #[error("is larger than {MAX_LEN} bytes")]
     TooLarge,
 }
+
+#[cfg(windows)]
+const REMOVE_RIGHTS: &str = "remove their rights in its properties, under Security";
 
 type Result<T> = std::result::Result<T, PrivateFileError>;
 
@@ -105,11 +110,15 @@ impl PrivateFile {
 
     /// Creates the folder if it is missing. Only the owner can access it.
     pub(crate) fn prepare_folder(&self) -> io::Result<()> {
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(true);
         #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(self.folder())
+        {
+            let mut builder = std::fs::DirBuilder::new();
+            builder.recursive(true);
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+            builder.create(self.folder())
+        }
+        #[cfg(windows)]
+        crate::windows::owner_only::create_folder(self.folder())
     }
 
     /// The current version of the file; `None` if the file does not exist.

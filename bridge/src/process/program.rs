@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 /// Makes later [`this`] keep the memory of the new process private from its start on. Needs a
 /// folder of the user for a while. Call this once.
@@ -42,7 +42,21 @@ pub(crate) fn this() -> io::Result<Command> {
 
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn this() -> io::Result<Command> {
-    Ok(Command::new(std::env::current_exe()?))
+    #[cfg_attr(not(windows), expect(unused_mut, reason = "Windows has flags"))]
+    let mut command = Command::new(std::env::current_exe()?);
+    #[cfg(windows)]
+    command.creation_flags(crate::windows::console::creation_flags());
+    Ok(command)
+}
+
+/// Makes the system end a new process when this one ends. On Unix, the process does that itself.
+pub(crate) fn end_with_this(child: &Child) {
+    #[cfg(windows)]
+    if let Err(error) = crate::windows::job::end_with_this_process(child.raw_handle()) {
+        tracing::warn!(%error, "a process may outlive the bridge");
+    }
+    #[cfg(not(windows))]
+    let _ = child;
 }
 
 #[cfg(target_os = "linux")]

@@ -1,4 +1,5 @@
-//! The signals that stop the bridge: SIGTERM, Ctrl-C, and the end of its terminal.
+//! The signals that stop the bridge: SIGTERM, Ctrl-C, and the end of its terminal. Windows has
+//! events in place of signals.
 
 use std::io;
 
@@ -44,11 +45,46 @@ fn signals() -> io::Result<impl Future<Output = ()> + Send> {
     })
 }
 
-#[cfg(not(unix))]
+/// Ctrl-C, the end of the console or of the session, and the event by which other programs of the
+/// user stop the bridge.
+#[cfg(windows)]
 fn signals() -> io::Result<impl Future<Output = ()> + Send> {
-    Ok(async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+    use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
+
+    let (mut interrupt, mut stop) = (ctrl_c()?, ctrl_break()?);
+    let (mut close, mut log_off, mut shut_down) = (ctrl_close()?, ctrl_logoff()?, ctrl_shutdown()?);
+    let event = stop_event();
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = stop.recv() => {}
+            _ = close.recv() => {}
+            _ = log_off.recv() => {}
+            _ = shut_down.recv() => {}
+            () = event => {}
         }
     })
+}
+
+/// Waits for the event in a thread of its own. Waits for ever if the event cannot be created.
+#[cfg(windows)]
+fn stop_event() -> impl Future<Output = ()> + Send {
+    use crate::windows::stop_event::StopEvent;
+
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let started = StopEvent::create().and_then(|event| {
+        let wait = move || {
+            event.wait();
+            let _ = sender.send(());
+        };
+        std::thread::Builder::new().name("stop event".to_owned()).spawn(wait)
+    });
+    if let Err(error) = started {
+        tracing::warn!(%error, "other programs of the user cannot stop the bridge");
+    }
+    async {
+        if receiver.await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
 }

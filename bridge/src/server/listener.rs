@@ -78,21 +78,25 @@ impl LoopbackListener {
     }
 
     pub(super) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        match &self.v6 {
+        let accepted = match &self.v6 {
             None => self.main.accept().await,
             Some(v6) => tokio::select! {
                 accepted = self.main.accept() => accepted,
                 accepted = v6.accept() => accepted,
             },
-        }
+        };
+        #[cfg(windows)]
+        accepted.iter().for_each(|(socket, _)| crate::windows::inheritance::keep_socket(socket));
+        accepted
     }
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // On Windows, this option would let another program bind the same port.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
+    #[cfg(windows)]
+    crate::windows::exclusive_port::set(&socket)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }

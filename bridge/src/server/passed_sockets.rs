@@ -37,7 +37,7 @@ impl PassedSockets {
         Ok(None)
     }
 
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "no sockets are passed"))]
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "no sockets are passed"))]
     fn new(sockets: Vec<TcpListener>) -> Result<Self, ServeError> {
         let mut found = Vec::new();
         for socket in sockets {

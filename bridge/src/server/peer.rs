@@ -1,6 +1,8 @@
 //! Which user owns the socket at the other end of a loopback connection. Without this check, a
 //! program of another user of the computer could claim any origin and use this user's tokens.
 
+#[cfg(windows)]
+mod process_owner;
 #[cfg(target_os = "linux")]
 mod sock_diag;
 #[cfg(target_os = "linux")]
@@ -12,6 +14,9 @@ use std::net::SocketAddr;
 #[cfg(target_os = "linux")]
 use sock_diag::OwnerError;
 use tokio::net::TcpStream;
+
+#[cfg(windows)]
+use crate::windows::sid::Sid;
 
 /// The addresses of both ends of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -50,8 +55,20 @@ impl Ends {
         }
     }
 
+    /// Asks the system which process owns the peer's socket, and which user owns that process.
+    /// Windows tells that of programs with more rights than the bridge to nobody.
+    #[cfg(windows)]
+    pub(super) fn peer_user(self) -> PeerUser {
+        let user = process_owner::of_connection(self.peer, self.bridge);
+        match user.inspect_err(|error| tracing::debug!(%error, "cannot see a peer's user")) {
+            Ok(Some(user)) if Sid::of_this_process().is_ok_and(|own| own == user) => PeerUser::Same,
+            Ok(Some(_)) => PeerUser::Other,
+            Ok(None) | Err(_) => PeerUser::Unknown,
+        }
+    }
+
     /// This platform has no check yet, so every user counts as the same user.
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(not(any(target_os = "linux", windows)))]
     pub(super) fn peer_user(self) -> PeerUser {
         PeerUser::Same
     }

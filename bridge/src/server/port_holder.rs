@@ -81,8 +81,37 @@ impl PortHolder {
         Self::OtherUser(ForeignPort { port, user, program })
     }
 
+    /// Looks up who listens on a port. Windows tells that of programs with more rights than the
+    /// bridge to nobody.
+    #[cfg(windows)]
+    pub(crate) fn of(port: u16) -> Self {
+        use std::os::windows::io::AsHandle;
+
+        use crate::windows::sid::{Sid, open_process};
+        use crate::windows::{account, program_file, tcp_table};
+
+        let process = match tcp_table::owner_of_listener(port) {
+            Ok(Some(process)) => process,
+            Ok(None) => return Self::Nobody,
+            Err(_) => return Self::Unknown,
+        };
+        let Ok(handle) = open_process(process) else { return Self::Unknown };
+        let program = program_file::of(handle.as_handle());
+        match (Sid::of_process(handle.as_handle()), Sid::of_this_process()) {
+            (Ok(user), Ok(own)) if user == own => {
+                let program = program.unwrap_or_else(|| "unknown program".to_owned());
+                Self::ThisUser(Listener { program, process })
+            }
+            (Ok(user), Ok(_)) => {
+                let user = account::name(&user).unwrap_or_else(|| user.to_string());
+                Self::OtherUser(ForeignPort { port, user, program })
+            }
+            _ => Self::Unknown,
+        }
+    }
+
     /// This platform has no look-up yet.
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(not(any(target_os = "linux", windows)))]
     pub(crate) fn of(port: u16) -> Self {
         use std::net::{Ipv4Addr, TcpListener};
 

@@ -61,7 +61,10 @@ pub(super) fn open() -> io::Result<Vec<Channel>> {
     if channels.is_empty() { Err(io::ErrorKind::InvalidInput.into()) } else { Ok(channels) }
 }
 
-#[cfg(not(unix))]
+/// The bridge sends one byte before all else, after it has made sure that the worker ends with it.
+#[cfg(windows)]
 pub(super) fn open() -> io::Result<Vec<Channel>> {
-    Ok(vec![Channel::new(io::stdin(), io::stdout())])
+    let mut taken = crate::windows::standard_streams::take()?;
+    taken.input.read_exact(&mut [0])?;
+    Ok(vec![Channel::new(taken.input, taken.output)])
 }

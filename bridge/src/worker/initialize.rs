@@ -116,7 +116,7 @@ mod tests {
                     // SAFETY: a text that is not null is a C string.
                     unsafe { CStr::from_ptr(text.cast()) }.to_str().unwrap()
                 });
-                format!("{} {}", arguments.standard.flags, text.unwrap_or("-"))
+                format!("{} {}", { arguments.standard.flags }, text.unwrap_or("-"))
             }
         };
         CALLS.with_borrow_mut(|calls| calls.push(call));

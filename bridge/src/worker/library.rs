@@ -23,11 +23,27 @@ pub(super) struct Functions(CK_FUNCTION_LIST);
 /// Loads a module. Does not initialise it.
 pub(super) fn load(path: &Path) -> std::result::Result<(Pkcs11, Functions), LoadError> {
     // SAFETY: loading a library runs its initialisers. The user or administrator allows this file.
-    let symbols = unsafe { Symbols::new(path) }.map_err(Error::LibraryLoading)?;
+    let symbols = unsafe { open(path) }.map_err(Error::LibraryLoading)?;
     let list = function_list(&symbols, path)?;
     // SAFETY: the list belongs to the library, which the context keeps loaded.
     let context = unsafe { Pkcs11::from_function_list(symbols, list) };
     Ok((context, Functions(list)))
+}
+
+#[cfg(unix)]
+unsafe fn open(path: &Path) -> std::result::Result<Symbols, libloading::Error> {
+    // SAFETY: the caller allows this file.
+    unsafe { Symbols::new(path) }
+}
+
+/// The libraries that a module needs are usually beside it. Without the flag, Windows looks for
+/// them beside this program.
+#[cfg(windows)]
+unsafe fn open(path: &Path) -> std::result::Result<Symbols, libloading::Error> {
+    use libloading::os::windows::{LOAD_WITH_ALTERED_SEARCH_PATH, Library};
+
+    // SAFETY: the caller allows this file.
+    unsafe { Symbols::from_library(Library::load_with_flags(path, LOAD_WITH_ALTERED_SEARCH_PATH)?) }
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -1,11 +1,10 @@
 //! The module's folder, which holds the rules and the record of calls, and the current rules.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use pkcs11_bridge_test_rules::{FOLDER, Rules};
 
@@ -44,22 +43,28 @@ pub(crate) fn wait_while(blocked: impl Fn(&Rules) -> bool) {
 /// Identifies one version of the file. It changes when the test replaces the file.
 #[derive(PartialEq, Eq)]
 struct Stamp {
-    inode: u64,
-    seconds: i64,
-    nanoseconds: i64,
+    file: u64,
+    modified: SystemTime,
     len: u64,
 }
 
 impl Stamp {
     fn now() -> Self {
-        let file = fs::metadata(Rules::file(folder())).expect("rules");
-        Self {
-            inode: file.ino(),
-            seconds: file.mtime(),
-            nanoseconds: file.mtime_nsec(),
-            len: file.len(),
-        }
+        let metadata = fs::metadata(Rules::file(folder())).expect("rules");
+        let modified = metadata.modified().expect("a time");
+        Self { file: file_id(&metadata), modified, len: metadata.len() }
     }
+}
+
+#[cfg(unix)]
+fn file_id(metadata: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(metadata)
+}
+
+/// Windows counts time finely enough.
+#[cfg(windows)]
+fn file_id(_: &Metadata) -> u64 {
+    0
 }
 
 const LIMIT: Duration = Duration::from_secs(600);

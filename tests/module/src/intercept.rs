@@ -42,7 +42,7 @@ impl CallInfo {
         Self(Call { session: Some(session), slot: slot_of(session), ..self.0 })
     }
 
-    pub(crate) fn login(self, user: User, pin_len: Option<u64>) -> Self {
+    pub(crate) fn login(self, user: User, pin_len: Option<CK_ULONG>) -> Self {
         Self(Call { user: Some(user), pin_len, ..self.0 })
     }
 }

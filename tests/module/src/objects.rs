@@ -140,7 +140,8 @@ impl SimulatedCertificate {
         for wanted in template {
             let value = self.attribute(wanted.type_);
             let len = value.as_ref().map(|value| value.len() as CK_ULONG);
-            let room = std::mem::replace(&mut wanted.ulValueLen, CK_UNAVAILABLE_INFORMATION);
+            let room = wanted.ulValueLen;
+            wanted.ulValueLen = CK_UNAVAILABLE_INFORMATION;
             match value {
                 None => result = CKR_ATTRIBUTE_TYPE_INVALID,
                 Some(_) if wanted.pValue.is_null() => {}

@@ -63,7 +63,7 @@ pub(crate) fn mechanism(
     key: CK_OBJECT_HANDLE,
 ) -> Result<CK_MECHANISM, CK_RV> {
     let quirks = quirks(session);
-    if quirks.refused_mechanisms.contains(&mechanism.mechanism) {
+    if quirks.refused_mechanisms.contains(&{ mechanism.mechanism }) {
         return Err(CKR_MECHANISM_INVALID);
     }
     if let Some(ckr) = failure_of(&quirks, session, key) {
@@ -92,7 +92,9 @@ fn failure_of(quirks: &Quirks, session: CK_SESSION_HANDLE, key: CK_OBJECT_HANDLE
 pub(crate) fn input(session: CK_SESSION_HANDLE, data: &[u8]) -> Result<Vec<u8>, CK_RV> {
     let quirks = quirks(session);
     match mechanism_of(session) {
-        Some(CKM_ECDSA) if quirks.max_ecdsa_input.is_some_and(|max| data.len() as u64 > max) => {
+        Some(CKM_ECDSA)
+            if quirks.max_ecdsa_input.is_some_and(|max| data.len() as CK_ULONG > max) =>
+        {
             Err(CKR_DATA_LEN_RANGE)
         }
         Some(CKM_ECDSA_SHA256) if quirks.ecdsa_sha256 => Ok(Sha256::digest(data).to_vec()),

@@ -1,8 +1,8 @@
 //! The information on a simulated token.
 
 use cryptoki_sys::{
-    CK_RV, CK_SLOT_ID, CK_TOKEN_INFO, CKF_PROTECTED_AUTHENTICATION_PATH, CKF_USER_PIN_COUNT_LOW,
-    CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED, CKR_OK,
+    CK_FLAGS, CK_RV, CK_SLOT_ID, CK_TOKEN_INFO, CKF_PROTECTED_AUTHENTICATION_PATH,
+    CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED, CKR_OK,
 };
 use pkcs11_bridge_test_rules::simulated_token::SimulatedToken;
 
@@ -59,7 +59,7 @@ fn change(info: &mut CK_TOKEN_INFO, token: &SimulatedToken) {
 }
 
 /// The flags for a number of wrong PINs (PKCS#11 3.2, section 3.2, table 10).
-fn pin_flags(wrong: u32, tries: u32) -> u64 {
+fn pin_flags(wrong: u32, tries: u32) -> CK_FLAGS {
     let mut flags = 0;
     if wrong > 0 {
         flags |= CKF_USER_PIN_COUNT_LOW;

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Ulong;
+
 /// One line of the record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Line {
@@ -27,17 +29,17 @@ pub struct Call {
     /// The function, such as `C_Login`.
     pub function: String,
     /// The slot, or the slot of the session.
-    pub slot: Option<u64>,
+    pub slot: Option<Ulong>,
     /// The session.
-    pub session: Option<u64>,
+    pub session: Option<Ulong>,
     /// The user type of a `C_Login`.
     pub user: Option<User>,
     /// The length of the PIN of a `C_Login`; `None` without a PIN.
-    pub pin_len: Option<u64>,
+    pub pin_len: Option<Ulong>,
     /// What answered the call. Not yet valid in [`Line::Blocked`].
     pub answered_by: AnsweredBy,
     /// The `CKR_*`; 0 in [`Line::Blocked`].
-    pub result: u64,
+    pub result: Ulong,
 }
 
 impl Call {
@@ -57,7 +59,7 @@ pub enum User {
     /// `CKU_CONTEXT_SPECIFIC`
     ContextSpecific,
     /// A type that PKCS#11 does not define.
-    Other(u64),
+    Other(Ulong),
 }
 
 /// What answered a call.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Ulong;
+
 /// A fault that the module causes in its own process during a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fault {
@@ -66,17 +68,17 @@ pub const CRASH_REPORT: &str = "the vendor's crash reporter was here";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WrongLength {
     /// Returned if the caller passes no buffer, to ask for the length.
-    Announced(u64),
+    Announced(Ulong),
     /// Returned as the length written to the caller's buffer.
-    Written(u64),
+    Written(Ulong),
     /// Added to the length written to the caller's buffer.
-    WrittenMore(u64),
+    WrittenMore(Ulong),
 }
 
 impl WrongLength {
     /// The value to return instead of `right`. `has_buffer` says whether the caller
     /// passed a buffer.
-    pub fn instead_of(self, right: u64, has_buffer: bool) -> u64 {
+    pub fn instead_of(self, right: Ulong, has_buffer: bool) -> Ulong {
         match (self, has_buffer) {
             (Self::Announced(len), false) | (Self::Written(len), true) => len,
             (Self::WrittenMore(more), true) => right.saturating_add(more),

@@ -8,6 +8,7 @@ pub mod quirks;
 pub mod rule;
 pub mod simulated_token;
 pub mod slot_events;
+pub mod software_token;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -21,6 +22,9 @@ use rule::Rule;
 use simulated_token::SimulatedToken;
 use slot_events::SlotEvents;
 
+/// `CK_ULONG` of PKCS#11. It has 32 bits on Windows.
+pub type Ulong = std::ffi::c_ulong;
+
 /// The environment variable that names the folder to the module.
 pub const FOLDER: &str = "PKCS11_BRIDGE_TEST_MODULE";
 
@@ -32,7 +36,7 @@ pub struct Rules {
     /// Rules for single functions. All that match a call apply, in their order.
     pub rules: Vec<Rule>,
     /// The simulated tokens by slot id.
-    pub simulated_tokens: BTreeMap<u64, SimulatedToken>,
+    pub simulated_tokens: BTreeMap<Ulong, SimulatedToken>,
     /// Pipes of the test process, as `/proc` names them. [`fault::Fault::WriteGarbage`] does not
     /// write to them.
     pub excluded_pipes: BTreeSet<String>,

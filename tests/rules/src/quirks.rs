@@ -2,17 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Ulong;
+
 /// The quirks of a simulated token. By default it has none.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Quirks {
     /// The most handles that one `C_FindObjects` returns, whatever room the caller has.
-    pub handles_per_call: Option<u64>,
+    pub handles_per_call: Option<Ulong>,
     /// Mechanisms that `C_GetMechanismList` leaves out.
-    pub unlisted_mechanisms: Vec<u64>,
+    pub unlisted_mechanisms: Vec<Ulong>,
     /// Mechanisms that `C_SignInit` does not know. `C_GetMechanismList` leaves them out too.
-    pub refused_mechanisms: Vec<u64>,
+    pub refused_mechanisms: Vec<Ulong>,
     /// The most bytes that `CKM_ECDSA` signs. Otherwise it returns `CKR_DATA_LEN_RANGE`.
-    pub max_ecdsa_input: Option<u64>,
+    pub max_ecdsa_input: Option<Ulong>,
     /// Whether `CKM_ECDSA_SHA256` signs, which SoftHSM does not know.
     pub ecdsa_sha256: bool,
     /// The form of signatures.
@@ -23,7 +25,7 @@ pub struct Quirks {
     pub raw_ec_point: bool,
     /// Private keys, by their label, for which `C_SignInit` returns this `CKR_*`. If it is
     /// `CKR_KEY_FUNCTION_NOT_PERMITTED`, their `CKA_SIGN` is false.
-    pub failing_keys: Vec<(String, u64)>,
+    pub failing_keys: Vec<(String, Ulong)>,
 }
 
 /// The form of the signatures that `C_Sign` returns.

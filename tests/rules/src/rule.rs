@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Ulong;
+
 use crate::call::{Call, User};
 use crate::fault::{Fault, WrongLength};
 use crate::new_id;
@@ -15,7 +17,7 @@ pub struct Rule {
     id: u64,
     function: String,
     user: Option<User>,
-    slot: Option<u64>,
+    slot: Option<Ulong>,
     /// The only process to which the rule applies; `None` for all.
     process: Option<u32>,
     /// The number of calls before the rule applies.
@@ -38,9 +40,9 @@ pub enum Effect {
     /// The wrapped module answers it.
     Forward,
     /// It returns this `CKR_*` without reaching the wrapped module.
-    FailBefore(u64),
+    FailBefore(Ulong),
     /// The wrapped module answers it, and then it returns this `CKR_*`.
-    FailAfter(u64),
+    FailAfter(Ulong),
     /// The wrapped module answers it, and then it returns a wrong length or count.
     WrongLength(WrongLength),
 }
@@ -69,7 +71,7 @@ impl Rule {
     }
 
     /// Limits the rule to calls on a slot or on its sessions.
-    pub fn slot(self, slot: u64) -> Self {
+    pub fn slot(self, slot: Ulong) -> Self {
         Self { slot: Some(slot), ..self }
     }
 
@@ -105,12 +107,12 @@ impl Rule {
     }
 
     /// Returns a `CKR_*` without calling the wrapped module.
-    pub fn fail_before(self, ckr: u64) -> Self {
+    pub fn fail_before(self, ckr: Ulong) -> Self {
         Self { effect: Effect::FailBefore(ckr), ..self }
     }
 
     /// Calls the wrapped module, and then returns a `CKR_*`.
-    pub fn fail_after(self, ckr: u64) -> Self {
+    pub fn fail_after(self, ckr: Ulong) -> Self {
         Self { effect: Effect::FailAfter(ckr), ..self }
     }
 

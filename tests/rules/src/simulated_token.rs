@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Ulong;
+
 use crate::new_id;
 use crate::quirks::Quirks;
 
@@ -16,13 +18,13 @@ use crate::quirks::Quirks;
 pub struct SimulatedToken {
     id: u64,
     /// Bits to set in `CK_TOKEN_INFO.flags`, applied last.
-    pub set_flags: u64,
+    pub set_flags: Ulong,
     /// Bits to clear in `CK_TOKEN_INFO.flags`, applied before `set_flags`.
-    pub clear_flags: u64,
+    pub clear_flags: Ulong,
     /// `CK_TOKEN_INFO.ulMinPinLen`
-    pub min_pin_len: Option<u64>,
+    pub min_pin_len: Option<Ulong>,
     /// `CK_TOKEN_INFO.ulMaxPinLen`
-    pub max_pin_len: Option<u64>,
+    pub max_pin_len: Option<Ulong>,
     /// `CK_TOKEN_INFO.label`: any 32 bytes.
     pub label: Option<Vec<u8>>,
     /// `CK_TOKEN_INFO.serialNumber`: any 16 bytes.
@@ -30,9 +32,9 @@ pub struct SimulatedToken {
     /// `CK_TOKEN_INFO.utcTime`: any 16 bytes.
     pub utc_time: Option<[u8; 16]>,
     /// `CK_TOKEN_INFO.ulTotalPublicMemory`
-    pub public_memory: Option<u64>,
+    pub public_memory: Option<Ulong>,
     /// `CK_TOKEN_INFO.ulMaxSessionCount`
-    pub max_sessions: Option<u64>,
+    pub max_sessions: Option<Ulong>,
     /// The number of consecutive wrong PINs that locks the PIN. PINs for the login and for single
     /// keys count together.
     pub tries: Option<u32>,
@@ -67,7 +69,7 @@ pub struct Certificates {
     /// The file with the `CKA_VALUE` of each object.
     pub value: PathBuf,
     /// If set, reading an object returns this `CKR_*`.
-    pub unreadable: Option<u64>,
+    pub unreadable: Option<Ulong>,
 }
 
 impl SimulatedToken {
@@ -143,7 +145,7 @@ pub enum Entry {
     /// Types a PIN.
     Pin(String),
     /// Does something else. The reader returns this `CKR_*`.
-    Fail(u64),
+    Fail(Ulong),
 }
 
 impl Pinpad {

@@ -10,6 +10,7 @@ use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, CertificateType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
+use cryptoki_sys::CK_ULONG;
 use der::asn1::{ObjectIdentifier, OctetStringRef, UintRef};
 use der::{Decode, Encode};
 use rcgen::{
@@ -153,7 +154,7 @@ fn generate(
     ]);
     let mechanism = match kind {
         Kind::Rsa(bits) => {
-            public.push(Attribute::ModulusBits(u64::from(bits).into()));
+            public.push(Attribute::ModulusBits(CK_ULONG::from(bits).into()));
             public.push(Attribute::PublicExponent(vec![1, 0, 1]));
             Mechanism::RsaPkcsKeyPairGen
         }

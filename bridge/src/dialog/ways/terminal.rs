@@ -131,10 +131,10 @@ mod unix {
     }
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 pub(crate) struct Terminal;
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 impl Terminal {
     /// `None`: this platform asks in a window or with a pinentry.
     pub(crate) fn open() -> Option<Self> {
@@ -146,7 +146,7 @@ impl Terminal {
     }
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 pub(super) fn ask(_: &Asked) -> Answer {
     Answer::Unavailable("the bridge has no terminal".to_owned())
 }

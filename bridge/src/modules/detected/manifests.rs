@@ -70,6 +70,8 @@ const MAX_LEN: u64 = 1 << 16;
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -80,13 +82,12 @@ mod tests {
             std::fs::write(&file, text).unwrap();
             read_one(&file)
         };
-        let eid = r#"{"name": "beidpkcs11", "description": "Belgian eID", "type": "pkcs11",
-            "path": "/usr/lib/libbeidpkcs11.so.0", "allowed_extensions": ["a@b"]}"#;
-        let expected = Found {
-            description: "Belgian eID".to_owned(),
-            ..Found::new("beidpkcs11", "/usr/lib/libbeidpkcs11.so.0".into())
-        };
-        assert_eq!(found(eid), Some(expected));
+        let library = std::path::absolute("/usr/lib/libbeidpkcs11.so.0").unwrap();
+        let eid = json!({"name": "beidpkcs11", "description": "Belgian eID", "type": "pkcs11",
+            "path": library, "allowed_extensions": ["a@b"]});
+        let expected =
+            Found { description: "Belgian eID".to_owned(), ..Found::new("beidpkcs11", library) };
+        assert_eq!(found(&eid.to_string()), Some(expected));
         let relative = found(r#"{"name": "a", "type": "pkcs11", "path": "a.so"}"#).unwrap();
         assert_eq!(relative.path, folder.path().join("a.so"));
         for text in ["", "{}", r#"{"name": "a", "type": "stdio", "path": "/a"}"#, "[]"] {

@@ -64,6 +64,7 @@ const LIBRARIES: &[&str] = &[
 ];
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 

@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::process::Stdio;
+#[cfg(unix)]
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -17,7 +18,7 @@ use crate::ipc::frame::{self, Frame, FrameReader};
 
 #[cfg(unix)]
 type Input = tokio::net::unix::pipe::Receiver;
-#[cfg(not(unix))]
+#[cfg(windows)]
 type Input = tokio::process::ChildStdout;
 
 /// Both directions of all channels. The greeting comes over the first channel.
@@ -67,15 +68,21 @@ pub(super) fn spawn(command: &mut Command) -> io::Result<(Child, Channels)> {
     Ok((child, channels))
 }
 
-#[cfg(not(unix))]
+/// Starts a worker with one channel, its standard input and output. The worker waits for a byte
+/// before it loads its module, so that it always ends with the bridge.
+#[cfg(windows)]
 pub(super) fn spawn(command: &mut Command) -> io::Result<(Child, Channels)> {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let (Some(output), Some(input)) = (child.stdin.take(), child.stdout.take()) else {
         return Err(io::Error::other("it has no pipes"));
     };
-    let output = Output(Arc::new(tokio::sync::Mutex::new(output)));
-    Ok((child, Channels { outputs: vec![output], inputs: vec![frame::reader(input)] }))
+    crate::process::program::end_with_this(&child);
+    let outputs = vec![Output::starting_with(output, START)];
+    Ok((child, Channels { outputs, inputs: vec![frame::reader(input)] }))
 }
+
+#[cfg(windows)]
+const START: &[u8] = &[0];
 
 /// The bridge's reading ends.
 pub(super) struct Incoming(Vec<FrameReader<Input>>);
@@ -167,20 +174,33 @@ impl Output {
     }
 }
 
-#[cfg(not(unix))]
-struct Output(Arc<tokio::sync::Mutex<tokio::process::ChildStdin>>);
+#[cfg(windows)]
+struct Output(tokio::sync::mpsc::UnboundedSender<Frame>);
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 impl Output {
-    /// Writes a frame whole. A write fails only after the worker has ended, which the process task
-    /// notices itself.
-    fn send(&self, frame: Frame, tasks: &TaskTracker) {
+    /// Writes these bytes, and then the frames in their order.
+    fn starting_with(mut input: tokio::process::ChildStdin, first: &'static [u8]) -> Self {
         use tokio::io::AsyncWriteExt;
 
-        let output = Arc::clone(&self.0);
-        tasks.spawn(async move {
-            let _ = output.lock().await.write_all(&frame).await;
+        let (sender, mut frames) = tokio::sync::mpsc::unbounded_channel::<Frame>();
+        tokio::spawn(async move {
+            if input.write_all(first).await.is_err() {
+                return;
+            }
+            while let Some(frame) = frames.recv().await {
+                if input.write_all(&frame).await.is_err() {
+                    return;
+                }
+            }
         });
+        Self(sender)
+    }
+
+    /// Writes a frame whole. A write fails only after the worker has ended, which the process task
+    /// notices itself.
+    fn send(&self, frame: Frame, _: &TaskTracker) {
+        let _ = self.0.send(frame);
     }
 }
 

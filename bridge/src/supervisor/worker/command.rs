@@ -32,6 +32,7 @@ pub(super) enum Command {
 
 /// Why the bridge ends logins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only logind tells some of them"))]
 pub(crate) enum LogoutReason {
     /// No signature used them for a while, or they lasted as long as allowed.
     Expired,

@@ -134,7 +134,7 @@ fn describe(status: ExitStatus) -> String {
     }
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 fn describe(status: ExitStatus) -> String {
     format!("ended its process ({status})")
 }

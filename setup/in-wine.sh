@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Runs a command with a Wine prefix of its own. Afterwards ends what still runs in the prefix, and
+# removes it.
+#
+#   setup/in-wine.sh COMMAND ARGUMENT...
+
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+WINEPREFIX=$(mktemp -d -t pkcs11-bridge-wine-XXXXXX)
+# Wine's own messages are about Wine. Mono and Gecko are not needed, and Wine must not ask for them.
+export WINEPREFIX WINEDEBUG=${WINEDEBUG:--all} WINEDLLOVERRIDES='mscoree,mshtml='
+WINESERVER=$(command -v wineserver || echo /usr/lib/wine/wineserver)
+
+remove_prefix() {
+    "$WINESERVER" -k || true
+    "$WINESERVER" -w || true
+    rm -rf "$WINEPREFIX"
+}
+trap remove_prefix EXIT
+
+wineboot --init >/dev/null 2>&1
+x86_64-w64-mingw32-gcc -shared -O2 -o "$WINEPREFIX/drive_c/windows/system32/bcryptprimitives.dll" \
+    tests/wine/bcryptprimitives.c -ladvapi32
+
+"$@"
