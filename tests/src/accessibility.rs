@@ -1,7 +1,6 @@
 //! What a screen reader knows of the windows on a desktop: a session bus and an accessibility bus
 //! (AT-SPI) of their own, which a test reads as a screen reader does.
 
-use std::path::Path;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -15,7 +14,6 @@ use crate::program::{Program, tool};
 
 /// The buses. Dropping them ends them.
 pub struct Accessibility {
-    _launcher: Program,
     _bus: Program,
     _folder: TempDir,
     session: String,
@@ -65,22 +63,15 @@ impl Accessibility {
             .prefix("pkcs11-bridge-test-accessibility-")
             .tempdir()
             .expect("a folder");
-        let start = |program: &Path, arguments: &[&str], session: &str| {
-            let mut command = tool(program);
-            command.args(arguments).env("HOME", folder.path());
-            command.env("XDG_RUNTIME_DIR", folder.path()).env("DISPLAY", desktop.display());
-            command.env("DBUS_SESSION_BUS_ADDRESS", session);
-            Program::start(&mut command)
-        };
-        let arguments = ["--session", "--nofork", "--print-address=1"];
-        let mut bus = start(Path::new("dbus-daemon"), &arguments, "");
+        let mut command = tool("dbus-daemon");
+        command.args(["--session", "--nofork", "--print-address=1"]);
+        // The bus starts the accessibility bus and its registry with the same environment.
+        command.env("HOME", folder.path()).env("XDG_RUNTIME_DIR", folder.path());
+        command.env("DISPLAY", desktop.display());
+        let mut bus = Program::start(&mut command);
         let session = format!("unix:{}", bus.expect_line("unix:"));
-        let launcher = LAUNCHERS.map(Path::new).into_iter().find(|path| path.exists());
-        let launcher = launcher.expect("at-spi-bus-launcher");
-        let arguments = ["--launch-immediately", "--a11y=1", "--screen-reader=1"];
-        let launcher = start(launcher, &arguments, &session);
-        let connection = connect(&accessibility_address(&session));
-        Self { _launcher: launcher, _bus: bus, _folder: folder, session, connection }
+        let connection = connect(&enable(&session));
+        Self { _bus: bus, _folder: folder, session, connection }
     }
 
     /// The address of the session bus, for `DBUS_SESSION_BUS_ADDRESS`.
@@ -96,6 +87,12 @@ impl Accessibility {
             found.is_some()
         });
         found.unwrap_or_else(|| panic!("not found among {:#?}", self.controls()))
+    }
+
+    /// Waits until the controls of all windows are like this.
+    pub fn wait_until(&self, wanted: impl Fn(&[Control]) -> bool) {
+        let are_so = wait_until(LIMIT, || wanted(&self.controls()));
+        assert!(are_so, "not so: {:#?}", self.controls());
     }
 
     /// All controls and texts of all windows, in their order.
@@ -172,19 +169,18 @@ fn connect(address: &str) -> Connection {
     builder.build().expect("a connection")
 }
 
-/// The address of the accessibility bus. The launcher needs a moment to start it.
-fn accessibility_address(session: &str) -> String {
+/// Says, as a screen reader does, that windows have to be accessible. Returns the address of the
+/// accessibility bus.
+fn enable(session: &str) -> String {
     let session = connect(session);
-    let mut address = None;
-    wait_until(LIMIT, || {
-        let bus = Proxy::new(&session, "org.a11y.Bus", "/org/a11y/bus", "org.a11y.Bus");
-        address = bus.and_then(|bus| bus.call("GetAddress", &())).ok();
-        address.is_some()
-    });
-    address.expect("an accessibility bus")
+    let proxy = |interface| Proxy::new(&session, "org.a11y.Bus", "/org/a11y/bus", interface);
+    let status = proxy("org.a11y.Status").expect("a name");
+    for property in ["IsEnabled", "ScreenReaderEnabled"] {
+        status.set_property(property, true).expect("AT-SPI; Debian's package is at-spi2-core");
+    }
+    let bus = proxy("org.a11y.Bus").expect("a name");
+    bus.call("GetAddress", &()).expect("an accessibility bus")
 }
 
 const ROOT: &str = "/org/a11y/atspi/accessible/root";
-/// Where Debian, Fedora and Arch install it.
-const LAUNCHERS: [&str; 2] = ["/usr/libexec/at-spi-bus-launcher", "/usr/lib/at-spi-bus-launcher"];
 const LIMIT: Duration = Duration::from_secs(60);

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pkcs11_bridge_test_pinentry::digits;
 use tempfile::TempDir;
@@ -84,6 +84,19 @@ impl Desktop {
         // Without a window manager no window gets the focus by itself.
         run(&mut self.xdotool(&["windowfocus", "--sync", &window]));
         run(&mut self.xdotool(&["getwindowname", &window])).trim().to_owned()
+    }
+
+    /// Answers the current window, and answers again until it has closed, as a person does. A
+    /// window that a busy machine shows late takes no answer yet, and then nothing of it.
+    pub fn answer(&self, how: impl Fn(&Self)) {
+        let Some((_, process)) = self.window() else { panic!("no window") };
+        let is_open = || self.window().is_some_and(|(_, now)| now == process);
+        let start = Instant::now();
+        while is_open() {
+            assert!(start.elapsed() < LIMIT, "the window takes no answer");
+            how(self);
+            wait_until(PATIENCE, || !is_open());
+        }
     }
 
     /// Waits until the pinentry has no window. Panics if one stays.
@@ -187,6 +200,9 @@ const RECORD: &str = "record";
 
 /// The bridge throws away a PIN that comes sooner.
 const READING: Duration = Duration::from_millis(1100);
+
+/// The time after which a person answers again.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long a window may take on a machine that is busy with other tests.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -116,15 +116,17 @@ async fn a_user_allows_an_origin_and_enters_the_pin_in_the_bridges_window() {
     sleep(PAUSE).await;
     desktop.screenshot("desktop-3-own-consent");
     assert_eq!(bridge.dialogs().len(), 1, "a stray key decided");
-    desktop.click(ALLOW, BUTTONS);
+    desktop.answer(|desktop| desktop.click(ALLOW, BUTTONS));
 
     desktop.wait_for_window();
     desktop.type_text("81726354");
     desktop.press("Return");
     sleep(PAUSE).await;
-    desktop.type_secret(PIN);
-    desktop.screenshot("desktop-4-own-pin");
-    desktop.press("Return");
+    desktop.answer(|desktop| {
+        desktop.type_secret(PIN);
+        desktop.screenshot("desktop-4-own-pin");
+        desktop.press("Return");
+    });
     assert_signed(&token, &page.reply().await.1.expect("a signature"));
     desktop.wait_for_no_window();
 }
@@ -137,8 +139,7 @@ async fn a_user_blocks_a_site_in_the_bridges_window_and_unblocks_it() {
     let mut page = bridge.connect_as(NEW).await;
     page.request("hello", json!({})).await;
     desktop.wait_for_window();
-    sleep(PAUSE).await;
-    desktop.click(BLOCK, BUTTONS);
+    desktop.answer(|desktop| desktop.click(BLOCK, BUTTONS));
     let words = ["has blocked https://new.example", "pkcs11-bridge origins unblock"];
     assert_error("a block", &page.reply().await.1, (401, "500"), &words);
     assert_error("again", &page.call("hello", json!({})).await, (401, "500"), &words);
@@ -149,8 +150,7 @@ async fn a_user_blocks_a_site_in_the_bridges_window_and_unblocks_it() {
     approvals::run_command(bridge.home(), &["unblock", NEW]);
     page.request("hello", json!({})).await;
     desktop.wait_for_window();
-    sleep(PAUSE).await;
-    desktop.click(ALLOW, BUTTONS);
+    desktop.answer(|desktop| desktop.click(ALLOW, BUTTONS));
     page.reply().await.1.expect("the user allowed it");
 }
 
@@ -173,7 +173,7 @@ async fn a_user_stops_a_batch_in_the_bridges_window() {
     assert!(title.contains("Signing"), "{title}");
     sleep(PAUSE).await;
     desktop.screenshot("desktop-5-own-progress");
-    desktop.click(ALLOW, BUTTONS);
+    desktop.answer(|desktop| desktop.click(ALLOW, BUTTONS));
     let result = page.reply().await.1.expect("a result");
     let (signed, refused): (Vec<_>, Vec<_>) =
         result.as_array().unwrap().iter().partition(|item| item["signature"].is_string());

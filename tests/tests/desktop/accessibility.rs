@@ -33,12 +33,12 @@ async fn a_screen_reader_and_a_keyboard_are_enough() {
     assert_named(&controls);
 
     // The third button is *Allow*. A key only goes on to the digits.
-    sleep(PAUSE).await;
+    wait_until_live(&reader);
     (0..3).for_each(|_| desktop.press("Tab"));
     sleep(PAUSE).await;
     desktop.press("space");
     let digits = shown_digits(&reader, "To allow the site, type ");
-    sleep(PAUSE).await;
+    wait_until_live(&reader);
     desktop.type_text("0000");
     reader.wait_for(|control| control.name.contains("Those were other digits"));
     let other_digits = shown_digits(&reader, "To allow the site, type ");
@@ -49,21 +49,21 @@ async fn a_screen_reader_and_a_keyboard_are_enough() {
     let field = reader.wait_for(|control| control.role == Role::PasswordText);
     assert_eq!(field.name, "PIN");
     assert_named(&reader.controls());
-    sleep(PAUSE).await;
+    wait_until_live(&reader);
     desktop.type_secret(WRONG_PIN);
     desktop.press("Return");
 
     desktop.wait_for_window();
     reader.wait_for(|control| control.name == "That PIN was wrong.");
     let digits = shown_digits(&reader, "first type ");
-    sleep(PAUSE).await;
+    wait_until_live(&reader);
     desktop.screenshot("desktop-6-own-wrong-pin");
     // Stray text is not taken for a PIN.
     desktop.type_secret(WRONG_PIN);
     desktop.press("Return");
     let digits_now = shown_digits(&reader, "first type ");
     assert_ne!(digits, digits_now);
-    sleep(PAUSE).await;
+    wait_until_live(&reader);
     desktop.type_text(&digits_now);
     reader.wait_for(|control| control.role == Role::PasswordText);
     desktop.type_secret(PIN);
@@ -71,6 +71,15 @@ async fn a_screen_reader_and_a_keyboard_are_enough() {
     page.reply().await.1.expect("a signature");
     desktop.wait_for_no_window();
 }
+
+/// Waits until the window takes input. It says so long as it does not.
+pub fn wait_until_live(reader: &Accessibility) {
+    reader.wait_until(|controls| {
+        !controls.is_empty() && controls.iter().all(|control| !control.name.contains(WAIT))
+    });
+}
+
+const WAIT: &str = "count in a moment";
 
 pub fn is_button(control: &Control, name: &str) -> bool {
     control.role == Role::Button && control.name == name

@@ -7,13 +7,11 @@ use pkcs11_bridge_tests::desktop::Desktop;
 use pkcs11_bridge_tests::outcome::assert_error;
 use pkcs11_bridge_tests::wayland::Wayland;
 use serde_json::json;
-use tokio::time::sleep;
 
-use super::accessibility::is_button;
-use crate::{NEW, PAUSE, TURN};
+use super::accessibility::{is_button, wait_until_live};
+use crate::{NEW, TURN};
 
 #[tokio::test]
-#[ignore = "now and then AT-SPI shows only the frame of the window"]
 async fn the_window_asks_on_wayland() {
     let _turn = TURN.lock().await;
     // The registry of AT-SPI needs an X server. The bridge does not know of it.
@@ -26,7 +24,7 @@ async fn the_window_asks_on_wayland() {
         let mut page = bridge.connect_as(origin).await;
         page.request("hello", json!({})).await;
         reader.wait_for(|control| is_button(control, button));
-        sleep(PAUSE).await;
+        wait_until_live(&reader);
         reader.press(|control| is_button(control, button));
         let outcome = page.reply().await.1;
         if allowed {
