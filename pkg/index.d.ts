@@ -226,6 +226,39 @@ export type KeyUsage =
   | "encipherOnly"
   | "decipherOnly";
 
+/** A key on a token that has no certificate there. */
+export interface Key {
+  /**
+   * The id of the key, for `cert_id`: `"key:"` and the SHA-256 hash of `public_key` in hex. The
+   * same key has the same id on every token.
+   */
+  id: string;
+  /** The label that the token has for the key. */
+  label: string;
+  /** The type of the key. */
+  key_type:
+    | "RSA"
+    | "EC"
+    | "Ed25519" | "Ed448"
+    | "ML-DSA-44" | "ML-DSA-65" | "ML-DSA-87"
+    | (string & {});
+  /** The size of the key in bits; `null` for types that have none. */
+  key_size: number | null;
+  /** The curve of an EC key, such as `"P-256"`. */
+  curve: string | null;
+  /** The public key in base64: a `SubjectPublicKeyInfo` in DER, WebCrypto's `"spki"`. */
+  public_key: string;
+}
+
+/** Options of {@link AbstractPkcs11.keys}. */
+export interface KeysOptions {
+  /**
+   * Whether to log in first, because most tokens show private keys only then. The bridge asks the
+   * user for the PIN, unless the page is logged in. This login lets the page sign nothing.
+   */
+  login?: boolean | undefined;
+}
+
 /** Options of {@link AbstractPkcs11.certificates}. */
 export interface CertificatesOptions {
   /** Whether the client adds `parsed` to each certificate. */
@@ -261,7 +294,7 @@ export interface MessageToSign {
 export interface SigningOptions {
   /** The slot of the token. */
   slot_id: SlotId;
-  /** The `id` of the certificate whose key signs. */
+  /** The `id` of the certificate whose key signs, or of a key that has none. */
   cert_id: string;
   /** The algorithm of the signature. */
   algorithm_reference: AlgorithmReference;
@@ -345,7 +378,7 @@ export interface Authentication {
 export interface VerifySignedData {
   /** The slot of the token. */
   slot_id: SlotId;
-  /** The `id` of the certificate whose key signed. */
+  /** The `id` of the certificate whose key signed, or of a key that has none. */
   cert_id: string;
   /** The algorithm of the signature. */
   algorithm_reference: AlgorithmReference;
@@ -379,6 +412,11 @@ export interface CertificateListResponse<C> extends Response<C[]> {
    * Whether the token may show more certificates after a login: see `login` of the options. `false`
    * if the site is logged in.
    */
+  login_required: boolean;
+}
+/** The response of {@link AbstractPkcs11.keys}. */
+export interface KeysResponse extends Response<Key[]> {
+  /** Whether the token may show more keys after a login. `false` if the site is logged in. */
   login_required: boolean;
 }
 /** The response of {@link AbstractPkcs11.signData}: the signature in base64. */
@@ -430,6 +468,14 @@ export interface AbstractPkcs11 {
     slotId: SlotId,
     callback: Callback<CertificatesResponse>,
   ): Promise<CertificatesResponse>;
+  /** Returns the keys on the token in a slot that have no certificate there. */
+  keys(
+    slotId: SlotId,
+    options?: KeysOptions | null,
+    callback?: Callback<KeysResponse>,
+  ): Promise<KeysResponse>;
+  /** Returns the keys on the token in a slot that have no certificate there. */
+  keys(slotId: SlotId, callback: Callback<KeysResponse>): Promise<KeysResponse>;
 
   /**
    * Signs a hash or a message with the key of a certificate. Bridge and client check every

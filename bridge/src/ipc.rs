@@ -5,6 +5,7 @@ pub mod certificate_listing;
 #[cfg(unix)]
 pub(crate) mod descriptors;
 pub mod frame;
+pub(crate) mod key_listing;
 pub mod message;
 pub mod pin;
 pub mod task;

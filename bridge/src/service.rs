@@ -224,6 +224,10 @@ impl Bridge {
                 let context = signing(module(params.module.as_deref())?);
                 return listing::certificates(&self.pins, context, params).await;
             }
+            Call::Keys(params) => {
+                let context = signing(module(params.module.as_deref())?);
+                return listing::keys(&self.pins, context, params).await;
+            }
             Call::VerifySignedData(params) => {
                 let context = signing(module(params.module.as_deref())?);
                 return verify::verify(context, params).await;

@@ -14,6 +14,7 @@ mod mechanism;
 mod module;
 mod module_error;
 mod objects;
+mod public_keys;
 mod queries;
 mod sessions;
 mod sign;
@@ -139,6 +140,9 @@ fn execute(module: &LoadedModule, task: &Task, credentials: &Credentials<'_>) ->
         Task::Certificates { slot_id, known, login } => {
             let credentials = login.then_some(credentials);
             login_outcome(queries::certificates(module, *slot_id, known.as_ref(), credentials))
+        }
+        Task::Keys { slot_id, login } => {
+            login_outcome(queries::keys(module, *slot_id, login.then_some(credentials)))
         }
         Task::Certificate { slot_id, cert_id } => {
             outcome(queries::certificate(module, *slot_id, cert_id))

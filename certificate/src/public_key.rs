@@ -66,6 +66,12 @@ pub struct RsaKey<'a> {
 }
 
 impl<'a> PublicKey<'a> {
+    /// Reads a `SubjectPublicKeyInfo` in DER or BER, which stands alone.
+    pub fn of_info(bytes: &'a [u8]) -> Result<Self, UnreadableKey> {
+        let info = Element::read(bytes).filter(|info| info.tag() == SEQUENCE);
+        Self::read(info.ok_or(UnreadableKey)?)
+    }
+
     /// Reads a `SubjectPublicKeyInfo`.
     pub(crate) fn read(info: Element<'a>) -> Result<Self, UnreadableKey> {
         let mut fields = info.elements();

@@ -1,12 +1,12 @@
 import { nextTask } from "./next_task.js";
 
-/** Checks the signatures of one client with the certificates that the page has seen. */
+/** Checks the signatures of one client with the certificates and keys that the page has seen. */
 export class SignatureChecks {
   #loadVerifier;
-  /** The base64 of certificates by module, slot and id. */
+  /** The base64 of certificates, and of public keys without one, by module, slot and id. */
   #seen = new Map();
   #fetched = new Map();
-  /** The keys of certificates by their base64. */
+  /** The keys of certificates, and public keys, by their base64. */
   #keys = new Map();
   #lastPause = performance.now();
 
@@ -18,6 +18,11 @@ export class SignatureChecks {
   /** The page reads the certificates in a slot. */
   note(module, slotId, certificates) {
     put(this.#seen, module, slotId, certificates);
+  }
+
+  /** The page reads the keys without a certificate in a slot. */
+  noteKeys(module, slotId, keys) {
+    put(this.#seen, module, slotId, keys.map(inBase64));
   }
 
   /**
@@ -58,7 +63,10 @@ export class SignatureChecks {
     const id = name(module, slot_id, cert_id);
     const wasFetched = this.#fetched.has(id);
     const fetch = async () => {
-      put(this.#fetched, module, slot_id, (await pkcs11.certificates(slot_id)).data);
+      const list = isKey(cert_id)
+        ? (await pkcs11.keys(slot_id)).data.map(inBase64)
+        : (await pkcs11.certificates(slot_id)).data;
+      put(this.#fetched, module, slot_id, list);
     };
     const ready = Promise.all([
       this.#loadVerifier(),
@@ -70,7 +78,7 @@ export class SignatureChecks {
     const isAccepted = (verifier, algorithm, check) => {
       const certificate = known();
       if (!certificate) return false;
-      const key = this.#key(verifier, certificate);
+      const key = this.#key(verifier, certificate, cert_id);
       // The verifier has no keys of ML-DSA. The bridge checks their signatures.
       return key ? check(key) : /^ml-dsa/i.test(algorithm);
     };
@@ -80,8 +88,9 @@ export class SignatureChecks {
         const [verifier] = await ready;
         await this.#pause();
         if (isAccepted(verifier, algorithm, check)) return true;
-        // The page has not seen the certificate, and another token may be in the slot by now.
-        if (!wasFetched || this.#seen.has(id)) return false;
+        // The page has not seen the certificate. Another token may be in the slot by now, or the
+        // token shows the certificate only since the login for the signature.
+        if (known() && (!wasFetched || this.#seen.has(id))) return false;
         await fetch();
         return isAccepted(verifier, algorithm, check);
       } catch {
@@ -91,9 +100,12 @@ export class SignatureChecks {
     return { accepts, is: (base64) => base64 === known() };
   }
 
-  #key(verifier, certificate) {
+  #key(verifier, certificate, id) {
     if (!this.#keys.has(certificate)) {
-      this.#keys.set(certificate, verifier.CertificateKey.of(fromBase64(certificate)));
+      const { CertificateKey } = verifier;
+      const bytes = fromBase64(certificate);
+      const key = isKey(id) ? CertificateKey.ofKey(bytes, id) : CertificateKey.of(bytes);
+      this.#keys.set(certificate, key);
     }
     return this.#keys.get(certificate);
   }
@@ -123,6 +135,8 @@ function put(map, module, slotId, certificates) {
 }
 
 const name = (module, slotId, id) => JSON.stringify([module, `${slotId}`, `${id}`.toLowerCase()]);
+const isKey = (id) => /^key:/i.test(id);
+const inBase64 = ({ id, public_key }) => ({ id, base64: public_key });
 const fromBase64 = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 
 /** How long the checks may keep the page busy, in milliseconds. */

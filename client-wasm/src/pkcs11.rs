@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use js_sys::Promise;
 use pkcs11_bridge_protocol::call::{
-    Authenticate, Certificates, Info, Logout, Method, SignData, SignDataBatch, Slots, Token,
+    Authenticate, Certificates, Info, Keys, Logout, Method, SignData, SignDataBatch, Slots, Token,
     VerifySignedData,
 };
 use pkcs11_bridge_protocol::error_object::ErrorObject;
@@ -86,6 +86,29 @@ impl AbstractPkcs11 {
             Ok((self.connection.call(params, |_| ())?, parse.unwrap_or(false)))
         });
         respond_with(callback, reply::certificates(reply, note))
+    }
+
+    /// The keys without a certificate on the token in a slot. `options` is `{ login?: boolean }`.
+    /// The response has `login_required` beside `data`.
+    pub fn keys(
+        &self,
+        #[wasm_bindgen(js_name = slotId)] slot_id: JsValue,
+        options: JsValue,
+        callback: JsValue,
+    ) -> Promise {
+        let (options, callback) = callback_last(options, callback);
+        let (slot_id, callback) = callback_last(slot_id, callback);
+        let note = self.checks.clone().map(|(checks, _)| {
+            let (module, slot_id) = (self.module.clone(), slot_id.clone());
+            move |list: &JsValue| checks.note_keys(module.as_deref(), &slot_id, list)
+        });
+        let reply = arguments::alone("slotId", slot_id).and_then(|slot_id| {
+            let [login] = arguments::fields("options", &options, ["login"])?;
+            let login = arguments::alone("login", login)?;
+            let params = Keys { module: self.module.clone(), slot_id, login };
+            self.connection.call(params, |_| ())
+        });
+        respond_with(callback, reply::keys(reply, note))
     }
 
     /// Signs a hash: `{ slot_id, cert_id, algorithm_reference, data, pin?, signature_format?,

@@ -33,13 +33,33 @@ pub(crate) fn certificates(
                 certificate::describe(&certificate).ok_or_else(unreadable)?;
             }
         }
-        if let Some(note) = note {
-            note(&list);
-        }
-        let response = response(&list);
-        response.set_login_required(&field(&result, "login_required"));
-        Ok(response.into())
+        Ok(noted(&list, &result, note))
     })
+}
+
+/// Waits for the reply to `keys`, and passes the list to `note`. Makes the whole response.
+pub(crate) fn keys(
+    reply: Result<PendingReply, ErrorObject>,
+    note: Option<impl FnOnce(&JsValue) + 'static>,
+) -> Data {
+    Box::pin(async move {
+        let result = reply?.result().await?;
+        let list: Array = field(&result, "keys").dyn_into().map_err(|_| unreadable())?;
+        if !list.iter().all(|key| key.is_object()) {
+            return Err(unreadable().into());
+        }
+        Ok(noted(&list, &result, note))
+    })
+}
+
+/// The response with a list, after `note` has it.
+fn noted(list: &Array, result: &JsValue, note: Option<impl FnOnce(&JsValue)>) -> JsValue {
+    if let Some(note) = note {
+        note(list);
+    }
+    let response = response(list);
+    response.set_login_required(&field(result, "login_required"));
+    response.into()
 }
 
 /// Waits for the reply to `signData` or `authenticate`, and checks the signature.

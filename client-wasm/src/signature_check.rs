@@ -57,6 +57,15 @@ extern "C" {
         certificates: &JsValue,
     );
 
+    /// The page reads the keys without a certificate in a slot.
+    #[wasm_bindgen(method, js_name = noteKeys)]
+    pub(crate) fn note_keys(
+        this: &SignatureChecks,
+        module: Option<&str>,
+        slot_id: &JsValue,
+        keys: &JsValue,
+    );
+
     #[wasm_bindgen(method)]
     fn start(
         this: &SignatureChecks,

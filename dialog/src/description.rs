@@ -6,7 +6,7 @@ mod rows;
 mod subject;
 
 use crate::origin::ShownOrigin;
-use crate::question::{BatchProgress, ConsentQuestion, PinQuestion, PinScope, Purpose};
+use crate::question::{BatchProgress, ConsentQuestion, PinQuestion, PinScope, Purpose, Signer};
 use crate::texts::Texts;
 pub(crate) use notices::unusual_length;
 
@@ -109,6 +109,7 @@ pub(crate) fn pin(texts: &Texts, question: &PinQuestion) -> Description {
         ),
         Purpose::Authenticate => texts.text("pin-heading-authenticate"),
         Purpose::ListCertificates => texts.text("pin-heading-list"),
+        Purpose::ListKeys => texts.text("pin-heading-list-keys"),
     };
     let mut description = about_pin(texts, question, heading);
     description.consequence = Some(opens(texts, question));
@@ -128,7 +129,7 @@ pub(crate) fn pinpad(texts: &Texts, question: &PinQuestion) -> Description {
 }
 
 pub(crate) fn progress(texts: &Texts, progress: &BatchProgress) -> Description {
-    let BatchProgress { origin, token, certificate, done, count } = progress;
+    let BatchProgress { origin, token, certificate, signer, done, count } = progress;
     let values = [("done", (*done).into()), ("count", (*count).into())];
     Description {
         title: texts.text("progress-title"),
@@ -136,7 +137,7 @@ pub(crate) fn progress(texts: &Texts, progress: &BatchProgress) -> Description {
         origin: ShownOrigin::new(origin),
         notices: Vec::new(),
         grants: None,
-        rows: vec![rows::token(texts, token), rows::certificate(texts, certificate)],
+        rows: vec![rows::token(texts, token), rows::signer(texts, *signer, certificate)],
         consequence: None,
     }
 }
@@ -145,7 +146,7 @@ fn about_pin(texts: &Texts, question: &PinQuestion, heading: String) -> Descript
     let origin = ShownOrigin::new(&question.origin);
     let mut rows = vec![rows::token(texts, &question.token)];
     if !question.certificate.is_empty() {
-        rows.push(rows::certificate(texts, &question.certificate));
+        rows.push(rows::signer(texts, question.signer, &question.certificate));
     }
     rows.extend(rows::of_purpose(texts, &question.purpose));
     let mut notices = Vec::new();
@@ -168,10 +169,15 @@ fn opens(texts: &Texts, question: &PinQuestion) -> String {
         (PinScope::OneBatch, Purpose::SignBatch { count, .. }) => {
             texts.with("opens-batch", &[("count", (*count).into())])
         }
+        (PinScope::Reading, Purpose::ListKeys) => texts.text("opens-reading-keys"),
         (PinScope::Reading, _) => texts.text("opens-reading"),
         (PinScope::OneSignature | PinScope::OneBatch, _) => texts.text("opens-signature"),
         (PinScope::Login { minutes, idle_minutes }, _) => {
-            texts.with("opens-login", &[("minutes", minutes.into()), ("idle", idle_minutes.into())])
+            let text = match question.signer {
+                Signer::Certificate => "opens-login",
+                Signer::Key => "opens-login-key",
+            };
+            texts.with(text, &[("minutes", minutes.into()), ("idle", idle_minutes.into())])
         }
     }
 }

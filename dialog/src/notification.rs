@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::question::Signer;
 use crate::safe_text::{isolate, make_safe};
 use crate::texts::Texts;
 
@@ -21,6 +22,8 @@ pub struct Login<'a> {
     pub site: &'a str,
     /// The subject of the certificate, or its label.
     pub certificate: &'a str,
+    /// Which kind of thing `certificate` names.
+    pub signer: Signer,
     /// How many signatures were made since the user entered the PIN.
     pub signatures: u32,
     /// After which time without a signature the login ends.
@@ -47,13 +50,17 @@ impl Login<'_> {
     pub fn notification(&self, texts: &Texts) -> Notification {
         let site = isolate(&make_safe(self.site, MAX_SITE));
         let name = isolate(&make_safe(self.certificate, MAX_NAME));
+        let named = match self.signer {
+            Signer::Certificate => "login-certificate",
+            Signer::Key => "login-key",
+        };
         let ends = [
             ("idle", duration(texts, self.idle.min(self.longest)).into()),
             ("longest", duration(texts, self.longest).into()),
         ];
         let lines = [
             texts.with("login-signatures", &[("count", u64::from(self.signatures).into())]),
-            texts.with("login-certificate", &[("name", name.into())]),
+            texts.with(named, &[("name", name.into())]),
             texts.with("login-ends", &ends),
         ];
         let title = texts.with("login-title", &[("site", site.into())]);
@@ -96,6 +103,7 @@ mod tests {
     const LOGIN: Login<'_> = Login {
         site: "https://login.bank.example",
         certificate: "CN=Jane\u{202e} Doe",
+        signer: Signer::Certificate,
         signatures: 2,
         idle: Duration::from_secs(45),
         longest: Duration::from_secs(30 * 60),
@@ -120,6 +128,9 @@ mod tests {
         let once = Login { signatures: 1, idle: Duration::MAX, ..LOGIN }.notification(&texts).text;
         assert!(once.starts_with("1 signature since"), "{once}");
         assert!(once.contains("after 30 min without"), "{once}");
+        let key = Login { signer: Signer::Key, certificate: "EC P-256", ..LOGIN };
+        let text = visible(&key.notification(&texts).text);
+        assert!(text.contains("\nKey without a certificate: EC P-256\n"), "{text}");
     }
 
     #[test]

@@ -52,8 +52,11 @@ pub struct PinQuestion {
     /// The label of the token.
     pub token: String,
     /// The subject of the certificate (RFC 4514), or its label if the subject cannot be read. Empty
-    /// if the bridge sees the certificate only after the PIN.
+    /// if the bridge sees the certificate only after the PIN. For a key without a certificate, the
+    /// token's label of it, its kind, and its fingerprint.
     pub certificate: String,
+    /// Which kind of thing `certificate` names.
+    pub signer: Signer,
     /// What the key does with the PIN.
     pub purpose: Purpose,
     /// What the PIN opens.
@@ -70,6 +73,15 @@ pub struct PinQuestion {
     /// Whether a wrong PIN came before, by the bridge's count or the token's flags. The user then
     /// types some shown digits before the PIN, so that stray text costs no further try.
     pub confirm_first: bool,
+}
+
+/// What stands for the key that signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Signer {
+    /// A certificate.
+    Certificate,
+    /// The key itself, because it has no certificate.
+    Key,
 }
 
 /// What a key does.
@@ -100,6 +112,9 @@ pub enum Purpose {
     Authenticate,
     /// Lists the certificates that the token shows only after a login. Nothing is signed.
     ListCertificates,
+    /// Lists the keys without a certificate that the token shows only after a login. Nothing is
+    /// signed.
+    ListKeys,
 }
 
 /// What is signed.
@@ -192,6 +207,8 @@ pub struct BatchProgress {
     pub token: String,
     /// The subject of the certificate, as in [`PinQuestion`].
     pub certificate: String,
+    /// As in [`PinQuestion`].
+    pub signer: Signer,
     /// How many signatures are made.
     pub done: usize,
     /// How many signatures the batch has.

@@ -2,7 +2,7 @@
 
 use crate::question::{
     BatchProgress, ConsentQuestion, DataKind, Date, Document, PinLengths, PinProblem, PinQuestion,
-    PinScope, Purpose, Question, SignedData, TriesLeft,
+    PinScope, Purpose, Question, SignedData, Signer, TriesLeft,
 };
 
 pub(crate) fn consent() -> ConsentQuestion {
@@ -15,6 +15,7 @@ pub(crate) fn pin() -> PinQuestion {
         origin: "https://login.bank.example".to_owned(),
         token: "Jane's card".to_owned(),
         certificate: "CN=Jane Doe,SERIALNUMBER=71715100070,O=Example,C=BE".to_owned(),
+        signer: Signer::Certificate,
         purpose: Purpose::Sign(data(32)),
         opens: PinScope::Login { minutes: 30, idle_minutes: 5 },
         tries: TriesLeft::Unknown,
@@ -25,8 +26,8 @@ pub(crate) fn pin() -> PinQuestion {
 }
 
 pub(crate) fn progress() -> BatchProgress {
-    let PinQuestion { origin, token, certificate, .. } = pin();
-    BatchProgress { origin, token, certificate, done: 12, count: 30 }
+    let PinQuestion { origin, token, certificate, signer, .. } = pin();
+    BatchProgress { origin, token, certificate, signer, done: 12, count: 30 }
 }
 
 /// The longest origin that DNS allows, with a port. Its name is in punycode.
@@ -95,6 +96,16 @@ pub(crate) fn all() -> Vec<Question> {
             question.purpose = Purpose::ListCertificates;
             question.certificate = String::new();
             question.opens = PinScope::Reading;
+        }),
+        with(|question| {
+            question.purpose = Purpose::ListKeys;
+            question.certificate = String::new();
+            question.opens = PinScope::Reading;
+        }),
+        with(|question| {
+            question.signer = Signer::Key;
+            question.certificate =
+                format!("{} · EC brainpoolP384r1 · key:0123456789abcdef…", "Wéb key ".repeat(8));
         }),
         Question::Pinpad(base),
         Question::Progress(progress()),

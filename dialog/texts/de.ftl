@@ -31,6 +31,7 @@ pin-heading-batch = { $count ->
 pin-heading-one-of = Geben Sie die PIN für Signatur { $number } von { $count } ein
 pin-heading-authenticate = Geben Sie zum Anmelden die PIN ein
 pin-heading-list = Geben Sie zum Anzeigen der Zertifikate die PIN ein
+pin-heading-list-keys = Geben Sie zum Anzeigen der Schlüssel die PIN ein
 pin-label = PIN
 pin-sign = Signieren
 pin-log-in = Anmelden
@@ -39,6 +40,7 @@ pin-cancel = Abbrechen
 row-site = Website
 row-token = Token
 row-certificate = Zertifikat
+row-key = Schlüssel ohne Zertifikat
 row-document = Dokument
 row-documents = Dokumente
 row-to-sign = Zu signieren
@@ -76,7 +78,9 @@ opens-batch = { $count ->
    *[other] Die PIN gilt nur für diese { $count } Signaturen.
 }
 opens-login = Mit diesem Zertifikat kann die Website danach ohne Rückfrage weiter signieren. Das endet nach { $minutes } Minuten, oder nach { $idle } Minuten ohne Signatur.
+opens-login-key = Mit diesem Schlüssel kann die Website danach ohne Rückfrage weiter signieren. Das endet nach { $minutes } Minuten, oder nach { $idle } Minuten ohne Signatur.
 opens-reading = Die Website kann danach alle Zertifikate auf dem Token lesen. Mit dieser PIN signiert sie nichts.
+opens-reading-keys = Die Website kann danach sehen, welche Schlüssel das Token hat. Mit dieser PIN signiert sie nichts.
 
 tries-low = Zuvor wurde eine falsche PIN eingegeben. Nach einigen weiteren wird das Token gesperrt.
 tries-fewer = Nach einigen weiteren falschen PINs wird das Token gesperrt.
@@ -130,6 +134,7 @@ login-signatures = { $count ->
    *[other] { $count } Signaturen seit Eingabe der PIN.
 }
 login-certificate = Zertifikat: { $name }
+login-key = Schlüssel ohne Zertifikat: { $name }
 login-ends = Die Anmeldung endet nach { $idle } ohne Signatur, spätestens { $longest } nach der PIN.
 duration-minutes = { $count } min
 duration-seconds = { $count } s

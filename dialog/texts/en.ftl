@@ -33,6 +33,7 @@ pin-heading-batch = { $count ->
 pin-heading-one-of = Enter the PIN to make signature { $number } of { $count }
 pin-heading-authenticate = Enter the PIN to log in
 pin-heading-list = Enter the PIN to show certificates
+pin-heading-list-keys = Enter the PIN to show keys
 pin-label = PIN
 pin-sign = Sign
 pin-log-in = Log in
@@ -41,6 +42,7 @@ pin-cancel = Cancel
 row-site = Site
 row-token = Token
 row-certificate = Certificate
+row-key = Key without a certificate
 row-document = Document
 row-documents = Documents
 row-to-sign = To sign
@@ -78,7 +80,9 @@ opens-batch = { $count ->
    *[other] The PIN is for these { $count } signatures only.
 }
 opens-login = With this certificate, the site can then sign more without asking. This ends after { $minutes } minutes, or after { $idle } minutes without a signature.
+opens-login-key = With this key, the site can then sign more without asking. This ends after { $minutes } minutes, or after { $idle } minutes without a signature.
 opens-reading = The site can then read all certificates on the token. It signs nothing with this PIN.
+opens-reading-keys = The site can then read which keys the token has. It signs nothing with this PIN.
 
 tries-low = A wrong PIN was entered before. The token locks after a few.
 tries-fewer = A few more wrong PINs, and the token locks.
@@ -132,6 +136,7 @@ login-signatures = { $count ->
    *[other] { $count } signatures since the PIN was entered.
 }
 login-certificate = Certificate: { $name }
+login-key = Key without a certificate: { $name }
 login-ends = The login ends after { $idle } without a signature, and { $longest } after the PIN.
 duration-minutes = { $count } min
 duration-seconds = { $count } s

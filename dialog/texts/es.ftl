@@ -31,6 +31,7 @@ pin-heading-batch = { $count ->
 pin-heading-one-of = Introduzca el PIN para la firma { $number } de { $count }
 pin-heading-authenticate = Introduzca el PIN para iniciar sesión
 pin-heading-list = Introduzca el PIN para mostrar los certificados
+pin-heading-list-keys = Introduzca el PIN para mostrar las claves
 pin-label = PIN
 pin-sign = Firmar
 pin-log-in = Iniciar sesión
@@ -39,6 +40,7 @@ pin-cancel = Cancelar
 row-site = Sitio
 row-token = Token
 row-certificate = Certificado
+row-key = Clave sin certificado
 row-document = Documento
 row-documents = Documentos
 row-to-sign = Para firmar
@@ -76,7 +78,9 @@ opens-batch = { $count ->
    *[other] El PIN vale solo para estas { $count } firmas.
 }
 opens-login = Con este certificado, el sitio podrá después firmar más sin preguntar. Esto termina tras { $minutes } minutos, o tras { $idle } minutos sin firmas.
+opens-login-key = Con esta clave, el sitio podrá después firmar más sin preguntar. Esto termina tras { $minutes } minutos, o tras { $idle } minutos sin firmas.
 opens-reading = El sitio podrá después leer todos los certificados del token. No firma nada con este PIN.
+opens-reading-keys = El sitio podrá después ver qué claves tiene el token. No firma nada con este PIN.
 
 tries-low = Antes se introdujo un PIN incorrecto. Tras algunos errores más, el token se bloquea.
 tries-fewer = Tras algunos errores más, el token se bloquea.
@@ -130,6 +134,7 @@ login-signatures = { $count ->
    *[other] { $count } firmas desde que se introdujo el PIN.
 }
 login-certificate = Certificado: { $name }
+login-key = Clave sin certificado: { $name }
 login-ends = La sesión termina tras { $idle } sin firmas, y como máximo { $longest } después del PIN.
 duration-minutes = { $count } min
 duration-seconds = { $count } s

@@ -31,6 +31,7 @@ pin-heading-batch = { $count ->
 pin-heading-one-of = Sisestage PIN-kood allkirja { $number }/{ $count } andmiseks
 pin-heading-authenticate = Sisselogimiseks sisestage PIN-kood
 pin-heading-list = Sertifikaatide näitamiseks sisestage PIN-kood
+pin-heading-list-keys = Võtmete näitamiseks sisestage PIN-kood
 pin-label = PIN-kood
 pin-sign = Allkirjasta
 pin-log-in = Logi sisse
@@ -39,6 +40,7 @@ pin-cancel = Katkesta
 row-site = Veebileht
 row-token = Token
 row-certificate = Sertifikaat
+row-key = Sertifikaadita võti
 row-document = Dokument
 row-documents = Dokumendid
 row-to-sign = Allkirjastatakse
@@ -76,7 +78,9 @@ opens-batch = { $count ->
    *[other] PIN-kood kehtib ainult nende { $count } allkirja jaoks.
 }
 opens-login = Selle sertifikaadiga saab veebileht seejärel küsimata veel allkirjastada. See lõpeb { $minutes } minuti pärast või pärast { $idle } minutit ilma allkirjata.
+opens-login-key = Selle võtmega saab veebileht seejärel küsimata veel allkirjastada. See lõpeb { $minutes } minuti pärast või pärast { $idle } minutit ilma allkirjata.
 opens-reading = Veebileht saab seejärel lugeda kõiki tokenil olevaid sertifikaate. Selle PIN-koodiga ei allkirjasta ta midagi.
+opens-reading-keys = Veebileht saab seejärel näha, millised võtmed tokenil on. Selle PIN-koodiga ei allkirjasta ta midagi.
 
 tries-low = Varem sisestati vale PIN-kood. Veel mõne vea järel token lukustub.
 tries-fewer = Veel mõne vea järel token lukustub.
@@ -130,6 +134,7 @@ login-signatures = { $count ->
    *[other] { $count } allkirja pärast PIN-koodi sisestamist.
 }
 login-certificate = Sertifikaat: { $name }
+login-key = Sertifikaadita võti: { $name }
 login-ends = Sisselogimine lõpeb, kui { $idle } jooksul ei anta allkirja, hiljemalt { $longest } pärast PIN-koodi.
 duration-minutes = { $count } min
 duration-seconds = { $count } s

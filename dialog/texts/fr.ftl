@@ -31,6 +31,7 @@ pin-heading-batch = { $count ->
 pin-heading-one-of = Saisissez le code PIN pour la signature { $number } sur { $count }
 pin-heading-authenticate = Saisissez le code PIN pour vous connecter
 pin-heading-list = Saisissez le code PIN pour afficher les certificats
+pin-heading-list-keys = Saisissez le code PIN pour afficher les clés
 pin-label = Code PIN
 pin-sign = Signer
 pin-log-in = Se connecter
@@ -39,6 +40,7 @@ pin-cancel = Annuler
 row-site = Site
 row-token = Jeton
 row-certificate = Certificat
+row-key = Clé sans certificat
 row-document = Document
 row-documents = Documents
 row-to-sign = À signer
@@ -76,7 +78,9 @@ opens-batch = { $count ->
    *[other] Le code PIN ne vaut que pour ces { $count } signatures.
 }
 opens-login = Avec ce certificat, le site pourra ensuite signer encore sans rien demander. Cela prend fin après { $minutes } minutes, ou après { $idle } minutes sans signature.
+opens-login-key = Avec cette clé, le site pourra ensuite signer encore sans rien demander. Cela prend fin après { $minutes } minutes, ou après { $idle } minutes sans signature.
 opens-reading = Le site pourra ensuite lire tous les certificats du jeton. Il ne signe rien avec ce code PIN.
+opens-reading-keys = Le site pourra ensuite voir quelles clés le jeton contient. Il ne signe rien avec ce code PIN.
 
 tries-low = Un code PIN erroné a été saisi auparavant. Encore quelques erreurs, et le jeton se bloque.
 tries-fewer = Encore quelques erreurs, et le jeton se bloque.
@@ -130,6 +134,7 @@ login-signatures = { $count ->
    *[other] { $count } signatures depuis la saisie du code PIN.
 }
 login-certificate = Certificat : { $name }
+login-key = Clé sans certificat : { $name }
 login-ends = La session prend fin après { $idle } sans signature, et au plus tard { $longest } après la saisie.
 duration-minutes = { $count } min
 duration-seconds = { $count } s

@@ -31,6 +31,7 @@ pin-heading-batch = { $count ->
 pin-heading-one-of = Inserire il PIN per la firma { $number } di { $count }
 pin-heading-authenticate = Inserire il PIN per accedere
 pin-heading-list = Inserire il PIN per mostrare i certificati
+pin-heading-list-keys = Inserire il PIN per mostrare le chiavi
 pin-label = PIN
 pin-sign = Firma
 pin-log-in = Accedi
@@ -39,6 +40,7 @@ pin-cancel = Annulla
 row-site = Sito
 row-token = Token
 row-certificate = Certificato
+row-key = Chiave senza certificato
 row-document = Documento
 row-documents = Documenti
 row-to-sign = Da firmare
@@ -76,7 +78,9 @@ opens-batch = { $count ->
    *[other] Il PIN vale solo per queste { $count } firme.
 }
 opens-login = Con questo certificato, il sito potrà poi firmare ancora senza chiedere. Questo termina dopo { $minutes } minuti, o dopo { $idle } minuti senza firme.
+opens-login-key = Con questa chiave, il sito potrà poi firmare ancora senza chiedere. Questo termina dopo { $minutes } minuti, o dopo { $idle } minuti senza firme.
 opens-reading = Il sito potrà poi leggere tutti i certificati sul token. Con questo PIN non firma nulla.
+opens-reading-keys = Il sito potrà poi vedere quali chiavi contiene il token. Con questo PIN non firma nulla.
 
 tries-low = In precedenza è stato inserito un PIN errato. Dopo qualche altro errore, il token si blocca.
 tries-fewer = Dopo qualche altro errore, il token si blocca.
@@ -130,6 +134,7 @@ login-signatures = { $count ->
    *[other] { $count } firme da quando è stato inserito il PIN.
 }
 login-certificate = Certificato: { $name }
+login-key = Chiave senza certificato: { $name }
 login-ends = L’accesso termina dopo { $idle } senza firme, e al più tardi { $longest } dopo il PIN.
 duration-minutes = { $count } min
 duration-seconds = { $count } s

@@ -31,6 +31,7 @@ pin-heading-batch = { $count ->
 pin-heading-one-of = Voer de pincode in voor handtekening { $number } van { $count }
 pin-heading-authenticate = Voer de pincode in om u aan te melden
 pin-heading-list = Voer de pincode in om certificaten te tonen
+pin-heading-list-keys = Voer de pincode in om sleutels te tonen
 pin-label = Pincode
 pin-sign = Ondertekenen
 pin-log-in = Aanmelden
@@ -39,6 +40,7 @@ pin-cancel = Annuleren
 row-site = Site
 row-token = Token
 row-certificate = Certificaat
+row-key = Sleutel zonder certificaat
 row-document = Document
 row-documents = Documenten
 row-to-sign = Te ondertekenen
@@ -76,7 +78,9 @@ opens-batch = { $count ->
    *[other] De pincode geldt alleen voor deze { $count } handtekeningen.
 }
 opens-login = Met dit certificaat kan de site daarna zonder vragen verder ondertekenen. Dat eindigt na { $minutes } minuten, of na { $idle } minuten zonder handtekening.
+opens-login-key = Met deze sleutel kan de site daarna zonder vragen verder ondertekenen. Dat eindigt na { $minutes } minuten, of na { $idle } minuten zonder handtekening.
 opens-reading = De site kan daarna alle certificaten op het token lezen. Met deze pincode ondertekent ze niets.
+opens-reading-keys = De site kan daarna zien welke sleutels het token heeft. Met deze pincode ondertekent ze niets.
 
 tries-low = Eerder is een verkeerde pincode ingevoerd. Na nog enkele fouten wordt het token geblokkeerd.
 tries-fewer = Na nog enkele verkeerde pincodes wordt het token geblokkeerd.
@@ -130,6 +134,7 @@ login-signatures = { $count ->
    *[other] { $count } handtekeningen sinds de pincode is ingevoerd.
 }
 login-certificate = Certificaat: { $name }
+login-key = Sleutel zonder certificaat: { $name }
 login-ends = De aanmelding eindigt na { $idle } zonder handtekening, en uiterlijk { $longest } na de pincode.
 duration-minutes = { $count } min
 duration-seconds = { $count } s

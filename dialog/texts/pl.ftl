@@ -35,6 +35,7 @@ pin-heading-batch = { $count ->
 pin-heading-one-of = Wpisz kod PIN do podpisu { $number } z { $count }
 pin-heading-authenticate = Wpisz kod PIN, aby się zalogować
 pin-heading-list = Wpisz kod PIN, aby pokazać certyfikaty
+pin-heading-list-keys = Wpisz kod PIN, aby pokazać klucze
 pin-label = Kod PIN
 pin-sign = Podpisz
 pin-log-in = Zaloguj się
@@ -43,6 +44,7 @@ pin-cancel = Anuluj
 row-site = Strona
 row-token = Token
 row-certificate = Certyfikat
+row-key = Klucz bez certyfikatu
 row-document = Dokument
 row-documents = Dokumenty
 row-to-sign = Do podpisania
@@ -92,7 +94,9 @@ opens-batch = { $count ->
    *[other] Kod PIN dotyczy tylko tych { $count } podpisów.
 }
 opens-login = Za pomocą tego certyfikatu strona będzie mogła potem składać kolejne podpisy bez pytania. Skończy się to po { $minutes } min albo po { $idle } min bez podpisu.
+opens-login-key = Za pomocą tego klucza strona będzie mogła potem składać kolejne podpisy bez pytania. Skończy się to po { $minutes } min albo po { $idle } min bez podpisu.
 opens-reading = Strona będzie mogła potem odczytać wszystkie certyfikaty z tokena. Tym kodem PIN niczego nie podpisze.
+opens-reading-keys = Strona będzie mogła potem zobaczyć, jakie klucze zawiera token. Tym kodem PIN niczego nie podpisze.
 
 tries-low = Wcześniej wpisano błędny kod PIN. Po kilku kolejnych błędach token się zablokuje.
 tries-fewer = Po kilku kolejnych błędach token się zablokuje.
@@ -154,6 +158,7 @@ login-signatures = { $count ->
    *[other] { $count } podpisu od wpisania kodu PIN.
 }
 login-certificate = Certyfikat: { $name }
+login-key = Klucz bez certyfikatu: { $name }
 login-ends = Logowanie wygaśnie po { $idle } bez podpisu, najpóźniej { $longest } po wpisaniu kodu PIN.
 duration-minutes = { $count } min
 duration-seconds = { $count } s

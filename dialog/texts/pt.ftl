@@ -31,6 +31,7 @@ pin-heading-batch = { $count ->
 pin-heading-one-of = Introduza o PIN para a assinatura { $number } de { $count }
 pin-heading-authenticate = Introduza o PIN para iniciar sessão
 pin-heading-list = Introduza o PIN para mostrar os certificados
+pin-heading-list-keys = Introduza o PIN para mostrar as chaves
 pin-label = PIN
 pin-sign = Assinar
 pin-log-in = Iniciar sessão
@@ -39,6 +40,7 @@ pin-cancel = Cancelar
 row-site = Site
 row-token = Token
 row-certificate = Certificado
+row-key = Chave sem certificado
 row-document = Documento
 row-documents = Documentos
 row-to-sign = Para assinar
@@ -76,7 +78,9 @@ opens-batch = { $count ->
    *[other] O PIN vale apenas para estas { $count } assinaturas.
 }
 opens-login = Com este certificado, o site poderá depois assinar mais sem perguntar. Isso termina após { $minutes } minutos, ou após { $idle } minutos sem assinaturas.
+opens-login-key = Com esta chave, o site poderá depois assinar mais sem perguntar. Isso termina após { $minutes } minutos, ou após { $idle } minutos sem assinaturas.
 opens-reading = O site poderá depois ler todos os certificados do token. Não assina nada com este PIN.
+opens-reading-keys = O site poderá depois ver que chaves o token contém. Não assina nada com este PIN.
 
 tries-low = Antes foi introduzido um PIN errado. Depois de mais alguns erros, o token fica bloqueado.
 tries-fewer = Depois de mais alguns erros, o token fica bloqueado.
@@ -130,6 +134,7 @@ login-signatures = { $count ->
    *[other] { $count } assinaturas desde a introdução do PIN.
 }
 login-certificate = Certificado: { $name }
+login-key = Chave sem certificado: { $name }
 login-ends = A sessão termina após { $idle } sem assinaturas, e o mais tardar { $longest } após o PIN.
 duration-minutes = { $count } min
 duration-seconds = { $count } s

@@ -33,6 +33,7 @@ pin-heading-batch = { $count ->
 pin-heading-one-of = Zadajte PIN kód na podpis { $number } z { $count }
 pin-heading-authenticate = Na prihlásenie zadajte PIN kód
 pin-heading-list = Na zobrazenie certifikátov zadajte PIN kód
+pin-heading-list-keys = Na zobrazenie kľúčov zadajte PIN kód
 pin-label = PIN kód
 pin-sign = Podpísať
 pin-log-in = Prihlásiť sa
@@ -41,6 +42,7 @@ pin-cancel = Zrušiť
 row-site = Stránka
 row-token = Token
 row-certificate = Certifikát
+row-key = Kľúč bez certifikátu
 row-document = Dokument
 row-documents = Dokumenty
 row-to-sign = Na podpis
@@ -84,7 +86,9 @@ opens-batch = { $count ->
    *[other] PIN kód platí len pre týchto { $count } podpisov.
 }
 opens-login = Týmto certifikátom bude môcť stránka potom podpisovať ďalej bez otázok. Skončí sa to po { $minutes } min alebo po { $idle } min bez podpisu.
+opens-login-key = Týmto kľúčom bude môcť stránka potom podpisovať ďalej bez otázok. Skončí sa to po { $minutes } min alebo po { $idle } min bez podpisu.
 opens-reading = Stránka bude môcť potom čítať všetky certifikáty na tokene. Týmto PIN kódom nič nepodpíše.
+opens-reading-keys = Stránka bude môcť potom vidieť, ktoré kľúče sú na tokene. Týmto PIN kódom nič nepodpíše.
 
 tries-low = Predtým bol zadaný nesprávny PIN kód. Po niekoľkých ďalších chybách sa token zablokuje.
 tries-fewer = Po niekoľkých ďalších chybách sa token zablokuje.
@@ -142,6 +146,7 @@ login-signatures = { $count ->
    *[other] { $count } podpisov od zadania PIN kódu.
 }
 login-certificate = Certifikát: { $name }
+login-key = Kľúč bez certifikátu: { $name }
 login-ends = Prihlásenie sa skončí po { $idle } bez podpisu, najneskôr { $longest } po zadaní PIN kódu.
 duration-minutes = { $count } min
 duration-seconds = { $count } s

@@ -31,6 +31,7 @@ pin-heading-batch = { $count ->
 pin-heading-one-of = İmza { $number } / { $count } için PIN kodunu girin
 pin-heading-authenticate = Giriş yapmak için PIN kodunu girin
 pin-heading-list = Sertifikaları göstermek için PIN kodunu girin
+pin-heading-list-keys = Anahtarları göstermek için PIN kodunu girin
 pin-label = PIN kodu
 pin-sign = İmzala
 pin-log-in = Giriş yap
@@ -39,6 +40,7 @@ pin-cancel = Vazgeç
 row-site = Site
 row-token = Token
 row-certificate = Sertifika
+row-key = Sertifikasız anahtar
 row-document = Belge
 row-documents = Belgeler
 row-to-sign = İmzalanacak
@@ -76,7 +78,9 @@ opens-batch = { $count ->
    *[other] PIN kodu yalnızca bu { $count } imza için geçerlidir.
 }
 opens-login = Site bundan sonra bu sertifikayla sormadan imza atmaya devam edebilir. Bu izin { $minutes } dakika sonra ya da { $idle } dakika imza atılmazsa sona erer.
+opens-login-key = Site bundan sonra bu anahtarla sormadan imza atmaya devam edebilir. Bu izin { $minutes } dakika sonra ya da { $idle } dakika imza atılmazsa sona erer.
 opens-reading = Site bundan sonra token üzerindeki tüm sertifikaları okuyabilir. Bu PIN koduyla hiçbir şey imzalamaz.
+opens-reading-keys = Site bundan sonra token üzerinde hangi anahtarların bulunduğunu görebilir. Bu PIN koduyla hiçbir şey imzalamaz.
 
 tries-low = Daha önce yanlış bir PIN kodu girildi. Birkaç yanlış denemeden sonra token kilitlenir.
 tries-fewer = Birkaç yanlış denemeden sonra token kilitlenir.
@@ -130,6 +134,7 @@ login-signatures = { $count ->
    *[other] PIN kodu girildiğinden beri { $count } imza atıldı.
 }
 login-certificate = Sertifika: { $name }
+login-key = Sertifikasız anahtar: { $name }
 login-ends = Oturum, { $idle } imza atılmazsa ya da PIN kodundan en geç { $longest } sonra sona erer.
 duration-minutes = { $count } dk
 duration-seconds = { $count } sn

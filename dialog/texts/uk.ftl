@@ -35,6 +35,7 @@ pin-heading-batch = { $count ->
 pin-heading-one-of = Введіть PIN-код для підпису { $number } з { $count }
 pin-heading-authenticate = Введіть PIN-код, щоб увійти
 pin-heading-list = Введіть PIN-код, щоб показати сертифікати
+pin-heading-list-keys = Введіть PIN-код, щоб показати ключі
 pin-label = PIN-код
 pin-sign = Підписати
 pin-log-in = Увійти
@@ -43,6 +44,7 @@ pin-cancel = Скасувати
 row-site = Сайт
 row-token = Токен
 row-certificate = Сертифікат
+row-key = Ключ без сертифіката
 row-document = Документ
 row-documents = Документи
 row-to-sign = На підпис
@@ -92,7 +94,9 @@ opens-batch = { $count ->
    *[other] PIN-код діє лише для цих { $count } підписів.
 }
 opens-login = Із цим сертифікатом сайт зможе потім підписувати далі без запитань. Це закінчиться через { $minutes } хв або через { $idle } хв без підпису.
+opens-login-key = Із цим ключем сайт зможе потім підписувати далі без запитань. Це закінчиться через { $minutes } хв або через { $idle } хв без підпису.
 opens-reading = Сайт зможе потім читати всі сертифікати на токені. Із цим PIN-кодом він нічого не підписує.
+opens-reading-keys = Сайт зможе потім бачити, які ключі є на токені. Із цим PIN-кодом він нічого не підписує.
 
 tries-low = Раніше було введено неправильний PIN-код. Після ще кількох помилок токен заблокується.
 tries-fewer = Після ще кількох помилок токен заблокується.
@@ -154,6 +158,7 @@ login-signatures = { $count ->
    *[other] { $count } підпису після введення PIN-коду.
 }
 login-certificate = Сертифікат: { $name }
+login-key = Ключ без сертифіката: { $name }
 login-ends = Сеанс закінчиться через { $idle } без підпису, щонайпізніше через { $longest } після PIN-коду.
 duration-minutes = { $count } хв
 duration-seconds = { $count } с

@@ -1,7 +1,7 @@
 //! Decoders of the wire between page and bridge.
 
 use pkcs11_bridge_protocol::call::{
-    Authenticate, Cancel, Certificates, Hello, Info, Logout, Method, Modules, SignData,
+    Authenticate, Cancel, Certificates, Hello, Info, Keys, Logout, Method, Modules, SignData,
     SignDataBatch, Slots, Token, UnwatchSlots, VerifySignedData, WatchSlots,
 };
 use pkcs11_bridge_protocol::event::{Event, Progress, Slot};
@@ -110,10 +110,11 @@ fn event<E: Event>(params: &str) {
     assert_eq!(Notification::new(&again).encode().expect("it can be written"), written);
 }
 
-const RESULTS: [fn(&RawValue); 14] = [
+const RESULTS: [fn(&RawValue); 15] = [
     result::<Authenticate>,
     result::<Cancel>,
     result::<Certificates>,
+    result::<Keys>,
     result::<Hello>,
     result::<Info>,
     result::<Logout>,

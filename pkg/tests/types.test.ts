@@ -18,6 +18,7 @@ import {
   type Client,
   type ConnectOptions,
   type InfoResponse,
+  type Key,
   type SignData,
   type SlotId,
   type Token,
@@ -120,6 +121,14 @@ async function reading(pkcs11: AbstractPkcs11): Promise<void> {
   plain[0]?.parsed;
   // @ts-expect-error: a slot is needed
   await pkcs11.certificates();
+
+  const { data: keys, login_required: more } = await pkcs11.keys(slot, { login: true });
+  const key: Key | undefined = keys[0];
+  console.log(more, key?.id, key?.label, key?.key_type, key?.key_size, key?.curve, key?.public_key);
+  pkcs11.keys(slot, (error, response) => console.log(error, response?.data[0]?.id));
+  pkcs11.keys(slot, null, (error, response) => console.log(error, response?.login_required));
+  // @ts-expect-error: keys have no content to parse
+  await pkcs11.keys(slot, { parseCerts: true });
 }
 
 async function signing(pkcs11: AbstractPkcs11, file: File): Promise<boolean> {

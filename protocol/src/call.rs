@@ -16,7 +16,8 @@ use crate::identity::Nonce;
 use crate::message::Id;
 use crate::pin::Pin;
 use crate::result::{
-    BatchItem, CertificateList, HelloInfo, LibraryInfo, ModuleInfo, OneOrMany, SlotInfo, TokenInfo,
+    BatchItem, CertificateList, HelloInfo, KeyList, LibraryInfo, ModuleInfo, OneOrMany, SlotInfo,
+    TokenInfo,
 };
 use crate::slot_id::SlotId;
 
@@ -84,6 +85,8 @@ methods! {
     Token = "token" -> OneOrMany<TokenInfo>;
     /// Returns the certificates on a token.
     Certificates = "certificates" -> CertificateList;
+    /// Returns the keys on a token that have no certificate.
+    Keys = "keys" -> KeyList;
     /// Signs with the private key of a certificate. Returns the signature.
     SignData = "signData" -> Base64Bytes;
     /// Proves to the page's server who the user is. Returns the signature and the certificate.
@@ -115,6 +118,7 @@ impl Call {
             Self::Slots(params) => Some(params.module.as_deref()),
             Self::Token(params) => Some(params.module.as_deref()),
             Self::Certificates(params) => Some(params.module.as_deref()),
+            Self::Keys(params) => Some(params.module.as_deref()),
             Self::SignData(params) => Some(params.module.as_deref()),
             Self::Authenticate(params) => Some(params.module.as_deref()),
             Self::VerifySignedData(params) => Some(params.module.as_deref()),
@@ -203,6 +207,21 @@ pub struct Certificates {
     pub login: Option<bool>,
 }
 
+/// Parameters of `keys`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keys {
+    /// As in [`Info::module`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
+    /// The slot of the token.
+    pub slot_id: SlotId,
+    /// Whether to log in first, because most tokens show private keys only then. The bridge asks
+    /// the user for the PIN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<bool>,
+}
+
 /// Parameters of `signData`.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -212,7 +231,7 @@ pub struct SignData {
     pub module: Option<String>,
     /// The slot of the token.
     pub slot_id: SlotId,
-    /// The `id` of the certificate, from `certificates`.
+    /// The `id` of the certificate, from `certificates`, or of the key, from `keys`.
     pub cert_id: String,
     /// The algorithm of the signature.
     pub algorithm_reference: Algorithm,
@@ -270,7 +289,7 @@ pub struct VerifySignedData {
     pub module: Option<String>,
     /// The slot of the token.
     pub slot_id: SlotId,
-    /// The `id` of the certificate, from `certificates`.
+    /// The `id` of the certificate, from `certificates`, or of the key, from `keys`.
     pub cert_id: String,
     /// The algorithm of the signature.
     pub algorithm_reference: Algorithm,
@@ -292,7 +311,7 @@ pub struct SignDataBatch {
     pub module: Option<String>,
     /// The slot of the token.
     pub slot_id: SlotId,
-    /// The `id` of the certificate, from `certificates`.
+    /// The `id` of the certificate, from `certificates`, or of the key, from `keys`.
     pub cert_id: String,
     /// The algorithm of each signature.
     pub algorithm_reference: Algorithm,

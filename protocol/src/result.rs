@@ -202,6 +202,33 @@ pub struct CertificateInfo {
     pub label: String,
 }
 
+/// Result of `keys`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyList {
+    /// The keys without a certificate that the token shows now.
+    pub keys: Vec<KeyInfo>,
+    /// Whether the token may show more after a login. `false` if the origin is logged in.
+    pub login_required: bool,
+}
+
+/// A key without a certificate in the result of `keys`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyInfo {
+    /// The id of the key, for `cert_id` in calls: `key:` and the SHA-256 hash of `public_key`, in
+    /// lower-case hex. The same key has the same id on every token.
+    pub id: String,
+    /// `CKA_LABEL`.
+    pub label: String,
+    /// The algorithm of the key: `RSA`, `EC`, `Ed25519`, `ML-DSA-65` and so on.
+    pub key_type: String,
+    /// The size of the key in bits; `null` for algorithms that have none.
+    pub key_size: Option<u32>,
+    /// The name of the curve of an EC key, otherwise `null`.
+    pub curve: Option<String>,
+    /// The public key: a `SubjectPublicKeyInfo` in DER (RFC 5280, section 4.1.2.7).
+    pub public_key: Base64Bytes,
+}
+
 /// An element of the result of `signDataBatch`: the outcome for the hash with the same index.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -14,7 +14,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pkcs11_bridge_protocol::call::{
-    Authenticate, Call, Cancel, Certificates, Hello, Info, Logout, Method, Modules, SignData,
+    Authenticate, Call, Cancel, Certificates, Hello, Info, Keys, Logout, Method, Modules, SignData,
     SignDataBatch, Slots, Token, UnwatchSlots, VerifySignedData, WatchSlots,
 };
 use pkcs11_bridge_protocol::error_code::ErrorCode;
@@ -75,6 +75,7 @@ fn requests_round_trip() {
             Call::Slots(params) => Request::encode(id, params),
             Call::Token(params) => Request::encode(id, params),
             Call::Certificates(params) => Request::encode(id, params),
+            Call::Keys(params) => Request::encode(id, params),
             Call::SignData(params) => Request::encode(id, params),
             Call::Authenticate(params) => Request::encode(id, params),
             Call::VerifySignedData(params) => Request::encode(id, params),
@@ -98,6 +99,7 @@ fn results_round_trip() {
             Slots::NAME => assert_result::<Slots>(&sample),
             Token::NAME => assert_result::<Token>(&sample),
             Certificates::NAME => assert_result::<Certificates>(&sample),
+            Keys::NAME => assert_result::<Keys>(&sample),
             SignData::NAME => assert_result::<SignData>(&sample),
             Authenticate::NAME => assert_result::<Authenticate>(&sample),
             VerifySignedData::NAME => assert_result::<VerifySignedData>(&sample),

@@ -153,6 +153,46 @@ section("Certificates, parsed", async () => {
   }
 });
 
+section("Keys without a certificate", async () => {
+  // The page has not listed the key, so the client reads it for its check, once the login shows it.
+  const { id: cert_id, label, public_key } = prepared.key;
+  const kind = { key_type: "EC", key_size: 256, curve: "P-256" };
+  const [slot_id, algorithm_reference, pin] = [slotId, "SHA256", prepared.pin];
+  const request = { slot_id, cert_id, algorithm_reference, pin };
+  const data = await hash(MESSAGE, "SHA256");
+  const { data: signature } = await pkcs11.signData({ ...request, data });
+  window.signedByKey = signature;
+  for (const options of [undefined, {}, { login: false }]) {
+    const response = await byPromiseAndByCallback(
+      (callback) => pkcs11.keys(slotId, options, callback),
+      ["login_required"],
+    );
+    assertEqual(response.login_required, false, "whether there may be more after a login");
+    assertEqual(response.data, [{ id: cert_id, label, ...kind, public_key }], "the keys");
+  }
+  await byPromiseAndByCallback((callback) => pkcs11.keys(slotId, callback), ["login_required"]);
+  // WebCrypto checks the signature with the public key.
+  const bytes = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  const ecdsa = { name: "ECDSA", namedCurve: "P-256" };
+  const spki = bytes(public_key);
+  const key = await crypto.subtle.importKey("spki", spki, ecdsa, false, ["verify"]);
+  const ecdsa256 = { name: "ECDSA", hash: "SHA-256" };
+  assert(await crypto.subtle.verify(ecdsa256, key, bytes(signature), MESSAGE), "it is valid");
+  const message = btoa(String.fromCharCode(...MESSAGE));
+  await pkcs11.signData({ ...request, cert_id: cert_id.toUpperCase(), message });
+  const unknown = `key:${"0".repeat(64)}`;
+  const missing = await pkcs11.signData({ ...request, cert_id: unknown, data }).catch((e) => e);
+  assertEqual(missing.code, "404", "the code for a key that the token does not have");
+  const { data: items } = await pkcs11.signDataBatch({ ...request, data: [data, data] });
+  for (const item of items) assert(item.signature, "each item is signed");
+  const check = { slot_id, cert_id, algorithm_reference, data, signature };
+  assertEqual((await pkcs11.verifySignedData(check)).data, true, "it is verified");
+  const login = { slot_id, cert_id, challenge: createChallenge() };
+  const refused = await pkcs11.authenticate(login).catch((error) => error);
+  assertEqual(refused.code, "406", "the code");
+  await pkcs11.logout(slotId);
+});
+
 section("Signing data", async () => {
   for (const certificate of certificates.filter(({ label }) => label !== "Ed25519")) {
     for (const algorithm of HASHES) {

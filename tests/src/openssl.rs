@@ -22,12 +22,26 @@ pub fn verifies(certificate: &Path, algorithm: &str, hash: &[u8], signature: &[u
     verify(certificate, hash, signature, &options)
 }
 
+/// As [`verifies`], with a `SubjectPublicKeyInfo` in DER.
+pub fn verifies_by_key(key: &[u8], algorithm: &str, hash: &[u8], signature: &[u8]) -> bool {
+    assert!(!algorithm.starts_with("PS"), "PKCS#1 v1.5 and ECDSA only");
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), key).expect("a file");
+    let digest = format!("digest:{}", function(hash));
+    let options = ["-keyform", "DER", "-pkeyopt", &digest];
+    verify_with("-pubin", file.path(), hash, signature, &options)
+}
+
 /// Whether a signature over a message was made with a certificate's Ed25519 key.
 pub fn verifies_message(certificate: &Path, message: &[u8], signature: &[u8]) -> bool {
     verify(certificate, message, signature, &["-rawin"])
 }
 
 fn verify(certificate: &Path, input: &[u8], signature: &[u8], options: &[&str]) -> bool {
+    verify_with("-certin", certificate, input, signature, options)
+}
+
+fn verify_with(kind: &str, key: &Path, input: &[u8], signature: &[u8], options: &[&str]) -> bool {
     secrets::register_data(input);
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str, content: &[u8]| {
@@ -36,7 +50,7 @@ fn verify(certificate: &Path, input: &[u8], signature: &[u8], options: &[&str]) 
         path
     };
     let mut command = tool("openssl");
-    command.args(["pkeyutl", "-verify", "-certin", "-inkey"]).arg(certificate).args(options);
+    command.args(["pkeyutl", "-verify", kind, "-inkey"]).arg(key).args(options);
     command.arg("-in").arg(file("input", input)).arg("-sigfile").arg(file("signature", signature));
     let output = command.output().expect("openssl");
     let text = String::from_utf8_lossy(&output.stdout);

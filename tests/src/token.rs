@@ -145,6 +145,15 @@ impl TestToken {
         self.write(key.public_key_der(), "pubkey", key.name(), id, &[]);
     }
 
+    /// Writes a private key and its public key to the token, and no certificate. `id` is their
+    /// `CKA_ID` in hexadecimal digits.
+    pub fn write_key_pair(&self, key: &CertifiedKey, id: &str) {
+        let mut command = self.command("softhsm2-util");
+        command.arg("--import").arg(key.private_key()).args(["--token", LABEL, "--pin", PIN]);
+        // SoftHSM takes a second key with the same id only if it is told to.
+        run(command.args(["--label", key.name(), "--id", id, "--force"]));
+    }
+
     fn write(&self, file: PathBuf, class: &str, label: &str, id: Option<&str>, more: &[&str]) {
         let mut command = self.command("pkcs11-tool");
         command.args(["--module", MODULE, "--token-label", LABEL, "--login", "--pin", PIN]);
@@ -207,6 +216,11 @@ pub fn template_key(key_type: KeyType) -> CertifiedKey {
 /// The bridge's id for a certificate whose `CKA_ID` is empty or not unique.
 pub fn fingerprint_id(certificate_der: &[u8]) -> String {
     format!("sha256:{}", const_hex::encode(digest::digest("sha256", certificate_der)))
+}
+
+/// The bridge's id for a key without a certificate.
+pub fn key_id(public_key_info: &[u8]) -> String {
+    format!("key:{}", const_hex::encode(digest::digest("sha256", public_key_info)))
 }
 
 const CONFIGURATION: &str = "softhsm2.conf";

@@ -42,6 +42,7 @@ mod bridge {
     pub mod irregular_certificates;
     pub mod kept_certificates;
     pub mod key_kinds;
+    pub mod keys_without_certificate;
     pub mod killed_bridge;
     pub mod launch_link;
     pub mod limits;

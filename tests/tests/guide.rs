@@ -3,23 +3,27 @@
 
 use pkcs11_bridge_tests::bridge::{SOFTHSM, Setup};
 use pkcs11_bridge_tests::browser::Browser;
-use pkcs11_bridge_tests::digest::{digest, from_base64};
+use pkcs11_bridge_tests::digest::{base64, digest, from_base64};
 use pkcs11_bridge_tests::package::PackedPackage;
 use pkcs11_bridge_tests::site::Site;
-use pkcs11_bridge_tests::token::{KeyType, LABEL, MODULE, PIN, TestToken, WRONG_PIN};
+use pkcs11_bridge_tests::token::{
+    CertifiedKey, KeyType, LABEL, MODULE, PIN, TestToken, WRONG_PIN, key_id,
+};
 use pkcs11_bridge_tests::{openssl, workspace};
 use serde_json::{Map, Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_section_of_the_guide_works() {
     let token = TestToken::new();
+    let key = token.generate_key(KeyType::P256, "web");
+    token.write_key_pair(&key, "b1");
     let package = PackedPackage::new();
     let site = Site::reserve().await;
     let bridge = Setup::new().token(&token).module(SOFTHSM, MODULE).origin(&site.origin()).start();
     let site = site
         .folder("/", &workspace().join("tests/guide"))
         .folder("/pkg/", &package.folder())
-        .json("/prepared.json", &prepared(&token, bridge.address().port()))
+        .json("/prepared.json", &prepared(&token, &key, bridge.address().port()))
         .serve();
 
     let browser = Browser::start().await;
@@ -35,9 +39,14 @@ async fn every_section_of_the_guide_works() {
         .map(|outcome| format!("{}: {}", outcome["title"], outcome["error"]))
         .collect();
     assert!(failing.is_empty(), "failing sections:\n{}", failing.join("\n"));
-    assert_eq!(outcomes.as_array().map(Vec::len), Some(13), "{outcomes}");
+    assert_eq!(outcomes.as_array().map(Vec::len), Some(14), "{outcomes}");
     assert_eq!(browser.problems().await, json!([]));
     assert_signatures_verify(&token, &browser.value_of("window.signed").await);
+    let signature = browser.value_of("window.signedByKey").await;
+    let signature = from_base64(signature.as_str().expect("base64"));
+    let signature = openssl::der_of_raw_ecdsa(&signature);
+    let hash = digest("sha256", b"a contract");
+    assert!(openssl::verifies(&key.certificate(), "sha256", &hash, &signature));
 }
 
 #[test]
@@ -88,7 +97,8 @@ fn the_package_contains_exactly_the_needed_files() {
 }
 
 /// What the page needs to know.
-fn prepared(token: &TestToken, port: u16) -> Value {
+fn prepared(token: &TestToken, key: &CertifiedKey, port: u16) -> Value {
+    let info = openssl::public_key(&key.certificate());
     let mut labels = KeyType::ALL.map(KeyType::name);
     labels.sort_unstable();
     let fingerprints: Map<String, Value> = KeyType::ALL
@@ -105,6 +115,7 @@ fn prepared(token: &TestToken, port: u16) -> Value {
         "label": LABEL,
         "labels": labels,
         "fingerprints": fingerprints,
+        "key": { "id": key_id(&info), "label": key.name(), "public_key": base64(&info) },
         "pin": PIN,
         "wrong_pin": WRONG_PIN,
     })

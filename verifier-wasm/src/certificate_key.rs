@@ -1,6 +1,7 @@
-//! The public key of a certificate.
+//! The public key of a certificate, or of a key without one.
 
 use pkcs11_bridge_certificate::Certificate;
+use pkcs11_bridge_certificate::public_key as certified;
 use pkcs11_bridge_protocol::algorithm::{Algorithm, Hash};
 use pkcs11_bridge_protocol::authentication::{Challenge, PREFIX, signed_message};
 use sha2::{Digest, Sha256, Sha384, Sha512};
@@ -18,6 +19,18 @@ impl CertificateKey {
     /// The key of a certificate. `undefined` if this cannot check signatures of the key.
     pub fn of(certificate: &[u8]) -> Option<Self> {
         let key = Certificate::read(certificate).ok()?.public_key().ok()?;
+        PublicKey::of(&key).map(Self)
+    }
+
+    /// The key with an id of `keys`, from its `SubjectPublicKeyInfo`. `undefined` also if it is
+    /// another key than the id says.
+    #[cfg_attr(target_family = "wasm", wasm_bindgen(js_name = ofKey))]
+    pub fn of_key(public_key: &[u8], id: &str) -> Option<Self> {
+        let actual = format!("key:{}", const_hex::encode(Sha256::digest(public_key)));
+        if !id.eq_ignore_ascii_case(&actual) {
+            return None;
+        }
+        let key = certified::PublicKey::of_info(public_key).ok()?;
         PublicKey::of(&key).map(Self)
     }
 
@@ -71,12 +84,29 @@ impl CertificateKey {
 mod tests {
     use aws_lc_rs::rand::SystemRandom;
     use aws_lc_rs::signature as lc;
-    use pkcs11_bridge_certificate::public_key::{self as certified, Curve, KeyKind, PssHash};
+    use pkcs11_bridge_certificate::public_key::{Curve, KeyKind, PssHash};
     use rcgen::{CertificateParams, KeyPair, SignatureAlgorithm};
 
     use super::*;
 
     const MESSAGE: &[u8] = b"a contract";
+
+    #[test]
+    fn the_id_of_a_key_says_which_public_key_it_is() {
+        use rcgen::PublicKeyData;
+        let info = KeyPair::generate().unwrap().subject_public_key_info();
+        let digits = const_hex::encode(Sha256::digest(&info));
+        let is_key = |id: &str| CertificateKey::of_key(&info, id).is_some();
+        assert!(
+            is_key(&format!("key:{digits}")) && is_key(&format!("key:{}", digits.to_uppercase()))
+        );
+        let other = KeyPair::generate().unwrap().subject_public_key_info();
+        assert!(CertificateKey::of_key(&other, &format!("key:{digits}")).is_none());
+        for id in [digits.as_str(), "key:", &format!("sha256:{digits}"), &format!("key:{digits}00")]
+        {
+            assert!(!is_key(id), "{id}");
+        }
+    }
 
     /// A key pair, and the key that this module reads from its certificate.
     fn key(algorithm: &'static SignatureAlgorithm) -> (Vec<u8>, CertificateKey) {

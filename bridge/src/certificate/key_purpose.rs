@@ -10,6 +10,8 @@ pub enum KeyPurpose {
     Signing,
     /// Signatures that bind their owner (`nonRepudiation`, also called `contentCommitment`).
     NonRepudiation,
+    /// The key has no certificate that says it. It may be for signatures that bind its owner.
+    Unknown,
     /// Only the proof of an identity, as in a TLS handshake. It is not for documents.
     AuthenticationOnly,
 }

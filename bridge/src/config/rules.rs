@@ -1,5 +1,6 @@
-//! The `[[rules]]` of the configuration file: settings for an origin, for a certificate, or for a
-//! certificate on an origin. Each setting comes from the first rule that matches and has it.
+//! The `[[rules]]` of the configuration file: settings for an origin, for a certificate or a key
+//! without one, or for either on an origin. Each setting comes from the first rule that matches and
+//! has it.
 
 use std::time::Duration;
 
@@ -19,7 +20,8 @@ pub(crate) struct Rules(Vec<RuleEntry>);
 pub(super) struct RuleEntry {
     /// The rule is for this origin. Default: for all.
     origin: Option<Origin>,
-    /// The rule is for this certificate. Default: for all.
+    /// The rule is for this certificate, or for this key without one. Default: for all.
+    #[serde(alias = "key")]
     certificate: Option<Fingerprint>,
     /// Whether `signData` takes keys that are only for authentication. Default: false.
     sign_with_authentication_keys: Option<bool>,

@@ -157,11 +157,13 @@ pub(super) struct TokenState {
     /// What the token says of its PIN.
     pub(super) pin: &'static str,
     pub(super) certificates: Vec<CertificateState>,
-    /// Whether the token may show more certificates after a login.
+    /// The keys that have no certificate.
+    pub(super) keys: Vec<CertificateState>,
+    /// Whether the token may show more certificates or keys after a login.
     pub(super) may_show_more_after_login: bool,
 }
 
-/// A certificate, and the key that belongs to it.
+/// A certificate and the key that belongs to it, or a key without a certificate.
 #[derive(Serialize)]
 pub(super) struct CertificateState {
     /// The `cert_id` for pages.

@@ -30,13 +30,15 @@ pub(super) async fn make(page: &LocalPage, key: Key<'_>) -> SignatureState {
         KeyPurpose::AuthenticationOnly => {
             ("authenticate".to_owned(), authenticate(page, &key).await)
         }
-        KeyPurpose::Signing | KeyPurpose::NonRepudiation => match algorithm_for(key.kind) {
-            Some(algorithm) => (algorithm.to_string(), sign(page, &key, algorithm).await),
-            None => {
-                let message = format!("The doctor has no algorithm for {}.", key.kind);
-                (String::new(), Err(Failure::new(ErrorCode::BadArgument, message)))
+        KeyPurpose::Signing | KeyPurpose::NonRepudiation | KeyPurpose::Unknown => {
+            match algorithm_for(key.kind) {
+                Some(algorithm) => (algorithm.to_string(), sign(page, &key, algorithm).await),
+                None => {
+                    let message = format!("The doctor has no algorithm for {}.", key.kind);
+                    (String::new(), Err(Failure::new(ErrorCode::BadArgument, message)))
+                }
             }
-        },
+        }
     };
     let problem = signed.err().map(|failure| failure.message);
     SignatureState { algorithm, works: problem.is_none(), problem }

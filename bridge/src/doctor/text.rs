@@ -132,7 +132,8 @@ fn write_token(out: &mut impl Write, token: &TokenState) -> io::Result<()> {
         safe(model)
     )?;
     let mut certificates = token.certificates.iter();
-    certificates.try_for_each(|certificate| write_certificate(out, certificate))?;
+    certificates.try_for_each(|certificate| write_signer(out, "certificate ", certificate))?;
+    token.keys.iter().try_for_each(|key| write_signer(out, "", key))?;
     if token.certificates.is_empty() {
         let more = if token.may_show_more_after_login { " before a login" } else { "" };
         writeln!(out, "      no certificate{more}")?;
@@ -140,10 +141,15 @@ fn write_token(out: &mut impl Write, token: &TokenState) -> io::Result<()> {
     Ok(())
 }
 
-fn write_certificate(out: &mut impl Write, certificate: &CertificateState) -> io::Result<()> {
+/// A certificate, or a key without one. The id of such a key says what it is.
+fn write_signer(
+    out: &mut impl Write,
+    what: &str,
+    certificate: &CertificateState,
+) -> io::Result<()> {
     let CertificateState { id, label, subject, key, purpose, signature } = certificate;
     let key = key.as_deref().unwrap_or("an unknown kind of key");
-    writeln!(out, "      certificate {} “{}”: {key}, for {purpose}", safe(id), safe(label))?;
+    writeln!(out, "      {what}{} “{}”: {key}, for {purpose}", safe(id), safe(label))?;
     if let Some(subject) = subject {
         writeln!(out, "        {}", safe(subject))?;
     }

@@ -1,15 +1,18 @@
-//! The token in a slot: what it says of its PIN, and its certificates.
+//! The token in a slot: what it says of its PIN, its certificates, and its keys without one.
 
-use pkcs11_bridge_protocol::call::{Call, Certificates, Token};
-use pkcs11_bridge_protocol::result::{CertificateInfo, OneOrMany, TokenInfo};
+use pkcs11_bridge_protocol::call::{Call, Certificates, Keys, Token};
+use pkcs11_bridge_protocol::failure::Failure;
+use pkcs11_bridge_protocol::result::{CertificateInfo, KeyInfo, OneOrMany, TokenInfo};
 use pkcs11_bridge_protocol::slot_id::SlotId;
 
 use super::modules::Examination;
 use super::report::{CertificateState, Problem, TokenState};
 use super::signature::{self, Key};
 use super::{Identities, Signatures};
+use crate::certificate::fingerprint::Named;
 use crate::certificate::key_purpose::KeyPurpose;
 use crate::modules::Module;
+use crate::verification::key_kind::KeyKind;
 use crate::verification::public_key::PublicKey;
 use crate::worker::certificates::subject;
 
@@ -37,14 +40,14 @@ pub(super) async fn examine(
     if let Some(problem) = problem {
         to.problems.push(Problem::new(about.clone(), problem));
     }
-    let (mut certificates, mut shows_more) = (Vec::new(), false);
+    let (mut certificates, mut keys, mut shows_more) = (Vec::new(), Vec::new(), false);
     if token.flags & TOKEN_INITIALIZED == 0 {
         // It has no objects, and modules open no session on it.
-        return Some(state(token, pin, certificates, shows_more, to.identities));
+        return Some(state(token, pin, certificates, keys, shows_more, to.identities));
     }
     match to
         .page
-        .call(Call::Certificates, Certificates { module: name, slot_id, login: None })
+        .call(Call::Certificates, Certificates { module: name.clone(), slot_id, login: None })
         .await
     {
         Ok(found) => {
@@ -53,15 +56,27 @@ pub(super) async fn examine(
                 certificates.push(examine_certificate(module, slot_id, certificate, to).await);
             }
         }
+        Err(failure) => to.problems.push(Problem::new(about.clone(), failure.message)),
+    }
+    // After a signature with a certificate's key, the token shows all keys.
+    let asks = to.signatures == Signatures::Made && shows_more && certificates.is_empty();
+    let login = asks.then_some(true);
+    match to.page.call(Call::Keys, Keys { module: name, slot_id, login }).await {
+        Ok(found) => {
+            for key in found.keys {
+                keys.push(examine_key(module, slot_id, key, to).await);
+            }
+        }
         Err(failure) => to.problems.push(Problem::new(about, failure.message)),
     }
-    Some(state(token, pin, certificates, shows_more, to.identities))
+    Some(state(token, pin, certificates, keys, shows_more, to.identities))
 }
 
 fn state(
     token: TokenInfo,
     pin: &'static str,
     certificates: Vec<CertificateState>,
+    keys: Vec<CertificateState>,
     may_show_more_after_login: bool,
     identities: Identities,
 ) -> TokenState {
@@ -74,6 +89,7 @@ fn state(
         serial_number: shown.then_some(token.serial_number),
         pin,
         certificates,
+        keys,
         may_show_more_after_login,
     }
 }
@@ -87,10 +103,44 @@ async fn examine_certificate(
     let der = certificate.base64.as_ref();
     let key = PublicKey::of_certificate(der, &certificate.id).map(|key| key.kind());
     let purpose = KeyPurpose::of_certificate(der);
-    let about = format!("module {}, slot {slot_id}, certificate {}", module.name, certificate.id);
+    let shown = to.identities == Identities::Shown;
+    let subject = shown.then(|| subject(der)).flatten();
+    let CertificateInfo { id, label, base64: _ } = certificate;
+    examine_signer(module, slot_id, Signer { id, label, subject, key, purpose }, to).await
+}
+
+async fn examine_key(
+    module: &Module,
+    slot_id: SlotId,
+    key: KeyInfo,
+    to: &mut Examination<'_>,
+) -> CertificateState {
+    let KeyInfo { id, label, public_key, .. } = key;
+    let key = PublicKey::of_info(public_key.as_ref(), &id).map(|key| key.kind());
+    let (subject, purpose) = (None, KeyPurpose::Unknown);
+    examine_signer(module, slot_id, Signer { id, label, subject, key, purpose }, to).await
+}
+
+/// A certificate, or a key without one.
+struct Signer {
+    id: String,
+    label: String,
+    subject: Option<String>,
+    key: Result<KeyKind, Failure>,
+    purpose: KeyPurpose,
+}
+
+async fn examine_signer(
+    module: &Module,
+    slot_id: SlotId,
+    signer: Signer,
+    to: &mut Examination<'_>,
+) -> CertificateState {
+    let Signer { id, label, subject, key, purpose } = signer;
+    let about = format!("module {}, slot {slot_id}, {}", module.name, Named(&id));
     let made = match (&key, to.signatures) {
         (Ok(kind), Signatures::Made) => {
-            let (module, cert_id) = (module.name.as_str(), certificate.id.as_str());
+            let (module, cert_id) = (module.name.as_str(), id.as_str());
             let key = Key { module, slot_id, cert_id, kind: *kind, purpose };
             Some(signature::make(to.page, key).await)
         }
@@ -99,16 +149,16 @@ async fn examine_certificate(
     let failures = key.as_ref().err().map(|failure| failure.message.clone());
     let failures = failures.into_iter().chain(made.as_ref().and_then(|made| made.problem.clone()));
     to.problems.extend(failures.map(|text| Problem::new(about.clone(), text)));
-    let shown = to.identities == Identities::Shown;
     CertificateState {
-        subject: shown.then(|| subject(der)).flatten(),
-        id: certificate.id,
-        label: certificate.label,
+        id,
+        label,
+        subject,
         key: key.ok().map(|kind| kind.to_string()),
         purpose: match purpose {
             KeyPurpose::Signing => "signatures",
             KeyPurpose::NonRepudiation => "signatures that bind their owner (non-repudiation)",
             KeyPurpose::AuthenticationOnly => "authentication only",
+            KeyPurpose::Unknown => "not known",
         },
         signature: made,
     }

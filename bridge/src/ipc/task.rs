@@ -36,7 +36,10 @@ pub enum Task {
     /// List the certificates of a token, unless it is the known one. Log in first if `login` says
     /// so. The result is a `CertificateListing`.
     Certificates { slot_id: SlotId, known: Option<ListedToken>, login: bool },
-    /// Read one certificate in DER.
+    /// List the keys of a token that have no certificate. Log in first if `login` says so. The
+    /// result is a `KeyListing`.
+    Keys { slot_id: SlotId, login: bool },
+    /// Read one certificate in DER, or the public key of a key without one.
     Certificate { slot_id: SlotId, cert_id: String },
     /// Log in, and read one certificate that the token did not show before.
     HiddenCertificate(HiddenCertificate),
@@ -52,12 +55,12 @@ pub enum Task {
     SnapshotTokens,
 }
 
-/// A key, named by its certificate, and the algorithm that it signs with.
+/// A key, named by its certificate or its public key, and the algorithm that it signs with.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct KeyUse {
     pub(crate) slot_id: SlotId,
-    /// The certificate that the bridge decided about. Another token may have another certificate
-    /// with the same `cert_id`.
+    /// The certificate or key that the bridge decided about. Another token may have another
+    /// certificate with the same `cert_id`.
     pub(crate) certificate: Fingerprint,
     pub(crate) algorithm: Algorithm,
 }
@@ -140,6 +143,7 @@ impl Task {
             Self::Slots { .. } => "slots",
             Self::Token { .. } | Self::ListTokens => "token",
             Self::Certificates { .. } => "certificates",
+            Self::Keys { .. } => "keys",
             Self::Certificate { .. } | Self::HiddenCertificate(_) => "signData",
             Self::Sign(Sign { method: SigningMethod::SignData, .. }) => "signData",
             Self::Sign(Sign { method: SigningMethod::Authenticate, .. }) => "authenticate",
@@ -157,7 +161,8 @@ impl Task {
             Self::Sign(_)
             | Self::PrepareBatch(_)
             | Self::HiddenCertificate(_)
-            | Self::Certificates { login: true, .. } => ends_at(deadlines.sign),
+            | Self::Certificates { login: true, .. }
+            | Self::Keys { login: true, .. } => ends_at(deadlines.sign),
             // A logout waits for the signatures in progress.
             Self::Logout { .. } => ends_at(deadlines.sign + deadlines.read),
             _ => deadlines.of_reads(),
@@ -172,6 +177,7 @@ impl Task {
             | Self::PrepareBatch(_)
             | Self::HiddenCertificate(_)
             | Self::Certificates { login: true, .. }
+            | Self::Keys { login: true, .. }
             | Self::ForgetObjects { .. }
             | Self::Logout { .. } => None,
             Self::Info
@@ -179,6 +185,7 @@ impl Task {
             | Self::Token { .. }
             | Self::ListTokens
             | Self::Certificates { .. }
+            | Self::Keys { .. }
             | Self::Certificate { .. }
             | Self::SnapshotTokens => serde_json::to_string(self).ok(),
         }
@@ -189,6 +196,7 @@ impl Task {
         match self {
             Self::Token { slot_id }
             | Self::Certificates { slot_id, .. }
+            | Self::Keys { slot_id, .. }
             | Self::Certificate { slot_id, .. } => Some(*slot_id),
             _ => self.login_slot(),
         }
@@ -201,6 +209,7 @@ impl Task {
                 Some(key.slot_id)
             }
             Self::Certificates { slot_id, login: true, .. }
+            | Self::Keys { slot_id, login: true }
             | Self::HiddenCertificate(HiddenCertificate { slot_id, .. }) => Some(*slot_id),
             _ => None,
         }

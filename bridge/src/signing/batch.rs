@@ -120,7 +120,8 @@ pub(crate) async fn sign(
     }
     let window = async {
         sleep(PROGRESS_WINDOW_AFTER).await;
-        let progress = batch_progress(context.origin, ready, count);
+        let progress =
+            batch_progress(context.origin, ready, batch.certificate.fingerprint().signer(), count);
         pins.dialogs().show_progress(progress, done.subscribe()).await;
         batch.cancelled_by_user.cancel();
         std::future::pending().await

@@ -1,6 +1,6 @@
 //! The certificate of the key that a page names. The bridge reads it before the key is used, and
 //! decides by it. The worker then signs only with the key of this certificate, and the bridge
-//! checks the signature.
+//! checks the signature. A key without a certificate stands here with its public key.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::SigningContext;
 use super::in_flight::InFlight;
-use crate::certificate::fingerprint::Fingerprint;
+use crate::certificate::fingerprint::{Fingerprint, Named};
 use crate::certificate::key_purpose::KeyPurpose;
 use crate::ipc::frame;
 use crate::ipc::message::encode_result;
@@ -84,18 +84,29 @@ impl<'a> KeyCertificate<'a> {
         der: Vec<u8>,
     ) -> Result<Self, Failure> {
         let SigningContext { supervisor, session, module, .. } = context;
-        let fingerprint = Fingerprint::of(&der);
+        let is_key = Named(cert_id).is_key();
+        let fingerprint = if is_key { Fingerprint::of_key(&der) } else { Fingerprint::of(&der) };
         let certificates = session.certificates();
         let known = certificates.get(&module.name, slot_id, cert_id);
         if let Some(known) = known.filter(|known| known.fingerprint == fingerprint) {
             return Ok(Self { context, slot_id, cert_id, known });
         }
-        let known = KnownCertificate {
-            fingerprint,
-            purpose: KeyPurpose::of_certificate(&der),
-            name: certificates::subject(&der).map_or_else(|| cert_id.into(), Arc::from),
-            public_key: PublicKey::of_certificate(&der, cert_id)?,
-            der,
+        let known = if is_key {
+            KnownCertificate {
+                fingerprint,
+                purpose: KeyPurpose::Unknown,
+                name: certificates::key_name(&der, fingerprint).into(),
+                public_key: PublicKey::of_info(&der, cert_id)?,
+                der,
+            }
+        } else {
+            KnownCertificate {
+                fingerprint,
+                purpose: KeyPurpose::of_certificate(&der),
+                name: certificates::subject(&der).map_or_else(|| cert_id.into(), Arc::from),
+                public_key: PublicKey::of_certificate(&der, cert_id)?,
+                der,
+            }
         };
         let known = certificates.insert(&module.name, slot_id, cert_id, known);
         let known = known.map_err(|OtherCertificate| {
@@ -204,9 +215,9 @@ impl<'a> KeyCertificate<'a> {
         Failure::new(
             ErrorCode::Internal,
             format!(
-                "The token's signature does not match certificate {}, so the page does not get \
-                 it. The certificate may belong to another key, or the token may be faulty.",
-                self.cert_id
+                "The token's signature does not match {}, so the page does not get it. The \
+                 certificate may belong to another key, or the token may be faulty.",
+                Named(self.cert_id)
             ),
         )
     }
@@ -224,8 +235,8 @@ fn other_certificate(cert_id: &str) -> Failure {
     Failure::new(
         ErrorCode::NotFound,
         format!(
-            "The token has another certificate {cert_id} than the page was shown. Ask for the \
-             certificates again."
+            "The token has another {} than the page was shown. Ask for the certificates again.",
+            Named(cert_id)
         ),
     )
 }

@@ -16,7 +16,7 @@ pub(super) fn check_signing(
     certificate: &KeyCertificate<'_>,
 ) -> Result<(), Failure> {
     match certificate.purpose() {
-        KeyPurpose::Signing | KeyPurpose::NonRepudiation => return Ok(()),
+        KeyPurpose::Signing | KeyPurpose::NonRepudiation | KeyPurpose::Unknown => return Ok(()),
         KeyPurpose::AuthenticationOnly => {}
     }
     let allowed = match context.origin {
@@ -29,8 +29,11 @@ pub(super) fn check_signing(
 }
 
 /// Fails if `authenticate` may not use the key. A key that only signs documents must not prove an
-/// identity.
+/// identity. A key without a certificate names nobody.
 pub(super) fn check_authentication(certificate: &KeyCertificate<'_>) -> Result<(), Failure> {
+    if certificate.purpose() == KeyPurpose::Unknown {
+        return Err(names_nobody(certificate.id()));
+    }
     if KeyPurpose::allows_authentication(certificate.der()) {
         return Ok(());
     }
@@ -42,6 +45,16 @@ pub(super) fn check_authentication(certificate: &KeyCertificate<'_>) -> Result<(
              digitalSignature. Choose another certificate."
         ),
     ))
+}
+
+fn names_nobody(key_id: &str) -> Failure {
+    Failure::new(
+        ErrorCode::KeyNotForThis,
+        format!(
+            "The key {key_id} has no certificate, so it does not say who the user is. Choose a \
+             certificate."
+        ),
+    )
 }
 
 fn only_for_authentication(cert_id: &str) -> Failure {

@@ -14,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::purpose::{Purpose, SignatureQuestion};
 use crate::access::origin::RequestOrigin;
+use crate::certificate::fingerprint::Fingerprint;
 use crate::config::Rules;
-use crate::dialog::question::PinScope;
+use crate::dialog::question::{PinScope, Signer};
 use crate::ipc::message::{Outcome, login_ended};
 use crate::ipc::pin::{PinPermission, PinReason, PinUse};
 use crate::ipc::task::Task;
@@ -62,7 +63,8 @@ impl<'a> LoginTask<'a> {
 
     /// What the dialogs show.
     pub(super) fn question(&self) -> SignatureQuestion<'a> {
-        SignatureQuestion { origin: self.context.origin, purpose: self.purpose }
+        let signer = self.login.certificate.map_or(Signer::Certificate, Fingerprint::signer);
+        SignatureQuestion { origin: self.context.origin, signer, purpose: self.purpose }
     }
 
     /// What a PIN opens that logs in, as a dialog tells it.

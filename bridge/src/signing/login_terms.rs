@@ -1,5 +1,6 @@
 //! Decides what a PIN opens: only the key of its certificate, and for how long. Keys for
-//! non-repudiation ask for each signature or batch, unless a rule says otherwise.
+//! non-repudiation, and keys without a certificate, ask for each signature or batch, unless a rule
+//! says otherwise.
 
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ pub(super) fn terms(
         RequestOrigin::Opaque => (Some(Ask::Each), longest),
     };
     let ask = ask.unwrap_or(match certificate.purpose() {
-        KeyPurpose::NonRepudiation => Ask::Each,
+        KeyPurpose::NonRepudiation | KeyPurpose::Unknown => Ask::Each,
         KeyPurpose::Signing | KeyPurpose::AuthenticationOnly => Ask::Login,
     });
     LoginTerms {

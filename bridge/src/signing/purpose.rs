@@ -8,7 +8,7 @@ use pkcs11_bridge_protocol::document::Document as Claim;
 use crate::access::origin::RequestOrigin;
 use crate::dialog::question::{
     self, BatchProgress, DataKind, Document, PinLengths, PinProblem, PinQuestion, PinScope,
-    SignedData,
+    SignedData, Signer,
 };
 use crate::ipc::pin::{PinReason, PinRequest, TriesLeft};
 use crate::ipc::task::BatchReady;
@@ -32,6 +32,8 @@ pub(super) enum Purpose<'a> {
     Authenticate,
     /// The certificates that the token shows only after a login.
     ListCertificates,
+    /// The keys without a certificate that the token shows only after a login.
+    ListKeys,
 }
 
 /// What the page says of the documents of a batch. Nobody can check it.
@@ -46,6 +48,7 @@ pub(super) struct Documents<'a> {
 /// A signature that a page asks for, as the dialogs describe it.
 pub(super) struct SignatureQuestion<'a> {
     pub(super) origin: &'a RequestOrigin,
+    pub(super) signer: Signer,
     pub(super) purpose: Purpose<'a>,
 }
 
@@ -69,9 +72,10 @@ impl SignatureQuestion<'_> {
             origin: self.origin.to_string(),
             token: token.label.clone(),
             certificate: request.certificate.clone().unwrap_or_default(),
+            signer: self.signer,
             purpose: self.purpose(),
             opens: match (request.reason, self.purpose) {
-                (_, Purpose::ListCertificates) => PinScope::Reading,
+                (_, Purpose::ListCertificates | Purpose::ListKeys) => PinScope::Reading,
                 (PinReason::Login, _) => login,
                 (PinReason::Signature, _) => PinScope::OneSignature,
             },
@@ -99,6 +103,7 @@ impl SignatureQuestion<'_> {
             }
             Purpose::Authenticate => question::Purpose::Authenticate,
             Purpose::ListCertificates => question::Purpose::ListCertificates,
+            Purpose::ListKeys => question::Purpose::ListKeys,
         }
     }
 }
@@ -130,10 +135,11 @@ impl<'a> Documents<'a> {
 pub(super) fn batch_progress(
     origin: &RequestOrigin,
     ready: BatchReady,
+    signer: Signer,
     count: usize,
 ) -> BatchProgress {
     let BatchReady { token, certificate, .. } = ready;
-    BatchProgress { origin: origin.to_string(), token, certificate, done: 0, count }
+    BatchProgress { origin: origin.to_string(), token, certificate, signer, done: 0, count }
 }
 
 fn kind(algorithm: Algorithm, len: Option<u64>) -> DataKind {

@@ -14,6 +14,7 @@ use crate::verification::public_key::PublicKey;
 
 /// A certificate that the bridge has read, with its parsed key.
 pub(crate) struct KnownCertificate {
+    /// The certificate, or the `SubjectPublicKeyInfo` of a key without one.
     pub(crate) der: Vec<u8>,
     pub(crate) fingerprint: Fingerprint,
     pub(crate) purpose: KeyPurpose,
@@ -49,7 +50,9 @@ impl KnownCertificates {
     ) {
         let mut slots = lock(&self.0);
         let of_slot = slot_of(&mut slots, module, slot);
-        of_slot.read.retain(|id, known| listed.get(id) == Some(&known.fingerprint));
+        of_slot.read.retain(|id, known| {
+            known.fingerprint.is_of_key() || listed.get(id) == Some(&known.fingerprint)
+        });
         of_slot.listed = listed;
     }
 
@@ -65,7 +68,7 @@ impl KnownCertificates {
     }
 
     /// Stores a certificate that was read. Fails if the page was shown another one with this id, or
-    /// if the id is the fingerprint of another one.
+    /// if the id is the fingerprint of another one. The id of a key is always its fingerprint.
     pub(crate) fn insert(
         &self,
         module: &ModuleName,

@@ -20,6 +20,7 @@ use pkcs11_bridge_verifier as rust_crypto;
 use super::key_kind::{Curve, KeyKind};
 use super::rsa_public_key::RsaPublicKey;
 use super::scheme::Scheme;
+use crate::certificate::fingerprint::Named;
 
 /// The key in a certificate's `SubjectPublicKeyInfo` (RFC 5280, section 4.1.2.7).
 pub struct PublicKey {
@@ -32,30 +33,33 @@ pub struct PublicKey {
 impl PublicKey {
     /// Reads the public key of a certificate. `id` is the certificate's id, for error texts.
     pub fn of_certificate(der: &[u8], id: &str) -> Result<Self, Failure> {
-        let unreadable = |problem: &dyn fmt::Display| {
-            Failure::new(
-                ErrorCode::Internal,
-                format!(
-                    "The bridge cannot use certificate {id} on the token: {problem}. Choose \
-                     another certificate."
-                ),
-            )
-        };
-        let certificate = Certificate::read(der).map_err(|error| unreadable(&error))?;
-        let key = certificate.public_key().map_err(|error| unreadable(&error))?;
+        let certificate = Certificate::read(der).map_err(|error| unreadable(id, &error))?;
+        let key = certificate.public_key().map_err(|error| unreadable(id, &error))?;
+        Self::new(key, id)
+    }
+
+    /// Reads the `SubjectPublicKeyInfo` of a key without a certificate. `id` is the key's id, for
+    /// error texts.
+    pub fn of_info(der: &[u8], id: &str) -> Result<Self, Failure> {
+        let key = certified::PublicKey::of_info(der).map_err(|error| unreadable(id, &error))?;
+        Self::new(key, id)
+    }
+
+    fn new(key: certified::PublicKey<'_>, id: &str) -> Result<Self, Failure> {
         let unsupported = |kind: &certified::KeyKind| {
             Failure::new(
                 ErrorCode::AlgorithmUnsupported,
                 format!(
-                    "The bridge cannot check signatures of certificate {id}, because its key is \
-                     {kind}. Choose another certificate."
+                    "The bridge cannot check signatures of {}, because its key is {kind}. Choose \
+                     another certificate.",
+                    Named(id)
                 ),
             )
         };
         let kind = KeyKind::of(&key.kind).ok_or_else(|| unsupported(&key.kind))?;
         let bytes = match kind {
             KeyKind::Rsa | KeyKind::RsaPss(_) => {
-                rsa_in_der(&key).ok_or_else(|| unreadable(&UnreadableKey))?
+                rsa_in_der(&key).ok_or_else(|| unreadable(id, &UnreadableKey))?
             }
             _ => key.bytes.into_owned(),
         };
@@ -135,6 +139,16 @@ impl PublicKey {
         };
         self.modulus().is_some_and(|modulus| modulus.len() * 8 >= min_bits)
     }
+}
+
+fn unreadable(id: &str, problem: &dyn fmt::Display) -> Failure {
+    Failure::new(
+        ErrorCode::Internal,
+        format!(
+            "The bridge cannot use {} on the token: {problem}. Choose another certificate.",
+            Named(id)
+        ),
+    )
 }
 
 /// A key that checks signatures of one scheme.

@@ -16,19 +16,42 @@ use super::text::text;
 use crate::certificate::fingerprint::Fingerprint;
 use crate::verification::public_key::PublicKey;
 
-/// An X.509 certificate object (PKCS#11 3.2, section 4.6.3).
+/// An X.509 certificate object (PKCS#11 3.2, section 4.6.3). In its place, the public key of a key
+/// that has no certificate.
 pub(super) struct TokenCertificate {
     id: String,
     cka_id: Vec<u8>,
     label: String,
+    /// The certificate, or the `SubjectPublicKeyInfo` of a key.
     der: Vec<u8>,
     fingerprint: Fingerprint,
     public_key: OnceLock<Result<PublicKey, Failure>>,
 }
 
 impl TokenCertificate {
+    /// The public key of a key without a certificate.
+    pub(super) fn of_key(public_key_info: Vec<u8>, cka_id: Vec<u8>, label: &str) -> Self {
+        let fingerprint = Fingerprint::of_key(&public_key_info);
+        Self {
+            id: fingerprint.to_string(),
+            cka_id,
+            label: label.to_owned(),
+            der: public_key_info,
+            fingerprint,
+            public_key: OnceLock::new(),
+        }
+    }
+
     pub(super) fn id(&self) -> &str {
         &self.id
+    }
+
+    pub(super) fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    pub(super) fn label(&self) -> &str {
+        &self.label
     }
 
     /// The certificate as the page gets it.
@@ -49,14 +72,22 @@ impl TokenCertificate {
     }
 
     /// The name that the dialogs show: the subject (RFC 4514). If that is empty or cannot be read,
-    /// the label.
+    /// the label. For a key without a certificate, its label and what it is.
     pub(super) fn subject(&self) -> String {
+        if self.fingerprint.is_of_key() {
+            let name = key_name(&self.der, self.fingerprint);
+            let label = Some(self.label.as_str()).filter(|label| !label.is_empty());
+            return label.into_iter().chain([name.as_str()]).collect::<Vec<_>>().join(" · ");
+        }
         subject(&self.der).unwrap_or_else(|| self.label.clone())
     }
 
     pub(super) fn public_key(&self) -> Result<&PublicKey, Failure> {
         self.public_key
-            .get_or_init(|| PublicKey::of_certificate(&self.der, &self.id))
+            .get_or_init(|| match self.fingerprint.is_of_key() {
+                true => PublicKey::of_info(&self.der, &self.id),
+                false => PublicKey::of_certificate(&self.der, &self.id),
+            })
             .as_ref()
             .map_err(Clone::clone)
     }
@@ -65,6 +96,18 @@ impl TokenCertificate {
 /// The subject of a certificate (RFC 4514); `None` if it is empty or cannot be read.
 pub fn subject(der: &[u8]) -> Option<String> {
     Certificate::read(der).ok()?.subject().filter(|subject| !subject.is_empty())
+}
+
+/// The name of a key without a certificate, in terms that need no translation.
+pub fn key_name(public_key_info: &[u8], fingerprint: Fingerprint) -> String {
+    let key = certificate::public_key::PublicKey::of_info(public_key_info).ok();
+    let kind = key.map(|key| match (key.kind.curve_name(), key.size()) {
+        (Some(curve), _) => format!("{} {curve}", key.kind.name()),
+        (None, Some(bits)) if key.rsa().is_some() => format!("{} {bits}", key.kind.name()),
+        (None, _) => key.kind.name().to_owned(),
+    });
+    let digits = format!("key:{}…", fingerprint.short());
+    kind.into_iter().chain([digits]).collect::<Vec<_>>().join(" · ")
 }
 
 /// A certificate in a shared list.

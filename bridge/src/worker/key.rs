@@ -10,6 +10,7 @@ use pkcs11_bridge_protocol::failure::Failure;
 
 use super::certificates::TokenCertificate;
 use super::objects;
+use crate::certificate::fingerprint::Named;
 use crate::verification::key_kind::KeyKind;
 use description::{BRIEF, Description, FULL};
 
@@ -132,8 +133,8 @@ pub(super) fn not_found(certificate: &TokenCertificate) -> Failure {
     Failure::new(
         ErrorCode::NotFound,
         format!(
-            "The token has no private key for certificate {}. Choose another certificate.",
-            certificate.id()
+            "The token has no private key for {}. Choose another certificate.",
+            Named(certificate.id())
         ),
     )
 }

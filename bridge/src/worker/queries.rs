@@ -15,6 +15,7 @@ use super::slot::{Credentials, LoginError, LoginNeed, SlotState};
 use super::text::{text, version};
 use super::token_info::{self, low_bits};
 use crate::ipc::certificate_listing::{CertificateListing, ListedToken};
+use crate::ipc::key_listing::KeyListing;
 use crate::ipc::task::HiddenCertificate;
 use crate::ipc::token_snapshot::TokenSnapshot;
 
@@ -76,6 +77,21 @@ pub(super) fn certificates(
             log_in_to_read(&slot, credentials)?;
         }
         Ok(slot.list_certificates(known)?)
+    })
+}
+
+/// The keys without a certificate of the token in one slot. With credentials, logs in first.
+pub(super) fn keys(
+    module: &LoadedModule,
+    slot_id: SlotId,
+    credentials: Option<&Credentials<'_>>,
+) -> Result<KeyListing, LoginError> {
+    let slot = module.slot(slot_id)?;
+    slot.with_renewal(|| {
+        if let Some(credentials) = credentials {
+            log_in_to_read(&slot, credentials)?;
+        }
+        Ok(slot.list_keys()?)
     })
 }
 

@@ -28,7 +28,8 @@ pub(super) fn sign(
     let signature = slot.with_renewal(|| {
         let signer = Signer::find(&slot, &task.key)?;
         with_login_if_needed(&slot, |need| {
-            let _logged_in = slot.log_in(credentials, Some(signer.certificate()), need)?;
+            let logged_in = slot.log_in(credentials, Some(signer.certificate()), need)?;
+            slot.check_key(signer.certificate(), &logged_in)?;
             signer.sign(credentials, to_sign)
         })
     })?;
@@ -47,7 +48,8 @@ pub(super) fn prepare(
         slot.check_token()?;
         let signer = Signer::find(&slot, &task.key)?;
         with_login_if_needed(&slot, |need| {
-            let _logged_in = slot.log_in(credentials, Some(signer.certificate()), need)?;
+            let logged_in = slot.log_in(credentials, Some(signer.certificate()), need)?;
+            slot.check_key(signer.certificate(), &logged_in)?;
             Ok(BatchReady {
                 pin_for_each: signer.needs_pin_for_each()?,
                 token: slot.token_label()?,

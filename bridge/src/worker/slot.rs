@@ -23,12 +23,13 @@ use super::module_error::{AsFailure, Stale};
 use super::sessions::PooledSession;
 use super::single_part;
 use super::token_info::TokenInfo;
-use crate::certificate::fingerprint::Fingerprint;
+use crate::certificate::fingerprint::{Fingerprint, Named};
 use crate::ipc::certificate_listing::{CertificateListing, ListedToken};
+use crate::ipc::key_listing::KeyListing;
 use crate::verification::scheme::Scheme;
 pub(super) use login::{Credentials, LoginError, LoginNeed};
 use login::{Login, TokenLogin};
-use token::TokenAccess;
+use token::{TokenAccess, View};
 
 pub(super) struct SlotState {
     token: TokenAccess,
@@ -189,13 +190,54 @@ impl SlotState {
         Ok(CertificateListing { login_required, ..listing })
     }
 
+    /// Lists the keys that have no certificate.
+    pub(super) fn list_keys(&self) -> Result<KeyListing, Failure> {
+        let (keys, can_log_in) = self.token.list_keys(self.view())?;
+        Ok(KeyListing { keys, login_required: can_log_in && self.is_logged_out() })
+    }
+
+    fn view(&self) -> View {
+        if self.is_logged_out() { View::Public } else { View::LoggedIn }
+    }
+
+    /// The key with this fingerprint, if it has no certificate. If it is not known, reads the token
+    /// again.
+    fn key(&self, fingerprint: Fingerprint, view: View) -> Result<FoundCertificate, Failure> {
+        if let Some(known) = self.token.known_public_keys(view)
+            && let Some(found) = certificates::find_by_fingerprint(&known.all, fingerprint)
+        {
+            return Ok(found);
+        }
+        let keys = self.token.read_public_keys(view)?;
+        certificates::find_by_fingerprint(&keys.all, fingerprint).ok_or_else(no_such_key)
+    }
+
+    /// Fails if the login has shown a certificate of the key, which a page has named as one without
+    /// a certificate. The certificate may forbid what the page wants.
+    pub(super) fn check_key(
+        &self,
+        certificate: &TokenCertificate,
+        login: &Login,
+    ) -> Result<(), Failure> {
+        let fingerprint = certificate.fingerprint();
+        if fingerprint.is_of_key() && !matches!(login, Login::LoggedOut) {
+            self.key(fingerprint, View::LoggedIn)?;
+        }
+        Ok(())
+    }
+
     /// Reads the certificates from the token.
     fn read_certificates(&self) -> Result<Arc<[TokenCertificate]>, Failure> {
         self.token.read_certificates()
     }
 
-    /// The certificate with this id. If no known certificate has it, reads the token again.
+    /// The certificate, or the key without one, with this id. If it is not known, reads the token
+    /// again.
     pub(super) fn certificate(&self, id: &str) -> Result<FoundCertificate, Failure> {
+        if Named(id).is_key() {
+            let fingerprint = id.to_ascii_lowercase().parse().map_err(|_| no_such_key())?;
+            return self.key(fingerprint, self.view());
+        }
         if let Some(known) = self.token.known_certificates()
             && let Some(found) = certificates::find(&known, id)
         {
@@ -209,11 +251,15 @@ impl SlotState {
         })
     }
 
-    /// The certificate with this fingerprint. If it is not known, reads the token again.
+    /// The certificate, or the key without one, with this fingerprint. If it is not known, reads
+    /// the token again.
     pub(super) fn certificate_with(
         &self,
         fingerprint: Fingerprint,
     ) -> Result<FoundCertificate, Failure> {
+        if fingerprint.is_of_key() {
+            return self.key(fingerprint, self.view());
+        }
         if let Some(known) = self.token.known_certificates()
             && let Some(found) = certificates::find_by_fingerprint(&known, fingerprint)
         {
@@ -274,4 +320,13 @@ impl SlotState {
     pub(super) fn lists(&self, mechanism: MechanismType) -> bool {
         self.token.lists(mechanism)
     }
+}
+
+fn no_such_key() -> Failure {
+    Failure::new(
+        ErrorCode::NotFound,
+        "The token shows no key without a certificate that has that `cert_id`. Ask for the keys \
+         again, with a login. If the token has a certificate for the key, pass the certificate's \
+         id.",
+    )
 }

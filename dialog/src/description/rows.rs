@@ -2,7 +2,7 @@
 
 use super::subject::{common_name, spaced};
 use super::{Row, RowValue};
-use crate::question::{DataKind, Document, Purpose, SignedData};
+use crate::question::{DataKind, Document, Purpose, SignedData, Signer};
 use crate::safe_text::{isolate, make_safe};
 use crate::texts::Texts;
 
@@ -10,8 +10,16 @@ pub(super) fn token(texts: &Texts, label: &str) -> Row {
     Row::text(texts.text("row-token"), make_safe(label, MAX_LABEL))
 }
 
+/// The certificate of the key that signs, or the key itself.
+pub(super) fn signer(texts: &Texts, signer: Signer, name: &str) -> Row {
+    match signer {
+        Signer::Certificate => certificate(texts, name),
+        Signer::Key => Row::text(texts.text("row-key"), make_safe(name, MAX_SUBJECT)),
+    }
+}
+
 /// Shows the common name first, because the rest of a subject is long.
-pub(super) fn certificate(texts: &Texts, subject: &str) -> Row {
+fn certificate(texts: &Texts, subject: &str) -> Row {
     let whole = make_safe(&spaced(subject), MAX_SUBJECT);
     let value = match common_name(subject) {
         Some(name) => RowValue::Text { main: make_safe(&name, MAX_SUBJECT), more: Some(whole) },
@@ -34,7 +42,7 @@ pub(super) fn of_purpose(texts: &Texts, purpose: &Purpose) -> Vec<Row> {
             let data = Row::text(to_sign(), batch_kind(texts, kind, *count));
             documents_row(texts, documents).into_iter().chain([data]).collect()
         }
-        Purpose::ListCertificates => Vec::new(),
+        Purpose::ListCertificates | Purpose::ListKeys => Vec::new(),
         Purpose::Authenticate => {
             vec![Row::text(texts.text("row-to-log-in"), texts.text("data-authenticate"))]
         }

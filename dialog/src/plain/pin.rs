@@ -29,7 +29,9 @@ impl<P: Prompt> Dialog<'_, P> {
             let empty = self.texts.text("plain-pin-empty");
             let mut step = self.step(&description, Some(empty), "plain-pin-prompt");
             step.ok = self.texts.text(match question.purpose {
-                Purpose::Authenticate | Purpose::ListCertificates => "pin-log-in",
+                Purpose::Authenticate | Purpose::ListCertificates | Purpose::ListKeys => {
+                    "pin-log-in"
+                }
                 _ => "pin-sign",
             });
             step.secret = true;

@@ -142,6 +142,26 @@ fn a_signature_with_each_key_asks_for_the_pin_as_a_page_does() {
 }
 
 #[test]
+fn a_key_without_a_certificate_is_listed_and_signs() {
+    let (token, pinentry) = (TestToken::new(), Pinentry::new());
+    let key = token.generate_key(KeyType::P256, "web");
+    token.write_key_pair(&key, "b1");
+    for _ in 0..=KeyType::ALL.len() {
+        pinentry.answer(Answer::pin(PIN));
+    }
+    let (home, config) = (Home::new(), with_module(""));
+    let arguments = &["--json", "--sign"];
+    let report = json(&doctor_with(&home, &config, Some(&token), Some(&pinentry), arguments));
+    let state = &report["modules"][0]["slots"][0]["token"];
+    let keys = state["keys"].as_array().unwrap();
+    assert_eq!(keys.len(), 1, "{state}");
+    assert_eq!(keys[0]["label"], "web");
+    assert_eq!(keys[0]["purpose"], "not known");
+    assert_eq!(keys[0]["signature"]["works"], true, "{}", keys[0]);
+    pinentry.assert_dialogs(KeyType::ALL.len() + 1);
+}
+
+#[test]
 fn a_wrong_pin_at_a_signature_counts_and_is_a_problem_with_its_advice() {
     let (token, pinentry, home) = (TestToken::new(), Pinentry::new(), Home::new());
     // Then the script is empty, and the user cancels.

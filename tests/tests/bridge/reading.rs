@@ -33,6 +33,7 @@ async fn hello_describes_the_bridge() {
         "slots",
         "token",
         "certificates",
+        "keys",
         "signData",
         "authenticate",
         "verifySignedData",

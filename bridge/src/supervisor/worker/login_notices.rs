@@ -51,7 +51,9 @@ impl LoginNotices {
 
 /// The notification of a login, in the user's language.
 fn content(origin: &Origin, login: &OpenLogin, idle: Duration) -> Content {
-    let OpenLogin { name, signatures, longest, .. } = login;
+    let OpenLogin { name, certificate, signatures, longest, .. } = login;
+    let signer = certificate.signer();
     let (site, signatures, longest) = (origin.as_str(), *signatures, *longest);
-    Login { site, certificate: name, signatures, idle, longest }.notification(&Texts::of_system())
+    Login { site, certificate: name, signer, signatures, idle, longest }
+        .notification(&Texts::of_system())
 }

@@ -8,6 +8,7 @@ use pkcs11_bridge_protocol::error_code::ErrorCode;
 use pkcs11_bridge_protocol::failure::Failure;
 use pkcs11_bridge_protocol::rv::Rv;
 
+use crate::certificate::fingerprint::Named;
 use crate::ipc::task::KeyUse;
 use crate::trace_points::{TracePoint, reached};
 use crate::verification::public_key::Verifier;
@@ -152,7 +153,7 @@ impl<'a> Signer<'a> {
             return Err(Unsuccessful::Way(self.unsupported()));
         };
         reached(TracePoint::Found);
-        let operation = format!("signing with the key of certificate {}", certificate.id());
+        let operation = format!("signing with the key of {}", Named(certificate.id()));
         let always = key.authentication == Authentication::Always;
         if always {
             // Do not begin an operation that must stop for a PIN.
@@ -229,9 +230,9 @@ impl<'a> Signer<'a> {
         Failure::new(
             ErrorCode::Internal,
             format!(
-                "The token's signature does not match certificate {}, so the page does not get it. \
-                 The certificate may belong to another key, or the token may be faulty.",
-                self.certificate.id()
+                "The token's signature does not match {}, so the page does not get it. The \
+                 certificate may belong to another key, or the token may be faulty.",
+                Named(self.certificate.id())
             ),
         )
     }

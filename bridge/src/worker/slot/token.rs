@@ -15,6 +15,7 @@ use cryptoki::slot::Slot;
 use pkcs11_bridge_protocol::failure::Failure;
 
 use crate::ipc::certificate_listing::{CertificateListing, ListedToken, TokenIdentity};
+use crate::ipc::key_listing::ListedKey;
 use crate::process::lock::lock;
 use crate::verification::scheme::Scheme;
 use crate::worker::certificates::{self, ReadCertificates, TokenCertificate};
@@ -23,6 +24,7 @@ use crate::worker::key::PrivateKey;
 use crate::worker::library::Functions;
 use crate::worker::mechanism::Way;
 use crate::worker::module_error::InContext;
+use crate::worker::public_keys::PublicKeys;
 use crate::worker::sessions::{PooledSession, SessionPool};
 use crate::worker::token_info::TokenInfo;
 
@@ -41,6 +43,8 @@ struct KnownObjects {
     certificates: Option<Arc<[TokenCertificate]>>,
     /// The certificate objects when they were last listed.
     listed: Option<Vec<ObjectHandle>>,
+    /// The keys without a certificate, and what the token showed when they were read.
+    public_keys: Option<(View, Arc<PublicKeys>)>,
     mechanisms: Option<Arc<[MechanismType]>>,
     /// Whether a user can log in, if a task has asked the token.
     can_log_in: Option<bool>,
@@ -48,6 +52,15 @@ struct KnownObjects {
     keys: HashMap<String, ProvenKey>,
     /// Keys that made a wrong signature, with the id of the certificate.
     ruled_out: Vec<(String, PrivateKey)>,
+}
+
+/// Which objects a token shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum View {
+    /// Those that need no login.
+    Public,
+    /// All.
+    LoggedIn,
 }
 
 /// A key that made a right signature.
@@ -120,7 +133,11 @@ impl TokenAccess {
     ) -> Result<(Arc<[TokenCertificate]>, bool), Failure> {
         let ReadCertificates { all, is_complete } = certificates::read(session, objects)?;
         let certificates: Arc<[_]> = all.into();
-        self.known().certificates = Some(Arc::clone(&certificates));
+        let mut known = self.known();
+        known.certificates = Some(Arc::clone(&certificates));
+        // One of their keys may have got its certificate.
+        known.public_keys = None;
+        drop(known);
         Ok((certificates, is_complete))
     }
 
@@ -153,6 +170,29 @@ impl TokenAccess {
         let login_required = self.known().can_log_in.unwrap_or(true);
         self.known().listed = Some(objects);
         Ok(CertificateListing { token, certificates, login_required, is_complete })
+    }
+
+    /// The keys without a certificate that can sign, and whether a user can log in.
+    pub(super) fn list_keys(&self, view: View) -> Result<(Vec<ListedKey>, bool), Failure> {
+        self.notice_change();
+        let keys = self.read_public_keys(view)?;
+        Ok((keys.listed(), self.known().can_log_in.unwrap_or(true)))
+    }
+
+    /// Reads the keys without a certificate from the token.
+    pub(super) fn read_public_keys(&self, view: View) -> Result<Arc<PublicKeys>, Failure> {
+        let session = self.session()?;
+        let (certificates, _) = self.read(&session, &certificates::handles(&session)?)?;
+        let keys = Arc::new(PublicKeys::read(&session, &certificates)?);
+        self.known().public_keys = Some((view, Arc::clone(&keys)));
+        Ok(keys)
+    }
+
+    /// The keys without a certificate as they were last read, unless the token shows more now.
+    pub(super) fn known_public_keys(&self, view: View) -> Option<Arc<PublicKeys>> {
+        let known = self.known();
+        let (seen, keys) = known.public_keys.as_ref()?;
+        (*seen >= view).then(|| Arc::clone(keys))
     }
 
     fn identity(&self) -> Result<TokenIdentity, Failure> {
@@ -209,6 +249,7 @@ impl TokenAccess {
     pub(super) fn forget_objects(&self) {
         let mut known = self.known();
         known.certificates = None;
+        known.public_keys = None;
         known.keys.clear();
     }
 

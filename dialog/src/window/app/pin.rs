@@ -39,7 +39,7 @@ impl App {
         let is_empty = field.text().is_empty();
         let sign = match &self.question {
             Question::Pin(PinQuestion {
-                purpose: Purpose::Authenticate | Purpose::ListCertificates,
+                purpose: Purpose::Authenticate | Purpose::ListCertificates | Purpose::ListKeys,
                 ..
             }) => "pin-log-in",
             _ => "pin-sign",

@@ -74,6 +74,7 @@ pub(super) async fn every_method(context: &mut Context) -> Result<Verdict, Strin
         ("token", &module),
         ("token", &slot),
         ("certificates", &slot),
+        ("keys", &slot),
     ] {
         page.expect(method, params.clone(), any.clone()).await?;
     }
