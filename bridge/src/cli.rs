@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::access::origin::Origin;
 use crate::modules::ModuleName;
@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Start(StartArgs),
     /// Show whether the bridge runs, what starts it, and which sites and tokens it knows
     Status(StatusArgs),
+    /// Print the policy by which a browser lets sites reach this computer
+    Policy(PolicyArgs),
     /// Show the fingerprint of this bridge's key, by which sites know the bridge
     Key(KeyArgs),
     /// Find out why a page cannot use a token: modules, readers, tokens, ports, dialogs, files
@@ -115,6 +117,41 @@ pub(crate) struct StatusArgs {
     /// Use this state file instead of the one in the state folder
     #[arg(long, value_name = "FILE")]
     pub(crate) state_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyArgs {
+    pub(crate) browser: PolicyBrowser,
+
+    /// A site, such as https://app.example [default: the configured and approved sites]
+    #[arg(long = "origin", value_name = "ORIGIN", value_parser = parse_origin)]
+    pub(crate) origins: Vec<Origin>,
+
+    /// A file of policies, a registry file of Windows, or a property list of macOS
+    #[arg(long, default_value = "json")]
+    pub(crate) format: PolicyFormat,
+
+    /// Read this configuration file instead of config.toml in the configuration folder
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Use this state file instead of the one in the state folder
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PolicyBrowser {
+    Chrome,
+    Edge,
+    Firefox,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PolicyFormat {
+    Json,
+    Reg,
+    Plist,
 }
 
 #[derive(Debug, Args)]

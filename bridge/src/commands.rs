@@ -4,6 +4,7 @@ mod demo;
 mod install;
 mod key;
 mod origins;
+mod policy;
 mod serve;
 mod start;
 mod status;
@@ -24,6 +25,7 @@ use demo::DemoError;
 use install::InstallFailure;
 use key::KeyError;
 use origins::OriginsError;
+use policy::PolicyError;
 use serve::ServeFailure;
 use start::StartFailure;
 use status::StatusError;
@@ -51,6 +53,7 @@ impl Failed {
             Cause::Serve(ServeFailure::Config(_))
             | Cause::StartCommand(StartFailure::Link)
             | Cause::Status(StatusError::Config(_))
+            | Cause::Policy(PolicyError::Config(_))
             | Cause::Origins(OriginsError::Config(_))
             | Cause::Doctor(DoctorError::Config(_)) => ExitCode::from(2),
             Cause::Serve(_)
@@ -61,6 +64,7 @@ impl Failed {
             | Cause::Install(_)
             | Cause::StartCommand(_)
             | Cause::Status(_)
+            | Cause::Policy(_)
             | Cause::Start(_) => ExitCode::FAILURE,
             #[cfg(windows)]
             Cause::Stop(_) => ExitCode::FAILURE,
@@ -85,6 +89,8 @@ enum Cause {
     #[error(transparent)]
     Status(#[from] StatusError),
     #[error(transparent)]
+    Policy(#[from] PolicyError),
+    #[error(transparent)]
     Doctor(#[from] DoctorError),
     #[error(transparent)]
     Start(#[from] CannotStart),
@@ -103,6 +109,7 @@ fn run_command(command: Command) -> Result<ExitCode, Cause> {
         Command::Serve(args) => serve::run(args)?,
         Command::Demo(args) => block_on(demo::run(args))??,
         Command::Origins(args) => origins::run(args)?,
+        Command::Policy(args) => policy::run(args)?,
         Command::Key(args) => key::run(args)?,
         Command::Install(args) => install::install(args)?,
         Command::Uninstall => install::uninstall()?,

@@ -1,8 +1,14 @@
-//! The settings of the bridge. Flags take precedence over the file, and the file over the defaults.
-//! Lists (modules, origins) of flags and file are joined, with those of the flags first.
+//! The settings of the bridge. Flags take precedence over the user's file, the file over that of the
+//! administrators, and that over the defaults. Administrators can lock keys. Lists (modules,
+//! origins, rules) are joined, with those that take precedence first.
 
+mod administrator;
 pub mod file;
+#[cfg(any(windows, test))]
+mod group_policy;
+mod layers;
 mod rules;
+mod source;
 
 use std::io::{self, ErrorKind::NotFound};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -15,16 +21,20 @@ use pkcs11_bridge_protocol::USER_SECONDS;
 use pkcs11_bridge_protocol::result::PinEntry;
 
 use crate::access::approvals::{DAY, StateFile};
-use crate::access::origin::AllowedOrigins;
+use crate::access::origin::{AllowedOrigins, Origin, OtherOrigins};
 use crate::cli::ServeArgs;
 use crate::dialog::{DialogSettings, PinentryPrograms, Way};
 use crate::ipc::task::Deadlines;
+use crate::modules::trusted_path::Untrusted;
 use crate::modules::{self, Module, ModuleName, Modules, NssDatabases};
 use crate::process::folders::folders;
 use crate::process::private_file::PrivateFile;
 use crate::supervisor::WorkerLimits;
-use file::{ConfigFile, ModuleEntry};
+use file::{ConfigFile, Key, ModuleEntry};
+use layers::Layers;
+pub(crate) use layers::LockedSetting;
 pub(crate) use rules::{Ask, Rules};
+use source::Source;
 
 /// The settings of the bridge.
 #[derive(Clone, Debug)]
@@ -47,6 +57,18 @@ pub struct Settings {
     pub(crate) workers: WorkerLimits,
     /// The bridge's own files and folders, which no module may write.
     pub(crate) protected: Vec<PathBuf>,
+    pub(crate) administrator: Administrator,
+}
+
+/// What administrators have set.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Administrator {
+    /// Their files.
+    pub(crate) files: Vec<PathBuf>,
+    /// The keys that the user cannot set.
+    pub(crate) locked: Vec<Key>,
+    /// What the user has set all the same.
+    pub(crate) unused: Vec<LockedSetting>,
 }
 
 /// Where the bridge listens.
@@ -77,7 +99,18 @@ pub enum ConfigError {
     #[error("two modules have the name `{0}`; rename one of them")]
     DuplicateModule(ModuleName),
     #[error("{key} is {value}, but must be from {} to {}", range.start(), range.end())]
-    OutOfRange { key: &'static str, value: u64, range: RangeInclusive<u64> },
+    OutOfRange { key: Key, value: u64, range: RangeInclusive<u64> },
+    #[error("rule {number}: {source}")]
+    InRule { number: usize, source: Box<Self> },
+    #[error("locked is for the file of the administrators; remove it here")]
+    LockedByUser,
+    #[error("in the configuration file {path}, line {line}: {source}")]
+    Located { path: PathBuf, line: usize, source: Box<Self> },
+    #[error(
+        "the configuration of the administrators, {path}, is not safe: {problem}; only root may \
+         own and write the file and its folders"
+    )]
+    Untrusted { path: PathBuf, problem: Untrusted },
     #[error("cannot make the path of module `{name}` absolute: {source}")]
     ModulePath { name: ModuleName, source: io::Error },
     #[error("rule {number} is for no origin and no certificate; add `origin` or `certificate`")]
@@ -86,16 +119,53 @@ pub enum ConfigError {
     RuleWithoutSetting { number: usize },
 }
 
+impl ConfigError {
+    /// The key that it is about, and the number of the table if there are several.
+    fn place(&self) -> Option<(Key, Option<usize>)> {
+        match self {
+            Self::OutOfRange { key, .. } => Some((*key, None)),
+            Self::NotLoopback(_) => Some((Key::Listen, None)),
+            Self::UnknownDefault(_) => Some((Key::DefaultModule, None)),
+            Self::DuplicateModule(_) => Some((Key::Modules, None)),
+            Self::RuleForAll { number }
+            | Self::RuleWithoutSetting { number }
+            | Self::InRule { number, .. } => Some((Key::Rules, Some(number.saturating_sub(1)))),
+            _ => None,
+        }
+    }
+}
+
 impl Settings {
-    /// Reads the file of `--config`, or the file in the configuration folder if that exists.
+    /// Reads the file of `--config`, or the file in the configuration folder if that exists, and
+    /// what administrators have set.
     pub(crate) fn load(args: ServeArgs) -> Result<Self, ConfigError> {
-        let file = config_file(args.config.as_deref())?;
-        Self::merge(args, file)
+        let layers = layers(args.config.as_deref())?;
+        Self::of_layers(args, &layers)
+    }
+
+    /// The settings without the user's file, which is wrong.
+    pub(crate) fn without_user_file(args: ServeArgs) -> Result<Self, ConfigError> {
+        let layers = Layers::new(None, administrator::read().unwrap_or_default())?;
+        Self::of_layers(args.clone(), &layers).or_else(|_| Self::merge(args, ConfigFile::default()))
+    }
+
+    fn of_layers(mut args: ServeArgs, layers: &Layers) -> Result<Self, ConfigError> {
+        let (file, unused) = layers.join(&mut args);
+        let pinentry_of_file = pinentry_of_file(file.pinentry_program.clone());
+        let settings = Self::merge(args, file).map_err(|error| layers.locate(error))?;
+        let administrator =
+            Administrator { files: layers.administrators(), locked: layers.locked(), unused };
+        let mut settings = Self { administrator, ..settings };
+        if layers.is_locked(Key::PinentryProgram) {
+            settings.dialogs.pinentry = pinentry_of_file;
+        }
+        Ok(settings)
     }
 
     pub fn merge(args: ServeArgs, file: ConfigFile) -> Result<Self, ConfigError> {
         let listen = listen(args.listen.or(file.listen))?;
         let modules = merge_modules(&args.modules, &file)?;
+        let origins = origins(args.allow_origins, &file);
         let state_file = args.state_file.map(StateFile::at).or_else(StateFile::in_home);
         Ok(Self {
             pin_tries: state_file.as_ref().map(StateFile::pin_tries),
@@ -103,26 +173,27 @@ impl Settings {
             listen,
             end_when_idle: args.end_when_idle.map(Duration::from_secs),
             modules,
-            approval_lifetime: DAY * in_range("approval_days", file.approval_days, 30, 1..=3650)?,
+            approval_lifetime: DAY * in_range(Key::ApprovalDays, file.approval_days, 30, 1..=3650)?,
             pin_entry: file.pin_entry.unwrap_or_default(),
             rules: Rules::new(file.rules)?,
             dialogs: DialogSettings {
                 ways: file.dialogs.unwrap_or_else(|| Way::DEFAULT.to_vec()),
                 pinentry: pinentry(file.pinentry_program),
-                limit: seconds("dialog_seconds", file.dialog_seconds, USER_SECONDS)?,
+                limit: seconds(Key::DialogSeconds, file.dialog_seconds, USER_SECONDS)?,
             },
             workers: WorkerLimits {
                 deadlines: Deadlines {
-                    read: seconds("read_deadline_seconds", file.read_deadline_seconds, 30)?,
-                    hang: seconds("hang_deadline_seconds", file.hang_deadline_seconds, 180)?,
-                    sign: seconds("sign_deadline_seconds", file.sign_deadline_seconds, 120)?,
+                    read: seconds(Key::ReadDeadlineSeconds, file.read_deadline_seconds, 30)?,
+                    hang: seconds(Key::HangDeadlineSeconds, file.hang_deadline_seconds, 180)?,
+                    sign: seconds(Key::SignDeadlineSeconds, file.sign_deadline_seconds, 120)?,
                 },
-                idle: seconds("worker_idle_seconds", file.worker_idle_seconds, 600)?,
-                login_idle: seconds("login_idle_seconds", file.login_idle_seconds, 300)?,
-                login: seconds("login_seconds", file.login_seconds, 1800)?,
+                idle: seconds(Key::WorkerIdleSeconds, file.worker_idle_seconds, 600)?,
+                login_idle: seconds(Key::LoginIdleSeconds, file.login_idle_seconds, 300)?,
+                login: seconds(Key::LoginSeconds, file.login_seconds, 1800)?,
             },
             state_file,
-            origins: args.allow_origins.into_iter().chain(file.allow_origins).collect(),
+            origins,
+            administrator: Administrator::default(),
         })
     }
 
@@ -146,8 +217,18 @@ impl Settings {
                 limit: Duration::from_secs(USER_SECONDS),
             },
             workers: WorkerLimits::default(),
+            administrator: Administrator::default(),
         }
     }
+}
+
+fn origins(flags: Vec<Origin>, file: &ConfigFile) -> AllowedOrigins {
+    let others = match file.only_configured_origins {
+        Some(true) => OtherOrigins::Forbidden,
+        Some(false) | None => OtherOrigins::AskUser,
+    };
+    let allowed: AllowedOrigins = flags.into_iter().chain(file.allow_origins.clone()).collect();
+    allowed.without(file.block_origins.clone(), others)
 }
 
 /// The configuration, the folder of the state file, and this program. A configuration file in a
@@ -165,17 +246,20 @@ fn pinentry(from_file: Option<PathBuf>) -> PinentryPrograms {
     let from_environment = std::env::var_os("PINENTRY_PROGRAM").filter(|name| !name.is_empty());
     match (from_environment, from_file) {
         (Some(program), _) => PinentryPrograms::Only(program.into()),
-        (None, Some(program)) => PinentryPrograms::First(program),
-        (None, None) => PinentryPrograms::Found,
+        (None, program) => pinentry_of_file(program),
     }
 }
 
-fn seconds(key: &'static str, value: Option<u64>, default: u64) -> Result<Duration, ConfigError> {
+fn pinentry_of_file(program: Option<PathBuf>) -> PinentryPrograms {
+    program.map_or(PinentryPrograms::Found, PinentryPrograms::First)
+}
+
+fn seconds(key: Key, value: Option<u64>, default: u64) -> Result<Duration, ConfigError> {
     in_range(key, value, default, 1..=24 * 60 * 60).map(|value| Duration::from_secs(value.into()))
 }
 
 fn in_range(
-    key: &'static str,
+    key: Key,
     value: Option<u64>,
     default: u64,
     range: RangeInclusive<u64>,
@@ -199,27 +283,28 @@ fn listen(address: Option<SocketAddr>) -> Result<Listen, ConfigError> {
 /// Where the bridge listens by the configuration file in its usual place.
 #[cfg(target_os = "linux")]
 pub(crate) fn listen_setting() -> Result<Listen, ConfigError> {
-    listen(config_file(None)?.listen)
+    let (file, _) = layers(None)?.join(&mut ServeArgs::default());
+    listen(file.listen)
 }
 
 /// The origins that the configuration allows, and the days that an approval lasts.
 pub(crate) fn origin_settings(config: Option<&Path>) -> Result<(AllowedOrigins, u64), ConfigError> {
-    let file = config_file(config)?;
-    let days = in_range("approval_days", file.approval_days, 30, 1..=3650)?;
-    Ok((file.allow_origins.into_iter().collect(), days.into()))
+    let layers = layers(config)?;
+    let (file, _) = layers.join(&mut ServeArgs::default());
+    let days = in_range(Key::ApprovalDays, file.approval_days, 30, 1..=3650);
+    let days = days.map_err(|error| layers.locate(error))?;
+    Ok((origins(Vec::new(), &file), days.into()))
 }
 
-fn config_file(path: Option<&Path>) -> Result<ConfigFile, ConfigError> {
-    match path {
-        Some(path) => ConfigFile::read(path),
-        None => match default_path().map(|path| ConfigFile::read(&path)) {
-            None => Ok(ConfigFile::default()),
-            Some(Err(ConfigError::Read { source, .. })) if source.kind() == NotFound => {
-                Ok(ConfigFile::default())
-            }
-            Some(file) => file,
+fn layers(config: Option<&Path>) -> Result<Layers, ConfigError> {
+    let user = match config {
+        Some(path) => Some(Source::read(path)?),
+        None => match default_path().map(|path| Source::read(&path)).transpose() {
+            Err(ConfigError::Read { source, .. }) if source.kind() == NotFound => None,
+            user => user?,
         },
-    }
+    };
+    Layers::new(user, administrator::read()?)
 }
 
 fn merge_modules(
@@ -240,8 +325,8 @@ fn merge_modules(
     }
     if file.detect_modules.unwrap_or(modules.is_empty()) {
         let nss = match file.detect_nss_databases {
-            true => NssDatabases::Detect,
-            false => NssDatabases::Ignore,
+            Some(true) => NssDatabases::Detect,
+            Some(false) | None => NssDatabases::Ignore,
         };
         let detected = modules::detect(nss);
         refused = detected.refused;

@@ -3,7 +3,7 @@
 
 mod detected;
 mod links;
-mod trusted_path;
+pub(crate) mod trusted_path;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;

@@ -13,6 +13,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use crate::administrators::Administrators;
 use crate::desktop::Desktop;
 use crate::handshake::Handshake;
 use crate::pinentry::Pinentry;
@@ -39,6 +40,7 @@ pub struct Setup {
     terminal: Option<Terminal>,
     binary: Option<PathBuf>,
     user: Option<User>,
+    administrators: Option<Administrators>,
 }
 
 /// A user other than that of the test, with a copy of the program that this user can execute.
@@ -59,6 +61,7 @@ impl Setup {
             terminal: None,
             binary: None,
             user: None,
+            administrators: None,
         }
         .config("detect_modules = false\n")
     }
@@ -133,6 +136,12 @@ impl Setup {
         chown(self.home.path(), Some(id), Some(id)).expect("root may do this");
         self.user = Some(User { id, _folder: folder });
         self.binary(copy)
+    }
+
+    /// Runs the bridge on a computer with this configuration of administrators.
+    pub fn administrators(mut self, administrators: &Administrators) -> Self {
+        self.administrators = Some(administrators.clone());
+        self
     }
 
     /// Adds an argument.
@@ -216,7 +225,10 @@ impl Setup {
             command.uid(user.id).gid(user.id).current_dir("/");
         }
         command.args(&self.arguments).envs(self.environment.iter().map(|(k, v)| (k, v)));
-        command
+        match &self.administrators {
+            Some(administrators) => administrators.command(&command),
+            None => command,
+        }
     }
 }
 

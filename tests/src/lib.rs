@@ -4,6 +4,7 @@
 //! it misses a program, and says which.
 
 pub mod accessibility;
+pub mod administrators;
 pub mod approvals;
 pub mod asn1;
 pub mod authority;

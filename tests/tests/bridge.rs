@@ -1,6 +1,7 @@
 //! End-to-end tests: the real bridge, real tokens, and a real WebSocket.
 
 mod bridge {
+    pub mod administrators;
     pub mod always_authenticate;
     pub mod always_authenticate_batch;
     pub mod always_authenticate_pins;
@@ -9,6 +10,7 @@ mod bridge {
     pub mod batch;
     pub mod batch_progress;
     pub mod broken_modules;
+    pub mod browser_policy;
     pub mod certificate_ids;
     pub mod certificate_object;
     pub mod circuit_breaker;

@@ -20,7 +20,7 @@ use crate::access::pin_silences::PinSilences;
 use crate::dialog::question::ConsentQuestion;
 use crate::dialog::{Answer, ConsentOutcome, Dialogs, Question};
 use crate::process::lock::lock;
-use failures::opaque;
+use failures::{forbidden, opaque};
 
 /// Decides which origins may use tokens.
 pub(crate) struct Consent {
@@ -64,6 +64,7 @@ impl Consent {
     /// Whether calls of an origin may reach a module now.
     pub(crate) fn approval(&self, origin: &RequestOrigin) -> Approval {
         match origin {
+            RequestOrigin::Tuple(origin) if self.allowed.forbids(origin) => Approval::NotApproved,
             RequestOrigin::Tuple(origin) if self.approvals.is_blocked(origin) => {
                 Approval::NotApproved
             }
@@ -80,10 +81,8 @@ impl Consent {
         if self.approval(origin) == Approval::Approved {
             return Ok(());
         }
-        if let RequestOrigin::Tuple(origin) = origin
-            && self.approvals.is_blocked(origin)
-        {
-            return Err(self.blocked(origin));
+        if let RequestOrigin::Tuple(origin) = origin {
+            self.check_not_refused(origin)?;
         }
         let message = "The user has not approved this site yet. The next call asks the user.";
         Err(Failure::new(ErrorCode::OriginNotApproved, message))
@@ -96,9 +95,7 @@ impl Consent {
         }
         let RequestOrigin::Tuple(origin) = origin else { return Err(opaque()) };
         self.approvals.check_file();
-        if self.approvals.is_blocked(origin) {
-            return Err(self.blocked(origin));
-        }
+        self.check_not_refused(origin)?;
         if self.approvals.is_approved(origin) {
             return Ok(());
         }
@@ -110,6 +107,17 @@ impl Consent {
         match verdict {
             Some(Verdict::Allowed) => Ok(()),
             verdict => Err(self.failure(origin, &verdict.unwrap_or(Verdict::Busy))),
+        }
+    }
+
+    /// Fails if the configuration forbids the origin, or if the user has blocked it.
+    fn check_not_refused(&self, origin: &Origin) -> Result<(), Failure> {
+        if self.allowed.forbids(origin) {
+            Err(forbidden(origin))
+        } else if self.approvals.is_blocked(origin) {
+            Err(self.blocked(origin))
+        } else {
+            Ok(())
         }
     }
 

@@ -124,9 +124,22 @@ pub(crate) enum Approval {
     NotApproved,
 }
 
-/// The origins that the command line and the configuration file allow.
+/// The origins that the command line and the configuration allow and forbid.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct AllowedOrigins(BTreeSet<Origin>);
+pub(crate) struct AllowedOrigins {
+    allowed: BTreeSet<Origin>,
+    forbidden: BTreeSet<Origin>,
+    others: OtherOrigins,
+}
+
+/// Whether the user decides about origins that the configuration does not name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum OtherOrigins {
+    /// The bridge asks the user.
+    #[default]
+    AskUser,
+    Forbidden,
+}
 
 impl AllowedOrigins {
     pub(crate) fn approval(&self, origin: &RequestOrigin) -> Approval {
@@ -136,22 +149,49 @@ impl AllowedOrigins {
         }
     }
 
-    pub(crate) fn contains(&self, origin: &Origin) -> bool {
-        self.0.contains(origin)
+    /// Forbids these origins, even if they are allowed elsewhere.
+    pub(crate) fn without(
+        self,
+        forbidden: impl IntoIterator<Item = Origin>,
+        others: OtherOrigins,
+    ) -> Self {
+        let forbidden: BTreeSet<_> = forbidden.into_iter().collect();
+        let allowed = self.allowed.into_iter().filter(|origin| !forbidden.contains(origin));
+        Self { allowed: allowed.collect(), forbidden, others }
     }
 
+    pub(crate) fn contains(&self, origin: &Origin) -> bool {
+        self.allowed.contains(origin)
+    }
+
+    /// Whether no decision of the user counts for this origin.
+    pub(crate) fn forbids(&self, origin: &Origin) -> bool {
+        self.forbidden.contains(origin)
+            || self.others == OtherOrigins::Forbidden && !self.contains(origin)
+    }
+
+    /// The origins that are allowed.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Origin> {
-        self.0.iter()
+        self.allowed.iter()
+    }
+
+    /// The origins that are forbidden by name.
+    pub(crate) fn forbidden(&self) -> impl Iterator<Item = &Origin> {
+        self.forbidden.iter()
+    }
+
+    pub(crate) fn others(&self) -> OtherOrigins {
+        self.others
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.allowed.len()
     }
 }
 
 impl FromIterator<Origin> for AllowedOrigins {
     fn from_iter<I: IntoIterator<Item = Origin>>(origins: I) -> Self {
-        Self(origins.into_iter().collect())
+        Self { allowed: origins.into_iter().collect(), ..Self::default() }
     }
 }
 
@@ -165,6 +205,27 @@ const SCHEMES: [&str; 5] =
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_forbidden_origin_is_never_allowed() {
+        let origin = |host: &str| -> Origin { format!("https://{host}.example").parse().unwrap() };
+        for (allowed, forbidden, others, is_allowed, is_forbidden) in [
+            (false, false, OtherOrigins::AskUser, false, false),
+            (false, false, OtherOrigins::Forbidden, false, true),
+            (false, true, OtherOrigins::AskUser, false, true),
+            (false, true, OtherOrigins::Forbidden, false, true),
+            (true, false, OtherOrigins::AskUser, true, false),
+            (true, false, OtherOrigins::Forbidden, true, false),
+            (true, true, OtherOrigins::AskUser, false, true),
+            (true, true, OtherOrigins::Forbidden, false, true),
+        ] {
+            let named = |is_named: bool| is_named.then(|| origin("a"));
+            let origins: AllowedOrigins = named(allowed).into_iter().collect();
+            let origins = origins.without(named(forbidden), others);
+            let found = (origins.contains(&origin("a")), origins.forbids(&origin("a")));
+            assert_eq!(found, (is_allowed, is_forbidden), "{allowed} {forbidden} {others:?}");
+        }
+    }
 
     fn approval(header: &str) -> Option<Approval> {
         let allowed: AllowedOrigins = ["https://app.example", "http://localhost:8080"]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::access::approvals::{
     ApprovalRecord, DAY, StateError, StateFile, Validity, in_days, now,
 };
-use crate::access::origin::{AllowedOrigins, Origin};
+use crate::access::origin::{AllowedOrigins, Origin, OtherOrigins};
 use crate::cli::{OriginsArgs, OriginsCommand};
 use crate::config::{ConfigError, origin_settings};
 
@@ -30,6 +30,11 @@ pub(crate) enum OriginsError {
     )]
     AllowedByConfiguration(Origin),
     #[error(
+        "the configuration forbids {0}, so nothing was changed; `pkcs11-bridge doctor` shows the \
+         files of the configuration"
+    )]
+    Forbidden(Origin),
+    #[error(
         "{0} is not blocked, so there is nothing to end; `pkcs11-bridge origins list` shows the \
          blocked sites"
     )]
@@ -45,6 +50,9 @@ pub(crate) fn run(args: OriginsArgs) -> Result<(), OriginsError> {
     let mut out = io::stdout().lock();
     match args.command {
         OriginsCommand::List => list(&mut out, &allowed, &file),
+        OriginsCommand::Allow { origin, .. } if allowed.forbids(&origin) => {
+            Err(OriginsError::Forbidden(origin))
+        }
         OriginsCommand::Allow { origin, days } => {
             let days = days.unwrap_or(default_days);
             let lifetime = Duration::from_secs(days * DAY.as_secs());
@@ -93,8 +101,12 @@ fn list(
     for origin in allowed.iter().filter(|origin| !is_blocked(origin)) {
         writeln!(out, "{origin}  always, by the configuration file")?;
     }
-    for (origin, record) in decisions.origins.iter().filter(|(origin, _)| !allowed.contains(origin))
-    {
+    let by_user = decisions.origins.iter();
+    for (origin, record) in by_user.filter(|(origin, _)| !allowed.contains(origin)) {
+        if allowed.forbids(origin) {
+            writeln!(out, "{origin}  not used: the configuration forbids it")?;
+            continue;
+        }
         if record.validity(now) == Validity::NotYet {
             writeln!(out, "{origin}  not now: the computer's clock is before the approval")?;
             continue;
@@ -104,6 +116,16 @@ fn list(
     }
     for origin in decisions.blocked.keys() {
         writeln!(out, "{origin}  blocked")?;
+    }
+    let known = |origin: &&Origin| {
+        decisions.origins.contains_key(origin) || decisions.blocked.contains_key(origin)
+    };
+    for origin in allowed.forbidden().filter(|origin| !known(origin)) {
+        writeln!(out, "{origin}  forbidden by the configuration")?;
+    }
+    if allowed.others() == OtherOrigins::Forbidden {
+        writeln!(out, "All other sites are forbidden by the configuration.")?;
+        return Ok(());
     }
     if allowed.iter().all(is_blocked) && decisions.origins.is_empty() {
         writeln!(

@@ -60,6 +60,12 @@ async fn serve(args: ServeArgs, passed: Option<PassedSockets>) -> Result<(), Ser
         tracing::info!(name = %module.name, path = %module.path.display(), "module");
     }
     tracing::info!(count = settings.origins.len(), "origins allowed");
+    for file in &settings.administrator.files {
+        tracing::info!(file = %file.display(), "configuration of the administrators");
+    }
+    for unused in &settings.administrator.unused {
+        tracing::warn!("{unused}");
+    }
     let chooses_port = passed.is_none() && settings.listen == Listen::FirstFree;
     let instance = claim(settings.state_file.as_ref(), chooses_port)?;
     if chooses_port && installation::is_listening() {

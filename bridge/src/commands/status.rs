@@ -11,7 +11,8 @@ use serde::Serialize;
 use crate::access::approvals::{DAY, StateError, StateFile, Validity, in_days, now};
 use crate::access::origin::Origin;
 use crate::cli::{ServeArgs, StatusArgs};
-use crate::config::{ConfigError, Settings, default_path};
+use crate::config::{ConfigError, LockedSetting, Settings, default_path};
+use crate::dialog::text::make_safe;
 use crate::doctor::LocalPage;
 use crate::identity::KeyFileError;
 use crate::installation::{self, Setup};
@@ -40,6 +41,10 @@ struct Status {
     /// Where the log of the bridge goes, in words or as a command.
     log: Option<String>,
     configuration: Option<PathBuf>,
+    /// The files of the administrators.
+    administrators: Vec<PathBuf>,
+    /// The settings of the user that administrators have locked.
+    unused: Vec<LockedSetting>,
     state: Option<PathBuf>,
 }
 
@@ -60,6 +65,8 @@ enum SiteState {
     /// Allowed by the configuration.
     Configured,
     Blocked,
+    /// Forbidden by the configuration, whatever the user decides.
+    Forbidden,
 }
 
 #[derive(Serialize)]
@@ -94,6 +101,8 @@ async fn find(args: StatusArgs) -> Result<Status, StatusError> {
         running,
         setup: installation::setup(),
         origins: sites(&settings, state_file.as_ref())?,
+        administrators: settings.administrator.files.clone(),
+        unused: settings.administrator.unused.clone(),
         state: state_file.map(|file| file.path().to_owned()),
         configuration,
         tokens: tokens(settings).await?,
@@ -120,13 +129,18 @@ fn sites(settings: &Settings, file: Option<&StateFile>) -> Result<Vec<SiteStatus
         configured.map(|origin| site(origin, SiteState::Configured, None)).collect();
     for (origin, record) in &decisions.origins {
         let is_approved = record.validity(now) == Validity::Valid;
-        if is_approved && !settings.origins.contains(origin) && !is_blocked(origin) {
+        if is_approved && settings.origins.forbids(origin) {
+            sites.push(site(origin, SiteState::Forbidden, None));
+        } else if is_approved && !settings.origins.contains(origin) && !is_blocked(origin) {
             let days = record.left(now).div_ceil(DAY.as_secs());
             sites.push(site(origin, SiteState::Approved, Some(days)));
         }
     }
     let blocked = decisions.blocked.keys();
     sites.extend(blocked.map(|origin| site(origin, SiteState::Blocked, None)));
+    let is_new = |origin: &&Origin| !decisions.origins.contains_key(origin) && !is_blocked(origin);
+    let forbidden = settings.origins.forbidden().filter(is_new);
+    sites.extend(forbidden.map(|origin| site(origin, SiteState::Forbidden, None)));
     Ok(sites)
 }
 
@@ -151,6 +165,7 @@ async fn tokens(settings: Settings) -> Result<Vec<TokenStatus>, KeyFileError> {
 
 fn write(out: &mut impl Write, status: &Status) -> io::Result<()> {
     let Status { running, setup, origins, tokens, log, configuration, state, .. } = status;
+    let Status { administrators, unused, .. } = status;
     match running {
         Some(running) => {
             let Running { address, process, .. } = running;
@@ -181,15 +196,27 @@ fn write(out: &mut impl Write, status: &Status) -> io::Result<()> {
             }
             SiteState::Configured => writeln!(out, "  {origin}  always, by the configuration")?,
             SiteState::Blocked => writeln!(out, "  {origin}  blocked")?,
+            SiteState::Forbidden => writeln!(out, "  {origin}  forbidden by the configuration")?,
         }
     }
     let none = if tokens.is_empty() { " none; see `pkcs11-bridge doctor`" } else { "" };
     writeln!(out, "Tokens:{none}")?;
     for TokenStatus { module, label, model } in tokens {
-        writeln!(out, "  {}  ({}, module {module})", printable(label), printable(model))?;
+        writeln!(
+            out,
+            "  {}  ({}, module {module})",
+            make_safe(label, MAX_LEN),
+            make_safe(model, MAX_LEN)
+        )?;
     }
     if let Some(log) = log {
         writeln!(out, "Log: {log}")?;
+    }
+    for path in administrators {
+        writeln!(out, "Configuration of the administrators: {}", path.display())?;
+    }
+    for unused in unused {
+        writeln!(out, "Not used: {unused}.")?;
     }
     for (name, path) in [("Configuration", configuration), ("State", state)] {
         if let Some(path) = path {
@@ -209,7 +236,5 @@ fn started_by(starter: StartedBy) -> &'static str {
     }
 }
 
-/// A token chooses its label, which must not control the terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
+/// The characters of a name that a token chose.
+const MAX_LEN: usize = 64;

@@ -1,11 +1,12 @@
 //! The configuration file in TOML. An unknown key is an error that names the key and the line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use pkcs11_bridge_protocol::result::PinEntry;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
 use super::rules::RuleEntry;
@@ -15,19 +16,25 @@ use crate::dialog::Way;
 use crate::modules::ModuleName;
 
 /// The keys of `config.toml`. All are optional.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConfigFile {
     /// Like `--listen`.
     pub(super) listen: Option<SocketAddr>,
+    /// The keys that only administrators can set. Only in their file.
+    pub(super) locked: Vec<Key>,
     /// Like `--allow-origin`.
     pub(super) allow_origins: Vec<Origin>,
+    /// Origins that may not use tokens, even if they are allowed elsewhere.
+    pub(super) block_origins: Vec<Origin>,
+    /// Whether only the origins of `allow_origins` may use tokens. The bridge asks about no other.
+    pub(super) only_configured_origins: Option<bool>,
     /// The module for calls without a `module`. Default: the first module.
     pub(super) default_module: Option<ModuleName>,
     /// Whether the bridge detects well-known modules. Default: only if no module is configured.
     pub(super) detect_modules: Option<bool>,
     /// Whether detection also lists the key databases of Firefox and Chrome. Default: no.
-    pub(super) detect_nss_databases: bool,
+    pub(super) detect_nss_databases: Option<bool>,
     /// The days that an approval of the user lasts. Default: 30.
     pub(super) approval_days: Option<u64>,
     /// Where the bridge takes PINs from: "native" or "page-or-native". Default: "page-or-native".
@@ -58,6 +65,98 @@ pub struct ConfigFile {
     pub(super) modules: Vec<ModuleEntry>,
     /// Settings for an origin or a certificate.
     pub(super) rules: Vec<RuleEntry>,
+}
+
+/// A key that administrators can lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Key {
+    Listen,
+    AllowOrigins,
+    BlockOrigins,
+    OnlyConfiguredOrigins,
+    DefaultModule,
+    DetectModules,
+    DetectNssDatabases,
+    ApprovalDays,
+    PinEntry,
+    Dialogs,
+    PinentryProgram,
+    DialogSeconds,
+    LoginIdleSeconds,
+    LoginSeconds,
+    ReadDeadlineSeconds,
+    HangDeadlineSeconds,
+    SignDeadlineSeconds,
+    WorkerIdleSeconds,
+    Modules,
+    Rules,
+}
+
+impl Key {
+    #[cfg(any(windows, test))]
+    pub(super) const ALL: [Self; 20] = [
+        Self::Listen,
+        Self::AllowOrigins,
+        Self::BlockOrigins,
+        Self::OnlyConfiguredOrigins,
+        Self::DefaultModule,
+        Self::DetectModules,
+        Self::DetectNssDatabases,
+        Self::ApprovalDays,
+        Self::PinEntry,
+        Self::Dialogs,
+        Self::PinentryProgram,
+        Self::DialogSeconds,
+        Self::LoginIdleSeconds,
+        Self::LoginSeconds,
+        Self::ReadDeadlineSeconds,
+        Self::HangDeadlineSeconds,
+        Self::SignDeadlineSeconds,
+        Self::WorkerIdleSeconds,
+        Self::Modules,
+        Self::Rules,
+    ];
+
+    /// The name in the file.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Listen => "listen",
+            Self::AllowOrigins => "allow_origins",
+            Self::BlockOrigins => "block_origins",
+            Self::OnlyConfiguredOrigins => "only_configured_origins",
+            Self::DefaultModule => "default_module",
+            Self::DetectModules => "detect_modules",
+            Self::DetectNssDatabases => "detect_nss_databases",
+            Self::ApprovalDays => "approval_days",
+            Self::PinEntry => "pin_entry",
+            Self::Dialogs => "dialogs",
+            Self::PinentryProgram => "pinentry_program",
+            Self::DialogSeconds => "dialog_seconds",
+            Self::LoginIdleSeconds => "login_idle_seconds",
+            Self::LoginSeconds => "login_seconds",
+            Self::ReadDeadlineSeconds => "read_deadline_seconds",
+            Self::HangDeadlineSeconds => "hang_deadline_seconds",
+            Self::SignDeadlineSeconds => "sign_deadline_seconds",
+            Self::WorkerIdleSeconds => "worker_idle_seconds",
+            Self::Modules => "modules",
+            Self::Rules => "rules",
+        }
+    }
+
+    /// The keys that are locked with this one. The user must not add a module by another way.
+    pub(super) fn with_those_it_needs(self) -> Vec<Self> {
+        match self {
+            Self::Modules => vec![self, Self::DetectModules, Self::DetectNssDatabases],
+            key => vec![key],
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// One `[[modules]]` table.
@@ -106,10 +205,50 @@ impl ModuleEntry {
 }
 
 impl ConfigFile {
-    pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        Self::parse(&text, path)
+    /// Adds what another file sets. This one wins, except for the locked keys.
+    pub(super) fn over(self, other: Self, locked: &BTreeSet<Key>) -> Self {
+        let is_open = |key| !locked.contains(&key);
+        fn one<T>(first: Option<T>, second: Option<T>, is_open: bool) -> Option<T> {
+            first.filter(|_| is_open).or(second)
+        }
+        fn all<T>(mut first: Vec<T>, second: Vec<T>, is_open: bool) -> Vec<T> {
+            if !is_open {
+                first.clear();
+            }
+            first.extend(second);
+            first
+        }
+        let modules = if is_open(Key::Modules) { self.modules } else { Vec::new() };
+        let is_new = |entry: &ModuleEntry| modules.iter().all(|module| module.name != entry.name);
+        let new_modules: Vec<_> = other.modules.into_iter().filter(is_new).collect();
+        macro_rules! one {
+            ($field:ident, $key:ident) => {
+                one(self.$field, other.$field, is_open(Key::$key))
+            };
+        }
+        Self {
+            locked: Vec::new(),
+            listen: one!(listen, Listen),
+            allow_origins: all(self.allow_origins, other.allow_origins, is_open(Key::AllowOrigins)),
+            block_origins: all(self.block_origins, other.block_origins, is_open(Key::BlockOrigins)),
+            only_configured_origins: one!(only_configured_origins, OnlyConfiguredOrigins),
+            default_module: one!(default_module, DefaultModule),
+            detect_modules: one!(detect_modules, DetectModules),
+            detect_nss_databases: one!(detect_nss_databases, DetectNssDatabases),
+            approval_days: one!(approval_days, ApprovalDays),
+            pin_entry: one!(pin_entry, PinEntry),
+            dialogs: one!(dialogs, Dialogs),
+            pinentry_program: one!(pinentry_program, PinentryProgram),
+            dialog_seconds: one!(dialog_seconds, DialogSeconds),
+            login_idle_seconds: one!(login_idle_seconds, LoginIdleSeconds),
+            login_seconds: one!(login_seconds, LoginSeconds),
+            read_deadline_seconds: one!(read_deadline_seconds, ReadDeadlineSeconds),
+            hang_deadline_seconds: one!(hang_deadline_seconds, HangDeadlineSeconds),
+            sign_deadline_seconds: one!(sign_deadline_seconds, SignDeadlineSeconds),
+            worker_idle_seconds: one!(worker_idle_seconds, WorkerIdleSeconds),
+            rules: all(self.rules, other.rules, is_open(Key::Rules)),
+            modules: all(modules, new_modules, true),
+        }
     }
 
     pub(crate) fn pin_entry(&self) -> Option<PinEntry> {

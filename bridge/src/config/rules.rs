@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::file::Key;
 use super::{ConfigError, seconds};
 use crate::access::origin::Origin;
 use crate::certificate::fingerprint::Fingerprint;
@@ -55,7 +56,8 @@ impl Rules {
             if !entry.sets_anything() {
                 return Err(ConfigError::RuleWithoutSetting { number });
             }
-            seconds("login_seconds", entry.login_seconds, 1)?;
+            seconds(Key::LoginSeconds, entry.login_seconds, 1)
+                .map_err(|error| ConfigError::InRule { number, source: Box::new(error) })?;
         }
         Ok(Self(entries))
     }

@@ -6,9 +6,8 @@ use serde_json::{Value, json};
 
 use super::report::{Configuration, Problem};
 use crate::access::approvals::DAY;
-use crate::access::origin::Origin;
+use crate::access::origin::{Origin, OtherOrigins};
 use crate::cli::{DoctorArgs, ServeArgs};
-use crate::config::file::ConfigFile;
 use crate::config::{ConfigError, Listen, Settings, default_path};
 
 pub(super) fn examine(
@@ -22,10 +21,16 @@ pub(super) fn examine(
         Ok(settings) => settings,
         Err(error) => {
             problems.push(Problem::new("configuration", error.to_string()));
-            Settings::merge(args, ConfigFile::default())?
+            Settings::without_user_file(args)?
         }
     };
+    for unused in &settings.administrator.unused {
+        let text = format!("{unused}. Remove it.");
+        problems.push(Problem::new("configuration", text));
+    }
     let configuration = Configuration {
+        administrators: settings.administrator.files.clone(),
+        locked: settings.administrator.locked.clone(),
         file_exists: file.as_ref().is_some_and(|file| file.exists()),
         file,
         settings: in_force(&settings),
@@ -41,9 +46,13 @@ fn in_force(settings: &Settings) -> BTreeMap<&'static str, Value> {
         Listen::Address(address) => address.to_string(),
     };
     let origins: Vec<_> = settings.origins.iter().map(Origin::as_str).collect();
+    let forbidden: Vec<_> = settings.origins.forbidden().map(Origin::as_str).collect();
+    let others = settings.origins.others();
     BTreeMap::from([
         ("listen", json!(listen)),
         ("allow_origins", json!(origins)),
+        ("block_origins", json!(forbidden)),
+        ("only_configured_origins", json!(others == OtherOrigins::Forbidden)),
         ("approval_days", json!(settings.approval_lifetime.as_secs() / DAY.as_secs())),
         ("pin_entry", json!(settings.pin_entry)),
         ("dialogs", json!(settings.dialogs.ways)),

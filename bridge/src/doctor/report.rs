@@ -8,6 +8,8 @@ use pkcs11_bridge_protocol::slot_id::SlotId;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::config::file::Key;
+
 /// The whole report.
 #[derive(Serialize)]
 pub(super) struct Report {
@@ -62,6 +64,10 @@ pub(super) struct Configuration {
     /// The configuration file; `None` if the user has no folder for one.
     pub(super) file: Option<PathBuf>,
     pub(super) file_exists: bool,
+    /// The files of the administrators that were read.
+    pub(super) administrators: Vec<PathBuf>,
+    /// The keys that administrators have locked.
+    pub(super) locked: Vec<Key>,
     /// Each setting with its value.
     pub(super) settings: BTreeMap<&'static str, Value>,
 }

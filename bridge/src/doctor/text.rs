@@ -45,6 +45,13 @@ fn write_configuration(out: &mut impl Write, configuration: &Configuration) -> i
         }
         None => writeln!(out, "  no folder for a file, so the defaults apply")?,
     }
+    for file in &configuration.administrators {
+        writeln!(out, "  {}, by the administrators", file.display())?;
+    }
+    if !configuration.locked.is_empty() {
+        let locked: Vec<_> = configuration.locked.iter().map(|key| key.as_str()).collect();
+        writeln!(out, "  locked by them: {}", locked.join(", "))?;
+    }
     for (key, value) in &configuration.settings {
         writeln!(out, "  {key:<22} {}", safe(&plain(value)))?;
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// Who could change what a path leads to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Untrusted {
+pub enum Untrusted {
     #[error("{0} belongs to another user")]
     OtherOwner(PathBuf),
     #[error("other users can write {0}")]
@@ -20,9 +20,20 @@ pub(super) fn check(path: &Path) -> Result<(), Untrusted> {
     check_beneath(Path::new(""), path)
 }
 
-/// The same, without the folder `trusted` and those above it.
+/// The same for a file of administrators: each must belong to root.
+#[cfg(unix)]
+pub(crate) fn check_administrators(path: &Path) -> Result<(), Untrusted> {
+    check_owners(Path::new(""), path, ROOT)
+}
+
+/// As [`check`], without the folder `trusted` and those above it.
 #[cfg(unix)]
 fn check_beneath(trusted: &Path, path: &Path) -> Result<(), Untrusted> {
+    check_owners(trusted, path, rustix::process::geteuid().as_raw())
+}
+
+#[cfg(unix)]
+fn check_owners(trusted: &Path, path: &Path, owner: u32) -> Result<(), Untrusted> {
     use std::collections::VecDeque;
     use std::ffi::OsString;
 
@@ -40,7 +51,7 @@ fn check_beneath(trusted: &Path, path: &Path) -> Result<(), Untrusted> {
         let metadata = std::fs::symlink_metadata(&next);
         let metadata = metadata.map_err(|_| Untrusted::Unreadable(next.clone()))?;
         if !trusted.starts_with(&next) {
-            check_one(&next, &metadata)?;
+            check_one(&next, &metadata, owner)?;
         }
         if !metadata.is_symlink() {
             current = next;
@@ -80,11 +91,10 @@ pub(super) fn check(path: &Path) -> Result<(), Untrusted> {
 }
 
 #[cfg(unix)]
-fn check_one(path: &Path, metadata: &std::fs::Metadata) -> Result<(), Untrusted> {
+fn check_one(path: &Path, metadata: &std::fs::Metadata, owner: u32) -> Result<(), Untrusted> {
     use std::os::unix::fs::MetadataExt;
 
-    let is_own = metadata.uid() == rustix::process::geteuid().as_raw();
-    if metadata.uid() != ROOT && !is_own {
+    if metadata.uid() != ROOT && metadata.uid() != owner {
         return Err(Untrusted::OtherOwner(path.to_owned()));
     }
     let writers = if TRUSTED_GROUPS.contains(&metadata.gid()) { 0o002 } else { 0o022 };

@@ -115,3 +115,13 @@ pub(super) fn opaque() -> Failure {
                    frame or a local file. Serve it from http://localhost or over https.";
     Failure::new(ErrorCode::OriginNotApproved, message)
 }
+
+pub(super) fn forbidden(origin: &Origin) -> Failure {
+    Failure::new(
+        ErrorCode::OriginNotApproved,
+        format!(
+            "The configuration of the bridge forbids {origin} to use tokens on this computer. The \
+             administrator of the computer can change that."
+        ),
+    )
+}
