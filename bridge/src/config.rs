@@ -1,6 +1,6 @@
-//! The settings of the bridge. Flags take precedence over the user's file, the file over that of the
-//! administrators, and that over the defaults. Administrators can lock keys. Lists (modules,
-//! origins, rules) are joined, with those that take precedence first.
+//! The settings of the bridge. Flags take precedence over the user's file, that file over the one
+//! of the administrators, and that one over the defaults. Administrators can lock keys. Lists
+//! (modules, origins, rules) are joined, with those that take precedence first.
 
 mod administrator;
 pub mod file;

@@ -1,6 +1,7 @@
 //! The documents agree with the repository: every link and every path that they name exists,
 //! `ARCHITECTURE.md` names every room of the code, and a table that stands twice is the same twice.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -9,6 +10,7 @@ use pkcs11_bridge_tests::bridge::Setup;
 use pkcs11_bridge_tests::conformance::FAMILIES;
 use pkcs11_bridge_tests::program::tool;
 use pkcs11_bridge_tests::workspace;
+use roxmltree::Document;
 
 /// The documents for people who read the repository.
 const DOCUMENTS: [&str; 14] = [
@@ -167,6 +169,58 @@ fn the_bridge_accepts_each_example_of_a_module() {
         drop(Setup::new().config(example).start());
     }
 }
+
+/// The keys at the top of the example of a configuration file.
+fn documented_keys() -> BTreeSet<String> {
+    let document = read(&workspace().join("docs/configuration.md"));
+    let (_, example) = document.split_once("```toml\n").expect("an example");
+    let (example, _) = example.split_once("```").expect("the end of the example");
+    let (keys, _) = example.split_once("\n[[").expect("tables");
+    let keys = keys.lines().filter_map(|line| Some(line.split_once(" = ")?.0.to_owned()));
+    keys.chain(["modules", "rules"].map(str::to_owned)).collect()
+}
+
+#[test]
+fn the_group_policy_has_every_key_of_the_configuration() {
+    let folder = workspace().join("packaging/windows");
+    let [policies, texts] =
+        ["pkcs11-bridge.admx", "en-US/pkcs11-bridge.adml"].map(|name| read(&folder.join(name)));
+    let [policies, texts] = [&policies, &texts].map(|text| Document::parse(text).expect("XML"));
+    let with_tag = |document: &Document<'_>, tag: &str, attribute: &str| -> BTreeSet<String> {
+        let nodes = document.descendants().filter(|node| node.has_tag_name((NAMESPACE, tag)));
+        nodes.filter_map(|node| node.attribute(attribute)).map(str::to_owned).collect()
+    };
+    assert_eq!(with_tag(&policies, "policy", "name"), documented_keys());
+    // Each reference leads to a text or to the controls of a dialog.
+    let strings = with_tag(&texts, "string", "id");
+    let presentations = with_tag(&texts, "presentation", "id");
+    let mut references = 0;
+    for attribute in policies.descendants().flat_map(|node| node.attributes()) {
+        let value = attribute.value();
+        let name = |start: &str| value.strip_prefix(start)?.strip_suffix(')');
+        if let Some(name) = name("$(string.") {
+            assert!(strings.contains(name), "no text {name}");
+            references += 1;
+        } else if let Some(name) = name("$(presentation.") {
+            assert!(presentations.contains(name), "no presentation {name}");
+            references += 1;
+        }
+    }
+    assert!(references > 40, "{references}");
+    // A value and a list have the name of the key.
+    const KEY: &str = r"Software\Policies\pkcs11-bridge";
+    for policy in policies.descendants().filter(|node| node.has_tag_name((NAMESPACE, "policy"))) {
+        let name = policy.attribute("name").expect("a name");
+        assert_eq!(policy.attribute("key"), Some(KEY));
+        let places = policy.descendants().filter_map(|node| {
+            let list = || node.attribute("key")?.strip_prefix(KEY)?.strip_prefix('\\');
+            node.attribute("valueName").or_else(list)
+        });
+        assert_eq!(places.collect::<Vec<_>>(), [name]);
+    }
+}
+
+const NAMESPACE: &str = "http://schemas.microsoft.com/GroupPolicy/2006/07/PolicyDefinitions";
 
 /// The lines of the table that begins with that header.
 fn table<'a>(document: &'a str, header: &str) -> Vec<&'a str> {

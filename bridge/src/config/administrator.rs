@@ -42,8 +42,8 @@ pub(super) fn path() -> Option<PathBuf> {
     Some("/etc/pkcs11-bridge/config.toml".into())
 }
 
-/// Any user can create a folder in `%ProgramData%`, and the bridge cannot check yet who made a file.
-/// So only the group policy counts.
+/// Any user can create a folder in `%ProgramData%`, and the bridge cannot check yet who made a
+/// file. So only the group policy counts.
 #[cfg(windows)]
 pub(super) fn path() -> Option<PathBuf> {
     None
