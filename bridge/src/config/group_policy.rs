@@ -27,7 +27,7 @@ pub(super) fn read() -> Result<Vec<(Source, ConfigFile)>, ConfigError> {
     let mut layers = Vec::new();
     for (hive, name) in hives {
         if let Ok(key) = hive.open(KEY) {
-            layers.push(layer(&values(key), Path::new(&format!("{name}\\{KEY}")))?);
+            layers.push(layer(&values(&key), Path::new(&format!("{name}\\{KEY}")))?);
         }
     }
     Ok(layers)
