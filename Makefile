@@ -4,7 +4,7 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test conformance bench check fuzz pkg
+.PHONY: help demo test test-windows conformance bench check fuzz pkg
 
 export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/pkg/node_modules/.bin:$(PATH)
 
@@ -54,16 +54,41 @@ export RUST_TEST_THREADS ?= 4
 # One build of all crates gives them the same features, so that each dependency is built once.
 TESTED := --workspace --exclude $(CLIENT) --exclude $(CRYPTOKI)
 
+# Wine runs programs for x86_64 only there.
+HAS_WINE := $(and $(filter Linux,$(shell uname)),$(filter x86_64,$(shell uname -m)),$(or \
+	$(shell command -v wine),$(shell command -v apt-get)))
+TEST_WINDOWS = $(if $(HAS_WINE),$(MAKE) test-windows,\
+	@echo "test: SKIPPED the tests of the bridge for Windows: there is no Wine for this system.")
+
 test: ## Run all tests, on real tokens and in a real browser
 	$(NEED) cc $(call IF_SUDO,$(TEST_SYSTEM))
 	@echo "test: building the tools, the npm package and all tests; the first time usually 6 minutes"
 	$(SIDE_BY_SIDE) 'setup/install-missing.sh $(TEST_TOOLS) && pkg/build.sh' \
 		'$(CARGO) build $(TESTED) --lib --bins --tests'
 	@echo "test: running the tests, usually 8 minutes"
-	PKCS11_BRIDGE_BUILD=$(abspath $(or $(CARGO_TARGET_DIR),target))/debug \
+	PKCS11_BRIDGE_BUILD=$(BUILD_FOLDER)/debug \
 		CHROMEDRIVER=$(CHROMEDRIVER) $(CARGO) test --no-fail-fast $(TESTED)
 	npm --prefix pkg run test:types
+	$(TEST_WINDOWS)
 	@echo "All tests passed: the crates, the fuzz corpus, end to end, in Chromium, TypeScript types."
+
+# What runs on Windows: the bridge, and what its tests load there.
+WINDOWS_CRATES := $(addprefix -p pkcs11-bridge-,certificate dialog protocol \
+	$(addprefix test-,module relay rules software-token))
+WINDOWS := --target x86_64-pc-windows-gnu -p pkcs11-bridge $(WINDOWS_CRATES)
+BUILD_FOLDER := $(abspath $(or $(CARGO_TARGET_DIR),target))
+
+test-windows: ## Run the tests of the bridge for Windows, under Wine
+	$(NEED) cc $(WINDOWS_TOOLS) wine openssl desktop
+	@echo "test-windows: building the bridge for Windows; the first time usually 5 minutes"
+	$(CARGO) build $(WINDOWS) --lib --bins --tests
+	$(CARGO) build $(TESTED) --lib --bins --test windows
+	PKCS11_BRIDGE_WINDOWS_BUILD=$(BUILD_FOLDER)/x86_64-pc-windows-gnu/debug \
+		PKCS11_BRIDGE_BUILD=$(BUILD_FOLDER)/debug \
+		CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER=wine \
+		setup/in-wine.sh bash -c '$(CARGO) test --no-fail-fast $(WINDOWS) --lib && \
+			$(CARGO) test --no-fail-fast $(TESTED) --test windows'
+	@echo "All tests of the bridge for Windows passed, under Wine."
 
 # kryoptic has a workspace of its own, because it builds its own OpenSSL.
 FAMILIES ?=
@@ -75,7 +100,7 @@ conformance: ## Run one script of checks on many PKCS#11 modules, and print a ta
 	cd tests/kryoptic && CARGO_TARGET_DIR=$(KRYOPTIC) $(CARGO) build
 	$(CARGO) build -p pkcs11-bridge -p pkcs11-bridge-test-pinentry -p pkcs11-bridge-tests \
 		--lib --bins
-	PKCS11_BRIDGE_BUILD=$(abspath $(or $(CARGO_TARGET_DIR),target))/debug \
+	PKCS11_BRIDGE_BUILD=$(BUILD_FOLDER)/debug \
 		PKCS11_BRIDGE_KRYOPTIC=$(KRYOPTIC)/debug $(CARGO) run -q -p pkcs11-bridge-tests \
 		--bin conformance -- $(FAMILIES)
 
@@ -95,11 +120,6 @@ bench: ## Measure the released bridge on SoftHSM tokens (BENCH=speed or load, LO
 
 # The help texts of the command line are doc comments with bare URLs.
 RUSTDOCFLAGS := -D warnings -A rustdoc::bare_urls
-
-# What runs on Windows: the bridge, and what its tests load there.
-WINDOWS_CRATES := $(addprefix -p pkcs11-bridge-,certificate dialog protocol \
-	$(addprefix test-,module relay rules software-token))
-WINDOWS := --target x86_64-pc-windows-gnu -p pkcs11-bridge $(WINDOWS_CRATES)
 
 check: ## Check format, line width, lints, documentation, dependencies and scripts
 	$(NEED) cc $(call IF_SUDO,shellcheck)

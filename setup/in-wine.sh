@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs a command with a Wine prefix of its own. Afterwards ends what still runs in the prefix, and
-# removes it.
+# Runs a command with a Wine prefix and a display of its own. Afterwards ends what still runs in
+# the prefix, and removes it.
 #
 #   setup/in-wine.sh COMMAND ARGUMENT...
 
@@ -15,9 +15,16 @@ WINESERVER=$(command -v wineserver || echo /usr/lib/wine/wineserver)
 remove_prefix() {
     "$WINESERVER" -k || true
     "$WINESERVER" -w || true
+    kill "$xvfb" || true
+    wait "$xvfb" || true
     rm -rf "$WINEPREFIX"
 }
 trap remove_prefix EXIT
+
+exec {display}< <(exec Xvfb -displayfd 1 -screen 0 1024x768x24 -nolisten tcp -noreset 2>&1)
+xvfb=$!
+read -r -u "$display" DISPLAY
+export DISPLAY=":$DISPLAY"
 
 wineboot --init >/dev/null 2>&1
 x86_64-w64-mingw32-gcc -shared -O2 -o "$WINEPREFIX/drive_c/windows/system32/bcryptprimitives.dll" \

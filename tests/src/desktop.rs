@@ -17,7 +17,8 @@ use crate::{secrets, workspace};
 
 /// A desktop. Dropping it ends the desktop and its windows.
 pub struct Desktop {
-    _server: Program,
+    /// `None` if it was started before the test.
+    _server: Option<Program>,
     /// The pinentry that records what it shows, and its record.
     folder: TempDir,
     display: String,
@@ -35,6 +36,16 @@ impl Desktop {
         command.arg("-noreset");
         let mut server = Program::start(&mut command);
         let display = format!(":{}", server.expect_line(""));
+        Self::on(display, Some(server))
+    }
+
+    /// The desktop that `DISPLAY` names, for bridges under Wine. All programs of a Wine prefix show
+    /// their windows on one.
+    pub fn of_wine() -> Self {
+        Self::on(std::env::var("DISPLAY").expect("`make test-windows` sets it"), None)
+    }
+
+    fn on(display: String, server: Option<Program>) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("pkcs11-bridge-test-desktop-")
             .tempdir()
@@ -175,8 +186,7 @@ impl Desktop {
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
             text.lines().next().map(str::to_owned)
         };
-        let window =
-            query(&["search", "--onlyvisible", "--class", "^(pinentry.*|pkcs11-bridge)$"])?;
+        let window = query(&["search", "--onlyvisible", "--class", WINDOW_CLASSES])?;
         let process = query(&["getwindowpid", &window])?;
         Some((window, process))
     }
@@ -194,6 +204,9 @@ impl Desktop {
 
 /// The real pinentry of Debian's package `pinentry-gtk2`.
 pub const PINENTRY: &str = "/usr/bin/pinentry-gtk-2";
+
+/// Wine names a class after the file of the program.
+const WINDOW_CLASSES: &str = r"^(pinentry.*|pkcs11-bridge(\.exe)?)$";
 
 /// The name of the record of the last pinentry.
 const RECORD: &str = "record";

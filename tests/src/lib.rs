@@ -44,6 +44,7 @@ pub mod terminal;
 pub mod test_module;
 pub mod token;
 pub mod wayland;
+pub mod wine;
 
 use std::path::{Path, PathBuf};
 

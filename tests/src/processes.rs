@@ -18,11 +18,7 @@ pub struct Process {
 
 /// The children of a process, and all their descendants.
 pub fn descendants(ancestor: u32) -> Vec<Process> {
-    let all: Vec<Process> = fs::read_dir("/proc")
-        .expect("/proc")
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter_map(find)
-        .collect();
+    let all = all();
     let mut found: Vec<Process> = Vec::new();
     let mut parents = vec![ancestor];
     while let Some(parent) = parents.pop() {
@@ -32,6 +28,19 @@ pub fn descendants(ancestor: u32) -> Vec<Process> {
         }
     }
     found
+}
+
+/// The processes that have an argument with this text in it.
+pub fn with_argument(text: &str) -> Vec<Process> {
+    let mut found = all();
+    found.retain(|process| process.arguments.iter().any(|argument| argument.contains(text)));
+    found
+}
+
+fn all() -> Vec<Process> {
+    let entries = fs::read_dir("/proc").expect("/proc");
+    let ids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    ids.filter_map(find).collect()
 }
 
 /// The start time of a process, in clock ticks since the boot (proc_pid_stat(5)).

@@ -26,7 +26,8 @@ use crate::processes::wait_until;
 use crate::program::{built, tool};
 use crate::secrets;
 use crate::token::{MODULE, TestToken};
-use crate::workspace;
+use crate::wine::software_token::{self, TestSoftwareToken};
+use crate::{wine, workspace};
 
 /// The name of the module in [`TestModule::configuration`].
 pub const NAME: &str = "test-module";
@@ -36,18 +37,38 @@ pub struct TestModule {
     folder: TempDir,
     rules: Mutex<Rules>,
     slot: u64,
-    softhsm: PathBuf,
+    /// What the environment tells the wrapped module.
+    environment: (&'static str, PathBuf),
+    /// Paths are those of Windows, for a bridge under Wine.
+    for_windows: bool,
 }
 
 impl TestModule {
     /// A module without rules.
     pub fn wrapping(token: &TestToken) -> Self {
+        let environment = ("SOFTHSM2_CONF", token.configuration());
+        Self::new(MODULE.into(), token.slot(), environment, false)
+    }
+
+    /// A module for Windows without rules, on a token in software.
+    pub fn wrapping_software(token: &TestSoftwareToken) -> Self {
+        let (name, folder) = token.environment();
+        let module = wine::windows_path(&wine::built(software_token::MODULE));
+        Self::new(module.into(), software_token::SLOT, (name, folder.into()), true)
+    }
+
+    fn new(
+        wrapped_module: PathBuf,
+        slot: u64,
+        environment: (&'static str, PathBuf),
+        for_windows: bool,
+    ) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("pkcs11-bridge-test-module-")
             .tempdir()
             .expect("a folder");
         let rules = Rules {
-            wrapped_module: MODULE.into(),
+            wrapped_module,
             rules: Vec::new(),
             simulated_tokens: Default::default(),
             excluded_pipes: inherited_pipes().clone(),
@@ -55,8 +76,7 @@ impl TestModule {
         };
         rules.write(folder.path()).expect("a file");
         call::create(folder.path()).expect("a file");
-        let (slot, softhsm) = (token.slot(), token.configuration());
-        Self { folder, rules: Mutex::new(rules), slot, softhsm }
+        Self { folder, rules: Mutex::new(rules), slot, environment, for_windows }
     }
 
     /// The entry for the bridge's `config.toml`, with the module's path and environment. The first
@@ -64,12 +84,17 @@ impl TestModule {
     /// [`Setup::on_test_module`](crate::bridge::Setup::on_test_module).
     pub fn configuration(&self) -> String {
         let text = |value: &Path| json!(value.to_str().expect("a path in UTF-8"));
+        let (name, value) = &self.environment;
+        let (library, folder) = if self.for_windows {
+            let path = |path: &Path| json!(wine::windows_path(path));
+            (path(&wine::built(WINDOWS_LIBRARY)), path(self.folder.path()))
+        } else {
+            (text(library()), text(self.folder.path()))
+        };
         format!(
-            "[[modules]]\nname = \"{NAME}\"\npath = {}\n\
-             env = {{ {FOLDER} = {}, SOFTHSM2_CONF = {} }}\n",
-            text(library()),
-            text(self.folder.path()),
-            text(&self.softhsm),
+            "[[modules]]\nname = \"{NAME}\"\npath = {library}\n\
+             env = {{ {FOLDER} = {folder}, {name} = {} }}\n",
+            text(value),
         )
     }
 
@@ -199,7 +224,7 @@ impl TestModule {
     /// A command of a program with the option `--module`.
     pub fn command(&self, program: &str) -> Command {
         let mut command = tool(program);
-        command.env(FOLDER, self.folder.path()).env("SOFTHSM2_CONF", &self.softhsm);
+        command.env(FOLDER, self.folder.path()).env(self.environment.0, &self.environment.1);
         command.arg("--module").arg(library());
         command
     }
@@ -286,6 +311,8 @@ fn library() -> &'static Path {
         files.pop().expect("a library")
     })
 }
+
+const WINDOWS_LIBRARY: &str = "pkcs11_bridge_test_module.dll";
 
 /// The time limit for a call on a machine that is busy with other tests.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -150,7 +150,7 @@ impl CertifiedKey {
     }
 
     /// Generates the files.
-    pub(super) fn generate(folder: &Path, key_type: KeyType, name: &str, usage: Usage) -> Self {
+    pub(crate) fn generate(folder: &Path, key_type: KeyType, name: &str, usage: Usage) -> Self {
         let files = Self::read(folder, name);
         let key = files.private_key();
         run(openssl(&["genpkey", "-quiet"]).args(key_type.genpkey()).arg("-out").arg(&key));
