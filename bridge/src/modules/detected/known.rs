@@ -81,11 +81,19 @@ const KNOWN: &[Known] = known! {
 
 #[cfg(windows)]
 const KNOWN: &[Known] = known! {
-    "opensc", "OpenSC, for many smart cards": r"OpenSC Project\OpenSC\pkcs11\opensc-pkcs11.dll";
+    "opensc", "OpenSC, for many smart cards":
+        r"OpenSC Project\OpenSC\pkcs11\opensc-pkcs11.dll", "opensc-pkcs11.dll";
     "yubikey", "Yubico YKCS11, for YubiKeys": r"Yubico\Yubico PIV Tool\bin\libykcs11.dll";
     "safenet", "Thales SafeNet, for eToken and IDPrime": "eTPKCS11.dll";
+    "idprime", "Thales IDPrime": r"Gemalto\IDGo 800 PKCS#11\IDPrimePKCS1164.dll";
     "beid", "Belgian eID": "beidpkcs11.dll";
-    "softhsm", "SoftHSM, tokens in software": r"SoftHSM2\lib\softhsm2-x64.dll";
+    "bit4id", "Bit4id": "bit4xpki.dll";
+    "rutoken", "Rutoken": "rtPKCS11ECP.dll";
+    "safesign", "A.E.T. SafeSign": "aetpkss1.dll";
+    "luna", "Thales Luna HSM": r"SafeNet\LunaClient\cryptoki.dll";
+    "yubihsm", "YubiHSM 2": r"Yubico\YubiHSM Shell\bin\pkcs11\yubihsm_pkcs11.dll";
+    "softhsm", "SoftHSM, tokens in software":
+        r"SoftHSM2\lib\softhsm2-x64.dll", r"C:\SoftHSM2\lib\softhsm2-x64.dll";
 };
 
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
@@ -113,13 +121,13 @@ pub(super) fn library_folders() -> Vec<PathBuf> {
     .to_vec()
 }
 
+/// The folders for programs and libraries of 64 bits.
 #[cfg(windows)]
-pub(in crate::modules) fn library_folders() -> Vec<PathBuf> {
-    ["ProgramFiles", "SystemRoot"]
-        .iter()
-        .filter_map(std::env::var_os)
-        .flat_map(|folder| [PathBuf::from(&folder), Path::new(&folder).join("System32")])
-        .collect()
+pub(super) fn library_folders() -> Vec<PathBuf> {
+    // A process of 32 bits finds the folder for its own kind in `ProgramFiles`.
+    let programs = std::env::var_os("ProgramW6432").or_else(|| std::env::var_os("ProgramFiles"));
+    let system = std::env::var_os("SystemRoot").map(|folder| Path::new(&folder).join("System32"));
+    programs.map(PathBuf::from).into_iter().chain(system).collect()
 }
 
 #[cfg(test)]
