@@ -110,6 +110,25 @@ async fn no_decision_of_the_user_counts_for_a_forbidden_site() {
 }
 
 #[test]
+fn the_environment_does_not_replace_a_locked_program() {
+    const SYSTEMS: &str = "/usr/bin/true";
+    let text = format!("locked = [\"pinentry_program\"]\npinentry_program = {SYSTEMS:?}\n");
+    let Some(administrators) = Administrators::new(&text) else { return };
+    // The environment of its commands names the only pinentry, which does not exist.
+    let home = Home::new();
+    let programs = || {
+        let doctor = json_of(&administrators, &home, &["doctor", "--json"]);
+        let ways = doctor["questions"].as_array().expect("ways").clone();
+        let pinentry = ways.into_iter().find(|way| way["way"] == "pinentry").expect("a way");
+        pinentry["text"].as_str().expect("a text").to_owned()
+    };
+    let locked = programs();
+    assert!(locked.starts_with(SYSTEMS), "{locked}");
+    administrators.write(&format!("pinentry_program = {SYSTEMS:?}\n"));
+    assert!(!programs().contains(SYSTEMS));
+}
+
+#[test]
 fn a_file_that_others_could_have_written_stops_the_start() {
     let Some(administrators) = Administrators::new("pin_entry = \"native\"\n") else { return };
     for (folder, file, owner, problem) in [
