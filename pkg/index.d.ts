@@ -283,8 +283,7 @@ export interface HashToSign {
 /** A message to hash and sign. */
 export interface MessageToSign {
   /**
-   * The message in base64. The bridge hashes it, or the token does if it signs no hash. The bridge
-   * cannot hash with `sha3-224`.
+   * The message in base64. The bridge hashes it, or the token does if it signs no hash.
    */
   message: string;
   data?: undefined;

@@ -14,6 +14,7 @@ mod mechanism;
 mod module;
 mod module_error;
 mod objects;
+mod pss_encoding;
 mod public_keys;
 mod queries;
 mod sessions;

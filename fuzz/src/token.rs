@@ -46,7 +46,8 @@ fn of_worker(der: &[u8]) -> Decoded {
 fn assert_as_strict_readers(der: &[u8], key: &PublicKey) {
     let Ok(strict) = Certificate::from_der(der) else { return };
     let info = strict.tbs_certificate().subject_public_key_info();
-    if matches!(key.kind(), KeyKind::Ec(_) | KeyKind::Ed25519 | KeyKind::MlDsa(_)) {
+    if matches!(key.kind(), KeyKind::Ec(_) | KeyKind::Ed25519 | KeyKind::Ed448 | KeyKind::MlDsa(_))
+    {
         assert!(info.subject_public_key.as_bytes() == Some(key.bytes()), "another key");
     }
 }

@@ -10,10 +10,11 @@ use crate::secrets;
 use crate::token::CertifiedKey;
 
 /// Whether a signature over a hash was made with a certificate's key. The algorithm's name and the
-/// key select the scheme: PSS for `PS…` with a salt as long as the hash, PKCS#1 v1.5 for other RSA
-/// keys, ECDSA in DER for EC keys.
+/// key select the scheme: PSS for `PS…`, such as `PS256` or `PS sha3-256`, with a salt as long as
+/// the hash, PKCS#1 v1.5 for other RSA keys, ECDSA in DER for EC keys.
 pub fn verifies(certificate: &Path, algorithm: &str, hash: &[u8], signature: &[u8]) -> bool {
-    let function = if algorithm.starts_with("sha3-") { algorithm } else { function(hash) };
+    let name = algorithm.strip_prefix("PS ").unwrap_or(algorithm);
+    let function = if name.starts_with("sha3-") { name } else { function(hash) };
     let digest = format!("digest:{function}");
     let mut options = vec!["-pkeyopt", &digest];
     if algorithm.starts_with("PS") {

@@ -6,6 +6,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(not(target_family = "wasm"))]
+mod brainpool_p512r1;
 mod certificate_key;
 mod scheme;
 

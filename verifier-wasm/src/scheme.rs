@@ -11,6 +11,9 @@ use sha2::{Sha224, Sha256, Sha384, Sha512};
 use sha3::{Sha3_224, Sha3_256, Sha3_384, Sha3_512};
 use signature::hazmat::PrehashVerifier;
 
+#[cfg(not(target_family = "wasm"))]
+use crate::brainpool_p512r1::BrainpoolP512r1;
+
 /// The public key of a certificate.
 pub enum PublicKey {
     /// RSA
@@ -29,8 +32,14 @@ pub enum PublicKey {
     BrainpoolP256r1(ecdsa::VerifyingKey<bp256::BrainpoolP256r1>),
     /// RFC 5639
     BrainpoolP384r1(ecdsa::VerifyingKey<bp384::BrainpoolP384r1>),
+    /// RFC 5639
+    #[cfg(not(target_family = "wasm"))]
+    BrainpoolP512r1(ecdsa::VerifyingKey<BrainpoolP512r1>),
     /// RFC 8032
     Ed25519(ed25519_dalek::VerifyingKey),
+    /// RFC 8032
+    #[cfg(not(target_family = "wasm"))]
+    Ed448(Box<ed448_goldilocks::VerifyingKey>),
 }
 
 /// Whether a signature is one of the hash. Tokens and pages write ECDSA signatures in two forms.
@@ -98,7 +107,16 @@ impl PublicKey {
             KeyKind::Ec(Curve::BrainpoolP384r1) => {
                 Self::BrainpoolP384r1(ecdsa::VerifyingKey::from_sec1_bytes(bytes).ok()?)
             }
+            #[cfg(not(target_family = "wasm"))]
+            KeyKind::Ec(Curve::BrainpoolP512r1) => {
+                Self::BrainpoolP512r1(ecdsa::VerifyingKey::from_sec1_bytes(bytes).ok()?)
+            }
             KeyKind::Ed25519 => Self::Ed25519(bytes.try_into().ok()?),
+            #[cfg(not(target_family = "wasm"))]
+            KeyKind::Ed448 => {
+                let key = ed448_goldilocks::VerifyingKey::from_bytes(bytes.try_into().ok()?);
+                Self::Ed448(Box::new(key.ok()?))
+            }
             _ => return None,
         })
     }
@@ -143,9 +161,18 @@ impl PublicKey {
             (Self::BrainpoolP384r1(key), Algorithm::Hash(_)) => {
                 accepts_ecdsa!(bp384::r1::ecdsa, 48, key, data, signature, is_der)
             }
+            #[cfg(not(target_family = "wasm"))]
+            (Self::BrainpoolP512r1(key), Algorithm::Hash(_)) => {
+                accepts_ecdsa!(crate::brainpool_p512r1, 64, key, data, signature, is_der)
+            }
             (Self::Ed25519(key), Algorithm::EdDsa) => {
                 let signature = ed25519_dalek::Signature::from_slice(signature);
                 signature.is_ok_and(|signature| key.verify(data, &signature).is_ok())
+            }
+            #[cfg(not(target_family = "wasm"))]
+            (Self::Ed448(key), Algorithm::EdDsa) => {
+                let signature = ed448_goldilocks::Signature::from_slice(signature);
+                signature.is_ok_and(|signature| key.verify_raw(&signature, data).is_ok())
             }
             _ => false,
         }

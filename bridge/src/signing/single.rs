@@ -36,12 +36,7 @@ pub(crate) async fn sign(
     let algorithm = algorithm_reference;
     let data = match (data, &message) {
         (Some(data), _) => data,
-        (_, message) => hashed(algorithm, message.as_ref().map_or(&[], AsRef::as_ref))
-            .ok_or_else(|| {
-                let problem = "cannot be hashed with this algorithm here. Pass the hash as `data`.";
-                Failure::bad_argument("message", problem)
-            })?
-            .into(),
+        (_, message) => hashed(algorithm, message.as_ref().map_or(&[], AsRef::as_ref)).into(),
     };
     check_length(algorithm, data.as_ref())?;
     let _in_flight = InFlight::begin();

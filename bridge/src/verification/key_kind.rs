@@ -13,6 +13,7 @@ pub enum KeyKind {
     RsaPss(PssHash),
     Ec(Curve),
     Ed25519,
+    Ed448,
     MlDsa(MlDsa),
 }
 
@@ -25,6 +26,7 @@ pub enum Curve {
     Secp256k1,
     BrainpoolP256r1,
     BrainpoolP384r1,
+    BrainpoolP512r1,
 }
 
 impl KeyKind {
@@ -37,10 +39,10 @@ impl KeyKind {
             }
             certified::KeyKind::Ec(curve) => Self::Ec(Curve::of(*curve)?),
             certified::KeyKind::Ed25519 => Self::Ed25519,
+            certified::KeyKind::Ed448 => Self::Ed448,
             certified::KeyKind::MlDsa(parameters) => Self::MlDsa(*parameters),
             certified::KeyKind::RsaPss(PssHash::Unknown)
             | certified::KeyKind::UnknownCurve(_)
-            | certified::KeyKind::Ed448
             | certified::KeyKind::Unknown(_) => return None,
         })
     }
@@ -56,6 +58,7 @@ impl KeyKind {
             Self::RsaPss(hash) => certified::KeyKind::RsaPss(hash),
             Self::Ec(curve) => certified::KeyKind::Ec(curve.certified()),
             Self::Ed25519 => certified::KeyKind::Ed25519,
+            Self::Ed448 => certified::KeyKind::Ed448,
             Self::MlDsa(parameters) => certified::KeyKind::MlDsa(parameters),
         }
     }
@@ -63,13 +66,14 @@ impl KeyKind {
 
 impl Curve {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::P256,
         Self::P384,
         Self::P521,
         Self::Secp256k1,
         Self::BrainpoolP256r1,
         Self::BrainpoolP384r1,
+        Self::BrainpoolP512r1,
     ];
 
     fn of(curve: certified::Curve) -> Option<Self> {
@@ -84,6 +88,7 @@ impl Curve {
             Self::Secp256k1 => certified::Curve::Secp256k1,
             Self::BrainpoolP256r1 => certified::Curve::BrainpoolP256r1,
             Self::BrainpoolP384r1 => certified::Curve::BrainpoolP384r1,
+            Self::BrainpoolP512r1 => certified::Curve::BrainpoolP512r1,
         }
     }
 
@@ -92,6 +97,7 @@ impl Curve {
         match self {
             Self::P256 | Self::Secp256k1 | Self::BrainpoolP256r1 => 32,
             Self::P384 | Self::BrainpoolP384r1 => 48,
+            Self::BrainpoolP512r1 => 64,
             Self::P521 => 66,
         }
     }
@@ -102,7 +108,10 @@ impl Curve {
             Self::P256 => Some(Hash::Sha256),
             Self::P384 => Some(Hash::Sha384),
             Self::P521 => Some(Hash::Sha512),
-            Self::Secp256k1 | Self::BrainpoolP256r1 | Self::BrainpoolP384r1 => None,
+            Self::Secp256k1
+            | Self::BrainpoolP256r1
+            | Self::BrainpoolP384r1
+            | Self::BrainpoolP512r1 => None,
         }
     }
 }

@@ -185,7 +185,7 @@ impl Verifier {
             }
             Scheme::Ecdsa(curve, _) => curve == Curve::P256,
             Scheme::Ed25519 => true,
-            Scheme::MlDsa(_) => false,
+            Scheme::Ed448 | Scheme::MlDsa(_) => false,
         };
         is_quick_scheme && matches!(&*self.key, ParsedKey::AwsLc(_))
     }
@@ -234,11 +234,13 @@ fn digest_of(scheme: Scheme, data: &[u8]) -> Option<(&'static digest::Algorithm,
                 Curve::P256 | Curve::Secp256k1 => &digest::SHA256,
                 Curve::P384 => &digest::SHA384,
                 Curve::P521 => &digest::SHA512,
-                Curve::BrainpoolP256r1 | Curve::BrainpoolP384r1 => return None,
+                Curve::BrainpoolP256r1 | Curve::BrainpoolP384r1 | Curve::BrainpoolP512r1 => {
+                    return None;
+                }
             };
             return Some((algorithm, of_length(data, algorithm.output_len())));
         }
-        Scheme::Ed25519 | Scheme::MlDsa(_) => return None,
+        Scheme::Ed25519 | Scheme::Ed448 | Scheme::MlDsa(_) => return None,
     };
     Some((algorithm, data.into()))
 }
@@ -270,7 +272,7 @@ fn algorithm(scheme: Scheme) -> Option<&'static dyn VerificationAlgorithm> {
         Scheme::Ecdsa(Curve::P384, _) => &lc::ECDSA_P384_SHA384_ASN1,
         Scheme::Ecdsa(Curve::P521, _) => &lc::ECDSA_P521_SHA512_ASN1,
         Scheme::Ecdsa(Curve::Secp256k1, _) => &lc::ECDSA_P256K1_SHA256_ASN1,
-        Scheme::Ecdsa(Curve::BrainpoolP256r1 | Curve::BrainpoolP384r1, _) => return None,
+        Scheme::Ecdsa(_, _) | Scheme::Ed448 => return None,
         Scheme::Ed25519 => &lc::ED25519,
         Scheme::MlDsa(MlDsa::MlDsa44) => &lc::ML_DSA_44,
         Scheme::MlDsa(MlDsa::MlDsa65) => &lc::ML_DSA_65,

@@ -14,6 +14,7 @@ pub enum Scheme {
     RsaPss(Hash),
     Ecdsa(Curve, Hash),
     Ed25519,
+    Ed448,
     MlDsa(MlDsa),
 }
 
@@ -43,7 +44,7 @@ impl Scheme {
             Self::RsaPkcs1(hash) => Algorithm::RsaPkcs1(hash),
             Self::RsaPss(hash) => Algorithm::RsaPss(hash),
             Self::Ecdsa(_, hash) => Algorithm::Hash(hash),
-            Self::Ed25519 => Algorithm::EdDsa,
+            Self::Ed25519 | Self::Ed448 => Algorithm::EdDsa,
             Self::MlDsa(parameters) => Algorithm::MlDsa(parameters),
         }
     }
@@ -65,6 +66,7 @@ impl Scheme {
                 Some(Self::Ecdsa(curve, hash))
             }
             (Algorithm::EdDsa, KeyKind::Ed25519) => Some(Self::Ed25519),
+            (Algorithm::EdDsa, KeyKind::Ed448) => Some(Self::Ed448),
             (Algorithm::MlDsa(wanted), KeyKind::MlDsa(actual)) if wanted == actual => {
                 Some(Self::MlDsa(wanted))
             }

@@ -86,7 +86,7 @@ pub(super) fn find(
     let ids = match certificate.public_key()?.kind() {
         // The private key object does not hold the point. The public key object does, and has the
         // same CKA_ID (PKCS#11 3.2, section 6.3.3).
-        KeyKind::Ec(_) | KeyKind::Ed25519 if keys.len() > 1 => {
+        KeyKind::Ec(_) | KeyKind::Ed25519 | KeyKind::Ed448 if keys.len() > 1 => {
             description::ids_of_public_keys(session, certificate.public_key()?)?
         }
         _ => Vec::new(),

@@ -9,6 +9,7 @@ use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::types::Ulong;
 use pkcs11_bridge_protocol::algorithm::Hash;
 
+use super::pss_encoding;
 use crate::verification::public_key::PublicKey;
 use crate::verification::scheme::Scheme;
 
@@ -40,7 +41,7 @@ impl Way {
         let has = move |way: &Self| match way {
             Self::Hashed => true,
             Self::Message => to_sign.message.is_some() && combined(scheme).is_some(),
-            Self::Padded => matches!(scheme, Scheme::RsaPkcs1(_)),
+            Self::Padded => matches!(scheme, Scheme::RsaPkcs1(_) | Scheme::RsaPss(_)),
         };
         Self::ALL.into_iter().filter(has)
     }
@@ -68,6 +69,7 @@ impl Way {
                 Scheme::RsaPkcs1(hash) => {
                     pkcs1_block(&digest_info(hash, to_sign.data), key.modulus()?.len())
                 }
+                Scheme::RsaPss(hash) => pss_encoding::encode(&key.modulus()?, hash, to_sign.data),
                 _ => None,
             },
         }
@@ -78,9 +80,10 @@ impl Way {
 fn mechanism(scheme: Scheme) -> Option<Mechanism<'static>> {
     Some(match scheme {
         Scheme::RsaPkcs1(_) => Mechanism::RsaPkcs,
-        Scheme::RsaPss(hash) => Mechanism::RsaPkcsPss(pss(hash)?),
+        Scheme::RsaPss(hash) => Mechanism::RsaPkcsPss(pss(hash)),
         Scheme::Ecdsa(..) => Mechanism::Ecdsa,
         Scheme::Ed25519 => Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure)),
+        Scheme::Ed448 => Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Ed448(b""))),
         Scheme::MlDsa(_) => {
             Mechanism::MlDsa(SignAdditionalContext::new(HedgeType::Preferred, None))
         }
@@ -95,32 +98,34 @@ pub(super) fn combined(scheme: Scheme) -> Option<Mechanism<'static>> {
         Scheme::RsaPkcs1(Sha256) => Mechanism::Sha256RsaPkcs,
         Scheme::RsaPkcs1(Sha384) => Mechanism::Sha384RsaPkcs,
         Scheme::RsaPkcs1(Sha512) => Mechanism::Sha512RsaPkcs,
-        Scheme::RsaPss(Sha1) => Mechanism::Sha1RsaPkcsPss(pss(Sha1)?),
-        Scheme::RsaPss(Sha256) => Mechanism::Sha256RsaPkcsPss(pss(Sha256)?),
-        Scheme::RsaPss(Sha384) => Mechanism::Sha384RsaPkcsPss(pss(Sha384)?),
-        Scheme::RsaPss(Sha512) => Mechanism::Sha512RsaPkcsPss(pss(Sha512)?),
+        Scheme::RsaPss(Sha1) => Mechanism::Sha1RsaPkcsPss(pss(Sha1)),
+        Scheme::RsaPss(Sha256) => Mechanism::Sha256RsaPkcsPss(pss(Sha256)),
+        Scheme::RsaPss(Sha384) => Mechanism::Sha384RsaPkcsPss(pss(Sha384)),
+        Scheme::RsaPss(Sha512) => Mechanism::Sha512RsaPkcsPss(pss(Sha512)),
         Scheme::Ecdsa(_, Sha1) => Mechanism::EcdsaSha1,
         Scheme::Ecdsa(_, Sha256) => Mechanism::EcdsaSha256,
         Scheme::Ecdsa(_, Sha384) => Mechanism::EcdsaSha384,
         Scheme::Ecdsa(_, Sha512) => Mechanism::EcdsaSha512,
         // `cryptoki` does not have the mechanisms of the other hashes.
         Scheme::RsaPkcs1(_) | Scheme::RsaPss(_) | Scheme::Ecdsa(..) => return None,
-        Scheme::Ed25519 | Scheme::MlDsa(_) => return None,
+        Scheme::Ed25519 | Scheme::Ed448 | Scheme::MlDsa(_) => return None,
     })
 }
 
-/// The parameters of PSS. `None` for SHA-3: `cryptoki` does not have the identifiers of its hash
-/// and mask functions.
-fn pss(hash: Hash) -> Option<PkcsPssParams> {
+/// The parameters of PSS.
+fn pss(hash: Hash) -> PkcsPssParams {
     let (hash_alg, mgf) = match hash {
         Hash::Sha1 => (MechanismType::SHA1, PkcsMgfType::MGF1_SHA1),
         Hash::Sha224 => (MechanismType::SHA224, PkcsMgfType::MGF1_SHA224),
         Hash::Sha256 => (MechanismType::SHA256, PkcsMgfType::MGF1_SHA256),
         Hash::Sha384 => (MechanismType::SHA384, PkcsMgfType::MGF1_SHA384),
         Hash::Sha512 => (MechanismType::SHA512, PkcsMgfType::MGF1_SHA512),
-        Hash::Sha3_224 | Hash::Sha3_256 | Hash::Sha3_384 | Hash::Sha3_512 => return None,
+        Hash::Sha3_224 => (MechanismType::SHA3_224, PkcsMgfType::MGF1_SHA3_224),
+        Hash::Sha3_256 => (MechanismType::SHA3_256, PkcsMgfType::MGF1_SHA3_256),
+        Hash::Sha3_384 => (MechanismType::SHA3_384, PkcsMgfType::MGF1_SHA3_384),
+        Hash::Sha3_512 => (MechanismType::SHA3_512, PkcsMgfType::MGF1_SHA3_512),
     };
-    Some(PkcsPssParams { hash_alg, mgf, s_len: Ulong::from(hash.output_len() as c_ulong) })
+    PkcsPssParams { hash_alg, mgf, s_len: Ulong::from(hash.output_len() as c_ulong) }
 }
 
 fn hashed_input(scheme: Scheme, data: &[u8]) -> Vec<u8> {
@@ -129,7 +134,7 @@ fn hashed_input(scheme: Scheme, data: &[u8]) -> Vec<u8> {
         // ECDSA uses the leftmost bits of a hash that is longer than the order of the curve (FIPS
         // 186-5, section 6.4.1). Some modules refuse a longer one.
         Scheme::Ecdsa(curve, _) => data[..data.len().min(curve.order_len())].to_vec(),
-        Scheme::RsaPss(_) | Scheme::Ed25519 | Scheme::MlDsa(_) => data.to_vec(),
+        Scheme::RsaPss(_) | Scheme::Ed25519 | Scheme::Ed448 | Scheme::MlDsa(_) => data.to_vec(),
     }
 }
 

@@ -99,8 +99,8 @@ async fn the_dialog_says_that_the_user_logs_in() {
 
 #[tokio::test]
 async fn a_token_without_pss_uses_pkcs1() {
-    // The token could also hash the message itself.
-    let without = "CKM_RSA_PKCS_PSS,CKM_SHA256_RSA_PKCS_PSS";
+    // The token could also hash the message itself, or let the bridge pad.
+    let without = "CKM_RSA_PKCS_PSS,CKM_SHA256_RSA_PKCS_PSS,CKM_RSA_X_509";
     let (token, pinentry) = (TestToken::without_mechanism(without), Pinentry::new());
     let bridge = Setup::on(&token).pinentry(&pinentry).start();
     pinentry.answer(Answer::pin(PIN));

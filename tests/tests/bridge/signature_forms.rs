@@ -1,5 +1,6 @@
 //! Forms of signatures and inputs that tokens have beside those of the standard.
 
+use cryptoki_sys::{CKM_ECDSA, CKM_RSA_PKCS, CKM_RSA_PKCS_PSS};
 use pkcs11_bridge_tests::digest::{base64, digest, from_base64};
 use pkcs11_bridge_tests::openssl;
 use pkcs11_bridge_tests::params::{MESSAGE, sign_data, with, without};
@@ -90,8 +91,7 @@ async fn the_bridge_cuts_a_hash_to_the_order_of_the_curve() {
 #[tokio::test]
 async fn an_algorithm_that_the_token_does_not_list_is_tried() {
     let fixture = FaultFixture::new();
-    let unlisted_mechanisms =
-        vec![cryptoki_sys::CKM_RSA_PKCS_PSS, cryptoki_sys::CKM_RSA_PKCS, cryptoki_sys::CKM_ECDSA];
+    let unlisted_mechanisms = vec![CKM_RSA_PKCS_PSS, CKM_RSA_PKCS, CKM_ECDSA];
     fixture.module.set_quirks(Quirks { unlisted_mechanisms, ..Quirks::default() });
     let mut page = fixture.bridge.connect().await;
     for (key_type, algorithm) in
@@ -110,12 +110,12 @@ async fn an_algorithm_that_the_token_does_not_list_is_tried() {
 #[tokio::test]
 async fn the_bridge_pads_for_a_token_that_only_calculates() {
     let fixture = FaultFixture::new();
-    let refused_mechanisms = vec![cryptoki_sys::CKM_RSA_PKCS];
+    let refused_mechanisms = vec![CKM_RSA_PKCS, CKM_RSA_PKCS_PSS];
     fixture.module.set_quirks(Quirks { refused_mechanisms, ..Quirks::default() });
     let mut page = fixture.bridge.connect().await;
     for key_type in [KeyType::Rsa2048, KeyType::Rsa3072] {
         let certificate = fixture.token.certified_key(key_type).certificate();
-        for algorithm in ["sha1", "sha256", "RS384", "RS512"] {
+        for algorithm in ["sha1", "sha256", "RS384", "RS512", "PS256", "PS384", "PS512"] {
             let params = sign_data(&fixture.token, key_type.id(), algorithm);
             let signature = page.result("signData", params).await;
             let (hash, signature) =

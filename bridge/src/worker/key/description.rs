@@ -85,7 +85,7 @@ impl Description {
     }
 }
 
-/// The ids of the public key objects that hold this public key: a point, or the key of Ed25519.
+/// The ids of the public key objects that hold this public key: a point, or that of EdDSA.
 pub(super) fn ids_of_public_keys(
     session: &Session,
     public_key: &PublicKey,
@@ -122,7 +122,7 @@ fn is_type_of(key_type: KeyType, kind: KeyKind) -> bool {
         KeyKind::Rsa | KeyKind::RsaPss(_) => key_type == KeyType::RSA,
         KeyKind::Ec(_) => key_type == KeyType::EC,
         // Modules from before PKCS#11 3.0 have no other type for it.
-        KeyKind::Ed25519 => [KeyType::EC_EDWARDS, KeyType::EC].contains(&key_type),
+        KeyKind::Ed25519 | KeyKind::Ed448 => [KeyType::EC_EDWARDS, KeyType::EC].contains(&key_type),
         KeyKind::MlDsa(_) => key_type == KeyType::ML_DSA,
     }
 }
@@ -136,6 +136,7 @@ fn names_other_curve(params: &[u8], kind: KeyKind) -> bool {
         KeyKind::Ec(Curve::Secp256k1) => b"\x06\x05\x2b\x81\x04\x00\x0a",
         KeyKind::Ec(Curve::BrainpoolP256r1) => b"\x06\x09\x2b\x24\x03\x03\x02\x08\x01\x01\x07",
         KeyKind::Ec(Curve::BrainpoolP384r1) => b"\x06\x09\x2b\x24\x03\x03\x02\x08\x01\x01\x0b",
+        KeyKind::Ec(Curve::BrainpoolP512r1) => b"\x06\x09\x2b\x24\x03\x03\x02\x08\x01\x01\x0d",
         _ => return false,
     };
     params.first() == Some(&OBJECT_IDENTIFIER) && params != expected

@@ -192,7 +192,8 @@ impl<'a> Signer<'a> {
     fn unsuccessful(&self, failure: Failure) -> Unsuccessful {
         match failure.rv {
             Some(Rv::MECHANISM_INVALID) => Unsuccessful::Way(self.unsupported()),
-            Some(Rv::MECHANISM_PARAM_INVALID | Rv::FUNCTION_NOT_SUPPORTED) => {
+            // SoftHSM answers so to parameters of a mechanism that it does not know.
+            Some(Rv::ARGUMENTS_BAD | Rv::MECHANISM_PARAM_INVALID | Rv::FUNCTION_NOT_SUPPORTED) => {
                 Unsuccessful::Way(failure)
             }
             _ if Stale::of(&failure).is_some() => Unsuccessful::All(failure.into()),

@@ -227,6 +227,14 @@ impl MechanismType {
     pub const SHA256: MechanismType = MechanismType { val: CKM_SHA256 };
     /// SHA-384 mechanism
     pub const SHA384: MechanismType = MechanismType { val: CKM_SHA384 };
+    /// SHA3-224 mechanism
+    pub const SHA3_224: MechanismType = MechanismType { val: CKM_SHA3_224 };
+    /// SHA3-256 mechanism
+    pub const SHA3_256: MechanismType = MechanismType { val: CKM_SHA3_256 };
+    /// SHA3-384 mechanism
+    pub const SHA3_384: MechanismType = MechanismType { val: CKM_SHA3_384 };
+    /// SHA3-512 mechanism
+    pub const SHA3_512: MechanismType = MechanismType { val: CKM_SHA3_512 };
     /// SHA-512 mechanism
     pub const SHA512: MechanismType = MechanismType { val: CKM_SHA512 };
 

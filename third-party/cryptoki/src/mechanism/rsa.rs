@@ -39,6 +39,22 @@ impl PkcsMgfType {
     pub const MGF1_SHA512: PkcsMgfType = PkcsMgfType {
         val: CKG_MGF1_SHA512,
     };
+    /// MGF1 SHA3-224
+    pub const MGF1_SHA3_224: PkcsMgfType = PkcsMgfType {
+        val: CKG_MGF1_SHA3_224,
+    };
+    /// MGF1 SHA3-256
+    pub const MGF1_SHA3_256: PkcsMgfType = PkcsMgfType {
+        val: CKG_MGF1_SHA3_256,
+    };
+    /// MGF1 SHA3-384
+    pub const MGF1_SHA3_384: PkcsMgfType = PkcsMgfType {
+        val: CKG_MGF1_SHA3_384,
+    };
+    /// MGF1 SHA3-512
+    pub const MGF1_SHA3_512: PkcsMgfType = PkcsMgfType {
+        val: CKG_MGF1_SHA3_512,
+    };
 }
 
 impl Deref for PkcsMgfType {
@@ -65,6 +81,10 @@ impl TryFrom<CK_RSA_PKCS_MGF_TYPE> for PkcsMgfType {
             CKG_MGF1_SHA256 => Ok(PkcsMgfType::MGF1_SHA256),
             CKG_MGF1_SHA384 => Ok(PkcsMgfType::MGF1_SHA384),
             CKG_MGF1_SHA512 => Ok(PkcsMgfType::MGF1_SHA512),
+            CKG_MGF1_SHA3_224 => Ok(PkcsMgfType::MGF1_SHA3_224),
+            CKG_MGF1_SHA3_256 => Ok(PkcsMgfType::MGF1_SHA3_256),
+            CKG_MGF1_SHA3_384 => Ok(PkcsMgfType::MGF1_SHA3_384),
+            CKG_MGF1_SHA3_512 => Ok(PkcsMgfType::MGF1_SHA3_512),
             other => {
                 error!("Mask Generation Function type {other} is not one of the valid values.");
                 Err(Error::InvalidValue)
