@@ -17,6 +17,8 @@ mod windows;
 
 use std::io;
 use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::access::approvals::StateFile;
 use crate::config::{ConfigError, default_path};
@@ -111,12 +113,18 @@ pub(crate) fn uninstall() -> Result<Vec<String>, InstallError> {
 
 /// Ends the bridge that [`start`] has started.
 fn end_started() -> Option<String> {
-    let running = Running::find(&StateFile::in_home()?)?;
+    let state_file = StateFile::in_home()?;
+    let running = Running::find(&state_file)?;
     if running.started_by != StartedBy::Start {
         return None;
     }
     let process = running.process;
-    Some(match end(process) {
+    let ended = end(process);
+    let began = Instant::now();
+    while ended.is_ok() && Running::find(&state_file).is_some() && began.elapsed() < END_LIMIT {
+        thread::sleep(Duration::from_millis(50));
+    }
+    Some(match ended {
         Ok(()) => format!("Ended the bridge that ran, process {process}."),
         Err(error) => format!("The bridge still runs, as process {process}: {error}."),
     })
@@ -130,9 +138,9 @@ fn end(process: u32) -> io::Result<()> {
     Ok(kill_process(process.ok_or(io::ErrorKind::NotFound)?, Signal::TERM)?)
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 fn end(_: u32) -> io::Result<()> {
-    Err(io::Error::other("end it in the task manager"))
+    crate::windows::stop_event::stop_bridges().map(drop)
 }
 
 /// What is set up now.
@@ -152,3 +160,6 @@ pub(crate) fn kept() -> Vec<PathBuf> {
     kept.retain(|path| path.exists());
     kept
 }
+
+/// A bridge answers open requests and ends its workers first.
+const END_LIMIT: Duration = Duration::from_secs(10);

@@ -4,6 +4,7 @@
 pub mod bridge;
 pub mod software_token;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -21,14 +22,19 @@ pub fn windows_path(path: &Path) -> String {
     format!("Z:{}", path.replace('/', "\\"))
 }
 
-/// A command of a program for Windows.
+/// A command of a program for Windows that was built.
 pub fn command(file: &str) -> Command {
+    command_of(built(file))
+}
+
+/// A command of any program for Windows, such as `reg`.
+pub fn command_of(program: impl AsRef<OsStr>) -> Command {
     let mut command = tool("wine");
     for name in ["WINEPREFIX", "WINEDEBUG", "WINEDLLOVERRIDES", "DISPLAY"] {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
         }
     }
-    command.arg(built(file));
+    command.arg(program);
     command
 }

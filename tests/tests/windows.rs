@@ -4,6 +4,7 @@ mod windows {
     pub mod approvals;
     pub mod dialogs;
     pub mod faults;
+    pub mod installation;
     pub mod methods;
     pub mod ports;
     pub mod processes;

@@ -55,11 +55,6 @@ pub(super) fn uninstall(_files: &mut Files) -> Result<Vec<String>, InstallError>
         CURRENT_USER.remove_tree(LINK).map_err(|error| failed("remove", LINK, error))?;
         said.push(format!("Removed HKEY_CURRENT_USER\\{LINK}."));
     }
-    if crate::windows::stop_event::stop_bridges()
-        .map_err(InstallError::system("stop", "the bridge".to_owned()))?
-    {
-        said.push("Stopped the bridge.".to_owned());
-    }
     Ok(said)
 }
 

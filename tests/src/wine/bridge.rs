@@ -165,6 +165,11 @@ impl Bridge {
         finished
     }
 
+    /// A command on the files of this bridge.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        self.setup.command(arguments)
+    }
+
     /// Its worker processes.
     pub fn workers(&self) -> Vec<Process> {
         let folder = self.setup.home.path().file_name().and_then(|name| name.to_str());
