@@ -12,9 +12,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly WASM=wasm32-unknown-unknown
 readonly WINDOWS=x86_64-pc-windows-gnu
+readonly MACOS=(aarch64-apple-darwin x86_64-apple-darwin)
 readonly NODE_MIN=20.19
 # pkg/build.sh calls wasm-pack with --no-gitignore.
 readonly WASM_PACK_MIN=0.15.1
+readonly ZIGBUILD=0.24.1 ZIG=0.17.1
 readonly CHROMEDRIVERS=https://googlechromelabs.github.io/chrome-for-testing
 
 say() { printf 'set-up: %s\n' "$*"; }
@@ -63,6 +65,7 @@ is_there() {
     rust) has cargo && has rustc && at_least "$(rust_min)" "$(rustc --version | cut -d' ' -f2)" ;;
     node) has node && has npm && at_least "v$NODE_MIN" "$(node --version)" ;;
     wasm-target) [ -d "$(rustc --print target-libdir --target $WASM)" ] ;;
+    macos-targets) macos_targets_are_there ;;
     windows-target) [ -d "$(rustc --print target-libdir --target $WINDOWS)" ] ;;
     wasm-bindgen) [ "$(wasm-bindgen --version 2>&1)" = "wasm-bindgen $(bindgen_version)" ] ;;
     wasm-pack) has wasm-pack && at_least $WASM_PACK_MIN "$(wasm-pack --version | cut -d' ' -f2)" ;;
@@ -92,10 +95,19 @@ is_there() {
             has weston && any_file /usr/lib{exec,}/at-spi-bus-launcher && window_libraries_are_there
         ;;
     installation) has desktop-file-validate && has systemd-analyze ;;
+    python-venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
+    zigbuild) [ -x .tools/venv/bin/cargo-zigbuild ] ;;
     mingw) has x86_64-w64-mingw32-gcc && has nasm && has cmake ;;
     wine) has wine && has wineboot && has_any wineserver /usr/lib/wine/wineserver ;;
     *) has "$1" ;;
     esac
+}
+
+macos_targets_are_there() {
+    local target
+    for target in "${MACOS[@]}"; do
+        [ -d "$(rustc --print target-libdir --target "$target")" ] || return
+    done
 }
 
 # The bridge's window loads them when it opens.
@@ -143,6 +155,9 @@ purpose() {
     wine) echo "Wine, for tests of the bridge for Windows" ;;
     wasm-target) echo "Rust's WebAssembly target, for the npm package" ;;
     windows-target) echo "Rust's Windows target, to build the bridge for it" ;;
+    macos-targets) echo "Rust's macOS targets, to check the bridge for it" ;;
+    python-venv) echo "Python's virtual environments, to install zigbuild" ;;
+    zigbuild) echo "cargo-zigbuild and Zig, a C compiler for macOS, to check the bridge for it" ;;
     wasm-bindgen) echo "wasm-bindgen $(bindgen_version), as in Cargo.lock, for the npm package" ;;
     wasm-pack) echo "wasm-pack, which builds and tests the WebAssembly client" ;;
     npm-packages) echo "wasm-opt (binaryen) and TypeScript, from npm" ;;
@@ -182,6 +197,7 @@ debian_packages() {
             "dbus-daemon at-spi2-core libegl1 libgl1-mesa-dri libxkbcommon-x11-0 libxcursor1"
         ;;
     installation) echo "systemd desktop-file-utils" ;;
+    python-venv) echo "python3-venv" ;;
     mingw) echo "gcc-mingw-w64-x86-64 nasm cmake" ;;
     wine) echo "wine wine64" ;;
     softhsm2 | openssl | opencryptoki | shellcheck) echo "$1" ;;
@@ -226,6 +242,8 @@ by_hand() {
             "mingw-w64-gcc nasm cmake (Arch)"
         ;;
     wine) echo "Wine: wine (Fedora, Arch)" ;;
+    python-venv) echo "Python 3 with ensurepip: python3 (Fedora, Homebrew), python (Arch)" ;;
+    macos-targets) echo "Rust's targets ${MACOS[*]}: install Rust with rustup (https://rustup.rs)" ;;
     shellcheck) echo "ShellCheck: ShellCheck (Fedora), shellcheck (Arch, Homebrew)" ;;
     windows-target) echo "Rust's target $WINDOWS: install Rust with rustup (https://rustup.rs)" ;;
     wasm-target)
@@ -300,6 +318,15 @@ install() {
         has rustup || stop_for windows-target
         quietly rustup target add $WINDOWS
         ;;
+    macos-targets)
+        has rustup || stop_for macos-targets
+        quietly rustup target add "${MACOS[@]}"
+        ;;
+    zigbuild)
+        quietly python3 -m venv .tools/venv
+        quietly .tools/venv/bin/pip install --disable-pip-version-check \
+            "cargo-zigbuild==$ZIGBUILD" "ziglang==$ZIG"
+        ;;
     # Without --locked: its lock file names versions that crates.io no longer offers. Without its
     # features: it needs TLS only for a remote browser.
     wasm-bindgen)
@@ -319,14 +346,14 @@ from_crates_io() {
         quietly cargo install --debug --root .tools "$@"
 }
 
-# Installs the tools that do not come from apt. npm and rustup mostly wait for the network. cargo
-# builds its tools meanwhile.
+# Installs the tools that do not come from apt. npm mostly waits for the network. cargo builds its
+# tools meanwhile. rustup installs one target at a time.
 install_other_tools() {
     local tool job jobs=() built=()
     for tool in "$@"; do
         say "installing $tool ($(usual_time "$tool")): $(purpose "$tool")"
         case $tool in
-        wasm-target | windows-target | npm-packages) install "$tool" & jobs+=($!) ;;
+        npm-packages) install "$tool" & jobs+=($!) ;;
         *) built+=("$tool") ;;
         esac
     done

@@ -1,6 +1,8 @@
 //! Which user owns the socket at the other end of a loopback connection. Without this check, a
 //! program of another user of the computer could claim any origin and use this user's tokens.
 
+#[cfg(target_os = "macos")]
+mod open_sockets;
 #[cfg(windows)]
 mod process_owner;
 #[cfg(target_os = "linux")]
@@ -29,6 +31,7 @@ pub(super) struct Ends {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PeerUser {
     Same,
+    #[cfg_attr(target_os = "macos", expect(dead_code, reason = "macOS tells of one user only"))]
     Other,
     /// The system does not report the user.
     Unknown,
@@ -67,8 +70,18 @@ impl Ends {
         }
     }
 
+    /// Looks for the peer's socket among those of this user.
+    #[cfg(target_os = "macos")]
+    pub(super) fn peer_user(self) -> PeerUser {
+        if open_sockets::is_of_this_user(self.peer, self.bridge) {
+            PeerUser::Same
+        } else {
+            PeerUser::Unknown
+        }
+    }
+
     /// This platform has no check yet, so every user counts as the same user.
-    #[cfg(not(any(target_os = "linux", windows)))]
+    #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
     pub(super) fn peer_user(self) -> PeerUser {
         PeerUser::Same
     }

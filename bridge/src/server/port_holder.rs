@@ -10,7 +10,9 @@ use pkcs11_bridge_dialog::texts::Texts;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PortHolder {
     Nobody,
+    #[cfg_attr(target_os = "macos", expect(dead_code, reason = "macOS does not tell"))]
     ThisUser(Listener),
+    #[cfg_attr(target_os = "macos", expect(dead_code, reason = "macOS does not tell"))]
     OtherUser(ForeignPort),
     /// The system does not tell.
     #[cfg_attr(target_os = "linux", expect(dead_code, reason = "Linux tells"))]
