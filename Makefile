@@ -99,11 +99,10 @@ conformance: ## Run one script of checks on many PKCS#11 modules, and print a ta
 	$(NEED) cc $(call IF_SUDO,$(MODULES) libclang)
 	@echo "conformance: building kryoptic and its OpenSSL; the first time usually 12 minutes"
 	cd tests/kryoptic && CARGO_TARGET_DIR=$(KRYOPTIC) $(CARGO) build
-	$(CARGO) build -p pkcs11-bridge -p pkcs11-bridge-test-pinentry -p pkcs11-bridge-tests \
-		--lib --bins
-	PKCS11_BRIDGE_BUILD=$(BUILD_FOLDER)/debug \
-		PKCS11_BRIDGE_KRYOPTIC=$(KRYOPTIC)/debug $(CARGO) run -q -p pkcs11-bridge-tests \
-		--bin conformance -- $(FAMILIES)
+	$(CARGO) build $(TESTED) --lib --bins
+	PKCS11_BRIDGE_BUILD=$(abspath $(or $(CARGO_TARGET_DIR),target))/debug \
+		PKCS11_BRIDGE_KRYOPTIC=$(KRYOPTIC)/debug \
+		$(abspath $(or $(CARGO_TARGET_DIR),target))/debug/conformance $(FAMILIES)
 
 BENCH ?= *
 

@@ -21,4 +21,5 @@ families! {
     p11_kit_proxy = "p11-kit-proxy";
     softhsm = "softhsm";
     tpm2_pkcs11 = "tpm2-pkcs11";
+    ykcs11 = "yubikey";
 }
