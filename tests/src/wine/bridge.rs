@@ -30,9 +30,17 @@ pub struct Setup {
 /// runs. A test has one bridge at a time, or it would wait for itself.
 static TURNS: RwLock<()> = RwLock::new(());
 
+/// A turn that [`alone`] gives. No bridge of other tests runs as long as it lives.
+pub struct AloneTurn(#[expect(dead_code, reason = "held")] RwLockWriteGuard<'static, ()>);
+
+/// Waits until no bridge of other tests runs. A test that holds the turn starts no [`Setup`].
+pub fn alone() -> AloneTurn {
+    AloneTurn(TURNS.write().unwrap_or_else(PoisonError::into_inner))
+}
+
 enum Turn {
     Shared(#[expect(dead_code, reason = "held")] RwLockReadGuard<'static, ()>),
-    Alone(#[expect(dead_code, reason = "held")] RwLockWriteGuard<'static, ()>),
+    Alone(#[expect(dead_code, reason = "held")] AloneTurn),
 }
 
 impl Setup {
@@ -79,7 +87,7 @@ impl Setup {
     /// Starts the bridge and waits until it listens. Panics with its output if it does not.
     pub fn start(self) -> Bridge {
         let turn = if self.alone {
-            Turn::Alone(TURNS.write().unwrap_or_else(PoisonError::into_inner))
+            Turn::Alone(alone())
         } else {
             Turn::Shared(TURNS.read().unwrap_or_else(PoisonError::into_inner))
         };

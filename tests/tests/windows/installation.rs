@@ -2,7 +2,7 @@
 
 use pkcs11_bridge_tests::ports;
 use pkcs11_bridge_tests::program::{Finished, Program};
-use pkcs11_bridge_tests::wine::bridge::Setup;
+use pkcs11_bridge_tests::wine::bridge::{Setup, alone};
 use pkcs11_bridge_tests::wine::{command, command_of};
 use serde_json::Value;
 
@@ -27,6 +27,8 @@ fn registry(arguments: &[&str]) -> Finished {
 
 #[test]
 fn windows_starts_the_bridge_at_log_on_and_by_the_link() {
+    // The removal stops all bridges of the user, and so does another test.
+    let _turn = alone();
     let _nobody_else = ports::reserve_default_range();
     let said = bridge_well(&["install"]);
     for words in [r"CurrentVersion\Run", r"Software\Classes\pkcs11-bridge", "listens at ws://127.0"]
