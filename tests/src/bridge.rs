@@ -115,7 +115,7 @@ impl Setup {
         display.environment("PINENTRY_PROGRAM", desktop.pinentry())
     }
 
-    /// Sets another binary than [`binary`](crate::program::binary).
+    /// Sets another binary than [`binary`].
     pub fn binary(mut self, binary: PathBuf) -> Self {
         self.binary = Some(binary);
         self
