@@ -4,7 +4,7 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-windows conformance bench check fuzz pkg
+.PHONY: help demo test test-windows test-packages conformance bench check fuzz pkg packages
 
 export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/pkg/node_modules/.bin:$(PATH)
 
@@ -19,6 +19,8 @@ WINDOWS_TOOLS := windows-target mingw
 MACOS_TOOLS := macos-targets python-venv zigbuild
 CHECK_TOOLS := cc wasm-target cargo-deny shellcheck $(WINDOWS_TOOLS) $(MACOS_TOOLS)
 FUZZ_TOOLS  := cc c++ cargo-fuzz
+PACKAGE_TOOLS := $(PKG_TOOLS) $(WINDOWS_TOOLS) msi-tools python-venv zigbuild cargo-deb \
+	cargo-generate-rpm cargo-about cargo-cyclonedx
 
 NEED  := @setup/install-missing.sh
 CARGO := cargo --locked
@@ -26,7 +28,7 @@ BUILD := @pkg/build.sh
 SIDE_BY_SIDE := @setup/side-by-side.sh
 # sudo may ask for a password. Then nothing else must run beside it.
 IF_SUDO = $(if $(filter 0,$(shell id -u)),,$(1))
-SCRIPTS := .ci/run fuzz/run.sh pkg/build.sh setup/*.sh
+SCRIPTS := .ci/run fuzz/run.sh packaging/*.sh packaging/debian/* pkg/build.sh setup/*.sh
 CLIENT := pkcs11-bridge-client
 # Code of others: we build it, and change as little of it as we can.
 CRYPTOKI := pkcs11-bridge-cryptoki
@@ -142,7 +144,7 @@ check: ## Check format, line width, lints, documentation, dependencies and scrip
 		--all-targets -- -D warnings
 	RUSTDOCFLAGS="$(RUSTDOCFLAGS)" $(CARGO) doc --workspace --exclude $(CRYPTOKI) --no-deps
 	setup/check-dependencies.sh
-	shellcheck $(SCRIPTS)
+	shellcheck -x $(SCRIPTS)
 	@echo "All checks passed."
 
 fuzz: ## Fuzz the decoders (FUZZ_SECONDS=60 in all, FUZZ_TARGET=name, FUZZ_INPUT=file to run once)
@@ -152,3 +154,17 @@ fuzz: ## Fuzz the decoders (FUZZ_SECONDS=60 in all, FUZZ_TARGET=name, FUZZ_INPUT
 pkg: ## Build the npm package into pkg/dist and print its size
 	$(NEED) $(PKG_TOOLS)
 	$(BUILD)
+
+PACKAGES ?=
+packages: ## Build the installable packages into target/packages (PACKAGES="linux windows npm")
+	$(NEED) cc $(call IF_SUDO,mingw msi-tools python-venv)
+	@echo "packages: building the tools and the released bridge twice; the first time 30 minutes"
+	$(NEED) $(PACKAGE_TOOLS)
+	packaging/build.sh $(PACKAGES)
+
+test-packages: ## Install the packages for Linux in Debian 11 and Ubuntu 24.04, sign, remove them
+	$(NEED) cc $(call IF_SUDO,package-tests $(TEST_SYSTEM))
+	@echo "test-packages: building the tests; make packages must have built the packages"
+	$(NEED) package-tests $(TEST_SYSTEM)
+	$(CARGO) build $(TESTED) --lib --bins --tests
+	packaging/test-linux.sh

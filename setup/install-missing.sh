@@ -88,6 +88,8 @@ is_there() {
     caml-crush)
         has pkcs11proxyd && any_file "${LIBRARIES[@]/%//caml-crush/libp11clientunix.so}"
         ;;
+    package-tests) has mmdebstrap && has rpm && has dpkg-deb ;;
+    msi-tools) has wixl && has msibuild && has faketime && has zip && has jq ;;
     libclang) any_file /usr/lib/llvm-*/lib/libclang*.so* "${LIBRARIES[@]/%//libclang.so}" ;;
     chromium) browser_is_there && has_any chromedriver /snap/bin/chromium.chromedriver ;;
     desktop)
@@ -157,12 +159,18 @@ purpose() {
     windows-target) echo "Rust's Windows target, to build the bridge for it" ;;
     macos-targets) echo "Rust's macOS targets, to check the bridge for it" ;;
     python-venv) echo "Python's virtual environments, to install zigbuild" ;;
-    zigbuild) echo "cargo-zigbuild and Zig, a C compiler for macOS, to check the bridge for it" ;;
+    zigbuild) echo "cargo-zigbuild and Zig, a C compiler for macOS and older systems" ;;
     wasm-bindgen) echo "wasm-bindgen $(bindgen_version), as in Cargo.lock, for the npm package" ;;
     wasm-pack) echo "wasm-pack, which builds and tests the WebAssembly client" ;;
     npm-packages) echo "wasm-opt (binaryen) and TypeScript, from npm" ;;
     cargo-deny) echo "cargo-deny, which checks the licences and advisories of dependencies" ;;
     cargo-fuzz) echo "cargo-fuzz, which builds and runs fuzz targets" ;;
+    package-tests) echo "mmdebstrap and rpm, which install packages in other systems" ;;
+    msi-tools) echo "tools that write Windows installers, for the packages" ;;
+    cargo-deb) echo "cargo-deb, which writes packages for Debian and Ubuntu" ;;
+    cargo-generate-rpm) echo "cargo-generate-rpm, which writes packages for Fedora and others" ;;
+    cargo-about) echo "cargo-about, which collects the licences of dependencies" ;;
+    cargo-cyclonedx) echo "cargo-cyclonedx, which lists the components of the bridge" ;;
     esac
 }
 
@@ -171,7 +179,8 @@ usual_time() {
     case $1 in
     wasm-bindgen) echo "about 2 minutes" ;;
     wasm-pack) echo "about 2 minutes" ;;
-    cargo-deny) echo "about 3 minutes" ;;
+    cargo-deny | cargo-about) echo "about 3 minutes" ;;
+    cargo-deb | cargo-generate-rpm | cargo-cyclonedx | zigbuild) echo "about 2 minutes" ;;
     cargo-fuzz) echo "about 30 seconds" ;;
     *) echo "a few seconds" ;;
     esac
@@ -192,6 +201,8 @@ debian_packages() {
     nss) echo "libnss3-tools" ;;
     caml-crush) echo "caml-crush-server caml-crush-clients" ;;
     libclang) echo "libclang-dev make perl" ;;
+    package-tests) echo "mmdebstrap rpm" ;;
+    msi-tools) echo "wixl msitools faketime zip jq python3" ;;
     desktop)
         echo "xvfb xdotool maim pinentry-gtk2 weston" \
             "dbus-daemon at-spi2-core libegl1 libgl1-mesa-dri libxkbcommon-x11-0 libxcursor1"
@@ -228,6 +239,8 @@ by_hand() {
     caml-crush) echo "caml-crush: https://github.com/caml-pkcs11/caml-crush" ;;
     installation) echo "systemd and desktop-file-utils (Fedora, Arch)" ;;
     libclang) echo "libclang: clang-devel (Fedora), clang (Arch)" ;;
+    package-tests) echo "mmdebstrap, rpm and dpkg: mmdebstrap rpm dpkg (Fedora)" ;;
+    msi-tools) echo "msitools, faketime, zip and jq: msitools libfaketime zip jq (Fedora)" ;;
     chromium)
         echo "Chromium and its driver: chromium chromedriver (Fedora), chromium (Arch)," \
             "Google Chrome and the driver of its version from $CHROMEDRIVERS (macOS)"
@@ -335,7 +348,11 @@ install() {
         ;;
     # Without --locked, so that it shares the crates of wasm-bindgen.
     wasm-pack) from_crates_io wasm-pack ;;
-    cargo-deny | cargo-fuzz) from_crates_io "$1" --locked ;;
+    # Without optimisation it compares texts of licences for minutes.
+    cargo-about) CARGO_PROFILE_DEV_OPT_LEVEL=2 from_crates_io "$1" --locked --features cli ;;
+    cargo-deny | cargo-fuzz | cargo-deb | cargo-generate-rpm | cargo-cyclonedx)
+        from_crates_io "$1" --locked
+        ;;
     npm-packages) quietly npm --prefix pkg ci --no-audit --no-fund ;;
     esac
 }
