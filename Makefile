@@ -162,9 +162,10 @@ packages: ## Build the installable packages into target/packages (PACKAGES="linu
 	$(NEED) $(PACKAGE_TOOLS)
 	packaging/build.sh $(PACKAGES)
 
-test-packages: ## Install the packages for Linux in Debian 11 and Ubuntu 24.04, sign, remove them
-	$(NEED) cc $(call IF_SUDO,package-tests $(TEST_SYSTEM))
+test-packages: ## Install the packages in Debian 11, in Ubuntu 24.04 and under Wine, and remove them
+	$(NEED) cc $(call IF_SUDO,package-tests wine $(TEST_SYSTEM))
 	@echo "test-packages: building the tests; make packages must have built the packages"
-	$(NEED) package-tests $(TEST_SYSTEM)
+	$(NEED) package-tests wine $(TEST_SYSTEM)
 	$(CARGO) build $(TESTED) --lib --bins --tests
 	packaging/test-linux.sh
+	setup/in-wine.sh packaging/test-windows.sh

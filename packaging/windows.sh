@@ -26,12 +26,13 @@ PYTHON
 # wixl and msibuild write the present time into the package.
 at_commit() { faketime -f "$(date --date "@$SOURCE_DATE_EPOCH" '+%F %T')" "$@"; }
 
+# wixl takes relative paths only.
 installer() {
     local name=$1 output="$PACKAGES/pkcs11-bridge-$VERSION-$1.msi"
     shift
     at_commit wixl --arch x64 "$@" -D VERSION="$VERSION" \
-        -D PRODUCT_CODE="$(code "product $VERSION $name")" -D PROGRAM="$program" \
-        -D DOCUMENTS="$DOCUMENTS" --output "$output" packaging/windows/pkcs11-bridge.wxs
+        -D PRODUCT_CODE="$(code "product $VERSION $name")" -D PROGRAM="${program#"$PWD/"}" \
+        -D DOCUMENTS="${DOCUMENTS#"$PWD/"}" --output "$output" packaging/windows/pkcs11-bridge.wxs
     at_commit msibuild "$output" -s "pkcs11-bridge $VERSION" "$MAKER" "x64;1033" \
         "{$(code "package $VERSION $name")}"
 }
